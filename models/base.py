@@ -1,0 +1,96 @@
+"""The declarative base and the column types every table shares."""
+
+from datetime import UTC, datetime
+from enum import Enum, IntEnum
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+from models.encryption import decrypt, encrypt
+
+E = TypeVar("E", bound=IntEnum)
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC. SQLite forgets time zones, so naive values are refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"A time without a time zone cannot be stored: {value!r}")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Encrypted(TypeDecorator[str]):
+    """Text that is only ever written to disk encrypted with WARMLINE_KEY."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else encrypt(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else decrypt(value)
+
+
+class Ranked(TypeDecorator[E]):
+    """An IntEnum stored as its number, so ORDER BY means what it says.
+
+    SQLAlchemy's own Enum stores the name, and 'routine' sorts above 'crisis'.
+    """
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def __init__(self, ranks: type[E]) -> None:
+        super().__init__()
+        self.ranks = ranks
+
+    def process_bind_param(self, value: E | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> E | None:
+        return None if value is None else self.ranks(value)
+
+
+def one_of(values: type[Enum]) -> sa.Enum:
+    """A column that holds one of `values`, checked by the database and stored by value."""
+    return sa.Enum(
+        values,
+        native_enum=False,
+        create_constraint=True,
+        length=24,
+        name=values.__name__.lower(),
+        values_callable=lambda members: [str(member.value) for member in members],
+    )
+
+
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+JsonDict = dict[str, Any]

@@ -1,0 +1,152 @@
+"""Threads between the line and one person, and what was said in them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.people import Person, Programme
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+    PHONES = "phones"
+    WEB = "web"
+
+
+class Speaker(StrEnum):
+    """Who says it. `unknown` is a number that nobody enrolled."""
+
+    MENTEE = "mentee"
+    MENTOR = "mentor"
+    MANAGER = "manager"
+    UNKNOWN = "unknown"
+    BOT = "bot"
+
+
+class Delivery(StrEnum):
+    """How far an outgoing message has come. It only ever moves forward.
+
+    `dropped` was never sent: a person took the conversation while the bot was still
+    composing, or the recipient opted out.
+    """
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class Conversation(Base):
+    """One person's thread with the line: a mentee's, but a mentor's commands too.
+
+    A number that nobody enrolled has a thread as well, so that its words are not lost.
+    """
+
+    __tablename__ = "conversation"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(person_id IS NULL) <> (stranger_phone IS NULL)", name="a_person_or_a_stranger"
+        ),
+        sa.CheckConstraint(
+            "(stranger_phone IS NULL) = (stranger_index IS NULL)", name="stranger_has_its_index"
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), unique=True)
+    stranger_phone: Mapped[str | None] = mapped_column(Encrypted)
+    stranger_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    channel: Mapped[Channel] = mapped_column(
+        one_of(Channel), comment="The channel last written on; answers go there"
+    )
+    skill: Mapped[str | None] = mapped_column(
+        sa.String(40), comment="The skill or check-in under way, as the bot last said"
+    )
+    forget_bot: Mapped[bool] = mapped_column(
+        default=False, comment="The bot must start afresh before it answers again"
+    )
+    held_by: Mapped[str | None] = mapped_column(
+        sa.String(40), comment="The worker that handles this thread now; see gateway.turns"
+    )
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    person: Mapped[Person | None] = relationship(lazy="joined")
+    programme: Mapped[Programme] = relationship(lazy="joined")
+
+    @property
+    def phone(self) -> str | None:
+        return self.person.phone if self.person else self.stranger_phone
+
+
+class Message(Base):
+    """One message, in or out. Who speaks is written once and cannot be changed."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        sa.CheckConstraint("(delivery IS NOT NULL) = outgoing", name="outgoing_is_delivered"),
+        sa.CheckConstraint("speaker <> 'bot' OR outgoing", name="the_bot_never_writes_in"),
+        sa.CheckConstraint("NOT outgoing OR handled_at IS NOT NULL", name="outgoing_is_handled"),
+        sa.CheckConstraint(
+            "speaker IN ('bot', 'unknown') OR speaker_id IS NOT NULL", name="a_person_has_a_name"
+        ),
+        # Read by the worker that handles a thread in order.
+        sa.Index(
+            "message_unhandled",
+            "conversation_id",
+            "id",
+            postgresql_where=sa.text("handled_at IS NULL"),
+            sqlite_where=sa.text("handled_at IS NULL"),
+        ),
+        # Read by delivery, and by the sweep after a crash.
+        sa.Index(
+            "message_undelivered",
+            "conversation_id",
+            "id",
+            postgresql_where=sa.text("delivery IN ('queued', 'sending')"),
+            sqlite_where=sa.text("delivery IN ('queued', 'sending')"),
+        ),
+        sa.Index("message_thread", "conversation_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    outgoing: Mapped[bool]
+    speaker: Mapped[Speaker] = mapped_column(one_of(Speaker))
+    speaker_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    speaker_name: Mapped[str | None] = mapped_column(Encrypted)
+    words: Mapped[str] = mapped_column(Encrypted)
+    script: Mapped[str | None] = mapped_column(
+        sa.String(60), comment="Which line of script.toml this is; null for Rasa's own words"
+    )
+    channel: Mapped[Channel] = mapped_column(one_of(Channel))
+    media: Mapped[int] = mapped_column(default=0, comment="How many pictures or files came along")
+    relayed_from_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("message.id"), comment="The mentor's own text that this passes on"
+    )
+    provider_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivery: Mapped[Delivery | None] = mapped_column(one_of(Delivery))
+    tries: Mapped[int] = mapped_column(default=0)
+    error_code: Mapped[str | None] = mapped_column(sa.String(40))
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    moved_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, index=True, comment="When anything of this row last changed"
+    )
+    sending_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    conversation: Mapped[Conversation] = relationship(lazy="raise")
+
+    @property
+    def from_rasa(self) -> bool:
+        """Whether these are the bot's own words, which yield to a person."""
+        return self.speaker is Speaker.BOT and self.script is None

@@ -1,0 +1,36 @@
+"""Why Warmline did what it did with one message."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, one_of
+from models.handoffs import Owner
+
+
+class DecisionRecord(Base):
+    """The scores, the thresholds, the owner and the decision, so that it can be replayed."""
+
+    __tablename__ = "decision_record"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), unique=True)
+    handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    owner: Mapped[Owner] = mapped_column(one_of(Owner))
+    crisis: Mapped[float]
+    connection: Mapped[float]
+    tools: Mapped[float]
+    asked_for_person: Mapped[bool]
+    bot: Mapped[str] = mapped_column(
+        sa.String(24), comment="answered, not_understood, away, or not_asked"
+    )
+    evidence: Mapped[str] = mapped_column(Encrypted, comment="JSON: spans of the message")
+    version: Mapped[str] = mapped_column(sa.String(80), comment="Of the rules and the model")
+    thresholds: Mapped[JsonDict] = mapped_column(Json)
+    decision: Mapped[str] = mapped_column(sa.String(24))
+    why: Mapped[str] = mapped_column(sa.String(200), comment="The rule of the policy that decided")
+    dropped: Mapped[int] = mapped_column(
+        default=0, comment="How many of the bot's messages yielded to a person"
+    )

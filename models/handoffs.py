@@ -1,0 +1,159 @@
+"""The one state machine: a period in which a person, not the bot, answers a mentee."""
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Encrypted, Json, JsonDict, Ranked, UtcDateTime, one_of
+from models.conversations import Conversation, Message
+from models.people import Person
+
+
+class Need(StrEnum):
+    """What the mentee needs a person for."""
+
+    CRISIS = "crisis"
+    CONCERN = "concern"
+    REQUEST = "request"
+    CONNECTION = "connection"
+    STUCK = "stuck"
+
+
+class Urgency(IntEnum):
+    """Machines raise it; only a person lowers it."""
+
+    ROUTINE = 1
+    SOON = 2
+    CRISIS = 3
+
+
+class Status(StrEnum):
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+    WITHDRAWN = "withdrawn"
+
+
+class Owner(StrEnum):
+    """Who answers next. Read from the open handoff, never stored."""
+
+    BOT = "bot"
+    QUEUE = "queue"
+    MENTOR = "mentor"
+
+
+class Move(StrEnum):
+    OPEN = "open"
+    PAGE = "page"
+    RAISE = "raise"
+    CLAIM = "claim"
+    RELEASE = "release"
+    RESOLVE = "resolve"
+    WITHDRAW = "withdraw"
+
+
+class Outcome(StrEnum):
+    """How a mentor says a handoff ended."""
+
+    TALKED = "talked"
+    REFERRED = "referred"
+    NOANSWER = "noanswer"
+    NOTNEEDED = "notneeded"
+
+
+OPEN = "status IN ('waiting', 'claimed')"
+
+
+class Handoff(Base):
+    """A period in which a person, not the bot, answers a mentee.
+
+    `ladder` counts the climbs: each open, raise and release starts a new one at rung 0.
+    `next_page_at` is when the next rung is due, so that a watchdog can see one that was missed.
+    """
+
+    __tablename__ = "handoff"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "status <> 'claimed' OR mentor_id IS NOT NULL", name="claimed_has_mentor"
+        ),
+        sa.CheckConstraint(
+            "status <> 'resolved' OR outcome IS NOT NULL", name="resolved_has_outcome"
+        ),
+        sa.CheckConstraint("urgency BETWEEN 1 AND 3", name="urgency_is_known"),
+        sa.Index(
+            "one_open_handoff_per_conversation",
+            "conversation_id",
+            unique=True,
+            postgresql_where=sa.text(OPEN),
+            sqlite_where=sa.text(OPEN),
+        ),
+        sa.Index("handoff_of_conversation", "conversation_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
+    opened_by_message_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("message.id"), comment="The mentee's message that asked for it"
+    )
+    need: Mapped[Need] = mapped_column(one_of(Need))
+    urgency: Mapped[Urgency] = mapped_column(Ranked(Urgency))
+    status: Mapped[Status] = mapped_column(one_of(Status))
+    mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    ladder: Mapped[int] = mapped_column(default=0)
+    rung: Mapped[int] = mapped_column(
+        default=-1, comment="The rung last paged; -1 before the first"
+    )
+    next_page_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    first_reply_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="First human message under any claim of this handoff"
+    )
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[Outcome | None] = mapped_column(one_of(Outcome))
+
+    conversation: Mapped[Conversation] = relationship(lazy="joined")
+    mentor: Mapped[Person | None] = relationship(lazy="joined")
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (Status.WAITING, Status.CLAIMED)
+
+
+class HandoffEvent(Base):
+    """One move, written once. This table is the manager's log; the database refuses changes."""
+
+    __tablename__ = "handoff_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    move: Mapped[Move] = mapped_column(one_of(Move))
+    by_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("person.id"), comment="Who moved it; null when the line itself did"
+    )
+    detail: Mapped[JsonDict] = mapped_column(Json, default=dict, comment="No words, no names")
+    note: Mapped[str | None] = mapped_column(Encrypted)
+
+    by: Mapped[Person | None] = relationship(lazy="joined")
+
+
+class Alert(Base):
+    """One person called to one handoff on one rung. Its text is a message like any other."""
+
+    __tablename__ = "alert"
+    __table_args__ = (sa.UniqueConstraint("handoff_id", "ladder", "rung", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"))
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), unique=True)
+    ladder: Mapped[int]
+    rung: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    handoff: Mapped[Handoff] = relationship(lazy="raise")
+    person: Mapped[Person] = relationship(lazy="joined")
+    message: Mapped[Message] = relationship(lazy="joined")

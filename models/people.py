@@ -1,0 +1,111 @@
+"""Programmes, the people in them, and who mentors whom."""
+
+from datetime import datetime, time
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Encrypted, UtcDateTime, one_of
+
+
+class Role(StrEnum):
+    """A manager is a mentor who sees every handoff of the programme."""
+
+    MENTEE = "mentee"
+    MENTOR = "mentor"
+    MANAGER = "manager"
+
+
+class MatchKind(StrEnum):
+    OWN = "own"
+    BACK_UP = "back_up"
+
+
+class Programme(Base):
+    """One mentoring programme: its line, its time zone, its hours.
+
+    `opens_at` and `closes_at` are local times, half-open: from opening, up to but not at
+    closing. Equal times mean round the clock.
+    """
+
+    __tablename__ = "programme"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    phone: Mapped[str | None] = mapped_column(
+        sa.String(20), unique=True, comment="The number people text, E.164"
+    )
+    timezone: Mapped[str] = mapped_column(sa.String(64))
+    opens_at: Mapped[time]
+    closes_at: Mapped[time]
+
+
+class Person(Base):
+    """A mentee, a mentor or a manager. `name` is the first name others read."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_its_index"),
+        sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    role: Mapped[Role] = mapped_column(one_of(Role))
+    name: Mapped[str] = mapped_column(Encrypted)
+    phone: Mapped[str | None] = mapped_column(Encrypted)
+    phone_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    timezone: Mapped[str] = mapped_column(sa.String(64))
+    on_duty: Mapped[bool] = mapped_column(default=False)
+    password_hash: Mapped[str | None] = mapped_column(sa.String(256))
+    enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opted_out_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When STOP was texted or the carrier said so (21610)"
+    )
+    unreachable_code: Mapped[str | None] = mapped_column(
+        sa.String(16), comment="The provider's code that says this number cannot be texted"
+    )
+
+    programme: Mapped[Programme] = relationship(lazy="joined")
+
+    @property
+    def can_be_texted(self) -> bool:
+        return self.phone is not None and not self.opted_out_at and not self.unreachable_code
+
+
+class Match(Base):
+    """Who mentors whom. A mentee has one own mentor and any number of back-ups."""
+
+    __tablename__ = "match"
+    __table_args__ = (
+        sa.UniqueConstraint("mentee_id", "mentor_id"),
+        sa.Index(
+            "one_own_mentor",
+            "mentee_id",
+            unique=True,
+            postgresql_where=sa.text("kind = 'own'"),
+            sqlite_where=sa.text("kind = 'own'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    mentor_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    kind: Mapped[MatchKind] = mapped_column(one_of(MatchKind))
+
+    mentor: Mapped[Person] = relationship(foreign_keys=mentor_id, lazy="raise")
+
+
+class SignIn(Base):
+    """A signed-in browser. Only a hash of its token is kept."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    person: Mapped[Person] = relationship(lazy="joined")
