@@ -1,0 +1,1 @@
+"""When a person is needed, which one, and how long we wait."""

@@ -1,0 +1,115 @@
+"""One pure function from what was seen to what is done. It touches nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from escalation.policy import Policy
+from escalation.signals import Signals
+from models import Need, Owner, Urgency
+
+
+class BotState(StrEnum):
+    """What became of asking Rasa. `not_asked` when it was not Rasa's turn to speak."""
+
+    ANSWERED = "answered"
+    NOT_UNDERSTOOD = "not_understood"
+    AWAY = "away"
+    NOT_ASKED = "not_asked"
+
+
+class Do(StrEnum):
+    REPLY = "reply"
+    HAND_OFF = "hand_off"
+    RAISE = "raise"
+    STAND_BACK = "stand_back"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the conversation stands as the message arrives.
+
+    `urgency` is that of the open handoff, if any. `failures` counts the answers in a row,
+    before this one, in which the bot did not help. `skill_wanted` is true when the message
+    names a skill or one is under way.
+    """
+
+    owner: Owner = Owner.BOT
+    urgency: Urgency | None = None
+    failures: int = 0
+    skill_wanted: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The one thing to do with a message, and the line of the policy that says so.
+
+    `bot_speaks` says whether the bot's own words go out with it.
+    """
+
+    do: Do
+    why: str
+    need: Need | None = None
+    urgency: Urgency | None = None
+    bot_speaks: bool = False
+
+
+def bot_has_the_floor(signals: Signals, standing: Standing, policy: Policy) -> bool:
+    """Whether Rasa is to be asked at all: never in crisis, never while a mentor holds it.
+
+    In the queue the bot answers only a skill that the mentee asks for by name.
+    """
+    if signals.crisis >= policy.thresholds.crisis or standing.urgency is Urgency.CRISIS:
+        return False
+    if standing.owner is Owner.QUEUE:
+        return standing.skill_wanted
+    return standing.owner is Owner.BOT
+
+
+def decide(
+    signals: Signals, standing: Standing, policy: Policy, bot: BotState = BotState.NOT_ASKED
+) -> Decision:
+    """Return the one thing to do with this message. The order of the lines is the policy.
+
+    A crisis is seen whoever holds the conversation; only then does it matter who does.
+    """
+    marks = policy.thresholds
+
+    if signals.crisis >= marks.crisis:
+        return _bring(standing, Need.CRISIS, Urgency.CRISIS, "crisis at or above its threshold")
+
+    if standing.owner is Owner.MENTOR:
+        return Decision(Do.STAND_BACK, "a mentor holds the conversation")
+
+    if signals.crisis >= marks.concern:
+        return _bring(standing, Need.CONCERN, Urgency.SOON, "crisis at or above concern")
+
+    if signals.asked_for_person:
+        return _bring(standing, Need.REQUEST, Urgency.SOON, "asked for a person")
+
+    if standing.owner is Owner.QUEUE:
+        if bot is BotState.ANSWERED:
+            return Decision(Do.REPLY, "a skill asked for by name while waiting", bot_speaks=True)
+        return Decision(Do.STAND_BACK, "a person has been asked")
+
+    if signals.connection >= marks.connection:
+        if signals.tools >= marks.tools and bot is BotState.ANSWERED:
+            why = "connection and tools at or above their thresholds"
+            return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE, bot_speaks=True)
+        why = "connection at or above its threshold"
+        return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
+
+    if bot is not BotState.ANSWERED and standing.failures + 1 >= policy.bot.stuck_after:
+        return Decision(
+            Do.HAND_OFF, "the bot did not help several times", Need.STUCK, Urgency.ROUTINE
+        )
+
+    return Decision(Do.REPLY, "nothing asks for a person", bot_speaks=bot is not BotState.AWAY)
+
+
+def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decision:
+    """Open a handoff, raise the open one, or leave it when it is as urgent already."""
+    if standing.urgency is None:
+        return Decision(Do.HAND_OFF, why, need, urgency)
+    if standing.urgency < urgency:
+        return Decision(Do.RAISE, why, need, urgency)
+    return Decision(Do.STAND_BACK, f"{why}, and a person has been asked already")

@@ -1,0 +1,455 @@
+"""The moves of a handoff. Each is one conditional UPDATE and one event, or a refusal.
+
+The caller holds the conversation (`hold_conversation`) in the transaction of the move, so
+that a move and the bot's words about the same conversation cannot pass each other.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.orm import Session
+
+from escalation.ladder import page, people_on, start_climb
+from escalation.later import CheckClaim, Later
+from escalation.rules import Rules
+from escalation.voice import say, thread_of
+from models import (
+    Conversation,
+    Handoff,
+    HandoffEvent,
+    Message,
+    Move,
+    Need,
+    Outcome,
+    Owner,
+    Person,
+    Role,
+    Speaker,
+    Status,
+    Urgency,
+)
+
+
+class Refused(Exception):
+    """A move that cannot be made. Its text is for the log; people read the script's line."""
+
+    def __init__(self, handoff: Handoff, reason: str) -> None:
+        self.handoff = handoff
+        super().__init__(f"Handoff {handoff.id} is {handoff.status.value}: {reason}")
+
+
+class AlreadyTaken(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, f"held by person {handoff.mentor_id}")
+
+
+class Closed(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "it is closed")
+
+
+class NotHolder(Refused):
+    def __init__(self, handoff: Handoff, person: Person) -> None:
+        super().__init__(handoff, f"person {person.id} does not hold it")
+
+
+class NeedsReason(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "a crisis is closed with a reason")
+
+
+class OnlyAPersonCloses(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "a crisis is not withdrawn by the mentee")
+
+
+def hold_conversation(session: Session, conversation_id: int) -> Conversation:
+    """The conversation, locked until this transaction ends. SQLite locks as a whole."""
+    session.execute(
+        select(Conversation.id)
+        .where(Conversation.id == conversation_id)
+        # NO KEY: writing a message into this thread must not wait for the thread's holder.
+        .with_for_update(key_share=True)
+    )
+    return session.get_one(Conversation, conversation_id, populate_existing=True)
+
+
+def open_handoff_of(session: Session, conversation: Conversation) -> Handoff | None:
+    return session.scalar(
+        select(Handoff)
+        .where(
+            Handoff.conversation_id == conversation.id,
+            Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def owner_of(handoff: Handoff | None) -> Owner:
+    """Who answers next, read from the conversation's open handoff."""
+    if handoff is None:
+        return Owner.BOT
+    return Owner.QUEUE if handoff.status is Status.WAITING else Owner.MENTOR
+
+
+def open_handoff(
+    session: Session,
+    conversation: Conversation,
+    need: Need,
+    urgency: Urgency,
+    *,
+    message: Message | None,
+    by: Person | None = None,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> tuple[Handoff, list[Person]]:
+    """Open a handoff and page its first rung. The caller has seen that none is open.
+
+    Returns the handoff and the people paged at once.
+
+    Raises:
+        IntegrityError: another handoff of this conversation is open.
+    """
+    handoff = Handoff(
+        conversation=conversation,
+        opened_by_message_id=message.id if message else None,
+        need=need,
+        urgency=urgency,
+        status=Status.WAITING,
+        opened_at=now,
+        ladder=0,
+        rung=-1,
+    )
+    session.add(handoff)
+    session.flush()
+    _log(
+        session,
+        handoff,
+        Move.OPEN,
+        by=by,
+        now=now,
+        need=need.value,
+        urgency=urgency.name.lower(),
+    )
+    paged = start_climb(session, handoff, now=now, rules=rules, later=later)
+    return handoff, paged
+
+
+def raise_handoff(
+    session: Session,
+    handoff: Handoff,
+    need: Need,
+    urgency: Urgency,
+    *,
+    message: Message | None,
+    by: Person | None = None,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> list[Person]:
+    """Make an open handoff more urgent; machines may only raise. Returns the people paged.
+
+    While it waits, the ladder of the new urgency starts at once. While a mentor holds it, it
+    stays theirs, the new ladder's first rung and the holder are told, and the time to write
+    a first message starts anew.
+
+    Raises:
+        Refused: it is as urgent already, or closed.
+    """
+    before = handoff.urgency
+    _move(
+        session,
+        handoff,
+        (Handoff.urgency < urgency) & Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+        urgency=urgency,
+        need=need,
+    )
+    event = _log(
+        session,
+        handoff,
+        Move.RAISE,
+        by=by,
+        now=now,
+        need=need.value,
+        urgency=urgency.name.lower(),
+        was=before.name.lower(),
+        message=message.id if message else None,
+    )
+    if handoff.status is Status.WAITING:
+        return start_climb(session, handoff, now=now, rules=rules, later=later)
+    steps = rules.policy.ladder_for(urgency)
+    people = people_on(session, handoff, steps, 0, now=now)
+    if handoff.mentor and handoff.mentor.can_be_texted and handoff.mentor not in people:
+        people.insert(0, handoff.mentor)
+    handoff.ladder, handoff.rung = handoff.ladder + 1, 0
+    session.flush()
+    page(session, handoff, people, now=now, rules=rules)
+    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+    return people
+
+
+def claim(
+    session: Session, handoff: Handoff, mentor: Person, *, now: datetime, rules: Rules, later: Later
+) -> None:
+    """Give a waiting handoff to `mentor` and tell the mentee who is there now.
+
+    Two mentors may text TAKE in the same second. The update succeeds for one of them; the
+    other is told who has it.
+
+    Raises:
+        AlreadyTaken: somebody holds it (perhaps `mentor`).
+        Closed: it is no longer open.
+    """
+    if handoff.status is not Status.WAITING:
+        raise AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)
+    try:
+        _move(
+            session,
+            handoff,
+            Handoff.status == Status.WAITING,
+            status=Status.CLAIMED,
+            mentor_id=mentor.id,
+            claimed_at=now,
+            next_page_at=None,
+        )
+    except Refused:
+        raise (AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)) from None
+    event = _log(session, handoff, Move.CLAIM, by=mentor, now=now)
+    handoff.conversation.skill = None
+    handoff.conversation.forget_bot = True
+    say(session, rules, handoff.conversation, "claimed", now=now, mentor=mentor.name)
+    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+
+
+def note_human_message(session: Session, handoff: Handoff, *, now: datetime) -> None:
+    """Keep the time of the first human message of a handoff."""
+    session.execute(
+        update(Handoff)
+        .where(Handoff.id == handoff.id, Handoff.first_reply_at.is_(None))
+        .values(first_reply_at=now)
+    )
+    session.refresh(handoff)
+
+
+def release(
+    session: Session,
+    handoff: Handoff,
+    *,
+    by: Person | None,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> None:
+    """Put a claimed handoff back into the queue, tell the mentee, and climb anew.
+
+    `by` is the holder, or None when the time for a first message ran out.
+
+    Raises:
+        NotHolder: `by` does not hold it.
+        Refused: nobody holds it.
+    """
+    holder = handoff.mentor
+    if by is not None and handoff.mentor_id != by.id:
+        raise NotHolder(handoff, by)
+    _move(
+        session,
+        handoff,
+        Handoff.status == Status.CLAIMED,
+        status=Status.WAITING,
+        mentor_id=None,
+        claimed_at=None,
+    )
+    held_by = holder.id if holder else None
+    _log(session, handoff, Move.RELEASE, by=by, now=now, held_by=held_by)
+    name = holder.name if holder else ""
+    say(session, rules, handoff.conversation, "released", now=now, mentor=name)
+    start_climb(session, handoff, now=now, rules=rules, later=later)
+
+
+def release_if_unanswered(
+    session: Session,
+    handoff: Handoff,
+    event_id: int,
+    *,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> bool:
+    """Release a claim whose holder wrote nothing since the move `event_id`. True if released."""
+    event = session.get_one(HandoffEvent, event_id)
+    moved_on = session.scalar(
+        select(HandoffEvent.id)
+        .where(
+            HandoffEvent.handoff_id == handoff.id,
+            HandoffEvent.id > event_id,
+            HandoffEvent.move.in_([Move.CLAIM, Move.RAISE, Move.RELEASE]),
+        )
+        .limit(1)
+    )
+    if handoff.status is not Status.CLAIMED or moved_on or _has_written(session, handoff, event.at):
+        return False
+    holder = handoff.mentor
+    minutes = round((now - event.at).total_seconds() / 60)
+    release(session, handoff, by=None, now=now, rules=rules, later=later)
+    if holder is not None:
+        thread = thread_of(session, rules, holder)
+        key = "released_unanswered"
+        say(session, rules, thread, key, now=now, code=handoff.id, minutes=minutes)
+    return True
+
+
+def overdue_claims(session: Session, *, now: datetime, rules: Rules) -> list[CheckClaim]:
+    """The checks that were due by `now` for claims under which nobody has written yet."""
+    overdue = []
+    for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
+        event = session.scalars(
+            select(HandoffEvent)
+            .where(
+                HandoffEvent.handoff_id == handoff.id,
+                HandoffEvent.move.in_([Move.CLAIM, Move.RAISE]),
+            )
+            .order_by(HandoffEvent.id.desc())
+            .limit(1)
+        ).one()
+        due = event.at + rules.policy.answer_within(handoff.urgency)
+        if due < now and not _has_written(session, handoff, event.at):
+            overdue.append(CheckClaim(handoff.id, event.id))
+    return overdue
+
+
+def resolve(
+    session: Session,
+    handoff: Handoff,
+    outcome: Outcome,
+    *,
+    by: Person,
+    note: str | None,
+    now: datetime,
+    rules: Rules,
+) -> None:
+    """Close a handoff with an outcome; the mentee is told, and the bot answers again.
+
+    A crisis also takes a reason: it is cleared by a named person who says why.
+
+    Raises:
+        NotHolder: somebody else holds it. A manager may close one that nobody holds.
+        NeedsReason: it is a crisis and `note` is empty.
+        Closed: it is no longer open.
+    """
+    if not handoff.is_open:
+        raise Closed(handoff)
+    if handoff.mentor_id != by.id and not _manager_may_close(handoff, by):
+        raise NotHolder(handoff, by)
+    if handoff.urgency is Urgency.CRISIS and not (note or "").strip():
+        raise NeedsReason(handoff)
+    held = handoff.status is Status.CLAIMED
+    _move(
+        session,
+        handoff,
+        Handoff.status == handoff.status,
+        status=Status.RESOLVED,
+        outcome=outcome,
+        closed_at=now,
+        next_page_at=None,
+        mentor_id=handoff.mentor_id,
+    )
+    _log(session, handoff, Move.RESOLVE, by=by, now=now, note=note, outcome=outcome.value)
+    handoff.conversation.forget_bot = True
+    key = "returned" if held else "closed_unclaimed"
+    say(session, rules, handoff.conversation, key, now=now, mentor=by.name)
+
+
+def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
+    """End a handoff at the mentee's wish, below crisis.
+
+    Raises:
+        OnlyAPersonCloses: it is a crisis.
+        Closed: it is no longer open.
+    """
+    if handoff.urgency is Urgency.CRISIS:
+        raise OnlyAPersonCloses(handoff)
+    holder = handoff.mentor
+    try:
+        _move(
+            session,
+            handoff,
+            Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+            status=Status.WITHDRAWN,
+            closed_at=now,
+            next_page_at=None,
+        )
+    except Refused as refusal:
+        raise Closed(handoff) from refusal
+    _log(session, handoff, Move.WITHDRAW, by=handoff.conversation.person, now=now)
+    handoff.conversation.forget_bot = True
+    say(session, rules, handoff.conversation, "withdrawn", now=now)
+    if holder is not None:
+        thread = thread_of(session, rules, holder)
+        say(session, rules, thread, "they_withdrew", now=now, code=handoff.id)
+
+
+def _manager_may_close(handoff: Handoff, by: Person) -> bool:
+    return by.role is Role.MANAGER and handoff.status is Status.WAITING
+
+
+def _has_written(session: Session, handoff: Handoff, since: datetime) -> bool:
+    written = select(
+        exists().where(
+            Message.conversation_id == handoff.conversation_id,
+            Message.outgoing,
+            Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
+            Message.speaker_id == handoff.mentor_id,
+            Message.at >= since,
+        )
+    )
+    return bool(session.scalar(written))
+
+
+def _check_claim_later(
+    session: Session,
+    handoff: Handoff,
+    event: HandoffEvent,
+    *,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> None:
+    at = now + rules.policy.answer_within(handoff.urgency)
+    later(session, CheckClaim(handoff.id, event.id), at=at)
+
+
+def _move(
+    session: Session, handoff: Handoff, still: ColumnElement[bool], **values: Any
+) -> None:
+    """Change the handoff if `still` holds in the database; otherwise refuse, changing nothing."""
+    moved = session.execute(
+        update(Handoff).where(Handoff.id == handoff.id, still).values(**values)
+    )
+    session.refresh(handoff)
+    if moved.rowcount != 1:
+        raise Refused(handoff, "it has moved meanwhile")
+
+
+def _log(
+    session: Session,
+    handoff: Handoff,
+    move: Move,
+    *,
+    by: Person | None,
+    now: datetime,
+    note: str | None = None,
+    **detail: object,
+) -> HandoffEvent:
+    event = HandoffEvent(
+        handoff_id=handoff.id,
+        at=now,
+        move=move,
+        by_id=by.id if by else None,
+        note=note or None,
+        detail=detail,
+    )
+    session.add(event)
+    session.flush()
+    return event

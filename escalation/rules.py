@@ -1,0 +1,30 @@
+"""What a programme can change without touching code: policy and script, read together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from escalation.policy import POLICY_FILE, Policy, load_policy
+from escalation.script import Script, load_script
+from models import Channel
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`console` is the address of the mentors' console, for the links in alerts.
+
+    `texting` is how people who never wrote are reached: real SMS, or the demo's phones.
+    """
+
+    policy: Policy
+    script: Script
+    console: str
+    texting: Channel
+
+    def link(self, code: int) -> str:
+        return f"{self.console}/{code}"
+
+
+def load_rules(public_url: str, texting: Channel, *, policy_file: Path = POLICY_FILE) -> Rules:
+    """Raises BadPolicy or BadScript when a file cannot be used."""
+    console = f"{public_url.rstrip('/')}/console"
+    return Rules(load_policy(policy_file), load_script(), console, texting)

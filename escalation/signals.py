@@ -1,0 +1,44 @@
+"""What detection saw in one message: the final interface between detect and decide."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Axis(StrEnum):
+    """What a piece of evidence speaks for."""
+
+    CRISIS = "crisis"
+    CONNECTION = "connection"
+    TOOLS = "tools"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A span of the message that moved a score.
+
+    `start` and `end` index the original text, so `text[start:end] == quote` always holds.
+    `rule` names the phrase rule or the trained head that pointed at it.
+    """
+
+    axis: Axis
+    start: int
+    end: int
+    quote: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What was seen in one message. Scores are probabilities in 0..1.
+
+    The two axes are independent: a message may wish for tools, for a person, for both or
+    for neither. `version` names the rules and the model that produced the scores.
+    """
+
+    crisis: float = 0.0
+    connection: float = 0.0
+    tools: float = 0.0
+    asked_for_person: bool = False
+    evidence: tuple[Evidence, ...] = ()
+    version: str = "none"

@@ -1,0 +1,118 @@
+"""Writing messages into a conversation. Whoever speaks is written on the row for good."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.rules import Rules
+from models import Conversation, Delivery, Message, Person, Speaker
+
+SPOKEN_IN = "spoken in"
+
+
+def say(
+    session: Session,
+    rules: Rules,
+    conversation: Conversation,
+    *keys: str,
+    now: datetime,
+    **blanks: object,
+) -> Message:
+    """Write lines of the script, joined, as one message of the bot."""
+    words = " ".join(rules.script.line(key, **blanks) for key in keys)
+    return _write(session, conversation, words, now=now, script="+".join(keys)[:60])
+
+
+def speak_as_bot(
+    session: Session, conversation: Conversation, words: str, *, now: datetime, dropped: bool
+) -> Message:
+    """Write Rasa's own words; `dropped` when a person has taken the conversation meanwhile."""
+    message = _write(session, conversation, words, now=now)
+    if dropped:
+        message.delivery, message.error_code = Delivery.DROPPED, "person_took_over"
+    return message
+
+
+def speak_as_person(
+    session: Session,
+    conversation: Conversation,
+    person: Person,
+    words: str,
+    *,
+    now: datetime,
+    relayed_from: Message | None = None,
+) -> Message:
+    return _write(
+        session, conversation, words, now=now, person=person, relayed_from=relayed_from
+    )
+
+
+def said_lately(
+    session: Session, conversation: Conversation, key: str, *, within: timedelta, now: datetime
+) -> bool:
+    """Whether the line `key` was said here within that time, so as not to repeat it."""
+    return (
+        session.scalar(
+            select(Message.id)
+            .where(
+                Message.conversation_id == conversation.id,
+                Message.script == key,
+                Message.at > now - within,
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def thread_of(session: Session, rules: Rules, person: Person) -> Conversation:
+    """The person's conversation, begun on the programme's texting channel if there is none."""
+    thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
+    if thread is None:
+        thread = Conversation(
+            programme_id=person.programme_id, person=person, channel=rules.texting
+        )
+        session.add(thread)
+        session.flush()
+    return thread
+
+
+def _write(
+    session: Session,
+    conversation: Conversation,
+    words: str,
+    *,
+    now: datetime,
+    person: Person | None = None,
+    relayed_from: Message | None = None,
+    script: str | None = None,
+) -> Message:
+    # STOP is consent: what may not be sent is still written, so that the log shows it.
+    opted_out = conversation.person is not None and conversation.person.opted_out_at is not None
+    message = Message(
+        conversation_id=conversation.id,
+        at=now,
+        outgoing=True,
+        speaker=Speaker(person.role.value) if person else Speaker.BOT,
+        speaker_id=person.id if person else None,
+        speaker_name=person.name if person else None,
+        words=words,
+        script=script,
+        relayed_from_id=relayed_from.id if relayed_from else None,
+        channel=conversation.channel,
+        handled_at=now,
+        moved_at=now,
+        delivery=Delivery.DROPPED if opted_out else Delivery.QUEUED,
+        error_code="opted_out" if opted_out else None,
+    )
+    session.add(message)
+    session.flush()
+    session.info.setdefault(SPOKEN_IN, set()).add(conversation.id)
+    return message
+
+
+def spoken_in(session: Session) -> set[int]:
+    """The conversations into which this session has written, for delivery after its commit."""
+    spoken: set[int] = session.info.get(SPOKEN_IN, set())
+    return spoken
