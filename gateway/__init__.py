@@ -1,0 +1,1 @@
+"""The outside world: Twilio, the web, the pipeline, delivery, the durable engine, the commands."""

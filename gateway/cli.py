@@ -1,0 +1,258 @@
+"""The `warmline` command: one question each, an answer for a person and for a cron job."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.fernet import Fernet
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from escalation.assess import assess_lines
+from escalation.policy import BadPolicy, load_policy
+from escalation.script import BadScript
+from gateway import demo as demo_programme
+from gateway.accounts import BadPassword, set_password
+from gateway.database import Database
+from gateway.enrol import enrol as enrol_people
+from gateway.enrol import read_people
+from gateway.history import csv_of, handoffs_of, timeline
+from gateway.line import utc_now
+from gateway.logs import set_up_logs
+from gateway.preflight import findings
+from gateway.receive import as_e164
+from gateway.serve import AlreadyServed, open_database
+from gateway.serve import serve as serve_line
+from gateway.settings import BadSettings, Settings, load_settings
+from models import Handoff, Person, Programme, Status
+from models.encryption import BadKey, NoKey, WrongKey, phone_index
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Warmline: a mentoring line that knows when a person is needed, and brings one.",
+)
+out = Console()
+
+# What a person can mend themselves: said in one line, without a traceback.
+OURS = (BadSettings, BadPolicy, BadScript, NoKey, BadKey, WrongKey, AlreadyServed)
+
+
+def main() -> None:
+    set_up_logs()
+    try:
+        app()
+    except OURS as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Settings, Database]]:
+    settings = load_settings()
+    database = open_database(settings)
+    try:
+        yield settings, database
+    finally:
+        database.engine.dispose()
+
+
+@app.command()
+def serve() -> None:
+    """The gateway with its workers."""
+    serve_line(load_settings())
+
+
+@app.command()
+def bot() -> None:
+    """The Rasa server, with the trained bot."""
+    settings = load_settings()
+    from bot import server
+
+    os.environ.setdefault("RASA_URL", settings.rasa_url)
+    os.environ.setdefault("WARMLINE_KEY", settings.warmline_key)
+    if settings.rasa_token:
+        os.environ.setdefault("RASA_TOKEN", settings.rasa_token)
+    server.main()
+
+
+@app.command()
+def up() -> None:
+    """Train the bot if its sources changed, then start everything; Ctrl-C ends it all."""
+    from gateway.up import run
+
+    sys.exit(run())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    with _database():
+        print("The database is up to date.")
+
+
+@app.command()
+def demo() -> None:
+    """Seed the demo programme, where there is no programme yet."""
+    with _database() as (_, database), database.writing() as session:
+        seeded = demo_programme.seed_demo(session, now=utc_now())
+    print("The demo programme is ready." if seeded else "There is a programme; nothing was added.")
+
+
+@app.command()
+def key() -> None:
+    """Print a new key for WARMLINE_KEY."""
+    print(Fernet.generate_key().decode())
+
+
+@app.command()
+def enrol(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    programme: Annotated[
+        str, typer.Option(help="The programme's name; made if there is none by it.")
+    ] = "",
+    timezone: Annotated[str, typer.Option(help="Where a line names none.")] = "America/New_York",
+    hours: Annotated[str, typer.Option(help="Of a new programme, local.")] = "08:00-21:00",
+    keep_good: Annotated[
+        bool, typer.Option("--keep-good", help="Enrol the good lines even if others are bad.")
+    ] = False,
+) -> None:
+    """Enrol people from a CSV file: role,name,phone,timezone,mentor."""
+    people = read_people(file.read_bytes(), timezone=timezone)
+    with _database() as (_, database), database.engine.connect() as connection:
+        from sqlalchemy.orm import Session
+
+        with Session(connection, expire_on_commit=False) as session, session.begin() as work:
+            chosen = _programme(session, programme, timezone, hours)
+            enrolled = enrol_people(session, chosen, people, now=utc_now())
+            if people.problems and not keep_good:
+                work.rollback()
+                enrolled = []
+    for problem in people.problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(enrolled)} enrolled, {len(people.problems)} lines with a problem.")
+    if people.problems:
+        if not keep_good:
+            print("Nothing was kept. Mend the file, or use --keep-good.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def waiting() -> None:
+    """Who waits for a person, most urgent first. Exit 1 if anybody does."""
+    now = utc_now()
+    with _database() as (_, database), database.reading() as session:
+        handoffs = session.scalars(
+            select(Handoff)
+            .where(Handoff.status == Status.WAITING)
+            .order_by(Handoff.urgency.desc(), Handoff.opened_at)
+        ).all()
+    if not handoffs:
+        print("Nobody is waiting.")
+        return
+    for handoff in handoffs:
+        minutes = int((now - handoff.opened_at).total_seconds() // 60)
+        urgency = handoff.urgency.name.lower()
+        print(f"{handoff.id:>5}  {urgency:<8} {minutes:>5} min  {handoff.need.value}")
+    raise typer.Exit(1)
+
+
+@app.command()
+def log(
+    handoff: Annotated[int | None, typer.Argument(help="One handoff, in full.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="All handoffs, for a spreadsheet.")] = False,
+) -> None:
+    """The handoff log."""
+    with _database() as (_, database), database.reading() as session:
+        if handoff is not None:
+            _print_timeline(session, handoff)
+            return
+        rows = handoffs_of(session)
+        if csv:
+            sys.stdout.write(csv_of(rows))
+            return
+        _print_handoffs(rows)
+
+
+@app.command()
+def assess() -> None:
+    """Read JSON lines (id, text, history), write what detection and the policy make of them."""
+    policy = load_policy()
+    for answer in assess_lines(sys.stdin, policy):
+        print(answer)
+
+
+@app.command()
+def check() -> None:
+    """Pre-flight: what would keep somebody from being reached. Exit 1 if anything would."""
+    with _database() as (settings, database), database.reading() as session:
+        found = findings(session, settings)
+    for finding in found:
+        print(finding)
+    if found:
+        raise typer.Exit(1)
+    print("Everybody can be reached.")
+
+
+@app.command()
+def password(phone: str) -> None:
+    """Set the password with which a mentor or manager signs in."""
+    with _database() as (_, database), database.writing() as session:
+        person = _person(session, phone)
+        try:
+            set_password(person, typer.prompt("New password", hide_input=True))
+        except BadPassword as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(2) from error
+    print("The password is set.")
+
+
+@app.command()
+def duty(phone: str, on: Annotated[bool, typer.Option("--on/--off")] = True) -> None:
+    """Put a mentor or manager on duty, or take them off."""
+    with _database() as (_, database), database.writing() as session:
+        person = _person(session, phone)
+        if person.role == "mentee":
+            print("Only a mentor or manager can be on duty.", file=sys.stderr)
+            raise typer.Exit(2)
+        person.on_duty = on
+    print(f"{person.name} is {'on' if on else 'off'} duty.")
+
+
+def _person(session: "Session", phone: str) -> Person:
+    number = as_e164(phone)
+    person = number and session.scalar(
+        select(Person).where(Person.phone_index == phone_index(number))
+    )
+    if not person:
+        print("Nobody is enrolled with that number.", file=sys.stderr)
+        raise typer.Exit(2)
+    return person
+
+
+def _programme(session: "Session", name: str, timezone: str, hours: str) -> Programme:
+    """The programme by that name; the only one when no name is given; a new one otherwise."""
+    programmes = session.scalars(select(Programme)).all()
+    for programme in programmes:
+        if programme.name == name or (not name and len(programmes) == 1):
+            return programme
+    if not name:
+        print("Name the programme with --programme.", file=sys.stderr)
+        raise typer.Exit(2)
+    try:
+        opens_at, closes_at = (time.fromisoformat(part.strip()) for part in hours.split("-"))
+    except ValueError:
+        print(f"--hours {hours!r} cannot be read; write them like 08:00-21:00.", file=sys.stderr)
+        raise typer.Exit(2) from None
+    programme = Programme(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
+    session.add(programme)
+    session.flush()
+    return programme

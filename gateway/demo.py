@@ -1,0 +1,42 @@
+"""The demo programme: a small named cast on numbers reserved for examples."""
+
+from datetime import datetime, time
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.enrol import enrol, read_people
+from models import Programme
+
+PEOPLE = b"""role,name,phone,timezone,mentor
+mentor,Sam,+12025550111,America/New_York,
+mentor,Noor,+12025550112,America/New_York,
+manager,Ruth,+12025550121,America/New_York,
+mentee,Maya,+12025550101,America/New_York,Sam/Noor
+mentee,Jo,+12025550102,America/New_York,Noor/Sam
+"""
+ON_DUTY = {"Noor"}
+
+
+def seed_demo(session: Session, *, now: datetime) -> bool:
+    """Set up the demo's programme and people where there is no programme; True if it did.
+
+    Its line is open round the clock, so that the demo works whenever it is tried.
+    """
+    if session.scalar(select(Programme.id).limit(1)) is not None:
+        return False
+    zone = "America/New_York"
+    programme = Programme(
+        name="Harbor Mentoring",
+        phone="+12025550100",
+        timezone=zone,
+        opens_at=time(0),
+        closes_at=time(0),
+    )
+    session.add(programme)
+    session.flush()
+    for person in enrol(session, programme, read_people(PEOPLE, timezone=zone), now=now):
+        person.on_duty = person.name in ON_DUTY
+    return True
+
+

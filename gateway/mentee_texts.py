@@ -1,0 +1,429 @@
+"""A mentee's text: what it asks for, and what is done about it.
+
+`understand` looks and asks, with no transaction open; `act_on_mentee_text` decides on the
+conversation as it is by then and writes everything in the transaction of its caller.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.client import Answer, BotAway
+from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.handoffs import (
+    OnlyAPersonCloses,
+    open_handoff,
+    open_handoff_of,
+    owner_of,
+    raise_handoff,
+    withdraw,
+)
+from escalation.ladder import own_mentor_of
+from escalation.signals import Signals
+from escalation.voice import said_lately, say, speak_as_bot, thread_of
+from gateway.consent import act_on_consent, is_about_consent, one_word
+from gateway.line import Line
+from models import (
+    CheckIn,
+    Conversation,
+    DecisionRecord,
+    Handoff,
+    Message,
+    Need,
+    Person,
+    Speaker,
+    Urgency,
+)
+
+log = structlog.get_logger()
+
+# How much of what was said before is looked at along with a message.
+REMEMBER = timedelta(hours=24)
+REMEMBER_MESSAGES = 8
+
+WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed my mind"})
+
+
+@dataclass(frozen=True)
+class Before:
+    """A message and where its conversation stood when it was read."""
+
+    message: Message
+    standing: Standing
+    history: Sequence[str]
+    forget_bot: bool
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What is known of a message before anything is written. `answer` is Rasa's, if it spoke."""
+
+    signals: Signals
+    bot: BotState
+    answer: Answer | None = None
+    forgot: bool = False
+
+
+def read_before_understanding(session: Session, line: Line, message: Message) -> Before:
+    conversation = session.get_one(Conversation, message.conversation_id)
+    return Before(
+        message,
+        _standing(session, line, conversation, message),
+        _said_before(session, message),
+        conversation.forget_bot,
+    )
+
+
+def understand(line: Line, before: Before) -> Understood:
+    """Detect first, here; then ask Rasa, if it is the bot's turn. No transaction is open."""
+    message = before.message
+    signals = line.detect(message.words, before.history)
+    if (
+        message.speaker is Speaker.UNKNOWN
+        or not message.words.strip()
+        or is_about_consent(message.words)
+        or not bot_has_the_floor(signals, before.standing, line.rules.policy)
+    ):
+        return Understood(signals, BotState.NOT_ASKED)
+    try:
+        if before.forget_bot:
+            line.bot.forget(message.conversation_id)
+        answer = line.bot.answer(message.conversation_id, message.words)
+    except BotAway as away:
+        log.warning("bot away", message=message.id, reason=str(away))
+        return Understood(signals, BotState.AWAY)
+    if answer.asked_for_person:
+        signals = replace(signals, asked_for_person=True)
+    state = BotState.NOT_UNDERSTOOD if answer.not_understood else BotState.ANSWERED
+    return Understood(signals, state, answer, forgot=before.forget_bot)
+
+
+def act_on_mentee_text(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    message: Message,
+    understood: Understood,
+    *,
+    now: datetime,
+) -> None:
+    """Decide on the conversation as it is now, and do it; somebody may have claimed it since."""
+    if act_on_consent(session, line, conversation, message, now=now):
+        return
+    handoff = open_handoff_of(session, conversation)
+    standing = _standing(session, line, conversation, message)
+    decision = decide(understood.signals, standing, line.rules.policy, understood.bot)
+    if conversation.person is None and decision.do is Do.REPLY:
+        _tell_unknown_number(session, line, conversation, now=now)
+    elif handoff is not None and _wants_it_off(message) and decision.do is Do.STAND_BACK:
+        _withdraw(session, line, handoff, now=now)
+    elif not message.words.strip() and decision.do is Do.REPLY:
+        key = "only_media" if message.media else "empty"
+        say(session, line.rules, conversation, key, now=now)
+    else:
+        if decision.urgency is not Urgency.CRISIS:
+            _introduce(session, line, conversation, now=now)
+        handoff = _do(session, line, conversation, message, decision, understood, handoff, now=now)
+    if understood.forgot:
+        conversation.forget_bot = False
+    dropped = _keep_bots_words(session, conversation, message, understood, decision, now=now)
+    session.add(
+        _record_of(line, message, understood, standing, decision, handoff, dropped, now=now)
+    )
+
+
+def _do(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    message: Message,
+    decision: Decision,
+    understood: Understood,
+    handoff: Handoff | None,
+    *,
+    now: datetime,
+) -> Handoff | None:
+    rules, later = line.rules, line.later
+    match decision:
+        case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
+            if decision.bot_speaks:
+                _let_bot_speak(session, conversation, understood, now=now)
+            handoff, paged = open_handoff(
+                session,
+                conversation,
+                need,
+                urgency,
+                message=message,
+                now=now,
+                rules=rules,
+                later=later,
+            )
+            _tell_who_is_asked(session, line, handoff, paged, now=now)
+        case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
+            assert handoff is not None  # only an open handoff is raised
+            raise_handoff(
+                session,
+                handoff,
+                need,
+                urgency,
+                message=message,
+                now=now,
+                rules=rules,
+                later=later,
+            )
+            keys = [f"why_{need.value}", "raised"]
+            say(session, rules, conversation, *keys, now=now)
+            _pass_to_mentor(session, line, handoff, message, now=now)
+        case Decision(do=Do.STAND_BACK):
+            assert handoff is not None  # the bot stands back for a handoff
+            _stand_back(session, line, conversation, handoff, message, now=now)
+        case _:
+            _reply(session, line, conversation, understood, now=now)
+    return handoff
+
+
+def _reply(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    understood: Understood,
+    *,
+    now: datetime,
+) -> None:
+    if understood.bot is BotState.AWAY:
+        within = timedelta(minutes=line.rules.policy.repeat.bot_away_minutes)
+        if not said_lately(session, conversation, "bot_away", within=within, now=now):
+            say(session, line.rules, conversation, "bot_away", now=now)
+        return
+    _let_bot_speak(session, conversation, understood, now=now)
+
+
+def _let_bot_speak(
+    session: Session, conversation: Conversation, understood: Understood, *, now: datetime
+) -> None:
+    for words in understood.answer.words if understood.answer else ():
+        speak_as_bot(session, conversation, words, now=now, dropped=False)
+
+
+def _stand_back(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    handoff: Handoff,
+    message: Message,
+    *,
+    now: datetime,
+) -> None:
+    if handoff.mentor is not None:
+        _pass_to_mentor(session, line, handoff, message, now=now)
+        return
+    within = timedelta(minutes=line.rules.policy.repeat.still_waiting_minutes)
+    if not said_lately(session, conversation, "still_waiting", within=within, now=now):
+        asked_at = _local_time(handoff.opened_at, conversation)
+        say(session, line.rules, conversation, "still_waiting", now=now, time=asked_at)
+
+
+def _pass_to_mentor(
+    session: Session, line: Line, handoff: Handoff, message: Message, *, now: datetime
+) -> None:
+    """Tell the mentor who holds it that their mentee wrote: by link, or in words if so set."""
+    if handoff.mentor is None:
+        return
+    rules = line.rules
+    thread = thread_of(session, rules, handoff.mentor)
+    if rules.policy.relay.mentor_sms == "words":
+        say(session, rules, thread, "mentee_words", now=now, code=handoff.id, words=message.words)
+        return
+    within = timedelta(minutes=rules.policy.repeat.new_message_minutes)
+    if not said_lately(session, thread, "new_message", within=within, now=now):
+        link = rules.link(handoff.id)
+        say(session, rules, thread, "new_message", now=now, code=handoff.id, link=link)
+
+
+def _tell_who_is_asked(
+    session: Session, line: Line, handoff: Handoff, paged: list[Person], *, now: datetime
+) -> None:
+    """The mentee reads why a person is asked, and who; the pages exist already."""
+    conversation = handoff.conversation
+    own = own_mentor_of(session, conversation)
+    blanks: dict[str, object] = {}
+    if own is not None and paged == [own]:
+        who, blanks = "who_own", {"mentor": own.name}
+    elif paged:
+        who, blanks = "who_team", {"mentors": _in_words([person.name for person in paged])}
+    elif handoff.rung < 0 and handoff.next_page_at:
+        who = "who_at_opening"
+        blanks = {
+            "mentor": own.name if own else "a mentor",
+            "time": _local_time(handoff.next_page_at, conversation, day=now),
+        }
+    else:
+        who = "who_nobody"
+    say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
+
+
+def _introduce(
+    session: Session, line: Line, conversation: Conversation, *, now: datetime
+) -> None:
+    """Before the first word of the line, say that it is automated."""
+    introduced = session.scalar(
+        select(Message.id).where(
+            Message.conversation_id == conversation.id, Message.script == "first_contact"
+        )
+    )
+    if introduced is None and conversation.person is not None:
+        say(session, line.rules, conversation, "first_contact", now=now)
+
+
+def _keep_bots_words(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    understood: Understood,
+    decision: Decision,
+    *,
+    now: datetime,
+) -> int:
+    """Record what the bot reported; keep, unsent, words that yielded to a person.
+
+    Returns how many messages of the bot yielded.
+    """
+    answer = understood.answer
+    if answer is None:
+        return 0
+    if not decision.bot_speaks:
+        for words in answer.words:
+            speak_as_bot(session, conversation, words, now=now, dropped=True)
+        conversation.skill, conversation.forget_bot = None, True
+        return len(answer.words)
+    if answer.skill is not None:
+        conversation.skill = answer.skill.name if answer.skill.state == "started" else None
+    if answer.check_in is not None:
+        session.add(
+            CheckIn(
+                conversation_id=conversation.id,
+                message_id=message.id,
+                at=now,
+                kind=answer.check_in.kind,
+                score=answer.check_in.score,
+                note=answer.check_in.note,
+            )
+        )
+    return 0
+
+
+def _tell_unknown_number(
+    session: Session, line: Line, conversation: Conversation, *, now: datetime
+) -> None:
+    within = timedelta(minutes=line.rules.policy.repeat.unknown_number_minutes)
+    if not said_lately(session, conversation, "unknown_number", within=within, now=now):
+        name = conversation.programme.name
+        say(session, line.rules, conversation, "unknown_number", now=now, programme=name)
+
+
+def _withdraw(session: Session, line: Line, handoff: Handoff, *, now: datetime) -> None:
+    try:
+        withdraw(session, handoff, now=now, rules=line.rules)
+    except OnlyAPersonCloses:
+        say(session, line.rules, handoff.conversation, "withdraw_refused", now=now)
+
+
+def _standing(
+    session: Session, line: Line, conversation: Conversation, message: Message
+) -> Standing:
+    handoff = open_handoff_of(session, conversation)
+    named = line.rules.policy.bot.names_a_skill(message.words)
+    return Standing(
+        owner=owner_of(handoff),
+        urgency=handoff.urgency if handoff else None,
+        failures=_failures_in_a_row(session, line, conversation),
+        skill_wanted=named or conversation.skill is not None,
+    )
+
+
+def _failures_in_a_row(session: Session, line: Line, conversation: Conversation) -> int:
+    """How many of the latest answers did not help, counted back to one that did."""
+    latest = session.scalars(
+        select(DecisionRecord)
+        .join(Message, Message.id == DecisionRecord.message_id)
+        .where(Message.conversation_id == conversation.id)
+        .order_by(DecisionRecord.id.desc())
+        .limit(line.rules.policy.bot.stuck_after)
+    )
+    failures = 0
+    for record in latest:
+        if record.bot not in (BotState.AWAY, BotState.NOT_UNDERSTOOD) or record.handoff_id:
+            break
+        failures += 1
+    return failures
+
+
+def _said_before(session: Session, message: Message) -> list[str]:
+    """What the same person wrote lately, oldest first."""
+    earlier = session.scalars(
+        select(Message)
+        .where(
+            Message.conversation_id == message.conversation_id,
+            Message.id < message.id,
+            Message.outgoing.is_(False),
+            Message.at > message.at - REMEMBER,
+        )
+        .order_by(Message.id.desc())
+        .limit(REMEMBER_MESSAGES)
+    )
+    return [before.words for before in earlier][::-1]
+
+
+def _record_of(
+    line: Line,
+    message: Message,
+    understood: Understood,
+    standing: Standing,
+    decision: Decision,
+    handoff: Handoff | None,
+    dropped: int,
+    *,
+    now: datetime,
+) -> DecisionRecord:
+    signals = understood.signals
+    return DecisionRecord(
+        message_id=message.id,
+        handoff_id=handoff.id if handoff else None,
+        at=now,
+        owner=standing.owner,
+        crisis=signals.crisis,
+        connection=signals.connection,
+        tools=signals.tools,
+        asked_for_person=signals.asked_for_person,
+        bot=understood.bot,
+        evidence=json.dumps([asdict(span) for span in signals.evidence]),
+        version=signals.version,
+        thresholds=line.rules.policy.thresholds.model_dump(),
+        decision=decision.do,
+        why=decision.why,
+        dropped=dropped,
+    )
+
+
+def _wants_it_off(message: Message) -> bool:
+    return one_word(message.words) in WITHDRAW_WORDS
+
+
+def _in_words(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:
+    """A time as the person reads it; with its weekday when it is not on the day of `day`."""
+    person = conversation.person
+    zone = ZoneInfo(person.timezone if person else conversation.programme.timezone)
+    local = at.astimezone(zone)
+    if day is not None and local.date() != day.astimezone(zone).date():
+        return f"{local:%A %H:%M}"
+    return f"{local:%H:%M}"

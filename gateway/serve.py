@@ -1,0 +1,142 @@
+"""Putting one gateway together and running it."""
+
+import fcntl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from bot.client import Bot
+from escalation.detect import detect
+from escalation.policy import POLICY_FILE
+from escalation.rules import load_rules
+from escalation.signals import Signals
+from gateway.database import Database, make_engine
+from gateway.engine import Engine
+from gateway.line import Line
+from gateway.settings import Settings
+from gateway.sms import Phones, Texts, Twilio
+from gateway.sweep import Sweeper, do_work
+from gateway.web.app import create_app
+from models import Channel, Person
+from models.encryption import use_key
+
+
+class AlreadyServed(Exception):
+    def __init__(self, database: Path) -> None:
+        super().__init__(
+            f"Another gateway already serves {database}. SQLite takes one; stop the other, "
+            "or use PostgreSQL (DATABASE_URL) for more."
+        )
+
+
+def open_database(settings: Settings) -> Database:
+    """The database with its tables up to date and readable with our key.
+
+    Raises:
+        NoKey, BadKey, WrongKey: WARMLINE_KEY cannot read what is stored.
+    """
+    use_key(settings.warmline_key)
+    database = Database(make_engine(settings.database_url))
+    database.migrate()
+    with database.reading() as session:
+        session.scalar(select(Person.name).limit(1))
+    return database
+
+
+def make_texts(settings: Settings) -> Texts:
+    if settings.sms == "phones":
+        return Phones()
+    assert settings.twilio_account_sid and settings.twilio_auth_token  # checked by Settings
+    return Twilio(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        public_url=settings.public_url,
+        from_=settings.twilio_from,
+        messaging_service_sid=settings.twilio_messaging_service_sid,
+        base_url=settings.twilio_base_url,
+    )
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Everything wired: the only place that knows which part stands behind which name.
+
+    Raises:
+        AlreadyServed: another process serves this SQLite file.
+        BadPolicy, BadScript: a file of the programme cannot be used.
+    """
+    only_one = _lock(settings.database_url)
+    database = open_database(settings)
+    texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
+    rules = load_rules(
+        settings.public_url, texting, policy_file=settings.policy_file or POLICY_FILE
+    )
+    engine = Engine(database, settings.database_url)
+    line = Line(
+        database=database,
+        rules=rules,
+        later=engine.later,
+        bot=Bot(
+            settings.rasa_url,
+            timeout_seconds=rules.policy.bot.timeout_seconds,
+            token=settings.rasa_token,
+        ),
+        texts=make_texts(settings),
+        detect=_detect,
+    )
+    sweeper = Sweeper(line, engine)
+
+    def start() -> None:
+        engine.start(lambda work: do_work(line, work))
+        sweeper.start()
+
+    def stop() -> None:
+        sweeper.stop()
+        line.workers.shutdown(wait=True, cancel_futures=True)
+        engine.stop()
+        database.engine.dispose()
+        if only_one is not None:
+            only_one.close()
+
+    # The first use loads the model; nobody should wait for that with a message.
+    detect("hello")
+    return create_app(line, settings, start=start, stop=stop)
+
+
+def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
+    """Serve until interrupted."""
+    app = build_app(settings)
+    announce(f"Warmline listens on http://{settings.host}:{settings.port}")
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        # Open event streams would otherwise hold up the end.
+        timeout_graceful_shutdown=3,
+    )
+
+
+def _detect(words: str, history: Sequence[str]) -> Signals:
+    return detect(words, history)
+
+
+def _lock(database_url: str) -> TextIO | None:
+    """Hold the SQLite file for this process; the lock goes with it, however it ends."""
+    url = sa.make_url(database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    database = Path(url.database)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    lock = database.with_name(f"{database.name}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise AlreadyServed(database) from error
+    return lock

@@ -1,0 +1,132 @@
+"""Sending a text: through Twilio, or to the demo's phones in the browser."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from requests.exceptions import RequestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from models import Delivery
+
+# What each of Twilio's codes means for us: https://www.twilio.com/docs/api/errors
+OPTED_OUT = {"21610"}
+BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
+# Refused for a reason that another try of the same text does not mend. Everything else (429,
+# 5xx, a wrong token, no answer) is tried again until policy.toml's give_up_after_minutes.
+REFUSED = {"21408", "21612", "21617", "30004", "30007", "30032", "30034"}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The provider has accepted a text under `provider_id`."""
+
+    provider_id: str
+    delivery: Delivery = Delivery.SENT
+
+
+class TextFailed(Exception):
+    """A text was not accepted. `final` says that sending it again would not help."""
+
+    def __init__(self, code: str, *, final: bool) -> None:
+        self.code = code
+        self.final = final
+        super().__init__(f"The text was not accepted ({code}).")
+
+
+class Texts(Protocol):
+    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+        """Raises TextFailed."""
+
+    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
+        """Every text with these words to this number that the provider accepted since then.
+
+        After a crash in mid-send it tells whether the text got through after all. Raises
+        TextFailed when the provider cannot be asked.
+        """
+
+
+class Phones:
+    """The demo: a text is delivered when it is written, and shown on the page `/phones`."""
+
+    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+        return Sent(f"PH{uuid.uuid4().hex}", Delivery.DELIVERED)
+
+    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
+        return []
+
+
+class BaseUrlHttpClient(TwilioHttpClient):
+    """Twilio's client, sent to another address: its edge and region settings cannot do that."""
+
+    def __init__(self, base_url: str | None, **options: Any) -> None:
+        super().__init__(**options)
+        self.base_url = base_url
+
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+        if self.base_url:
+            asked, base = urlsplit(url), urlsplit(self.base_url)
+            path = base.path.rstrip("/") + asked.path
+            url = urlunsplit((base.scheme, base.netloc, path, asked.query, asked.fragment))
+        return super().request(method, url, *args, **options)
+
+
+class Twilio:
+    """Twilio's REST API.
+
+    It has no key against sending twice. So each text names its own status callback, and after
+    a crash in mid-send `find_sent` looks for it before it is sent again.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        public_url: str,
+        from_: str | None = None,
+        messaging_service_sid: str | None = None,
+        base_url: str | None = None,
+        timeout_seconds: float = 5,
+    ) -> None:
+        self._public_url = public_url
+        self._sender = (
+            {"messaging_service_sid": messaging_service_sid}
+            if messaging_service_sid
+            else {"from_": from_}
+        )
+        http = BaseUrlHttpClient(base_url, timeout=timeout_seconds)
+        self._client = Client(account_sid, auth_token, http_client=http)
+
+    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+        try:
+            text = self._client.messages.create(
+                to=to,
+                body=words,
+                status_callback=f"{self._public_url}/twilio/status/{message_id}",
+                **self._sender,
+            )
+        except (TwilioException, RequestException) as error:
+            raise _failed(error) from error
+        return Sent(str(text.sid))
+
+    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
+        try:
+            # Twilio's clock and ours may differ by a little.
+            texts = self._client.messages.list(
+                to=to, date_sent_after=since - timedelta(minutes=1), limit=50
+            )
+        except (TwilioException, RequestException) as error:
+            raise _failed(error) from error
+        return [Sent(str(text.sid)) for text in texts if text.body == words]
+
+
+def _failed(error: Exception) -> TextFailed:
+    if not isinstance(error, TwilioRestException):
+        return TextFailed("unreachable", final=False)
+    code = str(error.code or error.status)
+    return TextFailed(code, final=code in OPTED_OUT | BAD_NUMBER | REFUSED)

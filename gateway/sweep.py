@@ -1,0 +1,140 @@
+"""The watchdog: what a crash left lying is found by its row and done again.
+
+Every few seconds it looks for messages nobody handled, texts nobody sent, rungs nobody paged
+and engine work whose process died. Each is guarded by its own row, so that looking too often,
+or from two processes, does nothing twice.
+"""
+
+import threading
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import or_, select, text
+
+from escalation.handoffs import hold_conversation, overdue_claims, release_if_unanswered
+from escalation.ladder import climb, climb_on_if_nobody_was_reached, is_overdue
+from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Work
+from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
+from gateway.engine import Engine
+from gateway.line import Line
+from gateway.turns import take_turns
+from models import Delivery, Handoff, Message, Status
+
+log = structlog.get_logger()
+
+EVERY = timedelta(seconds=2)
+# Whoever recorded a message has this long to handle it before somebody else does.
+GRACE = timedelta(seconds=5)
+CLEAN_EVERY = timedelta(hours=1)
+# Any number will do, as long as nothing else in this database locks it.
+ONE_SWEEPER = 7_241_001
+
+
+def do_work(line: Line, work: Work) -> None:
+    """Do one piece of kept work. Each re-reads its row, so doing it twice is harmless."""
+    now = line.clock()
+    if isinstance(work, Deliver):
+        deliver(line, work.conversation_id)
+        return
+    assert isinstance(work, Climb | CheckAlerts | CheckClaim)
+    with acting(line) as session:
+        handoff = session.get_one(Handoff, work.handoff_id)
+        hold_conversation(session, handoff.conversation_id)
+        session.refresh(handoff)
+        match work:
+            case Climb(ladder=ladder, rung=rung):
+                climb(
+                    session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later
+                )
+            case CheckAlerts(ladder=ladder, rung=rung):
+                if (handoff.ladder, handoff.rung) == (ladder, rung):
+                    climb_on_if_nobody_was_reached(
+                        session, handoff, now=now, rules=line.rules, later=line.later
+                    )
+            case CheckClaim(event_id=event_id):
+                release_if_unanswered(
+                    session, handoff, event_id, now=now, rules=line.rules, later=line.later
+                )
+
+
+def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
+    """Do again whatever has been left lying for longer than `grace`."""
+    with line.database.reading() as session:
+        unhandled = session.scalars(
+            select(Message.conversation_id)
+            .where(Message.handled_at.is_(None), Message.at < now - grace)
+            .distinct()
+        ).all()
+        undelivered = session.scalars(
+            select(Message.conversation_id)
+            .where(
+                or_(
+                    (Message.delivery == Delivery.QUEUED)
+                    & (Message.moved_at < now - grace)
+                    & (Message.next_try_at.is_(None) | (Message.next_try_at < now - grace)),
+                    (Message.delivery == Delivery.SENDING)
+                    & (Message.sending_at < now - SEND_IS_DEAD_AFTER),
+                )
+            )
+            .distinct()
+        ).all()
+        overdue = [
+            Climb(handoff.id, handoff.ladder, handoff.rung + 1)
+            for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.WAITING))
+            if is_overdue(handoff, now=now, grace=grace)
+        ]
+        forgotten = overdue_claims(session, now=now - grace, rules=line.rules)
+    for conversation_id in unhandled:
+        line.soon(take_turns, conversation_id)
+    for conversation_id in undelivered:
+        line.soon(deliver, conversation_id)
+    for work in [*overdue, *forgotten]:
+        log.warning("overdue work done", work=work.id)
+        do_work(line, work)
+
+
+class Sweeper:
+    """Runs `sweep` in its own thread until it is stopped."""
+
+    def __init__(self, line: Line, engine: Engine) -> None:
+        self.line = line
+        self.engine = engine
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._clean_at = line.clock()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        # On SQLite this is the only process: what lies there at the start lies since a crash.
+        grace = timedelta(0) if self.line.database.is_sqlite else GRACE
+        while True:
+            try:
+                sweep(self.line, now=self.line.clock(), grace=grace)
+                self._look_after_engine()
+            except Exception:
+                log.exception("the sweep failed and will be tried again")
+            grace = GRACE
+            if self._stop.wait(EVERY.total_seconds()):
+                return
+
+    def _look_after_engine(self) -> None:
+        now = self.line.clock()
+        if self.line.database.is_sqlite:
+            self._resume_and_clean(now)
+            return
+        # Two at once could resume the same work twice.
+        with self.line.database.reading() as session:
+            if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ONE_SWEEPER}):
+                self._resume_and_clean(now)
+
+    def _resume_and_clean(self, now: datetime) -> None:
+        self.engine.take_up_abandoned(now=now)
+        if now >= self._clean_at:
+            self.engine.forget_finished(now=now)
+            self._clean_at = now + CLEAN_EVERY
