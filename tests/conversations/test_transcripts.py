@@ -1,0 +1,87 @@
+"""Plays every transcript of this folder against a whole line, on both databases.
+
+A transcript reads like the phones of the people in it:
+
+    # A comment.
+    maya: hi                          somebody texts the line
+        maya< Warmline bot: Hi. ...   what their phone then shows; "..." stands for any words
+        sam< ...
+    +5 min                            time passes, and what falls due is done
+
+After each text and each passing of time, exactly the shown texts have arrived: in any order
+between people, in this order for each person.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.line import NUMBERS, Talk
+
+HERE = Path(__file__).parent
+TRANSCRIPTS = sorted(HERE.glob("*.txt"))
+SPOKEN = re.compile(r"(\w+): ?(.*)")
+SHOWN = re.compile(r"\s+(\w+)< ?(.*)")
+PASSES = re.compile(r"\+(\d+) (min|h)")
+SWITCH = re.compile(r"\[(\w+) is (away|back)\]")
+
+
+@dataclass
+class Beat:
+    """One thing that happens, and what phones show because of it."""
+
+    line: int
+    text: str
+    shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def beats_of(transcript: Path) -> list[Beat]:
+    beats: list[Beat] = []
+    for number, text in enumerate(transcript.read_text("utf-8").splitlines(), start=1):
+        if not text.strip() or text.startswith("#"):
+            continue
+        if shown := SHOWN.fullmatch(text):
+            beats[-1].shown[shown[1]].append(shown[2])
+        else:
+            beats.append(Beat(number, text))
+    return beats
+
+
+def happen(talk: Talk, beat: Beat) -> None:
+    if passes := PASSES.fullmatch(beat.text):
+        talk.passes(**{"hours" if passes[2] == "h" else "minutes": float(passes[1])})
+    elif switch := SWITCH.fullmatch(beat.text):
+        talk.bot.away = switch[2] == "away"
+    elif spoken := SPOKEN.fullmatch(beat.text):
+        talk.texts(NUMBERS[spoken[1]], spoken[2])
+    else:
+        raise AssertionError(f"line {beat.line} is no text and no time: {beat.text!r}")
+
+
+def as_pattern(expected: str) -> str:
+    return ".*".join(re.escape(part) for part in expected.split("..."))
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_the_phones_show_what_the_transcript_says(talk: Talk, transcript: Path) -> None:
+    for beat in beats_of(transcript):
+        happen(talk, beat)
+        arrived: dict[str, list[str]] = defaultdict(list)
+        for name, words in talk.new_texts():
+            arrived[name].append(words)
+        where = f"{transcript.name}, line {beat.line}: {beat.text}"
+        assert {n: len(w) for n, w in arrived.items()} == {
+            n: len(w) for n, w in beat.shown.items()
+        }, f"{where}\nphones showed: {dict(arrived)}"
+        for name, expected in beat.shown.items():
+            for want, words in zip(expected, arrived[name], strict=True):
+                assert re.fullmatch(as_pattern(want), words, re.DOTALL), (
+                    f"{where}\nexpected on {name}'s phone: {want}\nit shows: {words}"
+                )
+
+
+def test_there_are_transcripts() -> None:
+    assert len(TRANSCRIPTS) >= 8

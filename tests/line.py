@@ -1,0 +1,225 @@
+"""A whole line in one process, on a clock we turn by hand.
+
+Everything of ours is real: the database, the rules, detection, the pipeline, delivery. What
+stands at the edge is plain: a bot that answers from a table, phones that remember, and work
+kept in a list until its time has come.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.client import Answer, BotAway
+from escalation.detect import detect
+from escalation.later import Work
+from escalation.rules import Rules, load_rules
+from escalation.signals import Signals
+from gateway.database import Database
+from gateway.demo import seed_demo
+from gateway.line import Line
+from gateway.receive import record
+from gateway.sms import Sent, TextFailed
+from gateway.sweep import do_work, sweep
+from gateway.turns import take_turns
+from models import Channel, Conversation, Delivery, Handoff, Message, Person
+
+# A Tuesday morning in New York.
+MORNING = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
+
+MAYA = "+12025550101"
+JO = "+12025550102"
+SAM = "+12025550111"
+NOOR = "+12025550112"
+RUTH = "+12025550121"
+STRANGER = "+12025550199"
+NAMES = {MAYA: "maya", JO: "jo", SAM: "sam", NOOR: "noor", RUTH: "ruth", STRANGER: "stranger"}
+NUMBERS = {name: number for number, name in NAMES.items()}
+
+
+class Clock:
+    """Time stands still until somebody turns it."""
+
+    def __init__(self, now: datetime = MORNING) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class AtOnce(Executor):
+    """Does work when it is handed in, so that a test can look right after."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **options))
+        return done
+
+
+@dataclass
+class TableBot:
+    """A bot that answers from a table and remembers what it heard."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    heard: list[str] = field(default_factory=list)
+    forgot: list[int] = field(default_factory=list)
+    away: bool = False
+    while_answering: Callable[[], None] | None = None
+
+    def answer(self, conversation_id: int, text: str) -> Answer:
+        if self.away:
+            raise BotAway("it is switched off in this test")
+        self.heard.append(text)
+        if self.while_answering is not None:
+            self.while_answering()
+        default = Answer(words=(f"You wrote: {text}",))
+        return self.answers.get(text, default)
+
+    def forget(self, conversation_id: int) -> None:
+        if self.away:
+            raise BotAway("it is switched off in this test")
+        self.forgot.append(conversation_id)
+
+    def ready(self) -> bool:
+        return not self.away
+
+
+@dataclass
+class Handsets:
+    """Phones that show what reached them, in order; a number may be made to refuse."""
+
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    refuse: dict[str, TextFailed] = field(default_factory=dict)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+        if to in self.refuse:
+            raise self.refuse[to]
+        self.shown.append((to, words))
+        return Sent(f"PH{next(self._numbers):032d}", Delivery.DELIVERED)
+
+    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
+        return []
+
+
+@dataclass
+class Kept:
+    """The work a line has kept for later."""
+
+    work: list[tuple[datetime, Work]] = field(default_factory=list)
+
+    def __call__(self, session: Session, work: Work, *, at: datetime) -> None:
+        if work.id not in [kept.id for _, kept in self.work]:
+            self.work.append((at, work))
+
+    def take_due(self, now: datetime) -> Work | None:
+        due = [entry for entry in self.work if entry[0] <= now]
+        if not due:
+            return None
+        first = min(due, key=lambda entry: entry[0])
+        self.work.remove(first)
+        return first[1]
+
+
+class Talk:
+    """Drives one line the way people do: they text, time passes, they read their phones."""
+
+    def __init__(self, database: Database, *, rules: Rules | None = None) -> None:
+        self.clock = Clock()
+        self.bot = TableBot()
+        self.phones = Handsets()
+        self.kept = Kept()
+        self.database = database
+        self.line = Line(
+            database=database,
+            rules=rules or load_rules("https://warmline.example", Channel.SMS),
+            later=self.kept,
+            bot=self.bot,  # type: ignore[arg-type]
+            texts=self.phones,
+            detect=self._detect,
+            clock=self.clock,
+            workers=AtOnce(),  # type: ignore[arg-type]
+        )
+        self._ids = itertools.count(1)
+        self._read = 0
+        with database.writing() as session:
+            seed_demo(session, now=self.clock())
+
+    def _detect(self, words: str, history: Sequence[str]) -> Signals:
+        return detect(words, history)
+
+    def texts(self, number: str, words: str, *, media: int = 0) -> None:
+        """Somebody texts the line, and the line does all it does at once."""
+        conversation_id = self.arrives(number, words, media=media)
+        if conversation_id is not None:
+            self.line.soon(take_turns, conversation_id)
+
+    def arrives(
+        self, number: str, words: str, *, media: int = 0, provider_id: str | None = None
+    ) -> int | None:
+        """A text is recorded, and nothing more happens yet."""
+        return record(
+            self.database,
+            phone=number,
+            words=words,
+            provider_id=provider_id or f"SM{next(self._ids):032d}",
+            channel=Channel.SMS,
+            media=media,
+            now=self.clock(),
+        )
+
+    def passes(self, **time: float) -> None:
+        """Time passes; whatever falls due meanwhile is done when it is due."""
+        until = self.clock.now + timedelta(**time)
+        while True:
+            due = [at for at, _ in self.kept.work if at <= until]
+            if not due:
+                break
+            self.clock.now = max(self.clock.now, min(due))
+            work = self.kept.take_due(self.clock.now)
+            assert work is not None
+            do_work(self.line, work)
+        self.clock.now = until
+
+    def sweeps(self) -> None:
+        sweep(self.line, now=self.clock())
+
+    def new_texts(self) -> list[tuple[str, str]]:
+        """What has reached phones since this was last asked: who, and the words shown."""
+        shown = self.phones.shown[self._read :]
+        self._read = len(self.phones.shown)
+        return [(NAMES[number], words) for number, words in shown]
+
+    def read_by(self, number: str) -> list[str]:
+        """Everything that one phone shows."""
+        return [words for to, words in self.phones.shown if to == number]
+
+    def handoff(self) -> Handoff:
+        """The latest handoff."""
+        with self.database.reading() as session:
+            return session.scalars(select(Handoff).order_by(Handoff.id.desc()).limit(1)).one()
+
+    def handoffs(self) -> list[Handoff]:
+        with self.database.reading() as session:
+            return list(session.scalars(select(Handoff).order_by(Handoff.id)))
+
+    def person(self, number: str) -> Person:
+        with self.database.reading() as session:
+            people = session.scalars(select(Person)).all()
+        return next(person for person in people if person.phone == number)
+
+    def thread(self, number: str) -> list[Message]:
+        with self.database.reading() as session:
+            return list(
+                session.scalars(
+                    select(Message)
+                    .join(Conversation)
+                    .where(Conversation.person_id == self.person(number).id)
+                    .order_by(Message.id)
+                )
+            )
