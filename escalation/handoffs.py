@@ -40,8 +40,12 @@ class Refused(Exception):
 
 
 class AlreadyTaken(Refused):
+    """`holder` is the first name of whoever holds it, `holder_id` their row."""
+
     def __init__(self, handoff: Handoff) -> None:
         super().__init__(handoff, f"held by person {handoff.mentor_id}")
+        self.holder = handoff.mentor.name if handoff.mentor else "somebody"
+        self.holder_id = handoff.mentor_id
 
 
 class Closed(Refused):

@@ -30,7 +30,7 @@ def speak_as_bot(
     """Write Rasa's own words; `dropped` when a person has taken the conversation meanwhile."""
     message = _write(session, conversation, words, now=now)
     if dropped:
-        message.delivery, message.error_code = Delivery.DROPPED, "person_took_over"
+        message.delivery, message.error_code = Delivery.DROPPED, "yielded_to_person"
     return message
 
 

@@ -137,7 +137,7 @@ def _first_undelivered(session: Session, conversation_id: int) -> Message | None
 def _why_not(session: Session, conversation: Conversation, message: Message) -> str | None:
     """Why this text may not leave any more, or None. The owner is looked at once again."""
     if message.from_rasa and owner_of(open_handoff_of(session, conversation)) is Owner.MENTOR:
-        return "person_took_over"
+        return "yielded_to_person"
     person = conversation.person
     if person is not None and person.opted_out_at is not None:
         return "opted_out"

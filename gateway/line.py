@@ -44,7 +44,10 @@ class Line:
 
         If it fails or the process dies, its row still stands and the sweep does it again.
         """
-        self.workers.submit(self._guarded, work, conversation_id)
+        try:
+            self.workers.submit(self._guarded, work, conversation_id)
+        except RuntimeError:
+            log.info("ending; left to the next start", work=work.__name__)
 
     def _guarded(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
         try:

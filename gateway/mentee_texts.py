@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.client import Answer, BotAway
+from bot.client import LONGEST_TEXT, Answer, BotAway
 from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
 from escalation.handoffs import (
     OnlyAPersonCloses,
@@ -184,7 +184,7 @@ def _do(
             assert handoff is not None  # the bot stands back for a handoff
             _stand_back(session, line, conversation, handoff, message, now=now)
         case _:
-            _reply(session, line, conversation, understood, now=now)
+            _reply(session, line, conversation, message, understood, now=now)
     return handoff
 
 
@@ -192,10 +192,13 @@ def _reply(
     session: Session,
     line: Line,
     conversation: Conversation,
+    message: Message,
     understood: Understood,
     *,
     now: datetime,
 ) -> None:
+    if len(message.words) > LONGEST_TEXT:
+        say(session, line.rules, conversation, "too_long", now=now)
     if understood.bot is BotState.AWAY:
         within = timedelta(minutes=line.rules.policy.repeat.bot_away_minutes)
         if not said_lately(session, conversation, "bot_away", within=within, now=now):

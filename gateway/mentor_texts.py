@@ -101,11 +101,10 @@ def _take(
         return "no_such_handoff", {"code": code}
     try:
         claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
-    except AlreadyTaken:
-        if handoff.mentor_id == mentor.id:
+    except AlreadyTaken as taken:
+        if taken.holder_id == mentor.id:
             return "already_yours", {"code": code}
-        holder = handoff.mentor.name if handoff.mentor else "Somebody"
-        return "taken_by_other", {"code": code, "holder": holder}
+        return "taken_by_other", {"code": code, "holder": taken.holder}
     except Closed:
         return "is_closed", {"code": code}
     return "you_have", {"code": code, "link": line.rules.link(code)}

