@@ -95,13 +95,14 @@ class Handsets:
 
     shown: list[tuple[str, str]] = field(default_factory=list)
     refuse: dict[str, TextFailed] = field(default_factory=dict)
+    reports: Delivery = Delivery.DELIVERED
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def send(self, to: str, words: str, *, message_id: int) -> Sent:
         if to in self.refuse:
             raise self.refuse[to]
         self.shown.append((to, words))
-        return Sent(f"PH{next(self._numbers):032d}", Delivery.DELIVERED)
+        return Sent(f"PH{next(self._numbers):032d}", self.reports)
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
         return []

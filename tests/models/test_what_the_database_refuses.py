@@ -1,0 +1,97 @@
+"""The database holds the rules itself, and the disk holds no plain words."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DatabaseError, StatementError
+
+from gateway.database import Database, make_engine, migration_config
+from models import Base, CheckIn, Handoff, Message, Person, Speaker, Status
+from models.encryption import BadKey, NoKey, WrongKey, decrypt, encrypt, use_key
+from tests.line import MAYA, Talk
+
+
+def test_who_spoke_cannot_be_changed(talk: Talk) -> None:
+    talk.texts(MAYA, "hello")
+    with pytest.raises(DatabaseError, match="written once"), talk.database.writing() as session:
+        message = session.scalars(select(Message).where(Message.outgoing).limit(1)).one()
+        message.speaker = Speaker.MENTOR
+        message.speaker_id = talk.person(MAYA).id
+
+
+def test_a_claimed_handoff_has_its_mentor(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person")
+    with pytest.raises(DatabaseError), talk.database.writing() as session:
+        session.scalars(select(Handoff)).one().status = Status.CLAIMED
+
+
+def test_a_mood_outside_the_scale_is_refused(talk: Talk) -> None:
+    talk.texts(MAYA, "hello")
+    message = talk.thread(MAYA)[0]
+    with pytest.raises(DatabaseError), talk.database.writing() as session:
+        session.add(
+            CheckIn(
+                conversation_id=message.conversation_id,
+                message_id=message.id,
+                at=talk.clock(),
+                kind="mood",
+                score=11,
+            )
+        )
+
+
+def test_a_time_without_a_zone_is_refused(talk: Talk) -> None:
+    with pytest.raises(StatementError, match="time zone"), talk.database.writing() as session:
+        session.scalars(select(Person).limit(1)).one().opted_out_at = datetime(2026, 1, 1)  # noqa: DTZ001
+
+
+def test_times_come_back_in_utc(talk: Talk) -> None:
+    talk.texts(MAYA, "hello")
+    assert talk.thread(MAYA)[0].at == talk.clock()
+    assert str(talk.thread(MAYA)[0].at.tzinfo) == "UTC"
+
+
+def test_no_word_no_name_and_no_number_lies_on_the_disk(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'warmline.db'}"
+    database = Database(make_engine(url))
+    database.migrate()
+    talk = Talk(database)
+    talk.texts(MAYA, "my grandpa's boat, can i talk to a person")
+    talk.texts("+12025550199", "xylophone")
+    database.engine.dispose()
+    disk = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    for secret in (b"grandpa", b"xylophone", b"Maya", b"Sam", b"2025550101", b"2025550199"):
+        assert secret not in disk
+
+
+def test_another_key_opens_nothing() -> None:
+    use_key("dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM=")
+    token = encrypt("hello \ud800")
+    assert decrypt(token) == "hello \ud800"
+    use_key("b3RoZXItb25lLW5vdC1hLXNlY3JldC0zMi1ieXRlczE=")
+    with pytest.raises(WrongKey, match="DATABASE_URL"):
+        decrypt(token)
+
+
+@pytest.mark.parametrize(("key", "error"), [("", NoKey), ("short", BadKey)])
+def test_a_key_that_cannot_be_used_is_named(key: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="WARMLINE_KEY"):
+        use_key(key)
+
+
+def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> None:
+    with database.engine.begin() as connection:
+        command.check(migration_config(connection))
+
+
+def test_the_migrations_can_be_taken_back(database: Database) -> None:
+    with database.engine.begin() as connection:
+        command.downgrade(migration_config(connection), "base")
+    left = set(inspect(database.engine).get_table_names())
+    assert not left & set(Base.metadata.tables)
+    database.migrate()
+    with database.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM message")) == 0
