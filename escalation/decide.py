@@ -54,15 +54,12 @@ class Decision:
 
 
 def bot_has_the_floor(signals: Signals, standing: Standing, policy: Policy) -> bool:
-    """Whether Rasa is to be asked at all: never in crisis, never while a mentor holds it.
+    """Whether Rasa is to be asked at all: only if its words could go out.
 
-    In the queue the bot answers only a skill that the mentee asks for by name.
+    So never in crisis, never while a mentor holds the conversation, and in the queue only for a
+    skill that the mentee asks for by name.
     """
-    if signals.crisis >= policy.thresholds.crisis or standing.urgency is Urgency.CRISIS:
-        return False
-    if standing.owner is Owner.QUEUE:
-        return standing.skill_wanted
-    return standing.owner is Owner.BOT
+    return decide(signals, standing, policy, BotState.ANSWERED).bot_speaks
 
 
 def decide(
@@ -87,7 +84,8 @@ def decide(
         return _bring(standing, Need.REQUEST, Urgency.SOON, "asked for a person")
 
     if standing.owner is Owner.QUEUE:
-        if bot is BotState.ANSWERED:
+        wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS
+        if wanted and bot is BotState.ANSWERED:
             return Decision(Do.REPLY, "a skill asked for by name while waiting", bot_speaks=True)
         return Decision(Do.STAND_BACK, "a person has been asked")
 

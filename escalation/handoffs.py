@@ -29,6 +29,7 @@ from models import (
     Status,
     Urgency,
 )
+from models.conditional import changes_one
 
 
 class Refused(Exception):
@@ -424,15 +425,12 @@ def _check_claim_later(
     later(session, CheckClaim(handoff.id, event.id), at=at)
 
 
-def _move(
-    session: Session, handoff: Handoff, still: ColumnElement[bool], **values: Any
-) -> None:
+def _move(session: Session, handoff: Handoff, still: ColumnElement[bool], **values: Any) -> None:
     """Change the handoff if `still` holds in the database; otherwise refuse, changing nothing."""
-    moved = session.execute(
-        update(Handoff).where(Handoff.id == handoff.id, still).values(**values)
-    )
+    change = update(Handoff).where(Handoff.id == handoff.id, still).values(**values)
+    moved = changes_one(session, change)
     session.refresh(handoff)
-    if moved.rowcount != 1:
+    if not moved:
         raise Refused(handoff, "it has moved meanwhile")
 
 

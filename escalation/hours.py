@@ -29,5 +29,5 @@ def next_opening(programme: Programme, now: datetime) -> datetime:
 
 
 def _opening_on(day: date, opens_at: time, zone: ZoneInfo) -> datetime:
-    # Built from the wall clock each day, so that a change to or from summer time keeps 8:00 at 8:00.
+    # Built from the wall clock of its day, so that 8:00 stays 8:00 when summer time begins or ends.
     return datetime.combine(day, opens_at, zone)

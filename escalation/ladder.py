@@ -28,6 +28,7 @@ from models import (
     Role,
     Status,
 )
+from models.conditional import changes_one
 
 # What a text can end as without having reached anybody.
 HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
@@ -78,7 +79,8 @@ def climb(
     steps = rules.policy.ladder_for(handoff.urgency)
     rung, people = _first_rung_with_people(session, handoff, steps, rung, now=now)
     next_page_at = now + steps.at(rung).wait
-    moved = session.execute(
+    moved = changes_one(
+        session,
         update(Handoff)
         .where(
             Handoff.id == handoff.id,
@@ -86,10 +88,10 @@ def climb(
             Handoff.ladder == ladder,
             Handoff.rung < rung,
         )
-        .values(rung=rung, next_page_at=next_page_at)
+        .values(rung=rung, next_page_at=next_page_at),
     )
     session.refresh(handoff)
-    if moved.rowcount != 1:
+    if not moved:
         return []
     page(session, handoff, people, now=now, rules=rules)
     later(session, Climb(handoff.id, ladder, rung + 1), at=next_page_at)
@@ -236,4 +238,3 @@ def is_overdue(handoff: Handoff, *, now: datetime, grace: timedelta) -> bool:
         and handoff.next_page_at is not None
         and now > handoff.next_page_at + grace
     )
-

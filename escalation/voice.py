@@ -43,9 +43,7 @@ def speak_as_person(
     now: datetime,
     relayed_from: Message | None = None,
 ) -> Message:
-    return _write(
-        session, conversation, words, now=now, person=person, relayed_from=relayed_from
-    )
+    return _write(session, conversation, words, now=now, person=person, relayed_from=relayed_from)
 
 
 def said_lately(

@@ -1,9 +1,8 @@
 """The `warmline` command: one question each, an answer for a person and for a cron job."""
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
@@ -14,7 +13,9 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from bot.environment import BotProblem
 from escalation.assess import assess_lines
 from escalation.policy import BadPolicy, load_policy
 from escalation.script import BadScript
@@ -30,7 +31,7 @@ from gateway.preflight import findings
 from gateway.receive import as_e164
 from gateway.serve import AlreadyServed, open_database
 from gateway.serve import serve as serve_line
-from gateway.settings import BadSettings, Settings, load_settings
+from gateway.settings import ROOT, BadSettings, Settings, load_settings
 from models import Handoff, Person, Programme, Status
 from models.encryption import BadKey, NoKey, WrongKey, phone_index
 
@@ -43,7 +44,7 @@ app = typer.Typer(
 out = Console()
 
 # What a person can mend themselves: said in one line, without a traceback.
-OURS = (BadSettings, BadPolicy, BadScript, NoKey, BadKey, WrongKey, AlreadyServed)
+OURS = (BadSettings, BadPolicy, BadScript, NoKey, BadKey, WrongKey, AlreadyServed, BotProblem)
 
 
 def main() -> None:
@@ -79,6 +80,7 @@ def bot() -> None:
 
     os.environ.setdefault("RASA_URL", settings.rasa_url)
     os.environ.setdefault("WARMLINE_KEY", settings.warmline_key)
+    os.environ.setdefault("RASA_TRACKER_DB", str(ROOT / "var" / "tracker.db"))
     if settings.rasa_token:
         os.environ.setdefault("RASA_TOKEN", settings.rasa_token)
     server.main()
@@ -127,15 +129,12 @@ def enrol(
 ) -> None:
     """Enrol people from a CSV file: role,name,phone,timezone,mentor."""
     people = read_people(file.read_bytes(), timezone=timezone)
-    with _database() as (_, database), database.engine.connect() as connection:
-        from sqlalchemy.orm import Session
-
-        with Session(connection, expire_on_commit=False) as session, session.begin() as work:
-            chosen = _programme(session, programme, timezone, hours)
-            enrolled = enrol_people(session, chosen, people, now=utc_now())
-            if people.problems and not keep_good:
-                work.rollback()
-                enrolled = []
+    with _database() as (_, database), database.writing() as session:
+        chosen = _programme(session, programme, timezone, hours)
+        enrolled = enrol_people(session, chosen, people, now=utc_now())
+        if people.problems and not keep_good:
+            session.rollback()
+            enrolled = []
     for problem in people.problems:
         print(problem, file=sys.stderr)
     print(f"{len(enrolled)} enrolled, {len(people.problems)} lines with a problem.")
@@ -227,7 +226,7 @@ def duty(phone: str, on: Annotated[bool, typer.Option("--on/--off")] = True) -> 
     print(f"{person.name} is {'on' if on else 'off'} duty.")
 
 
-def _person(session: "Session", phone: str) -> Person:
+def _person(session: Session, phone: str) -> Person:
     number = as_e164(phone)
     person = number and session.scalar(
         select(Person).where(Person.phone_index == phone_index(number))
@@ -238,7 +237,7 @@ def _person(session: "Session", phone: str) -> Person:
     return person
 
 
-def _programme(session: "Session", name: str, timezone: str, hours: str) -> Programme:
+def _programme(session: Session, name: str, timezone: str, hours: str) -> Programme:
     """The programme by that name; the only one when no name is given; a new one otherwise."""
     programmes = session.scalars(select(Programme)).all()
     for programme in programmes:

@@ -9,7 +9,9 @@ from gateway.line import Line
 from models import Conversation, Message, Role
 
 # The carriers' own words, as Twilio lists them; a message counts only as that bare word.
-STOP_WORDS = frozenset("stop unsubscribe end quit stopall revoke optout cancel".split())
+STOP_WORDS = frozenset(
+    {"stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"}
+)
 START_WORDS = frozenset({"start", "unstop"})
 HELP_WORDS = frozenset({"help", "info"})
 

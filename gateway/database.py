@@ -67,9 +67,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._write = sessionmaker(engine, expire_on_commit=False)
-        self._read = sessionmaker(
-            engine.execution_options(only_reads=True), expire_on_commit=False
-        )
+        self._read = sessionmaker(engine.execution_options(only_reads=True), expire_on_commit=False)
 
     def writing(self) -> AbstractContextManager[Session]:
         return self._write.begin()

@@ -20,6 +20,7 @@ from escalation.voice import say, spoken_in
 from gateway.line import Line
 from gateway.sms import BAD_NUMBER, OPTED_OUT, Sent, TextFailed
 from models import Alert, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
+from models.conditional import changes_one
 
 log = structlog.get_logger()
 
@@ -79,9 +80,7 @@ def deliver(line: Line, conversation_id: int) -> None:
         except TextFailed as failed:
             _note_failure(line, outgoing.message_id, failed)
         else:
-            note_delivery(
-                line, outgoing.message_id, sent.delivery, provider_id=sent.provider_id
-            )
+            note_delivery(line, outgoing.message_id, sent.delivery, provider_id=sent.provider_id)
 
 
 def _send_once(line: Line, outgoing: Outgoing) -> Sent:
@@ -166,7 +165,7 @@ def note_delivery(
         if message.provider_id not in (None, provider_id) and provider_id is not None:
             return False
         earlier = [known for known in Delivery if FORWARD[known] < FORWARD[delivery]]
-        moved = session.execute(
+        change = (
             update(Message)
             .where(Message.id == message_id, Message.delivery.in_(earlier))
             .values(
@@ -179,7 +178,7 @@ def note_delivery(
                 error_code=error_code,
             )
         )
-        if moved.rowcount != 1:
+        if not changes_one(session, change):
             return False
         session.refresh(message)
         if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
@@ -194,9 +193,7 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
             return  # a status callback was faster: it got through
-        give_up_at = message.at + timedelta(
-            minutes=line.rules.policy.alert.give_up_after_minutes
-        )
+        give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, now
         if failed.final or now >= give_up_at:
             message.delivery = Delivery.FAILED

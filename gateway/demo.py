@@ -38,5 +38,3 @@ def seed_demo(session: Session, *, now: datetime) -> bool:
     for person in enrol(session, programme, read_people(PEOPLE, timezone=zone), now=now):
         person.on_duty = person.name in ON_DUTY
     return True
-
-

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos import DBOSPortableJSONSerializer as PortableJson
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,8 @@ from gateway.database import Database, connect
 
 KINDS: tuple[type[Work], ...] = (Climb, CheckAlerts, CheckClaim, Deliver)
 QUEUE = "warmline"
+# Set by hand: by default it is a hash of the code, and each edit would strand pending work.
+VERSION = "1"
 
 # Work that has been running for this long belongs to a process that died. It exceeds the
 # longest piece of work by far: one delivery, with Twilio's time-out.
@@ -46,8 +48,7 @@ class Engine:
         """Create the engine's tables, take back this process's own work, and begin."""
         config: DBOSConfig = {
             "name": "warmline",
-            # Set by hand: by default it is a hash of the code, and each edit would strand work.
-            "application_version": "1",
+            "application_version": VERSION,
             # On SQLite there is one process, and it takes up its own work when it comes back.
             "executor_id": "only" if self.database.is_sqlite else uuid.uuid4().hex,
             "system_database_engine": self._tables,
@@ -71,17 +72,15 @@ class Engine:
         if self._client is None:
             raise RuntimeError("The engine keeps no work before it is started.")
         wait = (at - datetime.now(UTC)).total_seconds()
-        self._client.enqueue_in_transaction(
-            session,
-            {
-                "workflow_name": work.name,
-                "queue_name": QUEUE,
-                "workflow_id": work.id,
-                "app_version": "1",
-                **({"delay_seconds": wait} if wait > 0 else {}),
-            },
-            *astuple(work),
-        )
+        options: EnqueueOptions = {
+            "workflow_name": work.name,
+            "queue_name": QUEUE,
+            "workflow_id": work.id,
+            "app_version": VERSION,
+        }
+        if wait > 0:
+            options["delay_seconds"] = wait
+        self._client.enqueue_in_transaction(session, options, *astuple(work))
 
     def take_up_abandoned(self, *, now: datetime) -> int:
         """Resume work whose process died. Only one process may do this at a time."""

@@ -69,8 +69,11 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
     seen: dict[str, int] = {}
     for raw in reader:
         line = reader.line_num
-        cells = {key: (value or "").strip() for key, value in raw.items() if isinstance(key, str)
-                 and not isinstance(value, list)}
+        cells = {
+            key: (value or "").strip()
+            for key, value in raw.items()
+            if isinstance(key, str) and not isinstance(value, list)
+        }
         if not any(cells.values()):
             continue
         row = _read_row(cells, line, timezone)
@@ -136,7 +139,8 @@ def _cannot_enrol(session: Session, programme: Programme, row: Row) -> Problem |
         return Problem(row.line, "the phone number belongs to another programme here")
     if known is not None and known.role is not row.role:
         return Problem(
-            row.line, f"the phone number is enrolled as a {known.role.value}, not a {row.role.value}"
+            row.line,
+            f"the phone number is enrolled as a {known.role.value}, not a {row.role.value}",
         )
     found = _mentors(session, programme, row)
     for name, matches in zip(row.mentors, found, strict=True):
@@ -148,9 +152,10 @@ def _cannot_enrol(session: Session, programme: Programme, row: Row) -> Problem |
 
 
 def _mentors(session: Session, programme: Programme, row: Row) -> list[list[Person]]:
-    """For each mentor the row names, everybody who may be meant. Names are encrypted: compare here."""
+    """For each mentor the row names, everybody who may be meant."""
     if not row.mentors:
         return []
+    # Names are encrypted, so they are compared here and not by the database.
     staff = session.scalars(
         select(Person).where(Person.programme_id == programme.id, Person.role != Role.MENTEE)
     ).all()

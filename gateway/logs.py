@@ -35,7 +35,7 @@ def _without_words(
 ) -> structlog.typing.EventDict:
     """Replace an exception by its kind and its place; its text may quote a row."""
     if event.pop("exc_info", None):
-        kind, error, trace = sys.exc_info()
+        kind, _, trace = sys.exc_info()
         event["error"] = kind.__name__ if kind else "unknown"
         places = []
         while trace is not None:

@@ -271,9 +271,7 @@ def _tell_who_is_asked(
     say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
 
 
-def _introduce(
-    session: Session, line: Line, conversation: Conversation, *, now: datetime
-) -> None:
+def _introduce(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> None:
     """Before the first word of the line, say that it is automated."""
     introduced = session.scalar(
         select(Message.id).where(

@@ -93,8 +93,7 @@ def _take(
     if code is None:
         waiting = waiting_in(session, mentor)
         if len(waiting) != 1:
-            codes = {"codes": codes_of(waiting)}
-            return ("take_which", codes) if waiting else ("take_none", {})
+            return ("take_which", {"codes": codes_of(waiting)}) if waiting else ("take_none", {})
         code = waiting[0].id
     handoff = _handoff(session, mentor, code)
     if handoff is None:

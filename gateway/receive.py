@@ -103,9 +103,7 @@ def _conversation_of(
     person = session.scalar(select(Person).where(Person.phone_index == index))
     conversation = session.scalar(
         select(Conversation).where(
-            Conversation.person_id == person.id
-            if person
-            else Conversation.stranger_index == index
+            Conversation.person_id == person.id if person else Conversation.stranger_index == index
         )
     )
     if conversation is not None:

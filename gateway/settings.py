@@ -62,14 +62,14 @@ class Settings(BaseSettings):
         if self.sms == "twilio":
             missing = [
                 key
-                for key in ("twilio_account_sid", "twilio_auth_token")
-                if not getattr(self, key)
+                for key in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+                if not getattr(self, key.lower())
             ]
             if not (self.twilio_from or self.twilio_messaging_service_sid):
-                missing.append("twilio_from or twilio_messaging_service_sid")
+                missing.append("TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID")
             if missing:
                 raise ValueError(
-                    f"SMS=twilio needs {', '.join(key.upper() for key in missing)}. "
+                    f"SMS=twilio needs {', '.join(missing)}. "
                     "Set it in .env, or set SMS=phones to try the line without an account"
                 )
         return self

@@ -116,13 +116,17 @@ class Twilio:
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
         try:
-            # Twilio's clock and ours may differ by a little.
-            texts = self._client.messages.list(
-                to=to, date_sent_after=since - timedelta(minutes=1), limit=50
-            )
+            # Newest first. A text that still waits at Twilio has no date of sending to ask for.
+            texts = self._client.messages.list(to=to, limit=50)
         except (TwilioException, RequestException) as error:
             raise _failed(error) from error
-        return [Sent(str(text.sid)) for text in texts if text.body == words]
+        # Twilio's clock and ours may differ by a little.
+        earliest = since - timedelta(minutes=1)
+        return [
+            Sent(str(text.sid))
+            for text in texts
+            if text.body == words and (text.date_created is None or text.date_created > earliest)
+        ]
 
 
 def _failed(error: Exception) -> TextFailed:

@@ -43,9 +43,7 @@ def do_work(line: Line, work: Work) -> None:
         session.refresh(handoff)
         match work:
             case Climb(ladder=ladder, rung=rung):
-                climb(
-                    session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later
-                )
+                climb(session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later)
             case CheckAlerts(ladder=ladder, rung=rung):
                 if (handoff.ladder, handoff.rung) == (ladder, rung):
                     climb_on_if_nobody_was_reached(

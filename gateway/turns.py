@@ -15,6 +15,7 @@ from gateway.line import Line
 from gateway.mentee_texts import act_on_mentee_text, read_before_understanding, understand
 from gateway.mentor_texts import act_on_mentor_text
 from models import Conversation, Message, Speaker
+from models.conditional import changes_one
 
 # Longer than any one message takes: Rasa's limit twice, and a busy database.
 HOLD = timedelta(seconds=20)
@@ -86,7 +87,7 @@ def _unhandled(conversation_id: int) -> Select[int]:
 def _take_hold(line: Line, conversation_id: int, worker: str) -> bool:
     now = line.clock()
     with line.database.writing() as session:
-        taken = session.execute(
+        take = (
             update(Conversation)
             .where(
                 Conversation.id == conversation_id,
@@ -98,7 +99,7 @@ def _take_hold(line: Line, conversation_id: int, worker: str) -> bool:
             )
             .values(held_by=worker, held_until=now + HOLD)
         )
-        return taken.rowcount == 1
+        return changes_one(session, take)
 
 
 def _let_go(line: Line, conversation_id: int, worker: str) -> None:

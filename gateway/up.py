@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,7 +28,7 @@ nodaemon = true
 logfile = /dev/stdout
 logfile_maxbytes = 0
 loglevel = info
-pidfile = {var}/supervisord.pid
+pidfile = {folder}/supervisord.pid
 {user}
 
 [program:bot]
@@ -59,29 +61,32 @@ def run() -> int:
     Raises:
         BadSettings: .env or the environment cannot be used.
     """
-    write_env_if_missing(ROOT / ".env")
+    if not os.environ.get("WARMLINE_KEY"):
+        write_env_if_missing(ROOT / ".env")
     settings = load_settings()
     taken = _taken_ports(settings)
     if taken:
         print(f"{taken} is in use already. Stop what uses it, or set {_key_of(taken)} in .env.")
         return 2
-    train_if_changed(root=ROOT / "bot")
+    train_if_changed()
     database = open_database(settings)
     if settings.sms == "phones":
         with database.writing() as session:
             seed_demo(session, now=utc_now())
     database.engine.dispose()
-    config = _write_config(ROOT / "var")
-    supervisor = subprocess.Popen(
-        [str(Path(sys.executable).with_name("supervisord")), "-c", str(config)], cwd=ROOT
-    )
-    threading.Thread(target=_announce, args=(settings, supervisor), daemon=True).start()
-    while True:
-        try:
-            return supervisor.wait()
-        except KeyboardInterrupt:
-            # The terminal has told the supervisor as well; it ends its programs, then itself.
-            out.print("Stopping.")
+    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
+        config = _write_config(Path(folder))
+        supervisor = subprocess.Popen(
+            [str(Path(sys.executable).with_name("supervisord")), "-c", str(config)], cwd=ROOT
+        )
+        threading.Thread(target=_announce, args=(settings, supervisor), daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda *_: supervisor.terminate())
+        while True:
+            try:
+                return supervisor.wait()
+            except KeyboardInterrupt:
+                # Ctrl-C reaches the supervisor as well; it ends its programs, then itself.
+                out.print("Stopping.")
 
 
 def write_env_if_missing(file: Path) -> None:
@@ -96,15 +101,14 @@ def write_env_if_missing(file: Path) -> None:
     out.print("Wrote .env with a new key. Keep it: what is stored cannot be read without it.")
 
 
-def _write_config(var: Path) -> Path:
-    var.mkdir(exist_ok=True)
+def _write_config(folder: Path) -> Path:
     config = CONFIG.format(
-        var=var, python=sys.executable, user="user = root" if os.geteuid() == 0 else ""
+        folder=folder, python=sys.executable, user="user = root" if os.geteuid() == 0 else ""
     )
     each = EVERY_PROGRAM.format(root=ROOT)
     config = config.replace("priority = 1\n", f"priority = 1\n{each}")
     config = config.replace("priority = 2\n", f"priority = 2\n{each}")
-    file = var / "supervisord.conf"
+    file = folder / "supervisord.conf"
     file.write_text(config, "utf-8")
     return file
 

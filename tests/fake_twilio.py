@@ -30,6 +30,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -228,7 +230,7 @@ class Webhooks:
         return str(RequestValidator(token).compute_signature(url, dict(form)))
 
 
-class Twilio(abc.ABC):
+class AnyFakeTwilio(abc.ABC):
     """What the fake in this process and the one in a process of its own have in common."""
 
     url: str
@@ -363,7 +365,7 @@ class Twilio(abc.ABC):
         return self._webhooks.post(text.status_callback, form, self.callbacks.base, signed)
 
 
-class FakeTwilio(Twilio):
+class FakeTwilio(AnyFakeTwilio):
     """The fake in this process, on a port of its own."""
 
     def __init__(
@@ -389,7 +391,7 @@ class FakeTwilio(Twilio):
         self._carriers = ThreadPoolExecutor(32, thread_name_prefix="carrier")
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def stop(self) -> None:
@@ -720,7 +722,7 @@ class FakeTwilio(Twilio):
             }
 
 
-class FakeTwilioProcess(Twilio):
+class FakeTwilioProcess(AnyFakeTwilio):
     """The same fake in a process of its own, which outlives and does not slow down a test's."""
 
     def __init__(
@@ -734,7 +736,10 @@ class FakeTwilioProcess(Twilio):
         super().__init__(account_sid, token)
         given = ["--account", account_sid, "--token", token, "--port", str(port)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fake_twilio", *given], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.fake_twilio", *given],
+            cwd=Path(__file__).resolve().parents[1],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip().rpartition(" ")[2]
@@ -819,6 +824,11 @@ class _Server(ThreadingHTTPServer):
         self.twilio = twilio
         self._connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own would ask the DNS for this machine's name, which may take long.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -952,9 +962,13 @@ def main() -> None:
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: ended.put(received))
-    with FakeTwilio(
-        account_sid=given.account, token=given.token, port=given.port, callbacks=callbacks
-    ) as twilio:
+    try:
+        twilio = FakeTwilio(
+            account_sid=given.account, token=given.token, port=given.port, callbacks=callbacks
+        )
+    except OSError as error:
+        parser.error(f"port {given.port} cannot be used: {error.strerror}")
+    with twilio:
         print(f"Fake Twilio at {twilio.url}", flush=True)
         ended.get()
 

@@ -72,7 +72,7 @@ class PostgresServer:
         how = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0"
         if template:
             how = f'TEMPLATE "{make_url(template).database}"'
-        self._command(f'CREATE DATABASE "{name}" STRATEGY file_copy {how}')
+        self._command(f'CREATE DATABASE "{name}" {how}')
         return self._url(name)
 
     def drop_database(self, url: str) -> None:

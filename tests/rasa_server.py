@@ -32,7 +32,7 @@ class RasaServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, patience_seconds: float = 90.0) -> "RasaServer":
-        """Start Rasa and wait until it answers. Raises RuntimeError with its log when it does not."""
+        """Start Rasa and wait until it answers. Raises RuntimeError with its log otherwise."""
         train_if_changed()
         own = {"RASA_TRACKER_DB": str(self.tracker_db), "WARMLINE_KEY": self.key}
         with self.log.open("ab") as log:

@@ -132,9 +132,7 @@ def test_a_crisis_is_closed_with_a_reason_and_not_by_the_mentee(talk: Talk) -> N
     with pytest.raises(NeedsReason):
         move(talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="  ")
     assert talk.handoff().status is Status.CLAIMED
-    move(
-        talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="with her aunt tonight"
-    )
+    move(talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="with her aunt tonight")
     closed = talk.handoff()
     assert (closed.status, closed.outcome) == (Status.RESOLVED, Outcome.REFERRED)
 

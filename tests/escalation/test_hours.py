@@ -20,7 +20,8 @@ DAYTIME = programme(time(8), time(21))
 
 
 def local(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=NEW_YORK)  # type: ignore[arg-type]
+    year, month, day, hour, minute = parts
+    return datetime(year, month, day, hour, minute, tzinfo=NEW_YORK)
 
 
 def test_opening_counts_and_closing_does_not() -> None:

@@ -22,7 +22,10 @@ from tests.line import MAYA, SAM, Talk
         ("DONE", Command("done", None, "")),
         ("done 7", Command("done", 7, "")),
         ("Done 7 noanswer", Command("done", 7, "noanswer")),
-        ("DONE REFERRED to the school nurse", Command("done", None, "REFERRED to the school nurse")),
+        (
+            "DONE REFERRED to the school nurse",
+            Command("done", None, "REFERRED to the school nurse"),
+        ),
         ("done with work at five", None),
         ("pass 7", Command("pass", 7, "")),
         ("pass me your number", None),

@@ -1,0 +1,107 @@
+"""Warmline's own processes, started as they are in earnest, for tests that need the real thing."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A command of `warmline`, with an environment of its own and its words in a file."""
+
+    def __init__(self, folder: Path, *command: str, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.command = [sys.executable, "-m", "gateway", *command]
+        self.log = folder / f"{command[0]}.log"
+        self.environment = {
+            **os.environ,
+            "WARMLINE_KEY": KEY,
+            "DATABASE_URL": f"sqlite:///{folder / 'warmline.db'}",
+            "PORT": str(self.port),
+            "PUBLIC_URL": self.url,
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, ready: str = "/healthz", patience_seconds: float = 60) -> "Process":
+        """Start it and wait until it answers. Raises RuntimeError with its log otherwise."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        give_up_at = time.monotonic() + patience_seconds
+        while not self.answers(ready):
+            if self.process.poll() is not None or time.monotonic() > give_up_at:
+                self.kill()
+                raise RuntimeError(f"It did not start. Its log:\n{self.log.read_text()[-6000:]}")
+            time.sleep(0.05)
+        return self
+
+    def answers(self, path: str = "/healthz") -> bool:
+        try:
+            return httpx.get(self.url + path, timeout=3).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End it politely and return its exit status."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        try:
+            return self.process.wait(timeout=30)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it, and whatever it started, as a crash would."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+
+class Stack(Process):
+    """All of `warmline up`: the supervisor with Rasa and the gateway, on the demo's phones."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            folder,
+            "up",
+            RASA_URL=f"http://127.0.0.1:{free_port()}",
+            RASA_TOKEN="token-for-tests",
+            RASA_TRACKER_DB=str(folder / "tracker.db"),
+            SMS="phones",
+        )
+
+    def start(self, *, ready: str = "/readyz", patience_seconds: float = 240) -> "Stack":
+        super().start(ready=ready, patience_seconds=patience_seconds)
+        give_up_at = time.monotonic() + 90
+        while httpx.get(f"{self.url}/readyz", timeout=5).json()["bot"] != "ok":
+            if time.monotonic() > give_up_at:
+                self.kill()
+                raise RuntimeError(f"Rasa did not start:\n{self.log.read_text()[-6000:]}")
+            time.sleep(0.3)
+        return self
