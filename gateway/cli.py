@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from cryptography.fernet import Fernet
@@ -24,7 +25,7 @@ from gateway.accounts import BadPassword, set_password
 from gateway.database import Database
 from gateway.enrol import enrol as enrol_people
 from gateway.enrol import read_people
-from gateway.history import csv_of, handoffs_of, timeline
+from gateway.history import Row, csv_of, handoffs_of, in_words, timeline
 from gateway.line import utc_now
 from gateway.logs import set_up_logs
 from gateway.preflight import findings
@@ -224,6 +225,43 @@ def duty(phone: str, on: Annotated[bool, typer.Option("--on/--off")] = True) -> 
             raise typer.Exit(2)
         person.on_duty = on
     print(f"{person.name} is {'on' if on else 'off'} duty.")
+
+
+def _print_handoffs(rows: list[Row]) -> None:
+    if not rows:
+        print("There has been no handoff yet.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("#", "opened", "mentee", "need", "urgency", "status", "holder", "first reply"):
+        table.add_column(column, no_wrap=column != "mentee")
+    for row in rows:
+        reply = in_words(row.first_reply_after) if row.first_reply_after is not None else "-"
+        table.add_row(
+            str(row.number),
+            f"{row.opened_at.astimezone(ZoneInfo(row.timezone)):%Y-%m-%d %H:%M}",
+            row.mentee,
+            row.need.value,
+            row.urgency.name.lower(),
+            row.status.value,
+            row.holder or "-",
+            reply,
+        )
+    out.print(table)
+
+
+def _print_timeline(session: Session, number: int) -> None:
+    handoff = session.get(Handoff, number)
+    if handoff is None:
+        print(f"There is no handoff {number}. `warmline log` lists them.", file=sys.stderr)
+        raise typer.Exit(2)
+    zone = ZoneInfo(handoff.conversation.programme.timezone)
+    print(f"Handoff {number}, times in {zone.key}")
+    for entry in timeline(session, number):
+        print(f"{entry.at.astimezone(zone):%d %b %H:%M:%S}  {entry.what}")
+        if entry.quote:
+            print(f"{'':17}\"{''.join(piece.words for piece in entry.quote)}\"")
+        for detail in entry.details:
+            print(f"{'':17}{detail}")
 
 
 def _person(session: Session, phone: str) -> Person:

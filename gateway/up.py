@@ -25,7 +25,7 @@ from gateway.settings import ROOT, Settings, load_settings
 CONFIG = """\
 [supervisord]
 nodaemon = true
-logfile = /dev/stdout
+logfile = /dev/null
 logfile_maxbytes = 0
 loglevel = info
 pidfile = {folder}/supervisord.pid
@@ -85,8 +85,9 @@ def run() -> int:
             try:
                 return supervisor.wait()
             except KeyboardInterrupt:
-                # Ctrl-C reaches the supervisor as well; it ends its programs, then itself.
+                # It ends its programs, then itself. On a terminal Ctrl-C told it already.
                 out.print("Stopping.")
+                supervisor.terminate()
 
 
 def write_env_if_missing(file: Path) -> None:

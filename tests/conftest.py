@@ -13,6 +13,7 @@ from gateway.database import Database, make_engine
 from models.encryption import use_key
 from tests.line import Talk
 from tests.postgres import PostgresServer
+from tests.rasa_server import RasaServer
 
 # Made for the tests; it opens nothing else.
 KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
@@ -30,13 +31,26 @@ def postgres() -> Iterator[PostgresServer]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> str:
+    """A PostgreSQL database with our tables, of which each test gets its own copy."""
+    url = postgres.new_database()
+    database = Database(make_engine(url))
+    database.migrate()
+    database.engine.dispose()
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database: a SQLite file, and again a real PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'warmline.db'}"
+        yield f"sqlite:///{tmp_path / 'warmline.db'}"
+        return
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    url = server.new_database(template=request.getfixturevalue("migrated"))
+    yield url
+    server.drop_database(url)
 
 
 @pytest.fixture
@@ -45,6 +59,14 @@ def database(database_url: str) -> Iterator[Database]:
     database.migrate()
     yield database
     database.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def rasa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RasaServer]:
+    """One real Rasa for all tests that do not stop it."""
+    server = RasaServer(tmp_path_factory.mktemp("rasa")).start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

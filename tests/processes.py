@@ -105,3 +105,11 @@ class Stack(Process):
                 raise RuntimeError(f"Rasa did not start:\n{self.log.read_text()[-6000:]}")
             time.sleep(0.3)
         return self
+
+    def kill(self) -> None:
+        """End it in an orderly way first: its programs have process groups of their own."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=20)
+        super().kill()

@@ -60,8 +60,11 @@ class Gateway:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
-        self._server.daemon_threads = False
+        class Server(ThreadingHTTPServer):
+            daemon_threads = False
+            request_queue_size = 256  # the default of 5 loses connections to fifty at once
+
+        self._server = Server(("127.0.0.1", 0), Listener)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
