@@ -259,7 +259,7 @@ def _print_timeline(session: Session, number: int) -> None:
     for entry in timeline(session, number):
         print(f"{entry.at.astimezone(zone):%d %b %H:%M:%S}  {entry.what}")
         if entry.quote:
-            print(f"{'':17}\"{''.join(piece.words for piece in entry.quote)}\"")
+            print(f'{"":17}"{"".join(piece.words for piece in entry.quote)}"')
         for detail in entry.details:
             print(f"{'':17}{detail}")
 

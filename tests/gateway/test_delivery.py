@@ -66,7 +66,7 @@ def test_a_twilio_that_fails_is_tried_again_and_nothing_is_doubled(
 ) -> None:
     twilio.set_fault(MAYA, fault)
     talk.texts(MAYA, "hello")
-    first = [message for message in talk.thread(MAYA) if message.outgoing][0]
+    first = next(message for message in talk.thread(MAYA) if message.outgoing)
     assert first.delivery is Delivery.QUEUED
     assert first.error_code, "the failure is visible"
     talk.passes(minutes=1)
@@ -79,7 +79,7 @@ def test_waits_grow_between_tries(talk: Talk, twilio: FakeTwilio) -> None:
     twilio.set_fault(MAYA, Fault("server_error"))
     talk.texts(MAYA, "hello")
     talk.passes(minutes=10)
-    tried = [m for m in talk.thread(MAYA) if m.outgoing][0].tries
+    tried = next(m for m in talk.thread(MAYA) if m.outgoing).tries
     assert 5 <= tried <= 10
 
 

@@ -1,4 +1,4 @@
-"""The durable engine itself, on both databases: what is kept, is done; what is rolled back, is not."""
+"""The durable engine, on both databases: what is kept is done, what is rolled back is not."""
 
 import threading
 import time

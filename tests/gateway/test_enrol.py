@@ -105,7 +105,7 @@ def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
         people = read_people(file, timezone="America/New_York")
         enrol_people(session, programme, people, now=talk.clock())
         assert not people.problems
-    assert [message.words for message in talk.thread(STRANGER)][0] == "hi"
+    assert talk.thread(STRANGER)[0].words == "hi"
     with talk.database.reading() as session:
         kinds = session.scalars(
             select(Match.kind)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
-from gateway.database import Database
 from gateway.settings import load_settings
 from gateway.web.app import create_app
 from models import Delivery, Message

@@ -1,0 +1,387 @@
+"""What maya hears from the bot, and what the house hears when Rasa fails."""
+
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.client import LONGEST_TEXT, Answer, Bot, BotAway, CheckIn, SkillStep, plain, read_answer
+from tests.rasa_server import RasaServer
+
+conversations = itertools.count(1_000)
+
+
+class Talk:
+    """A conversation of maya's with the bot."""
+
+    def __init__(self, bot: Bot) -> None:
+        self.bot = bot
+        self.id = next(conversations)
+
+    def says(self, text: str) -> Answer:
+        return self.bot.answer(self.id, text)
+
+    def hears(self, text: str) -> str:
+        return " / ".join(self.says(text).words)
+
+
+@pytest.fixture
+def maya(bot: Bot) -> Talk:
+    return Talk(bot)
+
+
+# --- with a real Rasa ---------------------------------------------------------------------------
+
+
+def test_a_question_about_sleep_is_answered_with_sleep(maya: Talk) -> None:
+    answer = maya.says("how can i sleep better")
+    assert len(answer.words) == 3
+    assert "get up at the same time every day" in answer.words[2]
+    assert answer == Answer(words=answer.words)
+
+
+def test_a_whole_round_of_breathing(maya: Talk) -> None:
+    begun = maya.says("can we do a breathing exercise")
+    assert begun.skill == SkillStep("breathing", "started")
+    assert "0 (calm) to 10" in begun.words[-1]
+    assert "Slowly out" in maya.hears("7")
+    assert "from 0 to 10" in maya.hears("ok done")
+    ended = maya.says("4/10")
+    assert ended.skill == SkillStep("breathing", "done", before=7, after=4)
+    assert ended.words[0].startswith("You went from 7 to 4.")
+
+
+def test_a_second_round_of_breathing_begins_anew(maya: Talk) -> None:
+    for text in ("breathe", "7", "done", "4"):
+        maya.says(text)
+    assert "0 (calm) to 10" in maya.hears("breathe")
+    assert "Slowly out" in maya.hears("2")
+
+
+def test_breathing_without_numbers(maya: Talk) -> None:
+    for text in ("breathe", "skip", "done"):
+        maya.says(text)
+    ended = maya.says("rather not say")
+    assert ended.skill == SkillStep("breathing", "done")
+    assert "skip" not in " ".join(ended.words)
+
+
+def test_a_check_in_is_handed_over_with_its_note(maya: Talk) -> None:
+    maya.says("mood")
+    maya.says("about a 6 i guess")
+    answer = maya.says('my "cat" {came} back 0[x]')
+    assert answer.check_in == CheckIn("mood", 6, 'my "cat" {came} back 0 [x]')
+
+
+def test_a_check_in_without_a_note(maya: Talk) -> None:
+    maya.says("check in")
+    maya.says("ten")
+    assert maya.says("no thanks").check_in == CheckIn("mood", 10)
+
+
+@pytest.mark.parametrize("left_by", ["stop this", "can i talk to a person", "breathe"])
+def test_a_number_once_given_is_kept_however_the_check_in_ends(maya: Talk, left_by: str) -> None:
+    maya.says("mood")
+    maya.says("2")
+    assert maya.says(left_by).check_in == CheckIn("mood", 2)
+
+
+@pytest.mark.parametrize("number", ["11", "-1", "100", "6.5", "3 hours", "5:30"])
+def test_a_number_that_is_no_rating_is_asked_again(maya: Talk, number: str) -> None:
+    maya.says("mood")
+    answer = maya.says(number)
+    assert answer.check_in is None
+    assert answer.words[-1].startswith("How is your mood right now")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("7/10", 7), ("10 / 10", 10), ("8 out of 10", 8), ("0", 0), ("like a 5 maybe", 5), ("8ish", 8),
+     ("Seven", 7), ("3!", 3)],
+)  # fmt: skip
+def test_a_rating_may_be_said_in_many_ways(maya: Talk, said: str, meant: int) -> None:
+    maya.says("mood")
+    maya.says(said)
+    assert maya.says("skip").check_in == CheckIn("mood", meant)
+
+
+def test_two_re_asks_and_then_breathing_lets_go(maya: Talk) -> None:
+    maya.says("breathe")
+    assert maya.says("15").skill is None
+    assert maya.says("99").skill is None
+    ended = maya.says("1000")
+    assert ended.skill == SkillStep("breathing", "left")
+    assert ended.not_understood
+    assert ended.words[0].startswith("Let us leave the numbers")
+    assert "I am the Warmline bot" in maya.hears("hello")
+
+
+def test_are_you_a_bot_is_answered_inside_an_exercise_which_then_goes_on(maya: Talk) -> None:
+    maya.says("breathe")
+    maya.says("7")
+    answer = maya.says("wait, are you a real person?")
+    assert answer.words[0].startswith("I am a bot")
+    assert "Slowly out" in answer.words[1]
+    maya.says("done")
+    assert maya.says("6").skill == SkillStep("breathing", "done", before=7, after=6)
+
+
+def test_a_question_about_sleep_inside_breathing_is_answered_and_breathing_left(maya: Talk) -> None:
+    maya.says("breathe")
+    maya.says("8")
+    answer = maya.says("how can i sleep better")
+    assert "same time every day" in answer.words[2]
+    assert answer.skill == SkillStep("breathing", "left", before=8)
+    assert "I did not ask for one" in maya.hears("5")
+
+
+def test_a_person_asked_for_inside_an_exercise_ends_it_without_words(maya: Talk) -> None:
+    maya.says("problem")
+    answer = maya.says("i want to talk to a real person")
+    assert answer.asked_for_person
+    assert answer.words == ()
+    assert answer.skill == SkillStep("problem_solving", "left")
+
+
+def test_problem_solving_left_and_asked_for_again_goes_on(maya: Talk) -> None:
+    maya.says("problem")
+    maya.says("i always come late to school")
+    assert "we stop here" in maya.hears("never mind")
+    assert "2 of 4" in maya.hears("lets do the problem steps")
+
+
+def test_a_finished_problem_does_not_come_back(maya: Talk) -> None:
+    for text in ("problem", "i come late", "get up at 6, ask dad", "ask dad"):
+        maya.says(text)
+    assert maya.says("tonight at dinner").skill == SkillStep("problem_solving", "done")
+    assert "1 of 4" in maya.hears("problem")
+
+
+def test_asking_for_a_person_is_only_passed_on(maya: Talk) -> None:
+    assert maya.says("can i talk to a human please") == Answer(asked_for_person=True)
+
+
+@pytest.mark.parametrize("nonsense", ["asdf asdf", "???", "no hablo ingles", "x" * 10_000])
+def test_what_is_not_understood_is_said_and_marked(maya: Talk, nonsense: str) -> None:
+    answer = maya.says(nonsense)
+    assert answer.not_understood
+    assert "I did not get that" in answer.words[0]
+
+
+@pytest.mark.parametrize("command", ["/restart", "  /restart", "//restart", "\n/ /restart"])
+def test_a_command_typed_by_a_mentee_is_read_as_its_words(
+    maya: Talk, bot: Bot, command: str
+) -> None:
+    maya.says("how can i sleep better")
+    assert maya.says(command) == Talk(bot).says("restart")
+    assert "Turn the clock away" in maya.hears("tell me more"), "the dialogue was not restarted"
+
+
+def test_an_intent_with_entities_cannot_be_injected(maya: Talk) -> None:
+    maya.says("mood")
+    assert maya.says('/give_rating{"rating": "99"}').check_in is None
+
+
+@pytest.mark.parametrize("nothing", ["", "   ", "\0", "/", "\n\n"])
+def test_nothing_said_needs_no_rasa(nothing: str) -> None:
+    assert Bot("http://127.0.0.1:9").answer(1, nothing) == Answer(not_understood=True)
+
+
+@pytest.mark.parametrize("odd", ["hi\0there", "\ud800 hi", "hi 😀", "سلام", "a" * 100_000])
+def test_odd_characters_are_answered(maya: Talk, odd: str) -> None:
+    assert maya.says(odd).words
+
+
+def test_forget_begins_afresh(maya: Talk, bot: Bot) -> None:
+    maya.says("mood")
+    bot.forget(maya.id)
+    assert "I did not ask for one" in maya.hears("5")
+    assert "0 (very bad)" in maya.hears("mood")
+
+
+def test_forget_leaves_others_alone_and_may_come_first(maya: Talk, bot: Bot) -> None:
+    other = Talk(bot)
+    maya.says("mood")
+    bot.forget(other.id)
+    assert "add a line" in maya.hears("5")
+
+
+def test_forget_needs_the_token(rasa: RasaServer) -> None:
+    with pytest.raises(BotAway):
+        Bot(rasa.url, token="guessed").forget(1)
+
+
+def test_ready(rasa: RasaServer, bot: Bot) -> None:
+    assert bot.ready()
+    assert not Bot("http://127.0.0.1:9").ready()
+
+
+def test_two_mentees_at_once_get_their_own_answers(bot: Bot) -> None:
+    talks = [Talk(bot) for _ in range(8)]
+    heard: list[str] = []
+
+    def check_in(talk: Talk, score: int) -> None:
+        talk.says("mood")
+        talk.says(str(score))
+        check = talk.says("skip").check_in
+        heard.append("right" if check == CheckIn("mood", score) else "wrong")
+
+    threads = [threading.Thread(target=check_in, args=(t, n)) for n, t in enumerate(talks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == ["right"] * 8
+
+
+def test_no_words_of_hers_in_rasas_log(rasa: RasaServer, maya: Talk) -> None:
+    maya.says("my secret word is kumquat")
+    httpx.post(f"{rasa.url}/webhooks/rest/webhook", json={"sender": "x", "message": ["kumquat"]})
+    assert "kumquat" not in rasa.log.read_text()
+
+
+# --- with a server that misbehaves --------------------------------------------------------------
+
+Misbehaviour = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[Callable[[Misbehaviour], str]]:
+    """Start a server on which every connection is handled by the given function."""
+    listeners: list[socket.socket] = []
+
+    def serve(behaviour: Misbehaviour) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with closing(connection), suppress(OSError):
+                    connection.recv(65_536)
+                    behaviour(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for listener in listeners:
+        listener.close()
+
+
+def replies(status: str, body: bytes) -> Misbehaviour:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return lambda connection: connection.sendall(head.encode() + body)
+
+
+def says_nothing(connection: socket.socket) -> None:
+    time.sleep(3)
+
+
+def dribbles(connection: socket.socket) -> None:
+    """Each byte comes well within a limit per read; the whole never comes."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(40):
+        connection.sendall(b" ")
+        time.sleep(0.1)
+
+
+def dribbles_its_head(connection: socket.socket) -> None:
+    for letter in b"HTTP/1.1 200 OK\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaa":
+        connection.sendall(bytes([letter]))
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("slowly", [says_nothing, dribbles, dribbles_its_head])
+def test_a_slow_rasa_is_away_when_the_time_is_up(
+    misbehaving: Callable[[Misbehaviour], str], slowly: Misbehaviour
+) -> None:
+    bot = Bot(misbehaving(slowly), timeout_seconds=0.6)
+    began = time.monotonic()
+    with pytest.raises(BotAway, match=r"no answer within 0\.6 s"):
+        bot.answer(1, "hi")
+    assert time.monotonic() - began < 1.2
+
+
+NONSENSE = [
+    replies("500 Internal Server Error", b"[]"),
+    replies("404 Not Found", b"[]"),
+    replies("200 OK", b"<html><body>Welcome to nginx!</body></html>"),
+    replies("200 OK", b""),
+    replies("200 OK", b"{}"),
+    replies("200 OK", b"[1, 2]"),
+    replies("200 OK", b"[]"),
+    replies("200 OK", b"\xff\xfe\xfa"),
+    replies("200 OK", b" " * 300_000 + b"[]"),
+    replies("200 OK", b'[{"text": 7}]'),
+    replies("200 OK", b'[{"custom": "no object"}]'),
+    replies("200 OK", b'[{"custom": {"check_in": "mood", "score": "11"}}]'),
+    replies("200 OK", b'[{"custom": {"skill": "breathing", "state": "sideways"}}]'),
+    lambda connection: connection.sendall(b"\x16\x03\x01 not HTTP at all"),
+    lambda connection: None,
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_nonsense_means_away(
+    misbehaving: Callable[[Misbehaviour], str], nonsense: Misbehaviour
+) -> None:
+    with pytest.raises(BotAway):
+        Bot(misbehaving(nonsense)).answer(1, "hi")
+
+
+def test_what_another_rasa_adds_is_no_harm(misbehaving: Callable[[Misbehaviour], str]) -> None:
+    body = b'[{"recipient_id": "x", "text": "Hi", "image": "i"}, {"custom": {"other": 1}}]'
+    assert Bot(misbehaving(replies("200 OK", body))).answer(1, "hi") == Answer(words=("Hi",))
+
+
+@pytest.mark.parametrize("url", ["not a url", "http://", "http://127.0.0.1:99999", "ftp://x"])
+def test_a_url_that_is_none_means_away(url: str) -> None:
+    with pytest.raises(BotAway):
+        Bot(url).answer(1, "hi")
+
+
+def test_the_reason_says_nothing_of_what_was_written(
+    misbehaving: Callable[[Misbehaviour], str],
+) -> None:
+    with pytest.raises(BotAway) as away:
+        Bot(misbehaving(NONSENSE[0])).answer(1, "kumquat")
+    assert "kumquat" not in str(away.value)
+
+
+# --- laws ---------------------------------------------------------------------------------------
+
+
+@given(text=st.text(max_size=3_000))
+def test_nothing_a_mentee_types_can_be_a_command(text: str) -> None:
+    said = plain(text)
+    assert not said.strip().startswith("/")
+    assert len(said) <= LONGEST_TEXT
+    assert "\0" not in said
+    assert "0[" not in said
+    assert plain(said) == said
+    said.encode()
+
+
+keys = st.sampled_from(["text", "custom", "skill", "state", "check_in", "score", "note", "x"])
+bodies = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(keys, inner),
+)
+
+
+@given(body=bodies)
+def test_any_body_is_read_or_refused(body: object) -> None:
+    with suppress(BotAway):
+        assert isinstance(read_answer(json.loads(json.dumps(body))), Answer)

@@ -1,0 +1,221 @@
+"""The whole line as people see it: `warmline up` with the real bot, and a real browser."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.processes import Stack
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# As root and without a network, Chromium needs to be told both.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshot.png"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    stack.start()
+    yield stack
+    stack.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def trouble() -> list[str]:
+    """What the browser complained of: scripts that failed, things refused, other hosts asked."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, stack: Stack, trouble: list[str]) -> Iterator[BrowserContext]:
+    context = browser.new_context(
+        base_url=stack.url, viewport={"width": 1330, "height": 900}, color_scheme="light"
+    )
+    context.on("weberror", lambda error: trouble.append(str(error.error)))
+    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
+    context.on(
+        "request",
+        lambda asked: None if asked.url.startswith(stack.url) else trouble.append(asked.url),
+    )
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phones(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto("/phones")
+    return page
+
+
+def phone(phones: Page, owner: str) -> Locator:
+    return phones.get_by_role("region", name=owner, exact=True)
+
+
+def texts(phones: Page, owner: str, words: str) -> None:
+    """Type on somebody's phone and press Enter."""
+    box = phone(phones, owner).get_by_label(f"Text from the phone of {owner}")
+    box.fill(words)
+    box.press("Enter")
+    expect(box).to_have_value("")
+
+
+def bubble(phones: Page, owner: str, words: str | re.Pattern[str]) -> Locator:
+    return phone(phones, owner).get_by_role("listitem").filter(has_text=words)
+
+
+def bot_bubbles(phones: Page, owner: str) -> int:
+    return bubble(phones, owner, "Warmline bot:").count()
+
+
+def test_from_mayas_text_to_sams_answer_to_ruths_log(
+    context: BrowserContext, phones: Page, trouble: list[str]
+) -> None:
+    texts(phones, "Maya", "how can i sleep better")
+    expect(bubble(phones, "Maya", "an automated assistant, not a person")).to_be_visible()
+    expect(bubble(phones, "Maya", "phone away an hour before bed")).to_be_visible()
+
+    sent_at = time.monotonic()
+    texts(phones, "Maya", "nobody would notice if i was gone, i just want someone to talk to")
+    why_and_who = bubble(phones, "Maya", "I have asked Sam, your mentor, to write to you here")
+    expect(why_and_who).to_be_visible(timeout=2000)
+    assert time.monotonic() - sent_at < 2
+    expect(why_and_who).to_contain_text("more for a person than for a bot")
+
+    alert = bubble(phones, "Sam", "your mentee needs a person soon. TAKE 1")
+    expect(alert).to_be_visible()
+    assert "notice" not in phone(phones, "Sam").inner_text(), "an alert has no content"
+
+    texts(phones, "Sam", "take")
+    expect(bubble(phones, "Sam", "You have #1")).to_be_visible()
+    expect(bubble(phones, "Maya", "Sam is here now")).to_be_visible()
+    texts(phones, "Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
+    expect(bubble(phones, "Maya", "Sam: Hey Maya, Sam here. I'm reading")).to_be_visible()
+
+    said_by_bot = bot_bubbles(phones, "Maya")
+    texts(phones, "Maya", "thank you. how can i sleep better though")
+    expect(bubble(phones, "Sam", "#1 wrote to you")).to_be_visible()
+    phones.wait_for_timeout(2500)  # longer than the bot may take
+    assert bot_bubbles(phones, "Maya") == said_by_bot, "the bot is silent while Sam is there"
+    if os.environ.get("WARMLINE_SCREENSHOT"):
+        phones.screenshot(path=SCREENSHOT)
+
+    texts(phones, "Sam", "done")
+    expect(bubble(phones, "Sam", "#1 is closed as talked")).to_be_visible()
+    expect(bubble(phones, "Maya", "From here on it is the bot again")).to_be_visible()
+    texts(phones, "Maya", "how can i sleep better")
+    expect(bubble(phones, "Maya", "phone away an hour before bed")).to_have_count(2)
+
+    with context.expect_page() as opened:
+        phone(phones, "Ruth").get_by_role("button", name="Log, as Ruth").click()
+    log = opened.value
+    row = log.get_by_role("row").filter(has_text="Maya")
+    expect(row).to_contain_text("We talked")
+    row.get_by_role("link", name="#1").click()
+    steps = log.get_by_role("list", name="Every step of #1")
+    told = [
+        "Maya wrote",
+        "Decided to bring a person",
+        "The line opened #1 (soon)",
+        "Called Sam (own mentor); rung 1",
+        "Text to Sam: delivered",
+        "Sam took it",
+        "First words of Sam: delivered",
+        "Sam closed it: We talked",
+        "Messages while it was open",
+    ]
+    entries = steps.locator(".step")
+    expect(entries).to_have_count(len(told))
+    for step, words in zip(entries.all(), told, strict=True):
+        expect(step).to_contain_text(words)
+        expect(step.locator(".clock time")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    expect(entries.first.locator("mark").first).to_be_visible()
+    assert trouble == []
+
+
+def test_words_that_were_not_sent_yet_outlive_what_happens_around_them(
+    context: BrowserContext, phones: Page, trouble: list[str]
+) -> None:
+    texts(phones, "Jo", "can i talk to a person")
+    link = phone(phones, "Noor").get_by_role("link")
+    with context.expect_page() as opened:
+        link.last.click()
+    console = opened.value
+    console.get_by_role("button", name="Noor, mentor").click()
+    console.get_by_role("button", name=re.compile("^Take #")).click()
+    box = console.get_by_label("Write to Jo")
+    box.fill("I was just about to")
+
+    texts(phones, "Jo", "are you there?")
+    thread = console.get_by_role("log", name="The conversation with Jo")
+    expect(thread.get_by_text("are you there?")).to_be_visible()
+    expect(box).to_have_value("I was just about to")
+
+    texts(phones, "Noor", "pass")
+    expect(console.get_by_role("status").filter(has_text="asked for a person")).to_be_visible()
+    console.get_by_role("button", name="Send").click()
+    expect(console.get_by_role("alert")).to_contain_text("You do not hold")
+    expect(box).to_have_value("I was just about to")
+    assert [said for said in trouble if "409" not in said] == []
+
+
+def test_a_text_that_did_not_leave_the_phone_stays_in_its_box(
+    phones: Page, context: BrowserContext
+) -> None:
+    context.set_offline(True)
+    box = phone(phones, "Jo").get_by_label("Text from the phone of Jo")
+    box.fill("no signal here")
+    box.press("Enter")
+    expect(phone(phones, "Jo").get_by_role("alert")).to_contain_text("nothing was sent")
+    expect(box).to_have_value("no signal here")
+    context.set_offline(False)
+    box.press("Enter")
+    expect(bubble(phones, "Jo", "no signal here")).to_be_visible()
+    expect(box).to_have_value("")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_page_fits_every_screen(
+    browser: Browser, stack: Stack, width: int, colours: str
+) -> None:
+    context = browser.new_context(
+        base_url=stack.url,
+        viewport={"width": width, "height": 800},
+        color_scheme="dark" if colours == "dark" else "light",
+    )
+    page = context.new_page()
+    page.goto("/sign-in?next=/console")
+    page.get_by_role("button", name="Ruth, manager").click()
+    for path in ("/phones", "/console", "/console/1", "/log", "/log/1", "/sign-in"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.get_by_role("heading", level=1).count() == 1, path
+        unnamed = page.locator(
+            "button:not([aria-label]):empty, input:not([type=hidden]):not(label *)"
+        )
+        assert unnamed.count() == 0, path
+    context.close()

@@ -1,0 +1,90 @@
+"""Commands answer one question each, for a person and for a cron job."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.database import Database, make_engine
+from tests.line import MAYA, NOOR, SAM, Talk
+from tests.processes import KEY
+
+
+@pytest.fixture
+def warmline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'warmline.db'}")
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    return CliRunner()
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Talk:
+    database = Database(make_engine(f"sqlite:///{tmp_path / 'warmline.db'}"))
+    database.migrate()
+    return Talk(database)
+
+
+def test_nobody_waiting_is_good_news(talk: Talk, warmline: CliRunner) -> None:
+    ran = warmline.invoke(app, ["waiting"])
+    assert (ran.exit_code, ran.stdout) == (0, "Nobody is waiting.\n")
+
+
+def test_who_waits_is_listed_by_urgency_and_a_cron_job_notices(
+    talk: Talk, warmline: CliRunner
+) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    talk.texts("+12025550102", "i want to kill myself tonight")
+    ran = warmline.invoke(app, ["waiting"])
+    assert ran.exit_code == 1
+    assert [line.split()[:2] for line in ran.stdout.splitlines()] == [
+        ["2", "crisis"],
+        ["1", "soon"],
+    ]
+
+
+def test_the_log_of_one_handoff_tells_every_step(talk: Talk, warmline: CliRunner) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    talk.passes(minutes=1)
+    talk.texts(SAM, "take")
+    talk.passes(minutes=2)
+    talk.texts(SAM, "Hi Maya")
+    talk.texts(SAM, "done")
+    told = warmline.invoke(app, ["log", "1"]).stdout
+    assert "times in America/New_York" in told
+    for step in ("can i talk to a real person please", "Sam", "10:01:00", "10:03:00"):
+        assert step in told
+    assert warmline.invoke(app, ["log"]).exit_code == 0
+    csv = warmline.invoke(app, ["log", "--csv"]).stdout
+    assert len(csv.splitlines()) == 2
+
+
+def test_a_handoff_that_is_not_there_is_said_not_to_be(talk: Talk, warmline: CliRunner) -> None:
+    ran = warmline.invoke(app, ["log", "99"])
+    assert ran.exit_code == 2
+    assert "There is no handoff 99" in ran.stderr
+
+
+def test_check_names_who_cannot_be_reached(talk: Talk, warmline: CliRunner) -> None:
+    assert warmline.invoke(app, ["check"]).stdout == "Everybody can be reached.\n"
+    talk.texts(NOOR, "STOP")
+    ran = warmline.invoke(app, ["check"])
+    assert ran.exit_code == 1
+    assert "Nobody on duty can be texted" in ran.stdout
+    assert "cannot be texted (opted out)" in ran.stdout
+    assert "Noor" not in ran.stdout
+
+
+def test_duty_is_put_on_and_taken_off(talk: Talk, warmline: CliRunner) -> None:
+    assert warmline.invoke(app, ["duty", SAM, "--on"]).stdout == "Sam is on duty.\n"
+    assert talk.person(SAM).on_duty
+    assert warmline.invoke(app, ["duty", SAM, "--off"]).stdout == "Sam is off duty.\n"
+    assert warmline.invoke(app, ["duty", MAYA]).exit_code == 2
+
+
+def test_assess_answers_each_line_and_names_a_bad_one(warmline: CliRunner) -> None:
+    lines = '{"id": 1, "text": "how can i sleep better"}\nnot json\n'
+    ran = warmline.invoke(app, ["assess"], input=lines)
+    first, second = ran.stdout.splitlines()
+    assert '"urgency": "none"' in first or '"urgency":"none"' in first
+    assert "error" in second

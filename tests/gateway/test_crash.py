@@ -1,0 +1,27 @@
+"""A small kill test on both databases; docs/crash-test.md has the large one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash import run
+
+
+def test_people_write_while_the_gateway_is_killed_and_nothing_is_lost(
+    database_url: str, tmp_path: Path
+) -> None:
+    figures = run(tmp_path, messages=48, mentees=12, kills=5, seed=7, database_url=database_url)
+    assert figures.messages == 48
+    assert figures.kills == 5
+    assert figures.handoffs >= 4
+    assert figures.holds, figures
+
+
+@pytest.mark.parametrize("wrong", ["lost", "handled_twice", "out_of_order", "paged_twice"])
+def test_the_kill_test_can_fail(wrong: str) -> None:
+    from tests.crash import Figures
+
+    figures = Figures(kills=5)
+    assert figures.holds
+    setattr(figures, wrong, 1)
+    assert not figures.holds
