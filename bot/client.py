@@ -1,0 +1,229 @@
+"""The only caller of Rasa: text in; words, and what they mean for us, out."""
+
+import asyncio
+import json
+import re
+import ssl
+import threading
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal, TypeVar, cast
+
+import httpx
+
+# Ten SMS segments of 160; more than that is not read by the intent model anyway.
+LONGEST_TEXT: Final = 1_600
+LONGEST_BODY: Final = 256 * 1024
+# Only so that no read hangs for ever; the caller's limit is the one that counts.
+LONGEST_READ: Final = 60.0
+
+T = TypeVar("T")
+SkillState = Literal["started", "done", "left"]
+
+
+class BotAway(Exception):
+    """Rasa cannot be reached, is too slow, or says something that makes no sense."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The bot is away: {reason}.")
+
+
+@dataclass(frozen=True)
+class SkillStep:
+    """A skill began, ended or was left. Ratings are 0..10, None where none was given."""
+
+    name: str
+    state: SkillState
+    before: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """A number (0..10) that the mentee gave, and their own words if they added any."""
+
+    kind: str
+    score: int
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Rasa said to one message, in order, and what the gateway has to record of it."""
+
+    words: tuple[str, ...] = ()
+    asked_for_person: bool = False
+    not_understood: bool = False
+    skill: SkillStep | None = None
+    check_in: CheckIn | None = None
+
+
+class Bot:
+    """Rasa behind one URL. Safe to share between threads.
+
+    `timeout_seconds` limits a whole call, from connecting to the last byte.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = 2.0, token: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = timeout_seconds
+        self._auth = {"token": token} if token else {}
+
+    def answer(self, conversation_id: int, text: str) -> Answer:
+        """Say `text` in this conversation. Raises BotAway."""
+        said = plain(text)
+        if not said:
+            return Answer(not_understood=True)
+        body = {"sender": _sender(conversation_id), "message": said}
+        answer = read_answer(self._call("POST", "/webhooks/rest/webhook", json=body))
+        if answer == Answer():
+            # Every turn ends in a word or a payload; 200 and [] is how Rasa says that it failed.
+            raise BotAway("it answered with nothing, so it failed inside; its log says where")
+        return answer
+
+    def forget(self, conversation_id: int) -> None:
+        """Begin this dialogue afresh: no open exercise, no half-given answers. Raises BotAway."""
+        path = f"/conversations/{_sender(conversation_id)}/tracker/events"
+        self._call("POST", path, params=self._auth, json={"event": "restart"})
+
+    def ready(self) -> bool:
+        """Whether Rasa answers and has its model loaded."""
+        try:
+            status = self._call("GET", "/status", params=self._auth)
+        except BotAway:
+            return False
+        return isinstance(status, dict) and bool(status.get("model_file"))
+
+    def _call(self, method: str, path: str, **request: Any) -> object:
+        call = asyncio.wait_for(_fetch(method, self._url + path, **request), self._timeout)
+        try:
+            body = _run(call)
+        except TimeoutError:
+            raise BotAway(f"no answer within {self._timeout:g} s") from None
+        except BotAway:
+            raise
+        except Exception as error:
+            # Whatever else goes wrong between here and Rasa (refused, reset, no such host, no HTTP,
+            # a port that is none) means one thing to the caller.
+            raise BotAway(f"{type(error).__name__} at {self._url}") from error
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise BotAway("its answer is not JSON") from None
+
+
+def plain(text: str) -> str:
+    """`text` as Rasa may read it: capped, and nothing in it that Rasa takes for a command.
+
+    A leading "/" would name an intent ("/restart") instead of being read; "0[" would make Rasa's
+    templates show a slot's name instead of its value; NUL is refused by databases.
+    """
+    readable = text.replace("\0", " ").replace("0[", "0 [")
+    readable = readable.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+    return re.sub(r"^[\s/]+", "", readable)[:LONGEST_TEXT].rstrip()
+
+
+def read_answer(body: object) -> Answer:
+    """Read Rasa's list of messages. Raises BotAway when it is not one.
+
+    Each message has `text`, or `custom` with one or more of: `skill` and `state` (`before`,
+    `after`), `check_in` (`score`, `note`), `asked_for_person`, `not_understood`. Other keys are
+    another Rasa's business. Of several skill steps the last counts.
+    """
+    if not isinstance(body, list) or not all(isinstance(message, dict) for message in body):
+        raise BotAway("its answer is not a list of messages")
+    words = [message["text"] for message in body if message.get("text")]
+    if not all(isinstance(line, str) for line in words):
+        raise BotAway("a text in its answer is not a string")
+    payloads = list(_payloads(body))
+    return Answer(
+        words=tuple(words),
+        asked_for_person=any(payload.get("asked_for_person") is True for payload in payloads),
+        not_understood=any(payload.get("not_understood") is True for payload in payloads),
+        skill=_last(_skill_step(payload) for payload in payloads if "skill" in payload),
+        check_in=_last(_check_in(payload) for payload in payloads if "check_in" in payload),
+    )
+
+
+def _payloads(body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for message in body:
+        payload = message.get("custom")
+        if payload is None:
+            continue
+        if not isinstance(payload, dict):
+            raise BotAway("a custom payload in its answer is not an object")
+        yield payload
+
+
+def _skill_step(payload: dict[str, Any]) -> SkillStep:
+    name, state = payload["skill"], payload.get("state")
+    if not isinstance(name, str) or state not in ("started", "done", "left"):
+        raise BotAway("a skill step in its answer has no name or no known state")
+    return SkillStep(
+        name,
+        cast(SkillState, state),
+        before=_rating(payload.get("before")),
+        after=_rating(payload.get("after")),
+    )
+
+
+def _check_in(payload: dict[str, Any]) -> CheckIn:
+    kind, score = payload["check_in"], _rating(payload.get("score"))
+    if not isinstance(kind, str) or score is None:
+        raise BotAway("a check-in in its answer has no kind or no score from 0 to 10")
+    return CheckIn(kind, score, note=_note(payload.get("note")))
+
+
+def _rating(value: object) -> int | None:
+    """A slot's value comes as text: "7", "skip", or "None" for an empty slot."""
+    text = str(value).strip()
+    return int(text) if re.fullmatch(r"10|[0-9]", text) else None
+
+
+def _note(value: object) -> str | None:
+    text = "" if value is None else str(value).strip()
+    return None if text.casefold() in ("", "none") else text
+
+
+def _last(items: Iterator[T]) -> T | None:
+    found = list(items)
+    return found[-1] if found else None
+
+
+def _sender(conversation_id: int) -> str:
+    return f"conversation-{conversation_id}"
+
+
+async def _fetch(method: str, url: str, **request: Any) -> bytes:
+    # A fresh connection per call: reusing one that Rasa is just closing would look like an outage.
+    async with (
+        httpx.AsyncClient(timeout=LONGEST_READ, trust_env=False, verify=_tls()) as client,
+        client.stream(method, url, **request) as response,
+    ):
+        response.raise_for_status()
+        body = b""
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > LONGEST_BODY:
+                raise BotAway(f"its answer is longer than {LONGEST_BODY} bytes")
+        return body
+
+
+def _run(call: Coroutine[Any, Any, T]) -> T:
+    # On a loop of our own: httpx's time-outs hold per read, asyncio's for the whole call, and the
+    # caller may or may not be inside a loop already.
+    return asyncio.run_coroutine_threadsafe(call, _loop()).result()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()  # slow to make, the same for all
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="bot-client", daemon=True).start()
+    return loop

@@ -1,0 +1,51 @@
+"""Shows a training that is under way."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# Called again and again with: what is happening, seconds so far, seconds expected.
+Progress = Callable[[str, float, float], None]
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """A bar on standard error, or a line per step where rich is missing (the Docker image)."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+    except ImportError:
+        yield _lines()
+        return
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("Training the bot: {task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[about]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("starting Rasa", total=None, about="")
+
+        def tell(doing: str, elapsed: float, expected: float) -> None:
+            # The share done is a guess from last time, so it waits short of the end.
+            done = min(elapsed, expected * 0.97)
+            about = f"of about {expected:.0f} s"
+            bar.update(task, description=doing, completed=done, total=expected, about=about)
+
+        yield tell
+        finished = bar.tasks[0].total or 1.0
+        bar.update(task, description="done", completed=finished)
+
+
+def _lines() -> Progress:
+    told: set[str] = set()
+
+    def tell(doing: str, elapsed: float, expected: float) -> None:
+        if doing not in told:
+            told.add(doing)
+            print(f"Training the bot (about {expected:.0f} s): {doing}", file=sys.stderr)
+
+    return tell

@@ -1,0 +1,51 @@
+"""How Rasa is started: the same way by `warmline bot`, by Docker and by the tests."""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.training import trained_model
+
+__all__ = ["BotProblem", "command", "environment"]
+
+DEFAULT_URL = "http://127.0.0.1:5005"
+
+
+def command(
+    root: Path = ROOT, port: int = 5005, *, host: str = "127.0.0.1", token: str | None = None
+) -> list[str]:
+    """The command that serves the trained model, to be run in `root` with `environment()`.
+
+    Raises BotProblem when no model is trained for the sources as they are.
+    """
+    model = trained_model(root)
+    if not model.exists():
+        raise BotProblem(
+            f"The bot is not trained for its present sources: {model} is missing. "
+            "Run `python -m bot.training`."
+        )
+    rasa = [str(python_of(root)), "-m", "rasa", "run", "--enable-api"]
+    rasa += ["--interface", host, "--port", str(port), "--model", str(model)]
+    rasa += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    rasa += ["--logging-config-file", "logging.yml"]
+    return rasa + (["--auth-token", token] if token else [])
+
+
+def main() -> None:
+    """Become Rasa: RASA_URL names the port, RASA_TOKEN the token, HOST where to listen."""
+    if not os.environ.get("WARMLINE_KEY"):
+        sys.exit("WARMLINE_KEY is missing. Copy .env.example to .env; it says how to make one.")
+    port = urlsplit(os.environ.get("RASA_URL", DEFAULT_URL)).port or 5005
+    host = os.environ.get("HOST", "127.0.0.1")
+    try:
+        rasa = command(port=port, host=host, token=os.environ.get("RASA_TOKEN"))
+    except BotProblem as problem:
+        sys.exit(str(problem))
+    os.chdir(ROOT)
+    os.execvpe(rasa[0], rasa, environment())  # noqa: S606 # no shell is the point
+
+
+if __name__ == "__main__":
+    main()
