@@ -13,31 +13,18 @@ from functools import lru_cache
 
 # A text message is at most 1,600 characters. Of anything longer, the beginning and the end are
 # read: people open with what moves them and close with what they need.
-HEAD, TAIL = 3000, 1000
+HEAD, TAIL = 1600, 400
+# Some characters unfold into many ("lol" for a laughing face); this much is read of that.
+MOST = 2 * (HEAD + TAIL)
 
 LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝӏкмтвнαειοκνρτυχηωıɑɡ",
     "aeopcyxijsdhqwlkmtbhaeiokvptuxnwiag",
 )
 PUNCTUATION = str.maketrans(
-    {
-        "‘": "'",
-        "’": "'",
-        "‚": "'",
-        "‛": "'",
-        "ʼ": "'",
-        "´": "'",
-        "`": "'",
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "«": '"',
-        "»": '"',
-        "‐": "-",
-        "‑": "-",
-        "–": "-",
-        "—": "-",
-    }
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u00b4\u0060", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2011\u2013\u2014", "-")
 )
 LAUGHTER = frozenset("😂🤣💀☠😹😆")
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"}
@@ -136,6 +123,8 @@ def fold(text: str) -> Folded:
     ends: list[int] = []
     for index, char in _read(text):
         plain = _plain(char)
+        if len(chars) + len(plain) > MOST:
+            break
         chars += plain
         starts += [index] * len(plain)
         ends += [index + 1] * len(plain)

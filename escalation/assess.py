@@ -1,0 +1,102 @@
+"""What the shipped policy would do with messages: JSON lines in, JSON lines out."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from escalation.decide import BotState, Standing, decide
+from escalation.detect import detect
+from escalation.policy import Policy, load_policy
+from escalation.signals import Evidence, Signals
+
+
+class BadLine(Exception):
+    """Says what is wrong with one line; `assess_lines` adds which line."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One message to assess. `history` holds the mentee's earlier messages, oldest first."""
+
+    id: str | int
+    text: str
+    history: tuple[str, ...] = ()
+
+
+def assess_lines(lines: Iterable[str], policy: Policy) -> Iterator[str]:
+    """One answer per line that is not blank. A line that cannot be read is answered with its
+    number and what is wrong, and the rest go on."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            answer = _answer(_question(line), policy)
+        except BadLine as problem:
+            answer = {"id": None, "error": f"line {number}: {problem}"}
+        yield json.dumps(answer)
+
+
+def _question(line: str) -> Question:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadLine("this is not JSON") from error
+    if not isinstance(row, dict):
+        raise BadLine("this is not an object with id and text")
+    who, text, history = row.get("id"), row.get("text"), row.get("history") or []
+    if isinstance(who, bool) or not isinstance(who, str | int):
+        raise BadLine("id is missing, or is neither text nor a whole number")
+    if not isinstance(text, str):
+        raise BadLine("text is missing, or is not text")
+    if not isinstance(history, list):
+        raise BadLine("history is not a list")
+    return Question(who, text, tuple(_mentees_words(history)))
+
+
+def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
+    """Of the messages so far, those the mentee wrote: plain texts, or objects with an author."""
+    for message in history:
+        if isinstance(message, str):
+            yield message
+        elif isinstance(message, dict) and isinstance(message.get("text"), str):
+            if message.get("author", "mentee") == "mentee":
+                yield message["text"]
+        else:
+            raise BadLine("a message in history has no text")
+
+
+def _answer(question: Question, policy: Policy) -> dict[str, Any]:
+    signals = detect(question.text, question.history)
+    return {
+        "id": question.id,
+        "crisis": round(signals.crisis, 4),
+        "connection": round(signals.connection, 4),
+        "tools": round(signals.tools, 4),
+        "asks_for_person": signals.asked_for_person,
+        "urgency": _urgency(signals, policy),
+        "evidence": [_span(evidence) for evidence in signals.evidence],
+        "version": signals.version,
+    }
+
+
+def _urgency(signals: Signals, policy: Policy) -> str:
+    """As the policy decides when the bot holds the conversation and has an answer."""
+    urgency = decide(signals, Standing(), policy, BotState.ANSWERED).urgency
+    return "none" if urgency is None else urgency.name.lower()
+
+
+def _span(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "axis": evidence.axis.value,
+        "start": evidence.start,
+        "end": evidence.end,
+        "quote": evidence.quote,
+        "rule": evidence.rule,
+    }
+
+
+if __name__ == "__main__":
+    for answer in assess_lines(sys.stdin, load_policy()):
+        print(answer)

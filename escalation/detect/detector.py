@@ -1,0 +1,103 @@
+"""From one message, and what was said before it, to signals."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from escalation.detect.calibration import load_calibration, sigmoid
+from escalation.detect.heads import Head, inputs_of, load_heads
+from escalation.detect.lexicon import Lexicon, load_lexicon
+from escalation.detect.rules import crisis_hits, request_hits
+from escalation.detect.sentences import Features, Sentence, read
+from escalation.detect.wording import Plain, in_plain_words
+from escalation.signals import Axis, Evidence, Signals
+
+# Earlier messages count for less, the further back they are: what was said one message ago
+# weighs this much, two messages ago the square of it.
+REMEMBERED = 3
+FADES_TO = 0.5
+
+# Evidence is named for a score that could matter to a reader, and at most this many spans.
+WORTH_SHOWING = 0.2
+MOST_SPANS = 8
+
+
+def detect(text: str, history: Sequence[str] = ()) -> Signals:
+    """What this message shows. `history` holds the mentee's earlier messages, oldest first.
+
+    Local, deterministic, and never raises on any text, however long or odd.
+    """
+    now = _alone(text)
+    earlier = [_alone(message) for message in history[-REMEMBERED:]]
+    return _carried_on(now, earlier) if earlier else now
+
+
+def _carried_on(now: Signals, earlier: Sequence[Signals]) -> Signals:
+    """A need that is said again counts for more. Crisis is not carried: it acted when it was said,
+    and the handoff it opened stays open."""
+    connection = now.connection
+    for messages_ago, before in enumerate(reversed(earlier), start=1):
+        connection += (1 - connection) * now.connection * before.connection * FADES_TO**messages_ago
+    return replace(now, connection=connection)
+
+
+# So that a conversation's last messages are not read again with each new one.
+@lru_cache(maxsize=256)
+def _alone(text: str) -> Signals:
+    lexicon, heads = load_lexicon(), load_heads()
+    version = f"rules-{lexicon.version} heads-{heads.version}"
+    plain = in_plain_words(text, lexicon)
+    if not any(char.isalnum() for char in plain.text):
+        return Signals(version=version)
+
+    hits = crisis_hits(plain.text, lexicon)
+    requests = request_hits(plain.text, lexicon)
+    features = read(plain.text)
+    inputs = inputs_of(features.whole, plain.text, lexicon.cues)
+
+    crisis = load_calibration().crisis(heads.crisis.raw(inputs), hits)
+    connection = sigmoid(heads.connection.raw(inputs))
+    tools = sigmoid(heads.tools.raw(inputs))
+
+    spans = [_quoted(Axis.PERSON, hit.rule, text, plain, hit.start, hit.end) for hit in requests]
+    spans += [_quoted(Axis.CRISIS, hit.rule, text, plain, hit.start, hit.end) for hit in hits]
+    for axis, score, head in (
+        (Axis.CRISIS, crisis, heads.crisis),
+        (Axis.CONNECTION, connection, heads.connection),
+        (Axis.TOOLS, tools, heads.tools),
+    ):
+        if score >= WORTH_SHOWING and features.sentences:
+            most = _most_telling(head, features, plain, lexicon)
+            spans.append(_quoted(axis, f"{axis} head", text, plain, most.start, most.end))
+
+    return Signals(
+        crisis=crisis,
+        connection=connection,
+        tools=tools,
+        asked_for_person=bool(requests),
+        evidence=_first_of_each(spans),
+        version=version,
+    )
+
+
+def _most_telling(head: Head, features: Features, plain: Plain, lexicon: Lexicon) -> Sentence:
+    """The sentence that the head scores highest by itself."""
+
+    def by_itself(sentence: Sentence) -> float:
+        words = plain.text[sentence.start : sentence.end]
+        return head.raw(inputs_of(sentence.vector, words, lexicon.cues))
+
+    return max(features.sentences, key=by_itself)
+
+
+def _quoted(axis: Axis, rule: str, text: str, plain: Plain, start: int, end: int) -> Evidence:
+    """Evidence in the words as they were written, without the white space around them."""
+    first, past = plain.folded.original_span(start, end)
+    quote = text[first:past]
+    first += len(quote) - len(quote.lstrip())
+    quote = quote.strip()
+    return Evidence(axis, first, first + len(quote), quote, rule)
+
+
+def _first_of_each(spans: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys(span for span in spans if span.quote))[:MOST_SPANS]

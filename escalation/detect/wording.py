@@ -1,0 +1,76 @@
+"""From a message as written to plain words: folded, short forms opened, sayings replaced."""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from escalation.detect.fold import Folded, fold
+from escalation.detect.lexicon import Lexicon
+
+WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+SHORT_FORMS = {"n't": " not", "'re": " are", "'ve": " have", "'ll": " will", "'m": " am"}
+IRREGULAR = {"can't": "can not", "won't": "will not", "ain't": "is not", "shan't": "shall not"}
+# "'s" is "is" after these; after a name it is more often a possessive.
+TAKES_IS = frozenset(
+    {"he", "she", "it", "that", "there", "this", "what", "who", "where", "how", "here", "life"}
+    | {"everyone", "everybody", "nobody", "someone"}
+)
+TAKES_WOULD = frozenset({"i", "you", "he", "she", "it", "we", "they", "that", "who"})
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Plain words with their place in the original, and the sayings that were replaced."""
+
+    folded: Folded
+    idioms: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return self.folded.text
+
+
+def _opened(word: str) -> str | None:
+    """A short form written out, or None for any other word."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    for ending, words in SHORT_FORMS.items():
+        if word.endswith(ending):
+            return word.removesuffix(ending) + words
+    stem, _, ending = word.partition("'")
+    if ending == "s" and stem in TAKES_IS:
+        return f"{stem} is"
+    if ending == "d" and stem in TAKES_WOULD:
+        return f"{stem} would"
+    return None
+
+
+def _says(words: str, match: re.Match[str]) -> str:
+    return match.expand(words)
+
+
+def _phrases(folded: Folded, lexicon: Lexicon) -> Folded:
+    for pattern, meaning in lexicon.spellings.phrases:
+        folded = folded.replace(pattern, partial(_says, meaning))
+    return folded
+
+
+def in_plain_words(text: str, lexicon: Lexicon) -> Plain:
+    """Never raises."""
+    words = lexicon.spellings.words
+
+    def plain(match: re.Match[str]) -> str:
+        word = match[0]
+        return words.get(word) or ("'" in word and _opened(word)) or word
+
+    folded = fold(text)
+    folded = _phrases(folded, lexicon).replace(WORD, plain)
+    # Once more: "kms" and "my self" only now read as the words the phrases look for.
+    folded = _phrases(folded, lexicon)
+    seen = []
+    for idiom in lexicon.idioms:
+        replaced = folded.replace(idiom.pattern, partial(_says, idiom.means))
+        if replaced is not folded:
+            seen.append(idiom.name)
+            folded = replaced
+    return Plain(folded, tuple(seen))
