@@ -6,12 +6,20 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import (
+    http_exception_handler,
+    request_validation_exception_handler,
+)
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.line import Line
 from gateway.settings import Settings
 from gateway.web import console, health, live, log, phones, sign_in, twilio
+from gateway.web.pages import CANNOT_BE_READ, NO_SUCH_PAGE, PageRefused, refusal
 
 STATIC = Path(__file__).with_name("static")
 
@@ -22,7 +30,8 @@ SECURITY_HEADERS = {
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with it a browser names no Origin when a form of ours is sent.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -36,16 +45,18 @@ def create_app(
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        start()
+        # The engine blocks, and refuses to be used from inside an event loop.
+        await run_in_threadpool(start)
         app.state.pulse = live.Pulse(line)
         app.state.pulse.start()
         yield
         await app.state.pulse.stop()
-        stop()
+        await run_in_threadpool(stop)
 
     app = FastAPI(title="Warmline", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.line = line
     app.state.settings = settings
+    app.state.tries = sign_in.Tries()
 
     @app.middleware("http")
     async def guard(
@@ -54,6 +65,8 @@ def create_app(
         if sign_in.comes_from_another_site(request, settings):
             return Response("This request came from another site.", status_code=403)
         response = await call_next(request)
+        if request.url.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "no-cache")
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -62,6 +75,22 @@ def create_app(
     async def say_sorry(request: Request, error: Exception) -> Response:
         errors.error("request failed", path=request.url.path, kind=type(error).__name__)
         return Response("Something went wrong here. Nothing was lost; please try again.", 500)
+
+    @app.exception_handler(PageRefused)
+    def say_why_not(request: Request, refused: PageRefused) -> Response:
+        return refusal(request, refused)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
+        if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
+            return refusal(request, PageRefused(404, NO_SUCH_PAGE))
+        return await http_exception_handler(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def say_what_cannot_be_read(request: Request, error: RequestValidationError) -> Response:
+        if "text/html" in request.headers.get("Accept", ""):
+            return refusal(request, PageRefused(422, CANNOT_BE_READ))
+        return await request_validation_exception_handler(request, error)
 
     app.include_router(twilio.router)
     app.include_router(health.router)

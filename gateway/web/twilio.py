@@ -47,18 +47,16 @@ async def signed_form(request: Request) -> Form:
     query = f"?{request.url.query}" if request.url.query else ""
     url = f"{settings.public_url}{request.scope['path']}{query}"
     signature = request.headers.get("X-Twilio-Signature", "")
-    if not settings.twilio_auth_token or not RequestValidator(
-        settings.twilio_auth_token
-    ).validate(url, form, signature):
+    if not settings.twilio_auth_token or not RequestValidator(settings.twilio_auth_token).validate(
+        url, form, signature
+    ):
         log.warning("unsigned request refused", path=request.url.path)
         raise HTTPException(403, "The signature does not match.")
     return form
 
 
 @router.post("/sms")
-async def receive_sms(
-    form: Annotated[Form, Depends(signed_form)], request: Request
-) -> Response:
+async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -> Response:
     """Record one inbound SMS and say nothing yet; answers leave by REST.
 
     Twilio may post a message twice. `record` returns None for one already kept.

@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import re
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -34,6 +36,7 @@ from models import (
 from models.encryption import phone_index
 from tests.conftest import KEY
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
+from tests.processes import Process
 
 HERE = "https://warmline.example"
 PASSWORD = "correct horse battery"
@@ -104,7 +107,7 @@ def said_to(talk: Talk, number: str) -> list[str]:
 def test_sam_signs_in_and_lands_where_he_was_going(talk: Talk, web: Web) -> None:
     give_password(talk, SAM)
     turned_away = web.gets("/console/7?all=1")
-    assert turned_away.headers["Location"].endswith("/sign-in?next=%2Fconsole%2F7%3Fall%3D1")
+    assert turned_away.headers["Location"] == "/sign-in?next=%2Fconsole%2F7%3Fall%3D1"
     answer = web.signs_in("(202) 555-0111", PASSWORD, next="/console")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
     assert "Signed in as" in web.gets("/console").text
@@ -303,6 +306,7 @@ def test_who_comes_second_is_told_who_has_it_and_reads_nothing(talk: Talk, web: 
     refused = web.gets("/console/1")
     assert refused.status_code == 403
     assert "held by Sam" in refused.text
+    assert "Signed in as <strong><bdi>Noor</bdi>" in refused.text
     now = web.gets("/console/1/now").text
     assert "holds this" in now
     assert "my secret" not in refused.text + now
@@ -706,3 +710,20 @@ def test_open_pages_are_woken_by_a_change_and_let_go_at_the_end(talk: Talk) -> N
 
     at_once, after_the_text = asyncio.run(listen())
     assert at_once != after_the_text
+
+
+def test_open_pages_do_not_hold_up_the_end_of_the_gateway(tmp_path: Path) -> None:
+    gateway = Process(tmp_path, "serve", SMS="phones").start()
+    try:
+        with httpx2.stream("GET", f"{gateway.url}/live") as live:
+            lines = live.iter_lines()
+            assert next(lines) == "event: changed"
+            began = time.monotonic()
+            assert gateway.process is not None
+            gateway.process.terminate()
+            for _ in lines:
+                pass
+        assert time.monotonic() - began < 2, "the stream was ended, not cut off"
+        gateway.process.wait(timeout=10)
+    finally:
+        gateway.kill()

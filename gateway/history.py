@@ -1,0 +1,645 @@
+"""What happened to a handoff, read back from the rows: for the managers' log and for spreadsheets.
+
+Nothing here writes. Times are UTC; whoever shows them converts them to the programme's zone.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from models import (
+    Alert,
+    Conversation,
+    DecisionRecord,
+    Delivery,
+    Handoff,
+    HandoffEvent,
+    Match,
+    MatchKind,
+    Message,
+    Move,
+    Need,
+    Outcome,
+    Owner,
+    Person,
+    Programme,
+    Role,
+    Speaker,
+    Status,
+    Urgency,
+)
+
+NEEDS = {
+    Need.CRISIS: "may be in danger",
+    Need.CONCERN: "wrote something a person should read soon",
+    Need.REQUEST: "asked for a person",
+    Need.CONNECTION: "would rather talk with a person",
+    Need.STUCK: "was not helped by the bot",
+}
+URGENCIES = {Urgency.ROUTINE: "Routine", Urgency.SOON: "Soon", Urgency.CRISIS: "Crisis"}
+STATUSES = {
+    Status.WAITING: "Waiting",
+    Status.CLAIMED: "Held",
+    Status.RESOLVED: "Done",
+    Status.WITHDRAWN: "Withdrawn",
+}
+OUTCOMES = {
+    Outcome.TALKED: "We talked",
+    Outcome.REFERRED: "Referred to other help",
+    Outcome.NOANSWER: "They did not answer",
+    Outcome.NOTNEEDED: "It was not needed",
+}
+WHY_DROPPED = {
+    "yielded_to_person": "a person had taken the conversation",
+    "opted_out": "they had texted STOP",
+    "no_number": "there is no number to send to",
+}
+BOT_STATES = {
+    "answered": "The bot had an answer.",
+    "not_understood": "The bot did not understand it.",
+    "away": "The bot could not be reached.",
+    "not_asked": "The bot was not asked.",
+}
+OWNERS = {
+    Owner.BOT: "Until then the bot answered.",
+    Owner.QUEUE: "A person was awaited already.",
+    Owner.MENTOR: "A mentor held the conversation.",
+}
+DECISIONS = {
+    "reply": "let the bot answer",
+    "hand_off": "bring a person",
+    "raise": "make it more urgent",
+    "stand_back": "leave it to the person",
+}
+
+
+class Kind(StrEnum):
+    """What sort of step an entry tells of."""
+
+    WROTE = "wrote"
+    DECIDED = "decided"
+    MOVED = "moved"
+    PAGED = "paged"
+    TEXTED = "texted"
+    REPLIED = "replied"
+    DROPPED = "dropped"
+    COUNTED = "counted"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a message; `axis` names what it was evidence for, if anything."""
+
+    words: str
+    axis: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step of a handoff: when, what in plain words, and what more is known of it.
+
+    `after` is the time since the step before it, `since_opened` since the handoff was opened
+    (negative for what led to it).
+    """
+
+    at: datetime
+    kind: Kind
+    what: str
+    details: tuple[str, ...] = ()
+    quote: tuple[Piece, ...] = ()
+    after: timedelta = timedelta()
+    since_opened: timedelta = timedelta()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One handoff in one line. The times `*_after` count from its opening; None: not yet.
+
+    `first_alert_after` is when the first text to a mentor was accepted for sending.
+    """
+
+    number: int
+    opened_at: datetime
+    mentee: str
+    need: Need
+    urgency: Urgency
+    status: Status
+    holder: str | None
+    first_alert_after: timedelta | None
+    claimed_after: timedelta | None
+    first_reply_after: timedelta | None
+    closed_at: datetime | None
+    outcome: Outcome | None
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A number that nobody enrolled and that wrote."""
+
+    number: str
+    last_at: datetime
+    messages: int
+
+
+def masked(phone: str | None) -> str:
+    """A number by its last four digits, enough to recognise one already known."""
+    return f"…{phone[-4:]}" if phone else "no number"
+
+
+def called(conversation: Conversation) -> str:
+    """What to call the person of a conversation: the first name, or the masked number."""
+    if conversation.person is not None:
+        return conversation.person.name
+    return f"Unknown number {masked(conversation.stranger_phone)}"
+
+
+def in_words(time: timedelta) -> str:
+    """A length of time as one says it: 0 s, 45 s, 4 min, 3 h 20 min, 2 days."""
+    seconds = max(int(time.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days"
+
+
+def finely(time: timedelta) -> str:
+    """As `in_words`, but with tenths of a second where they matter."""
+    seconds = time.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 10 else in_words(time)
+
+
+def pieces_of(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
+    """`words` cut at the evidence, given as (start, end, axis): joined, they are `words` again.
+
+    Where spans overlap the shortest counts, as it says most. A span over all of the message
+    points at nothing and counts only when there is no other.
+    """
+    narrow = [span for span in spans if span[1] - span[0] < len(words)] or spans
+    axis_at: list[str | None] = [None] * len(words)
+    for start, end, axis in sorted(narrow, key=lambda span: span[0] - span[1]):
+        axis_at[start:end] = [axis] * len(words[start:end])
+    cut = groupby(zip(words, axis_at, strict=True), key=lambda letter: letter[1])
+    return tuple(Piece("".join(letter for letter, _ in run), axis) for axis, run in cut)
+
+
+def evidence_of(record: DecisionRecord, words: str) -> tuple[Piece, ...]:
+    """The message of a decision with the spans that moved its scores."""
+    spans = json.loads(record.evidence)
+    return pieces_of(words, [(span["start"], span["end"], span["axis"]) for span in spans])
+
+
+def decision_about(session: Session, message_id: int | None) -> DecisionRecord | None:
+    return session.scalar(select(DecisionRecord).where(DecisionRecord.message_id == message_id))
+
+
+def thread_until(
+    session: Session, handoff: Handoff, *, newest: int | None = None
+) -> Sequence[Message]:
+    """What was said in the handoff's conversation, up to its closing; the `newest` of it."""
+    said = (
+        select(Message)
+        .where(Message.conversation_id == handoff.conversation_id)
+        .order_by(Message.id.desc())
+        .limit(newest)
+    )
+    if handoff.closed_at is not None:
+        said = said.where(Message.at <= handoff.closed_at)
+    return session.scalars(said).all()[::-1]
+
+
+# --- one handoff, step by step ---
+
+
+def timeline(session: Session, handoff_id: int) -> list[Entry]:
+    """Every step of a handoff in order; empty when there is no such handoff."""
+    handoff = session.get(Handoff, handoff_id)
+    if handoff is None:
+        return []
+    steps = [
+        *_opening_message(session, handoff),
+        *_decisions(session, handoff),
+        *_moves(session, handoff),
+        *_texts(session, handoff),
+        *_first_reply(session, handoff),
+        *_dropped(session, handoff),
+    ]
+    # Steps of one transaction share their time; the order above is the order of cause.
+    steps.sort(key=lambda step: step.at)
+    steps.append(_count(session, handoff, steps[-1].at))
+    before = [steps[0], *steps]
+    return [
+        replace(step, after=step.at - earlier.at, since_opened=step.at - handoff.opened_at)
+        for step, earlier in zip(steps, before, strict=False)
+    ]
+
+
+def _opening_message(session: Session, handoff: Handoff) -> list[Entry]:
+    if handoff.opened_by_message_id is None:
+        return []
+    message = session.get_one(Message, handoff.opened_by_message_id)
+    record = decision_about(session, message.id)
+    quote = evidence_of(record, message.words) if record else pieces_of(message.words, [])
+    return [Entry(message.at, Kind.WROTE, f"{called(handoff.conversation)} wrote", quote=quote)]
+
+
+def _decisions(session: Session, handoff: Handoff) -> list[Entry]:
+    """The decisions that moved something: the first, and each that raised it."""
+    records = session.execute(
+        select(DecisionRecord, Message.words)
+        .join(Message, Message.id == DecisionRecord.message_id)
+        .where(
+            DecisionRecord.handoff_id == handoff.id,
+            DecisionRecord.decision.in_(["hand_off", "raise"]),
+        )
+        .order_by(DecisionRecord.id)
+    )
+    return [
+        Entry(
+            record.at,
+            Kind.DECIDED,
+            f"Decided to {DECISIONS[record.decision]}: {record.why}",
+            details=_decision_details(record),
+            # The first one's message stands above it already.
+            quote=()
+            if record.message_id == handoff.opened_by_message_id
+            else evidence_of(record, words),
+        )
+        for record, words in records
+    ]
+
+
+def _decision_details(record: DecisionRecord) -> tuple[str, ...]:
+    marks = record.thresholds
+    return (
+        f"Crisis {record.crisis:.2f} (crisis from {marks['crisis']:.2f}, "
+        f"concern from {marks['concern']:.2f})",
+        f"Connection {record.connection:.2f} (from {marks['connection']:.2f}), "
+        f"tools {record.tools:.2f} (from {marks['tools']:.2f})",
+        "Asked for a person." if record.asked_for_person else "Did not ask for a person.",
+        *_evidence_details(record),
+        f"{BOT_STATES.get(record.bot, record.bot)} {OWNERS[record.owner]}",
+        f"Read by {record.version}.",
+    )
+
+
+def _evidence_details(record: DecisionRecord) -> list[str]:
+    """What pointed at each axis: the phrases of the rules, or a trained head."""
+    rules: dict[str, list[str]] = {}
+    for span in json.loads(record.evidence):
+        rules.setdefault(span["axis"], []).append(f"“{span['rule']}”")
+    found = "; ".join(f"{axis} by {', '.join(names)}" for axis, names in rules.items())
+    return [f"Evidence: {found}."] if found else []
+
+
+def _moves(session: Session, handoff: Handoff) -> list[Entry]:
+    events = session.scalars(
+        select(HandoffEvent).where(HandoffEvent.handoff_id == handoff.id).order_by(HandoffEvent.id)
+    ).all()
+    ties = _ties(session, handoff)
+    people = _people(session, {i for event in events for i in _ids_in(event)})
+    return [_move(event, handoff, people, ties) for event in events]
+
+
+def _move(
+    event: HandoffEvent, handoff: Handoff, people: dict[int, Person], ties: dict[int, str]
+) -> Entry:
+    by = event.by.name if event.by else "The line"
+    detail = event.detail
+    kind = Kind.MOVED
+    details: tuple[str, ...] = ()
+    match event.move:
+        case Move.OPEN:
+            need, urgency = Need(detail["need"]), Urgency[detail["urgency"].upper()]
+            mentee = called(handoff.conversation)
+            what = (
+                f"{by} opened #{handoff.id} ({URGENCIES[urgency].lower()}): {mentee} {NEEDS[need]}"
+            )
+        case Move.PAGE:
+            kind = Kind.PAGED
+            names = [_with_tie(people[i], ties) for i in detail["people"] if i in people]
+            rung = detail["rung"] + 1
+            if names:
+                what = f"Called {', '.join(names)}; rung {rung}"
+            else:
+                what = f"Nobody of rung {rung} could be called"
+            if detail["ladder"] > 1:
+                details = (f"The ladder was climbed for the {_ordinal(detail['ladder'])} time.",)
+        case Move.RAISE:
+            urgency, was = Urgency[detail["urgency"].upper()], Urgency[detail["was"].upper()]
+            what = f"{by} made it more urgent: {URGENCIES[was]} to {URGENCIES[urgency]}"
+        case Move.CLAIM:
+            what = f"{by} took it"
+        case Move.RELEASE:
+            holder = people.get(detail.get("held_by") or 0)
+            if event.by:
+                what = f"{by} gave it back"
+            else:
+                name = holder.name if holder else "its holder"
+                what = f"Given back by the line: {name} wrote nothing in time"
+        case Move.RESOLVE:
+            what = f"{by} closed it: {OUTCOMES[Outcome(detail['outcome'])]}"
+            details = (f"Reason: {event.note}",) if event.note else ()
+        case Move.WITHDRAW:
+            what = f"{by} no longer wanted a person"
+    return Entry(event.at, kind, what, details)
+
+
+def _texts(session: Session, handoff: Handoff) -> list[Entry]:
+    alerts = session.scalars(select(Alert).where(Alert.handoff_id == handoff.id).order_by(Alert.id))
+    return [
+        Entry(
+            alert.at,
+            Kind.TEXTED,
+            f"Text to {alert.person.name}: {how_far(alert.message)}",
+            _stations(alert.message),
+        )
+        for alert in alerts
+    ]
+
+
+def _first_reply(session: Session, handoff: Handoff) -> list[Entry]:
+    if handoff.first_reply_at is None:
+        return []
+    reply = session.scalar(
+        select(Message)
+        .where(
+            Message.conversation_id == handoff.conversation_id,
+            Message.outgoing,
+            Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
+            Message.at >= handoff.first_reply_at,
+        )
+        .order_by(Message.id)
+        .limit(1)
+    )
+    if reply is None:
+        return []
+    what = f"First words of {reply.speaker_name}: {how_far(reply)}"
+    return [Entry(reply.at, Kind.REPLIED, what, _stations(reply))]
+
+
+def _dropped(session: Session, handoff: Handoff) -> list[Entry]:
+    """The bot's words that a person overtook while this handoff was open."""
+    dropped = (
+        select(Message)
+        .where(
+            Message.conversation_id == handoff.conversation_id,
+            Message.delivery == Delivery.DROPPED,
+            Message.error_code == "yielded_to_person",
+            Message.at >= handoff.opened_at,
+        )
+        .order_by(Message.id)
+    )
+    if handoff.closed_at is not None:
+        dropped = dropped.where(Message.at <= handoff.closed_at)
+    return [
+        Entry(
+            message.at,
+            Kind.DROPPED,
+            "The bot's words were not sent: a person had taken the conversation",
+        )
+        for message in session.scalars(dropped)
+    ]
+
+
+def _count(session: Session, handoff: Handoff, last: datetime) -> Entry:
+    """How many messages each side wrote from the opening one on."""
+    written = (
+        select(Message.speaker, Message.speaker_name)
+        .where(
+            Message.conversation_id == handoff.conversation_id,
+            (Message.at >= handoff.opened_at) | (Message.id == handoff.opened_by_message_id),
+        )
+        .order_by(Message.id)
+    )
+    if handoff.closed_at is not None:
+        written = written.where(Message.at <= handoff.closed_at)
+    said = Counter(
+        "the bot" if speaker is Speaker.BOT else name or called(handoff.conversation)
+        for speaker, name in session.execute(written)
+    )
+    counts = ", ".join(f"{who} {count}" for who, count in said.items())
+    when = "while it was open" if handoff.closed_at else "so far"
+    return Entry(handoff.closed_at or last, Kind.COUNTED, f"Messages {when}: {counts or 'none'}")
+
+
+def how_far(message: Message) -> str:
+    """How far an outgoing text has come, in words."""
+    match message.delivery:
+        case Delivery.DELIVERED:
+            return "delivered"
+        case Delivery.SENT:
+            return "sent, no word of its delivery yet"
+        case Delivery.SENDING:
+            return "being sent"
+        case Delivery.QUEUED if message.tries:
+            return f"not accepted yet ({message.error_code}), will be tried again"
+        case Delivery.QUEUED:
+            return "about to be sent"
+        case Delivery.DROPPED:
+            reason = WHY_DROPPED.get(message.error_code or "", message.error_code or "unknown")
+            return f"not sent: {reason}"
+        case Delivery.FAILED | Delivery.UNDELIVERED:
+            code = f" (code {message.error_code})" if message.error_code else ""
+            return f"not delivered{code}"
+        case None:
+            return "received"
+
+
+def _stations(message: Message) -> tuple[str, ...]:
+    """What a text went through after it was written, each with the time since then."""
+    stations = []
+    if message.sent_at is not None:
+        stations.append(f"sent after {finely(message.sent_at - message.at)}")
+    if message.delivered_at is not None:
+        stations.append(f"delivered after {finely(message.delivered_at - message.at)}")
+    if message.tries > 1:
+        stations.append(f"{message.tries} tries")
+    return (", ".join(stations).capitalize() + ".",) if stations else ()
+
+
+def _ordinal(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _people(session: Session, ids: set[int]) -> dict[int, Person]:
+    people = session.scalars(select(Person).where(Person.id.in_(ids)))
+    return {person.id: person for person in people}
+
+
+def _ids_in(event: HandoffEvent) -> list[int]:
+    """The people whom an event names by their row."""
+    held_by = event.detail.get("held_by")
+    return [*event.detail.get("people", []), *([held_by] if held_by else [])]
+
+
+def _ties(session: Session, handoff: Handoff) -> dict[int, str]:
+    """Whom the mentee is matched with, as it is now."""
+    matches = session.scalars(
+        select(Match).where(Match.mentee_id == handoff.conversation.person_id)
+    )
+    words = {MatchKind.OWN: "own mentor", MatchKind.BACK_UP: "back-up"}
+    return {match.mentor_id: words[match.kind] for match in matches}
+
+
+def _with_tie(person: Person, ties: dict[int, str]) -> str:
+    role = "manager" if person.role is Role.MANAGER else "on duty"
+    return f"{person.name} ({ties.get(person.id, role)})"
+
+
+# --- all handoffs, one line each ---
+
+
+def handoffs_of(session: Session, programme_id: int | None = None) -> list[Row]:
+    """Every handoff of a programme, or of all of them, the newest first."""
+    handoffs = select(Handoff).order_by(Handoff.id.desc())
+    if programme_id is not None:
+        handoffs = handoffs.join(Conversation).where(Conversation.programme_id == programme_id)
+    alerted = _first_times(
+        session,
+        select(Alert.handoff_id, func.min(Message.sent_at))
+        .join(Message, Message.id == Alert.message_id)
+        .group_by(Alert.handoff_id),
+    )
+    claimed = _first_times(
+        session,
+        select(HandoffEvent.handoff_id, func.min(HandoffEvent.at))
+        .where(HandoffEvent.move == Move.CLAIM)
+        .group_by(HandoffEvent.handoff_id),
+    )
+    return [
+        Row(
+            number=handoff.id,
+            opened_at=handoff.opened_at,
+            mentee=called(handoff.conversation),
+            need=handoff.need,
+            urgency=handoff.urgency,
+            status=handoff.status,
+            holder=handoff.mentor.name if handoff.mentor else None,
+            first_alert_after=_since(handoff, alerted.get(handoff.id)),
+            claimed_after=_since(handoff, claimed.get(handoff.id)),
+            first_reply_after=_since(handoff, handoff.first_reply_at),
+            closed_at=handoff.closed_at,
+            outcome=handoff.outcome,
+            timezone=handoff.conversation.programme.timezone,
+        )
+        for handoff in session.scalars(handoffs)
+    ]
+
+
+def _first_times(
+    session: Session, times: Select[int, datetime | None]
+) -> dict[int, datetime | None]:
+    return {row[0]: row[1] for row in session.execute(times)}
+
+
+def _since(handoff: Handoff, at: datetime | None) -> timedelta | None:
+    return at - handoff.opened_at if at is not None else None
+
+
+COLUMNS = (
+    "number",
+    "opened",
+    "mentee",
+    "need",
+    "urgency",
+    "status",
+    "holder",
+    "first_alert_after_seconds",
+    "claimed_after_seconds",
+    "first_reply_after_seconds",
+    "closed",
+    "outcome",
+)
+
+
+def csv_of(rows: Iterable[Row]) -> str:
+    """The handoffs for a spreadsheet: local times with their offset, lengths in seconds."""
+    file = io.StringIO()
+    table = csv.writer(file)
+    table.writerow(COLUMNS)
+    for row in rows:
+        zone = ZoneInfo(row.timezone)
+        table.writerow(
+            _harmless(cell)
+            for cell in (
+                row.number,
+                _iso(row.opened_at, zone),
+                row.mentee,
+                row.need.value,
+                row.urgency.name.lower(),
+                row.status.value,
+                row.holder or "",
+                _seconds(row.first_alert_after),
+                _seconds(row.claimed_after),
+                _seconds(row.first_reply_after),
+                _iso(row.closed_at, zone),
+                row.outcome.value if row.outcome else "",
+            )
+        )
+    return file.getvalue()
+
+
+def _harmless(cell: object) -> str:
+    """A cell that no spreadsheet takes for a formula: a name may begin with anything."""
+    words = str(cell)
+    return f"'{words}" if words.startswith(("=", "+", "-", "@", "\t", "\r")) else words
+
+
+def _iso(at: datetime | None, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).isoformat(timespec="seconds") if at else ""
+
+
+def _seconds(time: timedelta | None) -> str:
+    return "" if time is None else f"{time.total_seconds():.0f}"
+
+
+# --- who is not in the log otherwise ---
+
+
+def strangers_of(session: Session, programme: Programme) -> list[Stranger]:
+    """The numbers that nobody enrolled and that wrote, the latest first."""
+    latest = func.max(Message.at)
+    wrote = session.execute(
+        select(Conversation.stranger_phone, latest, func.count())
+        .join(Message, Message.conversation_id == Conversation.id)
+        .where(
+            Conversation.programme_id == programme.id,
+            Conversation.person_id.is_(None),
+            Message.outgoing.is_(False),
+        )
+        .group_by(Conversation.id, Conversation.stranger_phone)
+        .order_by(latest.desc())
+    )
+    return [Stranger(masked(phone), at, count) for phone, at, count in wrote]
+
+
+def not_textable(session: Session, programme: Programme) -> list[tuple[Person, str]]:
+    """Whom no text can reach, and why."""
+    people = session.scalars(
+        select(Person).where(Person.programme_id == programme.id).order_by(Person.id)
+    )
+    return [(person, _why_unreachable(person)) for person in people if not person.can_be_texted]
+
+
+def _why_unreachable(person: Person) -> str:
+    if person.phone is None:
+        return "no number is kept"
+    if person.opted_out_at is not None:
+        return "texted STOP, or the carrier said so"
+    return f"the number cannot be texted (code {person.unreachable_code})"

@@ -1,0 +1,90 @@
+"""The managers' log: every handoff, and each one step by step."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.history import Row, csv_of, handoffs_of, not_textable, strangers_of, timeline
+from gateway.web.pages import Number, PageRefused, line_of, page
+from gateway.web.sign_in import Manager
+from models import Handoff, Person, Status, Urgency
+
+router = APIRouter()
+
+Show = Annotated[Literal["all", "open"], Query()]
+Of = Annotated[Literal["any", "routine", "soon", "crisis"], Query(alias="urgency")]
+
+
+@router.get("/log")
+def log(request: Request, manager: Manager, show: Show = "all", urgency: Of = "any") -> Response:
+    return _log(request, manager, "log.html", show, urgency)
+
+
+@router.get("/log/rows")
+def only_rows(
+    request: Request, manager: Manager, show: Show = "all", urgency: Of = "any"
+) -> Response:
+    """Only what changes of the log, for the page to read anew."""
+    return _log(request, manager, "log_rows.html", show, urgency)
+
+
+@router.get("/log.csv")
+def for_a_spreadsheet(request: Request, manager: Manager) -> Response:
+    with line_of(request).database.reading() as session:
+        table = csv_of(handoffs_of(session, manager.programme_id))
+    # With its mark, a spreadsheet reads names as UTF-8.
+    content = table.encode("utf-8-sig", "replace")
+    headers = {"Content-Disposition": 'attachment; filename="handoffs.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/log/{number}")
+def one_handoff(request: Request, number: Number, manager: Manager) -> Response:
+    return _one(request, number, manager, "log_handoff.html")
+
+
+@router.get("/log/{number}/steps")
+def only_steps(request: Request, number: Number, manager: Manager) -> Response:
+    """Only the steps, for the page to read anew."""
+    return _one(request, number, manager, "log_steps.html")
+
+
+def _log(request: Request, manager: Person, template: str, show: str, urgency: str) -> Response:
+    with line_of(request).database.reading() as session:
+        rows = handoffs_of(session, manager.programme_id)
+        strangers = strangers_of(session, manager.programme)
+        unreachable = not_textable(session, manager.programme)
+    return page(
+        request,
+        template,
+        viewer=manager,
+        rows=[row for row in rows if _is_shown(row, show, urgency)],
+        any_rows=bool(rows),
+        strangers=strangers,
+        unreachable=unreachable,
+        show=show,
+        urgency=urgency,
+        zone=manager.programme.timezone,
+    )
+
+
+def _is_shown(row: Row, show: str, urgency: str) -> bool:
+    if show == "open" and row.status not in (Status.WAITING, Status.CLAIMED):
+        return False
+    return urgency == "any" or row.urgency is Urgency[urgency.upper()]
+
+
+def _one(request: Request, number: int, manager: Person, template: str) -> Response:
+    with line_of(request).database.reading() as session:
+        handoff = session.get(Handoff, number)
+        if handoff is None or handoff.conversation.programme_id != manager.programme_id:
+            raise PageRefused(404, f"There is no #{number} in your programme.")
+        entries = timeline(session, number)
+    return page(
+        request,
+        template,
+        viewer=manager,
+        handoff=handoff,
+        entries=entries,
+        zone=manager.programme.timezone,
+    )

@@ -1,0 +1,163 @@
+"""Rendering a page, or part of one; and saying no in words that a person can use."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Path as PathValue
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gateway.history import (
+    NEEDS,
+    OUTCOMES,
+    STATUSES,
+    URGENCIES,
+    WHY_DROPPED,
+    called,
+    finely,
+    how_far,
+    in_words,
+    masked,
+)
+from gateway.line import Line
+from gateway.settings import Settings
+from models import Person
+
+
+class PageRefused(Exception):
+    """A request that is not granted. Its text is a sentence for the person who asked."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        self.status = status
+        super().__init__(sentence)
+
+
+class NotSignedIn(PageRefused):
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            "You are signed out. Sign in again in another tab and come back; "
+            "what you wrote stays here.",
+        )
+
+
+# The number of a row, as an address carries it.
+Number = Annotated[int, PathValue(ge=1, le=2**31 - 1)]
+
+NO_SUCH_PAGE = "There is no such page here."
+CANNOT_BE_READ = "This address, or what was sent with it, cannot be read."
+
+env = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def line_of(request: Request) -> Line:
+    line: Line = request.app.state.line
+    return line
+
+
+def settings_of(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def wants_part(request: Request) -> bool:
+    """Whether the page itself asks, for a part of it, and not the browser for a whole page."""
+    return "HX-Request" in request.headers
+
+
+def page(
+    request: Request, template: str, *, viewer: Person | None, status: int = 200, **values: object
+) -> Response:
+    """A page, or a part of one, as `viewer` sees it."""
+    html = env.get_template(template).render(
+        viewer=viewer,
+        demo=settings_of(request).sms == "phones",
+        path=request.url.path,
+        now=line_of(request).clock(),
+        public_url=settings_of(request).public_url,
+        **values,
+    )
+    # Half of a surrogate pair may come in with broken UTF-8; it has no bytes to go out with.
+    return HTMLResponse(html.encode("utf-8", "replace"), status)
+
+
+def refusal(request: Request, refused: PageRefused) -> Response:
+    """The answer to a request that is not granted: a sentence, a page, or the sign-in."""
+    if wants_part(request):
+        return PlainTextResponse(str(refused), refused.status)
+    if isinstance(refused, NotSignedIn) and request.method == "GET":
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
+    viewer: Person | None = getattr(request.state, "viewer", None)
+    return page(
+        request, "refused.html", viewer=viewer, status=refused.status, sentence=str(refused)
+    )
+
+
+def go_to(request: Request, path: str) -> Response:
+    """Send the browser to a page after something was done, so that reloading repeats nothing."""
+    if wants_part(request):
+        return Response(status_code=204, headers={"HX-Redirect": path})
+    return RedirectResponse(path, 303)
+
+
+def with_links(words: str, public_url: str) -> Markup:
+    """`words` with links to our own pages, and to no others, made clickable."""
+    ours = re.compile(rf"({re.escape(public_url)}/[\w/-]*)")
+    link = Markup('<a href="{0}" target="_blank" rel="noopener">{0}</a>')
+    parts = ours.split(words)
+    return Markup("").join(
+        link.format(part) if at % 2 else Markup.escape(part) for at, part in enumerate(parts)
+    )
+
+
+def local(at: datetime, zone: str, form: str = "%H:%M") -> Markup:
+    """A `<time>` in a time zone; the exact moment stands in its attributes."""
+    there = at.astimezone(ZoneInfo(zone))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        there.isoformat(timespec="seconds"),
+        f"{there:%A %d %B %Y, %H:%M:%S %Z}",
+        f"{there:{form}}",
+    )
+
+
+def day(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y}"
+
+
+def zone_name(zone: str, at: datetime) -> str:
+    """A zone as a reader knows it: New York time (EST)."""
+    place = zone.rsplit("/", 1)[-1].replace("_", " ")
+    return f"{place} time ({at.astimezone(ZoneInfo(zone)):%Z})"
+
+
+env.filters.update(
+    called=called,
+    finely=finely,
+    day=day,
+    how_far=how_far,
+    in_words=in_words,
+    local=local,
+    masked=masked,
+    with_links=with_links,
+    zone_name=zone_name,
+)
+env.globals.update(
+    needs=NEEDS,
+    outcomes=OUTCOMES,
+    statuses=STATUSES,
+    urgencies=URGENCIES,
+    why_dropped=WHY_DROPPED,
+)

@@ -1,0 +1,66 @@
+// The little that pages do by themselves. Everything works without it, by plain forms.
+
+// Enter sends a text, as on a phone; Shift+Enter begins a new line.
+document.addEventListener("keydown", (event) => {
+  const box = event.target;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (!(box instanceof HTMLTextAreaElement) || !("enterSends" in box.dataset)) return;
+  event.preventDefault();
+  box.form.requestSubmit();
+});
+
+const problemOf = (form) => form.querySelector(".problem");
+const sentWords = new WeakMap();
+
+document.addEventListener("htmx:before:request", (event) => {
+  const form = event.target.closest("form");
+  const box = form?.querySelector("[data-sent-words]");
+  if (!form) return;
+  if (problemOf(form)) problemOf(form).textContent = "";
+  if (box) sentWords.set(form, box.value);
+});
+
+// What was sent leaves its box; what was not stays there, and the page says why.
+document.addEventListener("htmx:finally:request", (event) => {
+  const form = event.target.closest("form");
+  if (!form) return;
+  const ctx = event.detail.ctx;
+  const status = ctx.response?.status ?? 0;
+  if (status >= 200 && status < 400) {
+    const box = form.querySelector("[data-sent-words]");
+    const sent = sentWords.get(form);
+    if (box && sent !== undefined && box.value.startsWith(sent)) {
+      // Whatever was typed on while it was under way is kept.
+      box.value = box.value.slice(sent.length).trimStart();
+    }
+    window.htmx.trigger(document.body, "changed");
+    return;
+  }
+  const sentence = (status && ctx.text) || "The line could not be reached, so nothing was sent. Try again in a moment.";
+  if (problemOf(form)) problemOf(form).textContent = sentence;
+});
+
+// A handoff that moved while its page was open: show the page anew, unless words would be lost.
+document.addEventListener("htmx:after:swap", () => {
+  const shown = document.querySelector("#now")?.dataset.stage;
+  const present = document.querySelector("#standing")?.dataset.stage;
+  const unsent = [...document.querySelectorAll("textarea")].some((box) => box.value.trim());
+  if (shown && present && shown !== present && !unsent) window.location.reload();
+});
+
+// Leaving a page with words that were not sent is asked about.
+window.addEventListener("beforeunload", (event) => {
+  const unsent = [...document.querySelectorAll("[data-unsent]")].some((box) => box.value.trim());
+  if (unsent) event.preventDefault();
+});
+
+// Whether the page is still told of changes.
+const say = (words) => {
+  const connection = document.querySelector("#connection");
+  if (connection) connection.textContent = words;
+};
+document.addEventListener("htmx:sse:error", () => say("Connection lost. Trying again…"));
+document.addEventListener("htmx:sse:after:connection", () => say(""));
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.detail.ctx.response.status === 401) say("You are signed out. What you wrote stays here.");
+});
