@@ -280,6 +280,7 @@ def look(database_url: str, cast: list[Mentee], twilio: FakeTwilio) -> Figures:
     figures.texts_accepted = len(twilio.sent)
     figures.texts_sent_twice = sum(count - 1 for count in sent.values())
     figures.requests_twilio_refused = len(twilio.violations)
+    figures.notes += twilio.violations
     database.engine.dispose()
     return figures
 

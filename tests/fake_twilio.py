@@ -871,7 +871,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The client died in mid-request. That is no request, and no server answers it.
+            self.close_connection = True
+            return
         headers = {name.title(): value for name, value in self.headers.items()}
         reply = self.server.twilio.answer(self.command, self.path, headers, body)
         if reply.dropped:

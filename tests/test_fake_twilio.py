@@ -4,14 +4,16 @@ Everything here goes through Twilio's own SDK and through a real socket. Maya is
 mentor; the gateway is a listener that keeps what is posted to it.
 """
 
+import base64
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -604,3 +606,20 @@ def test_a_wrong_order_at_the_control_page_is_explained(twilio: FakeTwilio) -> N
         assert answer.status_code == 400
         assert "What can be done: fault" in answer.json()["error"]
     assert twilio.requests == []
+
+
+def test_a_client_that_dies_in_mid_request_has_asked_for_nothing() -> None:
+    with FakeTwilio() as twilio:
+        address = urlsplit(twilio.url)
+        pair = base64.b64encode(f"{ACCOUNT_SID}:{TOKEN}".encode()).decode()
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(
+                f"POST /2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json HTTP/1.1\r\n"
+                f"Host: twilio\r\nAuthorization: Basic {pair}\r\n"
+                "Content-Type: application/x-www-form-urlencoded\r\n"
+                "Content-Length: 60\r\n\r\nTo=%2B1".encode()
+            )
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(100) == b"", "the line is closed without an answer"
+        assert twilio.requests == []
+        assert twilio.violations == []
