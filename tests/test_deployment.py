@@ -1,0 +1,47 @@
+"""The files one deploys with say what is true of the code."""
+
+import re
+from pathlib import Path
+
+import yaml
+from typer.main import get_command
+
+from gateway.cli import app
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
+
+
+def test_compose_starts_the_three_services_as_they_really_start() -> None:
+    services = COMPOSE["services"]
+    assert set(services) == {"postgres", "rasa", "gateway"}
+    program, command = services["gateway"]["command"]
+    assert program == "warmline"
+    assert command in get_command(app).commands  # type: ignore[attr-defined]
+    assert services["rasa"]["command"] == ["python", "-m", "bot.server"]
+    assert (ROOT / "bot" / "server.py").exists()
+
+
+def test_compose_builds_from_files_that_are_there() -> None:
+    for service in COMPOSE["services"].values():
+        if "build" in service:
+            assert (ROOT / service["build"]["dockerfile"]).exists()
+
+
+def test_nothing_but_the_gateway_is_reached_from_outside_and_only_from_here() -> None:
+    ports = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
+    assert ports == {"postgres": [], "rasa": [], "gateway": ["127.0.0.1:8000:8000"]}
+
+
+def test_every_setting_stands_in_the_example() -> None:
+    named = set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    assert named == {name.upper() for name in Settings.model_fields} | {"POSTGRES_PASSWORD"}
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    assert asked <= named
+
+
+def test_no_file_names_a_registrys_host() -> None:
+    for name in ("gateway/requirements.txt", "bot/requirements.txt", "pyproject.toml", "Makefile"):
+        assert not re.search(r"pypi\.org|pythonhosted|npmjs", (ROOT / name).read_text("utf-8"))
