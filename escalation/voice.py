@@ -46,22 +46,28 @@ def speak_as_person(
     return _write(session, conversation, words, now=now, person=person, relayed_from=relayed_from)
 
 
-def said_lately(
-    session: Session, conversation: Conversation, key: str, *, within: timedelta, now: datetime
-) -> bool:
-    """Whether the line `key` was said here within that time, so as not to repeat it."""
-    return (
-        session.scalar(
-            select(Message.id)
-            .where(
-                Message.conversation_id == conversation.id,
-                Message.script == key,
-                Message.at > now - within,
-            )
-            .limit(1)
+def say_unless_said_lately(
+    session: Session,
+    rules: Rules,
+    conversation: Conversation,
+    key: str,
+    *,
+    within_minutes: float,
+    now: datetime,
+    **blanks: object,
+) -> None:
+    """Write the line `key`, unless it was said here within that time already."""
+    said = session.scalar(
+        select(Message.id)
+        .where(
+            Message.conversation_id == conversation.id,
+            Message.script == key,
+            Message.at > now - timedelta(minutes=within_minutes),
         )
-        is not None
+        .limit(1)
     )
+    if said is None:
+        say(session, rules, conversation, key, now=now, **blanks)
 
 
 def thread_of(session: Session, rules: Rules, person: Person) -> Conversation:

@@ -26,7 +26,7 @@ from escalation.handoffs import (
 )
 from escalation.ladder import own_mentor_of
 from escalation.signals import Signals
-from escalation.voice import said_lately, say, speak_as_bot, thread_of
+from escalation.voice import say, say_unless_said_lately, speak_as_bot, thread_of
 from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.line import Line
 from models import (
@@ -200,9 +200,10 @@ def _reply(
     if len(message.words) > LONGEST_TEXT:
         say(session, line.rules, conversation, "too_long", now=now)
     if understood.bot is BotState.AWAY:
-        within = timedelta(minutes=line.rules.policy.repeat.bot_away_minutes)
-        if not said_lately(session, conversation, "bot_away", within=within, now=now):
-            say(session, line.rules, conversation, "bot_away", now=now)
+        minutes = line.rules.policy.repeat.bot_away_minutes
+        say_unless_said_lately(
+            session, line.rules, conversation, "bot_away", within_minutes=minutes, now=now
+        )
         return
     _let_bot_speak(session, conversation, understood, now=now)
 
@@ -226,10 +227,15 @@ def _stand_back(
     if handoff.mentor is not None:
         _pass_to_mentor(session, line, handoff, message, now=now)
         return
-    within = timedelta(minutes=line.rules.policy.repeat.still_waiting_minutes)
-    if not said_lately(session, conversation, "still_waiting", within=within, now=now):
-        asked_at = _local_time(handoff.opened_at, conversation)
-        say(session, line.rules, conversation, "still_waiting", now=now, time=asked_at)
+    say_unless_said_lately(
+        session,
+        line.rules,
+        conversation,
+        "still_waiting",
+        within_minutes=line.rules.policy.repeat.still_waiting_minutes,
+        now=now,
+        time=_local_time(handoff.opened_at, conversation),
+    )
 
 
 def _pass_to_mentor(
@@ -243,10 +249,16 @@ def _pass_to_mentor(
     if rules.policy.relay.mentor_sms == "words":
         say(session, rules, thread, "mentee_words", now=now, code=handoff.id, words=message.words)
         return
-    within = timedelta(minutes=rules.policy.repeat.new_message_minutes)
-    if not said_lately(session, thread, "new_message", within=within, now=now):
-        link = rules.link(handoff.id)
-        say(session, rules, thread, "new_message", now=now, code=handoff.id, link=link)
+    say_unless_said_lately(
+        session,
+        rules,
+        thread,
+        "new_message",
+        within_minutes=rules.policy.repeat.new_message_minutes,
+        now=now,
+        code=handoff.id,
+        link=rules.link(handoff.id),
+    )
 
 
 def _tell_who_is_asked(
@@ -322,10 +334,15 @@ def _keep_bots_words(
 def _tell_unknown_number(
     session: Session, line: Line, conversation: Conversation, *, now: datetime
 ) -> None:
-    within = timedelta(minutes=line.rules.policy.repeat.unknown_number_minutes)
-    if not said_lately(session, conversation, "unknown_number", within=within, now=now):
-        name = conversation.programme.name
-        say(session, line.rules, conversation, "unknown_number", now=now, programme=name)
+    say_unless_said_lately(
+        session,
+        line.rules,
+        conversation,
+        "unknown_number",
+        within_minutes=line.rules.policy.repeat.unknown_number_minutes,
+        now=now,
+        programme=conversation.programme.name,
+    )
 
 
 def _withdraw(session: Session, line: Line, handoff: Handoff, *, now: datetime) -> None:

@@ -13,7 +13,6 @@ from gateway.database import Database, make_engine
 from models.encryption import use_key
 from tests.line import Talk
 from tests.postgres import PostgresServer
-from tests.processes import Stack
 from tests.rasa_server import RasaServer
 
 # Made for the tests; it opens nothing else.
@@ -68,14 +67,6 @@ def rasa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RasaServer]:
     server = RasaServer(tmp_path_factory.mktemp("rasa")).start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything as `make up` starts it, on the demo's phones."""
-    stack = Stack(tmp_path_factory.mktemp("stack")).start()
-    yield stack
-    stack.kill()
 
 
 @pytest.fixture
