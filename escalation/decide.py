@@ -74,6 +74,9 @@ def decide(
     if signals.crisis >= marks.crisis:
         return _bring(standing, Need.CRISIS, Urgency.CRISIS, "crisis at or above its threshold")
 
+    if signals.item_nine:
+        return _bring(standing, Need.CRISIS, Urgency.CRISIS, "PHQ-9 item 9 above 0")
+
     if standing.owner is Owner.MENTOR:
         return Decision(Do.STAND_BACK, "a mentor holds the conversation")
 

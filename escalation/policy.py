@@ -54,6 +54,11 @@ class Repeat(Part):
     new_message_minutes: Minutes
 
 
+class Disclosure(Part):
+    again_after_idle_days: Annotated[float, Field(gt=0)]
+    again_every_hours: Annotated[float, Field(gt=0)]
+
+
 class AnswerWithin(Part):
     routine: Minutes
     soon: Minutes
@@ -101,6 +106,7 @@ class Policy(Part):
     thresholds: Thresholds
     bot: BotPatience
     repeat: Repeat
+    disclosure: Disclosure
     claim: Claim
     alert: AlertTimes
     relay: Relay

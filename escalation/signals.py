@@ -33,12 +33,15 @@ class Signals:
     """What was seen in one message. Scores are probabilities in 0..1.
 
     The two axes are independent: a message may wish for tools, for a person, for both or
-    for neither. `version` names the rules and the model that produced the scores.
+    for neither. `item_nine` is an answer above 0 to PHQ-9's last item (thoughts of being better
+    off dead or of self-harm): a crisis by itself. `version` names the rules and the model that
+    produced the scores.
     """
 
     crisis: float = 0.0
     connection: float = 0.0
     tools: float = 0.0
     asked_for_person: bool = False
+    item_nine: bool = False
     evidence: tuple[Evidence, ...] = ()
     version: str = "none"

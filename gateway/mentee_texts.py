@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.client import LONGEST_TEXT, Answer, BotAway
 from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.disclosure import DISCLOSURES, disclosure_due
 from escalation.handoffs import (
     OnlyAPersonCloses,
     open_handoff,
@@ -127,8 +128,8 @@ def act_on_mentee_text(
         key = "only_media" if message.media else "empty"
         say(session, line.rules, conversation, key, now=now)
     else:
-        if decision.urgency is not Urgency.CRISIS:
-            _introduce(session, line, conversation, now=now)
+        if decision.urgency is not Urgency.CRISIS and decision.do in (Do.REPLY, Do.HAND_OFF):
+            _disclose(session, line, conversation, message, now=now)
         handoff = _do(session, line, conversation, message, decision, understood, handoff, now=now)
     if understood.forgot:
         conversation.forget_bot = False
@@ -283,15 +284,25 @@ def _tell_who_is_asked(
     say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
 
 
-def _introduce(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> None:
-    """Before the first word of the line, say that it is automated."""
-    introduced = session.scalar(
-        select(Message.id).where(
-            Message.conversation_id == conversation.id, Message.script == "first_contact"
-        )
+def _disclose(
+    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
+) -> None:
+    """Before the line's words, say that they are a program's, where it is time to."""
+    if conversation.person is None:
+        return
+    here = Message.conversation_id == conversation.id
+    key = disclosure_due(
+        disclosed_at=session.scalar(
+            select(func.max(Message.at)).where(here, Message.script.in_(DISCLOSURES))
+        ),
+        last_words_at=session.scalar(
+            select(func.max(Message.at)).where(here, Message.id < message.id)
+        ),
+        now=now,
+        policy=line.rules.policy.disclosure,
     )
-    if introduced is None and conversation.person is not None:
-        say(session, line.rules, conversation, "first_contact", now=now)
+    if key is not None:
+        say(session, line.rules, conversation, key, now=now)
 
 
 def _keep_bots_words(

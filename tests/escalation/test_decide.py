@@ -1,5 +1,7 @@
 """The order of the policy, as laws."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +135,16 @@ def test_while_somebody_is_awaited_the_bot_gives_a_skill_only_by_name() -> None:
     assert not bot_has_the_floor(Signals(), waiting, POLICY)
     assert bot_has_the_floor(Signals(), by_name, POLICY)
     assert not bot_has_the_floor(Signals(), in_crisis, POLICY)
+
+
+@given(seen=all_signals, standing=standings)
+def test_thoughts_of_death_in_a_check_in_are_a_crisis_whatever_else_was_said(
+    seen: Signals, standing: Standing
+) -> None:
+    """PHQ-9's ninth item hands over at once, and the bot adds nothing of its own."""
+    decision = decide(replace(seen, item_nine=True), standing, POLICY, BotState.ANSWERED)
+    assert not decision.bot_speaks
+    if standing.urgency is Urgency.CRISIS:
+        assert decision.do is Do.STAND_BACK
+    else:
+        assert (decision.need, decision.urgency) == (Need.CRISIS, Urgency.CRISIS)

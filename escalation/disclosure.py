@@ -1,0 +1,31 @@
+"""When to say, once more, that the one who writes is a program."""
+
+from datetime import datetime, timedelta
+
+from escalation.policy import Disclosure
+
+FIRST = "first_contact"
+AFTER_IDLE = "welcome_back"
+MEANWHILE = "still_a_bot"
+DISCLOSURES = (FIRST, AFTER_IDLE, MEANWHILE)
+
+
+def disclosure_due(
+    *,
+    disclosed_at: datetime | None,
+    last_words_at: datetime | None,
+    now: datetime,
+    policy: Disclosure,
+) -> str | None:
+    """The script line that has to go out before the bot's next words, or None.
+
+    `disclosed_at` is when the mentee was last told, `last_words_at` when anybody last wrote in the
+    conversation before the message that is being answered.
+    """
+    if disclosed_at is None:
+        return FIRST
+    if now - (last_words_at or disclosed_at) >= timedelta(days=policy.again_after_idle_days):
+        return AFTER_IDLE
+    if now - disclosed_at >= timedelta(hours=policy.again_every_hours):
+        return MEANWHILE
+    return None
