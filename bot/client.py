@@ -8,7 +8,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import httpx
 
@@ -19,7 +19,9 @@ LONGEST_BODY: Final = 256 * 1024
 LONGEST_READ: Final = 60.0
 
 T = TypeVar("T")
-SkillState = Literal["started", "done", "left"]
+SkillState = Literal["started", "resumed", "done", "left"]
+SKILL_STATES: Final = get_args(SkillState)
+GoalResult = Literal["done", "partly", "not_yet"]
 
 
 class BotAway(Exception):
@@ -32,7 +34,7 @@ class BotAway(Exception):
 
 @dataclass(frozen=True)
 class SkillStep:
-    """A skill began, ended or was left. Ratings are 0..10, None where none was given."""
+    """A skill began, went on, ended or was left. Ratings are 0..10, None where none was given."""
 
     name: str
     state: SkillState
@@ -42,22 +44,39 @@ class SkillStep:
 
 @dataclass(frozen=True)
 class CheckIn:
-    """A number (0..10) that the mentee gave, and their own words if they added any."""
+    """What a mentee answered to a check-in: a mood's number (0..10) and note, or a scale's answers.
+
+    `answers` are the mentee's own, item by item ("2", "several days", "skip", "" where it ended
+    before); the house scores them. `finished` is false for a check-in left half-way.
+    """
 
     kind: str
-    score: int
+    score: int | None = None
     note: str | None = None
+    answers: tuple[str, ...] = ()
+    finished: bool = True
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Rasa said to one message, in order, and what the gateway has to record of it."""
+    """What Rasa said to one message, in order, and what the gateway has to record of it.
+
+    `goal` is a goal that the mentee just set, in their words; `goal_result` how an earlier one
+    went. `skills` holds every step in order: one may be left and another started at once.
+    """
 
     words: tuple[str, ...] = ()
     asked_for_person: bool = False
     not_understood: bool = False
-    skill: SkillStep | None = None
+    skills: tuple[SkillStep, ...] = ()
     check_in: CheckIn | None = None
+    goal: str | None = None
+    goal_result: GoalResult | None = None
+
+    @property
+    def skill(self) -> SkillStep | None:
+        """Where the answer leaves the mentee: the last step, if there was one."""
+        return self.skills[-1] if self.skills else None
 
 
 class Bot:
@@ -74,14 +93,12 @@ class Bot:
     def answer(self, conversation_id: int, text: str) -> Answer:
         """Say `text` in this conversation. Raises BotAway."""
         said = plain(text)
-        if not said:
-            return Answer(not_understood=True)
-        body = {"sender": _sender(conversation_id), "message": said}
-        answer = read_answer(self._call("POST", "/webhooks/rest/webhook", json=body))
-        if answer == Answer():
-            # Every turn ends in a word or a payload; 200 and [] is how Rasa says that it failed.
-            raise BotAway("it answered with nothing, so it failed inside; its log says where")
-        return answer
+        return self._say(conversation_id, said) if said else Answer(not_understood=True)
+
+    def begin(self, conversation_id: int, skill: str) -> Answer:
+        """Begin a skill or check-in that the house wants begun, by its name. Raises BotAway."""
+        intent = "ask_check_in" if skill == "mood" else f"ask_{skill}"
+        return self._say(conversation_id, f"/{intent}")
 
     def forget(self, conversation_id: int) -> None:
         """Begin this dialogue afresh: no open exercise, no half-given answers. Raises BotAway."""
@@ -95,6 +112,14 @@ class Bot:
         except BotAway:
             return False
         return isinstance(status, dict) and bool(status.get("model_file"))
+
+    def _say(self, conversation_id: int, message: str) -> Answer:
+        body = {"sender": _sender(conversation_id), "message": message}
+        answer = read_answer(self._call("POST", "/webhooks/rest/webhook", json=body))
+        if answer == Answer():
+            # Every turn ends in a word or a payload; 200 and [] is how Rasa says that it failed.
+            raise BotAway("it answered with nothing, so it failed inside; its log says where")
+        return answer
 
     def _call(self, method: str, path: str, **request: Any) -> object:
         call = asyncio.wait_for(_fetch(method, self._url + path, **request), self._timeout)
@@ -129,8 +154,8 @@ def read_answer(body: object) -> Answer:
     """Read Rasa's list of messages. Raises BotAway when it is not one.
 
     Each message has `text`, or `custom` with one or more of: `skill` and `state` (`before`,
-    `after`), `check_in` (`score`, `note`), `asked_for_person`, `not_understood`. Other keys are
-    another Rasa's business. Of several skill steps the last counts.
+    `after`, `goal`), `check_in` (`score` and `note`, or `answers`; `state`), `goal_result`,
+    `asked_for_person`, `not_understood`. Other keys are another Rasa's business.
     """
     if not isinstance(body, list) or not all(isinstance(message, dict) for message in body):
         raise BotAway("its answer is not a list of messages")
@@ -142,8 +167,12 @@ def read_answer(body: object) -> Answer:
         words=tuple(words),
         asked_for_person=any(payload.get("asked_for_person") is True for payload in payloads),
         not_understood=any(payload.get("not_understood") is True for payload in payloads),
-        skill=_last(_skill_step(payload) for payload in payloads if "skill" in payload),
+        skills=tuple(_skill_step(payload) for payload in payloads if "skill" in payload),
         check_in=_last(_check_in(payload) for payload in payloads if "check_in" in payload),
+        goal=_last(_text(payload["goal"]) for payload in payloads if "goal" in payload),
+        goal_result=_last(
+            _goal_result(payload) for payload in payloads if "goal_result" in payload
+        ),
     )
 
 
@@ -159,7 +188,7 @@ def _payloads(body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _skill_step(payload: dict[str, Any]) -> SkillStep:
     name, state = payload["skill"], payload.get("state")
-    if not isinstance(name, str) or state not in ("started", "done", "left"):
+    if not isinstance(name, str) or state not in SKILL_STATES:
         raise BotAway("a skill step in its answer has no name or no known state")
     return SkillStep(
         name,
@@ -170,10 +199,29 @@ def _skill_step(payload: dict[str, Any]) -> SkillStep:
 
 
 def _check_in(payload: dict[str, Any]) -> CheckIn:
-    kind, score = payload["check_in"], _rating(payload.get("score"))
-    if not isinstance(kind, str) or score is None:
-        raise BotAway("a check-in in its answer has no kind or no score from 0 to 10")
-    return CheckIn(kind, score, note=_note(payload.get("note")))
+    kind, score, answers = (
+        payload["check_in"],
+        _rating(payload.get("score")),
+        payload.get("answers"),
+    )
+    if not isinstance(kind, str) or (answers is None and score is None):
+        raise BotAway("a check-in in its answer has no kind, or neither answers nor a 0 to 10")
+    if answers is not None and not isinstance(answers, list):
+        raise BotAway("a check-in's answers in its answer are not a list")
+    return CheckIn(
+        kind,
+        score,
+        note=_text(payload.get("note")),
+        answers=tuple(_text(answer) or "" for answer in answers or ()),
+        finished=payload.get("state") != "left",
+    )
+
+
+def _goal_result(payload: dict[str, Any]) -> GoalResult:
+    result = payload["goal_result"]
+    if result not in get_args(GoalResult):
+        raise BotAway("a goal's result in its answer is none of done, partly, not_yet")
+    return cast(GoalResult, result)
 
 
 def _rating(value: object) -> int | None:
@@ -182,7 +230,8 @@ def _rating(value: object) -> int | None:
     return int(text) if re.fullmatch(r"10|[0-9]", text) else None
 
 
-def _note(value: object) -> str | None:
+def _text(value: object) -> str | None:
+    """A slot's words; an empty slot comes as "None"."""
     text = "" if value is None else str(value).strip()
     return None if text.casefold() in ("", "none") else text
 

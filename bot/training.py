@@ -15,15 +15,23 @@ from typing import IO
 from bot.environment import ROOT, BotProblem, environment, python_of
 from bot.progress import Progress, shown
 
-SOURCES = ("config.yml", "requirements.txt", "forms.py", "tracker_store.py", "domain", "data")
+SOURCES = (
+    "config.yml",
+    "requirements.txt",
+    "conventions.py",
+    "guide.py",
+    "tracker_store.py",
+    "domain",
+    "data",
+)
 FIRST_GUESS_SECONDS = 45.0
 
 # What Rasa logs, in the order in which it does, and what a person reads meanwhile.
 STAGES = (
     ("Started validating", "validating"),
     ("Starting to train component 'RegexFeaturizer'", "training intent model"),
-    ("Starting to train component 'MemoizationPolicy'", "training dialogue"),
-    ("Finished training component 'Patience'", "packing"),
+    ("Starting to train component 'RulePolicy'", "training dialogue"),
+    ("Finished training component 'RulePolicy'", "packing"),
 )
 
 

@@ -1,0 +1,62 @@
+"""Reads the training files, and fills in what every file would otherwise have to repeat.
+
+Rasa calls it wherever it reads training data: training, validation, cross-validation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.shared.core.domain import Domain
+from rasa.shared.importers.rasa import RasaFileImporter
+from rasa.shared.utils.common import cached_method
+
+# Short things said to the bot itself, never an answer in somebody's own words. Topics and hard days
+# are not among them: "i cant sleep" is a fine problem to name.
+SAID_TO_THE_BOT = frozenset(
+    {
+        "affirm",
+        "ask_abilities",
+        "ask_for_person",
+        "ask_if_bot",
+        "ask_if_cares",
+        "ask_privacy",
+        "greet",
+        "idk",
+        "leave",
+        "more",
+        "resume",
+        "skip",
+        "start_over",
+        "thanks",
+    }
+)
+
+
+class Conventions(RasaFileImporter):
+    """Rasa's own reader; then no free-text slot takes words that are said to the bot."""
+
+    @cached_method
+    def get_domain(self) -> Domain:
+        read = super().get_domain()
+        filled = read.as_dict()
+        skills = {intent for intent in read.intents if _asks_for_form(intent, read)}
+        for slot in filled.get("slots", {}).values():
+            keep_for_bot(slot["mappings"], SAID_TO_THE_BOT & set(read.intents) | skills)
+        return Domain.from_dict(filled)
+
+
+def keep_for_bot(mappings: list[dict[str, Any]], intents: set[str]) -> None:
+    """Free text is not taken from these intents, unless the slot itself asks for one of them."""
+    wanted: set[str] = set()
+    for mapping in mappings:
+        if mapping["type"] == "from_intent":
+            intent = mapping["intent"]
+            wanted.update([intent] if isinstance(intent, str) else intent)
+    for mapping in mappings:
+        if mapping["type"] == "from_text" and not mapping.keys() & {"intent", "not_intent"}:
+            mapping["not_intent"] = sorted(intents | wanted)
+
+
+def _asks_for_form(intent: str, domain: Domain) -> bool:
+    return f"{intent.removeprefix('ask_')}_form" in domain.form_names or intent == "ask_check_in"

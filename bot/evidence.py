@@ -1,0 +1,26 @@
+"""Keeps what was measured of the bot in docs/evidence.md, between a pair of marks each."""
+
+import re
+from pathlib import Path
+
+from bot.environment import ROOT
+
+EVIDENCE = ROOT.parent / "docs" / "evidence.md"
+
+
+def keep_evidence(name: str, table: str, file: Path = EVIDENCE) -> None:
+    """Put `table` between the marks `<!-- name -->`, in place of what stands there.
+
+    Raises ValueError when the file has no such marks.
+    """
+    mark = f"<!-- {name} -->"
+    text = file.read_text("utf-8")
+    if text.count(mark) != 2:
+        raise ValueError(f"{file} does not have the mark {mark} twice. Put it back.")
+    kept = re.sub(
+        f"{re.escape(mark)}.*?{re.escape(mark)}",
+        lambda _: f"{mark}\n```\n{table}\n```\n{mark}",
+        text,
+        flags=re.DOTALL,
+    )
+    file.write_text(kept, "utf-8")

@@ -1,0 +1,185 @@
+"""How well the bot reads messages: `python -m bot.intent_quality [--everyday FILE] [--folds 5]`.
+
+Three questions, one table each: how it does on the messages of bot/tests/nlu/messages.yml, which
+were written before anything was tuned and are no training data; how it does on its own examples in
+five-fold cross-validation (Rasa's own); and how often an everyday message that asks for nothing the
+bot does (JSON lines with `text` and `stratum`, kept outside the project) is answered with a topic,
+a skill or a check-in. Writes the tables into docs/evidence.md.
+"""
+
+import argparse
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from sklearn.metrics import f1_score
+
+from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.evidence import keep_evidence
+from bot.serving import Served, serve
+from bot.training import train_if_changed
+
+MESSAGES = ROOT / "tests" / "nlu" / "messages.yml"
+SAMPLE = 2_000
+# What the bot does for somebody; everything else it may say is small talk or "I did not get that".
+DOES = re.compile(r"topic_|ask_(?!if_|abilities|how_bot_is|privacy|for_person)")
+# People under stress do ask for these topics; such messages are not out of scope.
+IN_SCOPE = "everyday_stressor"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A message, what it means by its author, and what the bot took it for."""
+
+    text: str
+    meant: str
+    taken: str
+
+
+def messages(file: Path = MESSAGES) -> Iterator[tuple[str, str]]:
+    """Text and intent of every message in a Rasa NLU file."""
+    for block in yaml.safe_load(file.read_text("utf-8"))["nlu"]:
+        for line in block["examples"].splitlines():
+            yield line.removeprefix("- ").strip(), block["intent"]
+
+
+def examples(folder: Path = ROOT / "data") -> set[str]:
+    """All training examples, folded as `folded` does."""
+    found = set()
+    for file in sorted(folder.glob("*.yml")):
+        for block in (yaml.safe_load(file.read_text("utf-8")) or {}).get("nlu", []):
+            if "intent" in block:
+                lines = block["examples"].splitlines()
+                found |= {folded(re.sub(r"\[(.+?)\]\(.+?\)", r"\1", line)) for line in lines}
+    return found
+
+
+def folded(text: str) -> str:
+    return re.sub(r"\W+", " ", text.casefold()).strip()
+
+
+def read_all(served: Served, texts: Iterable[tuple[str, str]]) -> list[Read]:
+    return [Read(text, meant, served.intent_of(text)) for text, meant in texts]
+
+
+def macro_f1(read: Sequence[Read]) -> float:
+    meant = sorted({one.meant for one in read})
+    return float(
+        f1_score(
+            [one.meant for one in read],
+            [one.taken for one in read],
+            labels=meant,
+            average="macro",
+            zero_division=0,
+        )
+    )
+
+
+def test_table(read: Sequence[Read], known: set[str]) -> str:
+    fresh = [one for one in read if folded(one.text) not in known]
+    right = sum(one.meant == one.taken for one in read)
+    lines = [
+        f"messages {len(read)}, intents {len({one.meant for one in read})}",
+        f"macro-F1 {macro_f1(read):.3f}, accuracy {right / len(read):.3f}",
+        f"without the {len(read) - len(fresh)} that are also examples (keywords, mostly): "
+        f"macro-F1 {macro_f1(fresh):.3f}",
+        "",
+        "weakest intents (right of all):",
+    ]
+    by_intent = Counter(one.meant for one in read)
+    hits = Counter(one.meant for one in read if one.meant == one.taken)
+    weakest = sorted(by_intent, key=lambda intent: hits[intent] / by_intent[intent])[:12]
+    lines += [f"  {intent:24} {hits[intent]} of {by_intent[intent]}" for intent in weakest]
+    confused = Counter((one.meant, one.taken) for one in read if one.meant != one.taken)
+    lines += ["", "confusions (meant, taken for, times):"]
+    lines += [f"  {meant:24} {taken:24} {n}" for (meant, taken), n in confused.most_common()]
+    return "\n".join(lines)
+
+
+def everyday_table(served: Served, file: Path, seed: int = 20) -> str:
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if not row["stratum"].startswith(IN_SCOPE)]
+    sample = random.Random(seed).sample(rows, min(SAMPLE, len(rows)))  # noqa: S311
+    read = read_all(served, ((row["text"], row["stratum"]) for row in sample))
+    wrong = [one for one in read if DOES.match(one.taken)]
+    low, high = wilson(len(wrong), len(read))
+    lines = [
+        f"everyday messages {len(read)} (random sample, seed {seed})",
+        f"answered with a topic, skill or check-in: {len(wrong)}, "
+        f"{len(wrong) / len(read):.2%} [{low:.2%} to {high:.2%}]",
+        "",
+        "by kind of message:",
+    ]
+    for stratum, n in sorted(Counter(one.meant for one in read).items()):
+        of_it = sum(one.meant == stratum for one in wrong)
+        lines.append(f"  {stratum:28} {of_it} of {n}")
+    lines += ["", "taken for:"]
+    lines += [f"  {i:24} {n}" for i, n in Counter(one.taken for one in wrong).most_common(10)]
+    return "\n".join(lines)
+
+
+def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
+    """95% interval of a rate."""
+    share, weight = hits / of, z * z / of
+    middle = (share + weight / 2) / (1 + weight)
+    half = z * math.sqrt(share * (1 - share) / of + weight / (4 * of)) / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def cross_validation(folds: int) -> str:
+    """Rasa's own k-fold cross-validation over all examples. Raises BotProblem."""
+    with tempfile.TemporaryDirectory() as out:
+        rasa = [str(python_of()), "-m", "rasa", "test", "nlu", "--cross-validation"]
+        rasa += ["--folds", str(folds), "--nlu", "data", "--config", "config.yml"]
+        rasa += ["--domain", "domain", "--out", out, "--no-plot", "--no-errors"]
+        done = subprocess.run(
+            rasa,
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        report = Path(out) / "intent_report.json"
+        if done.returncode != 0 or not report.exists():
+            raise BotProblem(f"The cross-validation failed:\n{done.stdout[-2000:]}")
+        scores: Mapping[str, dict[str, float]] = json.loads(report.read_text())
+    macro, weighted = scores["macro avg"], scores["weighted avg"]
+    return (
+        f"{folds} folds over {weighted['support']:.0f} examples: macro-F1 {macro['f1-score']:.3f}, "
+        f"weighted F1 {weighted['f1-score']:.3f}"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--everyday", type=Path, help="everyday messages, JSON lines")
+    options.add_argument("--folds", type=int, default=5, help="0 leaves cross-validation out")
+    asked = options.parse_args()
+    try:
+        train_if_changed()
+        with serve() as served:
+            tables = [test_table(read_all(served, messages()), examples())]
+            if asked.everyday:
+                tables.append(everyday_table(served, asked.everyday))
+        if asked.folds:
+            tables.append(cross_validation(asked.folds))
+    except BotProblem as problem:
+        sys.exit(str(problem))
+    print("\n\n".join(tables))
+    keep_evidence("intents", "\n\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()

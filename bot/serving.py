@@ -1,0 +1,79 @@
+"""A Rasa of our own for as long as something is measured."""
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from cryptography.fernet import Fernet
+
+from bot.client import Bot
+from bot.environment import ROOT, BotProblem, environment
+from bot.server import command
+
+PATIENCE_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running Rasa: where it answers, and its process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    http: httpx.Client
+    ready_after_seconds: float
+
+    def intent_of(self, text: str) -> str:
+        """The intent Rasa reads in `text`, "nlu_fallback" where it is not sure."""
+        answer = self.http.post(f"{self.url}/model/parse", json={"text": text})
+        return str(answer.raise_for_status().json()["intent"]["name"])
+
+
+@contextmanager
+def serve(root: Path = ROOT, *, before: Sequence[str] = ()) -> Iterator[Served]:
+    """Start Rasa on its trained model and end it afterwards; `before` precedes its command.
+
+    Raises BotProblem with the end of its log when it does not come up.
+    """
+    with tempfile.TemporaryDirectory() as scratch, httpx.Client(timeout=30) as http:
+        port, log = _free_port(), Path(scratch) / "rasa.log"
+        own = {
+            "RASA_TRACKER_DB": f"{scratch}/tracker.db",
+            "WARMLINE_KEY": Fernet.generate_key().decode(),
+        }
+        began = time.monotonic()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*before, *command(root, port)],
+                cwd=root,
+                env=environment(os.environ) | own,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait(Bot(url), process, log)
+            yield Served(url, process, http, time.monotonic() - began)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait(bot: Bot, process: subprocess.Popen[bytes], log: Path) -> None:
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not bot.ready():
+        if process.poll() is not None or time.monotonic() > give_up_at:
+            raise BotProblem(f"Rasa did not start. Its log ends:\n{log.read_text()[-2000:]}")
+        time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
