@@ -7,7 +7,8 @@ from escalation.policy import Disclosure
 FIRST = "first_contact"
 AFTER_IDLE = "welcome_back"
 MEANWHILE = "still_a_bot"
-DISCLOSURES = (FIRST, AFTER_IDLE, MEANWHILE)
+# Lines that say it; a check-in that comes by itself does so too.
+DISCLOSURES = (FIRST, AFTER_IDLE, MEANWHILE, "scheduled_check_in")
 
 
 def disclosure_due(

@@ -1,12 +1,15 @@
 """The policy file, read and checked once."""
 
 import tomllib
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from escalation.scales import SCALES, Scale
 from models import Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
@@ -78,6 +81,26 @@ class Relay(Part):
     mentor_sms: Literal["link", "words"]
 
 
+class SchedulePolicy(Part):
+    """For check-ins that were agreed on. The quiet hours are local to the mentee, half-open."""
+
+    quiet_from: time
+    quiet_until: time
+    remind_after_minutes: Minutes
+    missed_after_minutes: Minutes
+    too_late_after_minutes: Minutes
+    exercise_lasts_minutes: Minutes
+    missed_shown_days: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def reminded_before_missed(self) -> "SchedulePolicy":
+        if self.remind_after_minutes >= self.missed_after_minutes:
+            raise ValueError(
+                "schedule.remind_after_minutes must be below schedule.missed_after_minutes"
+            )
+        return self
+
+
 class Rung(Part):
     page: Annotated[tuple[Group, ...], Field(min_length=1)]
     wait_minutes: Minutes
@@ -102,6 +125,52 @@ class Ladders(Part):
     crisis: Ladder
 
 
+class CutOffs(Part):
+    """Of one scale, in its unit: where each band begins, from the lowest up, and the cut-off.
+
+    At the cut-off, or beyond it on the scale's worse side, a person is to look.
+    """
+
+    bands: Annotated[Mapping[str, int], Field(min_length=1)]
+    cut_off: int
+
+    @model_validator(mode="after")
+    def bands_rise(self) -> "CutOffs":
+        if any(later <= earlier for earlier, later in pairwise(self.bands.values())):
+            raise ValueError("each band must begin above the one before it")
+        return self
+
+    def band(self, total: int) -> str:
+        """The band that holds `total`, which is in the scale's unit."""
+        return [name for name, begins in self.bands.items() if begins <= total][-1]
+
+
+class CheckInCutOffs(Part):
+    phq2: CutOffs
+    phq9: CutOffs
+    gad2: CutOffs
+    gad7: CutOffs
+    who5: CutOffs
+    ucla3: CutOffs
+    mentor_check: CutOffs
+
+    def of(self, scale: Scale) -> CutOffs:
+        cut_offs: CutOffs = getattr(self, scale.name)
+        return cut_offs
+
+    @model_validator(mode="after")
+    def each_fits_its_scale(self) -> "CheckInCutOffs":
+        for scale in SCALES.values():
+            begins, cut_off = list(self.of(scale).bands.values()), self.of(scale).cut_off
+            lowest, highest = scale.lowest_total, scale.highest_total
+            if begins[0] != lowest or begins[-1] > highest or not lowest <= cut_off <= highest:
+                raise ValueError(
+                    f"check_ins.{scale.name}: the first band must begin at {lowest}, and nothing "
+                    f"may be above {highest} ({scale.unit})"
+                )
+        return self
+
+
 class Policy(Part):
     thresholds: Thresholds
     bot: BotPatience
@@ -110,6 +179,8 @@ class Policy(Part):
     claim: Claim
     alert: AlertTimes
     relay: Relay
+    schedule: SchedulePolicy
+    check_ins: CheckInCutOffs
     ladder: Ladders
 
     def ladder_for(self, urgency: Urgency) -> Ladder:

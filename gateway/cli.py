@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -18,14 +18,23 @@ from sqlalchemy.orm import Session
 
 from bot.environment import BotProblem
 from escalation.assess import assess_lines
-from escalation.policy import BadPolicy, load_policy
+from escalation.policy import POLICY_FILE, BadPolicy, Policy, load_policy
+from escalation.schedules import BadDays, read_days
 from escalation.script import BadScript
 from gateway import demo as demo_programme
 from gateway.accounts import BadPassword, set_password
+from gateway.agreed import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
 from gateway.database import Database
 from gateway.enrol import enrol as enrol_people
 from gateway.enrol import read_people
-from gateway.history import Row, csv_of, handoffs_of, in_words, timeline
+from gateway.history import (
+    Row,
+    csv_of,
+    handoffs_of,
+    in_words,
+    missed_check_ins,
+    timeline,
+)
 from gateway.line import utc_now
 from gateway.logs import set_up_logs
 from gateway.preflight import findings
@@ -33,7 +42,7 @@ from gateway.receive import as_e164
 from gateway.serve import AlreadyServed, open_database
 from gateway.serve import serve as serve_line
 from gateway.settings import ROOT, BadSettings, Settings, load_settings
-from models import Handoff, Person, Programme, Status
+from models import Handoff, Person, Programme, Role, Schedule, Status
 from models.encryption import BadKey, NoKey, WrongKey, phone_index
 
 app = typer.Typer(
@@ -43,6 +52,7 @@ app = typer.Typer(
     help="Warmline: a mentoring line that knows when a person is needed, and brings one.",
 )
 out = Console()
+WHEN = "%a %d %b %H:%M"
 
 # What a person can mend themselves: said in one line, without a traceback.
 OURS = (BadSettings, BadPolicy, BadScript, NoKey, BadKey, WrongKey, AlreadyServed, BotProblem)
@@ -183,6 +193,49 @@ def log(
 
 
 @app.command()
+def schedule(
+    phone: Annotated[str, typer.Argument(help="A mentee's number; all of them without it.")] = "",
+    check_in: Annotated[str, typer.Argument(help=f"One of {', '.join(KEYWORDS)}.")] = "",
+    days: Annotated[str, typer.Option(help="Days of the week, like mon,thu.")] = "",
+    at: Annotated[str, typer.Option(help="The mentee's local time, like 18:00.")] = "",
+    pause: Annotated[
+        bool | None, typer.Option("--pause/--resume", help="Pause it, or start it again.")
+    ] = None,
+) -> None:
+    """Agree with a mentee on a check-in, pause it, or list what is agreed on."""
+    with _database() as (settings, database), database.writing() as session:
+        policy = load_policy(settings.policy_file or POLICY_FILE)
+        person = _person(session, phone) if phone else None
+        if person is not None and check_in:
+            chosen = _agree(session, person, check_in, days, at)
+            if pause is not None:
+                chosen.paused = pause
+            session.flush()
+        elif days or at or pause is not None:
+            raise _refuse("Name the mentee's number and the check-in, like: PHONE mood.")
+        agreed = schedules_of(session, person)
+        lines = [_schedule_line(session, one, policy) for one in agreed]
+    print("\n".join(lines) or "No check-in is agreed on.")
+
+
+@app.command()
+def missed() -> None:
+    """Scheduled check-ins that nobody answered, the latest first. Exit 1 if there are any."""
+    with _database() as (settings, database), database.reading() as session:
+        policy = load_policy(settings.policy_file or POLICY_FILE).schedule
+        since = utc_now() - timedelta(days=policy.missed_shown_days)
+        found = missed_check_ins(session, since=since)
+    if not found:
+        print("No check-in was missed.")
+        return
+    for one in found:
+        zone = ZoneInfo(one.timezone)
+        asked, gone = one.sent_at.astimezone(zone), one.missed_at.astimezone(zone)
+        print(f"{one.mentee}: {one.check_in}, asked {asked:{WHEN}}, no answer by {gone:{WHEN}}")
+    raise typer.Exit(1)
+
+
+@app.command()
 def assess() -> None:
     """Read JSON lines (id, text, history), write what detection and the policy make of them."""
     policy = load_policy()
@@ -227,6 +280,39 @@ def duty(phone: str, on: Annotated[bool, typer.Option("--on/--off")] = True) -> 
     print(f"{person.name} is {'on' if on else 'off'} duty.")
 
 
+def _agree(session: Session, person: Person, check_in: str, days: str, at: str) -> Schedule:
+    """The schedule named, set anew where days or a time are given."""
+    if person.role is not Role.MENTEE:
+        raise _refuse(f"{person.name} is no mentee; only mentees have check-ins.")
+    if check_in not in KEYWORDS:
+        raise _refuse(f"There is no check-in {check_in!r}. There are {', '.join(KEYWORDS)}.")
+    agreed = agreed_with(session, person, check_in)
+    if agreed is not None:
+        if not days and not at:
+            return agreed
+        days, at = days or agreed.days, at or agreed.at.isoformat()
+    if not (days and at):
+        raise _refuse(
+            f"{person.name} has no {check_in} check-in yet. "
+            "Give both --days and --at, like --days mon,thu --at 18:00."
+        )
+    try:
+        on, when = read_days(days), time.fromisoformat(at).replace(tzinfo=None)
+    except BadDays as error:
+        raise _refuse(str(error)) from error
+    except ValueError as error:
+        raise _refuse(f"--at {at!r} cannot be read; write it like 18:00.") from error
+    return agree_on(session, person, check_in, days=on, at=when, now=utc_now())
+
+
+def _schedule_line(session: Session, schedule: Schedule, policy: Policy) -> str:
+    said = f"{schedule.person.name}: {schedule.check_in}, {schedule.days} at {schedule.at:%H:%M}"
+    if schedule.paused:
+        return f"{said}, paused"
+    due = next_due(session, schedule, now=utc_now(), policy=policy.schedule)
+    return f"{said}, next {due:{WHEN}} ({schedule.person.timezone})"
+
+
 def _print_handoffs(rows: list[Row]) -> None:
     if not rows:
         print("There has been no handoff yet.")
@@ -262,6 +348,12 @@ def _print_timeline(session: Session, number: int) -> None:
             print(f'{"":17}"{"".join(piece.words for piece in entry.quote)}"')
         for detail in entry.details:
             print(f"{'':17}{detail}")
+
+
+def _refuse(sentence: str) -> typer.Exit:
+    """Say what is wrong with what was asked for; raise what this returns."""
+    print(sentence, file=sys.stderr)
+    return typer.Exit(2)
 
 
 def _person(session: Session, phone: str) -> Person:

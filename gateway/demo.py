@@ -5,6 +5,8 @@ from datetime import datetime, time
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.schedules import read_days
+from gateway.agreed import agree_on
 from gateway.enrol import enrol, read_people
 from models import Programme
 
@@ -16,6 +18,8 @@ mentee,Maya,+12025550101,America/New_York,Sam/Noor
 mentee,Jo,+12025550102,America/New_York,Noor/Sam
 """
 ON_DUTY = {"Noor"}
+# Who has agreed to which check-in, on which days, at which local time.
+CHECK_INS = {"Maya": ("mood", "sun", time(17))}
 
 
 def seed_demo(session: Session, *, now: datetime) -> bool:
@@ -37,4 +41,7 @@ def seed_demo(session: Session, *, now: datetime) -> bool:
     session.flush()
     for person in enrol(session, programme, read_people(PEOPLE, timezone=zone), now=now):
         person.on_duty = person.name in ON_DUTY
+        if person.name in CHECK_INS:
+            check_in, days, at = CHECK_INS[person.name]
+            agree_on(session, person, check_in, days=read_days(days), at=at, now=now)
     return True

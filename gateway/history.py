@@ -14,11 +14,12 @@ from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models import (
     Alert,
+    CheckIn,
     Conversation,
     DecisionRecord,
     Delivery,
@@ -34,6 +35,10 @@ from models import (
     Person,
     Programme,
     Role,
+    Schedule,
+    ScheduledCheckIn,
+    SkillOutcome,
+    SkillUse,
     Speaker,
     Status,
     Urgency,
@@ -83,9 +88,31 @@ DECISIONS = {
 }
 
 
+CHECK_IN_NAMES = {
+    "mood": "Mood",
+    "phq2": "PHQ-2",
+    "phq9": "PHQ-9",
+    "gad2": "GAD-2",
+    "gad7": "GAD-7",
+    "who5": "WHO-5",
+    "ucla3": "UCLA-3",
+    "mentor_check": "Mentor check",
+}
+SKILL_ENDS = {
+    SkillOutcome.DONE: "practised",
+    SkillOutcome.LEFT: "began and left",
+    None: "began",
+}
+
+# How far before a handoff its timeline tells what the mentee practised and checked in.
+LED_UP_TO = timedelta(days=7)
+
+
 class Kind(StrEnum):
     """What sort of step an entry tells of."""
 
+    PRACTISED = "practised"
+    CHECKED_IN = "checked_in"
     WROTE = "wrote"
     DECIDED = "decided"
     MOVED = "moved"
@@ -140,6 +167,17 @@ class Row:
     first_reply_after: timedelta | None
     closed_at: datetime | None
     outcome: Outcome | None
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A scheduled check-in that was asked, reminded of once at most, and not answered."""
+
+    mentee: str
+    check_in: str
+    sent_at: datetime
+    missed_at: datetime
     timezone: str
 
 
@@ -233,6 +271,8 @@ def timeline(session: Session, handoff_id: int) -> list[Entry]:
         return []
     steps = [
         *_opening_message(session, handoff),
+        *_check_ins(session, handoff),
+        *_skills(session, handoff),
         *_decisions(session, handoff),
         *_moves(session, handoff),
         *_texts(session, handoff),
@@ -247,6 +287,68 @@ def timeline(session: Session, handoff_id: int) -> list[Entry]:
         replace(step, after=step.at - earlier.at, since_opened=step.at - handoff.opened_at)
         for step, earlier in zip(steps, before, strict=False)
     ]
+
+
+def _check_ins(session: Session, handoff: Handoff) -> list[Entry]:
+    name = called(handoff.conversation)
+    check_ins = session.scalars(
+        select(CheckIn)
+        .where(CheckIn.conversation_id == handoff.conversation_id, _around(handoff, CheckIn.at))
+        .order_by(CheckIn.id)
+    )
+    return [
+        Entry(
+            check_in.at,
+            Kind.CHECKED_IN,
+            f"{name} checked in: {CHECK_IN_NAMES.get(check_in.kind, check_in.kind)} "
+            f"{_scored(check_in)}",
+            details=(f"Note: {check_in.note}",) if check_in.note else (),
+        )
+        for check_in in check_ins
+    ]
+
+
+def _scored(check_in: CheckIn) -> str:
+    score = "without a score" if check_in.score is None else str(check_in.score)
+    if not check_in.missing:
+        return score
+    items = "1 item" if check_in.missing == 1 else f"{check_in.missing} items"
+    return f"{score}, {items} without an answer"
+
+
+def _skills(session: Session, handoff: Handoff) -> list[Entry]:
+    """What the mentee practised, and what it changed by their own numbers."""
+    name = called(handoff.conversation)
+    uses = session.scalars(
+        select(SkillUse)
+        .where(
+            SkillUse.conversation_id == handoff.conversation_id,
+            _around(handoff, SkillUse.started_at),
+        )
+        .order_by(SkillUse.id)
+    )
+    return [
+        Entry(
+            use.ended_at or use.started_at,
+            Kind.PRACTISED,
+            f"{name} {SKILL_ENDS[use.outcome]} {use.skill.replace('_', ' ')}{_rated(use)}",
+        )
+        for use in uses
+    ]
+
+
+def _rated(use: SkillUse) -> str:
+    if use.before is None and use.after is None:
+        return ""
+    before, after = ("no number" if n is None else str(n) for n in (use.before, use.after))
+    ended = f", {after} after" if use.outcome is SkillOutcome.DONE else ""
+    return f": {before} before{ended}"
+
+
+def _around(handoff: Handoff, at: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+    """From the days that led up to a handoff until it was closed."""
+    around = at > handoff.opened_at - LED_UP_TO
+    return around if handoff.closed_at is None else around & (at <= handoff.closed_at)
 
 
 def _opening_message(session: Session, handoff: Handoff) -> list[Entry]:
@@ -627,6 +729,32 @@ def strangers_of(session: Session, programme: Programme) -> list[Stranger]:
         .order_by(latest.desc())
     )
     return [Stranger(masked(phone), at, count) for phone, at, count in wrote]
+
+
+def missed_check_ins(
+    session: Session, programme_id: int | None = None, *, since: datetime
+) -> list[Missed]:
+    """The scheduled check-ins that nobody answered since then, the latest first."""
+    missed = (
+        select(ScheduledCheckIn)
+        .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
+        .join(Person, Person.id == Schedule.person_id)
+        .where(ScheduledCheckIn.missed_at > since, ScheduledCheckIn.answered_at.is_(None))
+        .order_by(ScheduledCheckIn.missed_at.desc(), ScheduledCheckIn.id.desc())
+    )
+    if programme_id is not None:
+        missed = missed.where(Person.programme_id == programme_id)
+    return [
+        Missed(
+            mentee=scheduled.schedule.person.name,
+            check_in=CHECK_IN_NAMES.get(scheduled.schedule.check_in, scheduled.schedule.check_in),
+            sent_at=scheduled.sent_at,
+            missed_at=scheduled.missed_at,
+            timezone=scheduled.schedule.person.programme.timezone,
+        )
+        for scheduled in session.scalars(missed)
+        if scheduled.sent_at is not None and scheduled.missed_at is not None
+    ]
 
 
 def not_textable(session: Session, programme: Programme) -> list[tuple[Person, str]]:

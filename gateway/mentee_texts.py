@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.client import LONGEST_TEXT, Answer, BotAway
+from bot.client import LONGEST_TEXT, Answer, BotAway, SkillStep
 from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
 from escalation.disclosure import DISCLOSURES, disclosure_due
 from escalation.handoffs import (
@@ -26,12 +26,22 @@ from escalation.handoffs import (
     withdraw,
 )
 from escalation.ladder import own_mentor_of
-from escalation.signals import Signals
+from escalation.scales import Scored, line_after
+from escalation.signals import Axis, Evidence, Signals
 from escalation.voice import say, say_unless_said_lately, speak_as_bot, thread_of
+from gateway.bot_reports import (
+    leave_skill,
+    open_goal,
+    record_check_in,
+    record_goal,
+    record_goal_result,
+    record_skill_step,
+)
+from gateway.check_ins import next_to_begin, scored_of
 from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.line import Line
+from gateway.pauses import act_on_pauses, is_about_pauses
 from models import (
-    CheckIn,
     Conversation,
     DecisionRecord,
     Handoff,
@@ -59,25 +69,37 @@ class Before:
     standing: Standing
     history: Sequence[str]
     forget_bot: bool
+    about_pauses: bool
+    goal: str | None
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What is known of a message before anything is written. `answer` is Rasa's, if it spoke."""
+    """What is known of a message before anything is written.
+
+    `answer` is Rasa's, if it spoke; `scored` what a check-in in it adds up to; `begun` what Rasa
+    says to the skill or check-in that follows from it, and `goal` the goal that this asks about.
+    """
 
     signals: Signals
     bot: BotState
     answer: Answer | None = None
+    scored: Scored | None = None
+    begun: Answer | None = None
+    goal: str | None = None
     forgot: bool = False
 
 
 def read_before_understanding(session: Session, line: Line, message: Message) -> Before:
     conversation = session.get_one(Conversation, message.conversation_id)
+    goal = open_goal(session, conversation)
     return Before(
         message,
         _standing(session, line, conversation, message),
         _said_before(session, message),
         conversation.forget_bot,
+        is_about_pauses(session, conversation, message.words),
+        goal.words if goal else None,
     )
 
 
@@ -89,6 +111,7 @@ def understand(line: Line, before: Before) -> Understood:
         message.speaker is Speaker.UNKNOWN
         or not message.words.strip()
         or is_about_consent(message.words)
+        or before.about_pauses
         or not bot_has_the_floor(signals, before.standing, line.rules.policy)
     ):
         return Understood(signals, BotState.NOT_ASKED)
@@ -99,10 +122,45 @@ def understand(line: Line, before: Before) -> Understood:
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(signals, BotState.AWAY)
+    scored = scored_of(answer.check_in, line.rules.policy)
+    state = BotState.NOT_UNDERSTOOD if answer.not_understood else BotState.ANSWERED
+    begun = _begin_what_follows(line, before, answer, scored)
+    return Understood(
+        _signals_with(signals, message, answer, scored),
+        state,
+        answer,
+        scored,
+        begun,
+        goal=before.goal,
+        forgot=before.forget_bot,
+    )
+
+
+def _signals_with(
+    signals: Signals, message: Message, answer: Answer, scored: Scored | None
+) -> Signals:
+    """What detection saw, and what the bot's reading adds to it."""
     if answer.asked_for_person:
         signals = replace(signals, asked_for_person=True)
-    state = BotState.NOT_UNDERSTOOD if answer.not_understood else BotState.ANSWERED
-    return Understood(signals, state, answer, forgot=before.forget_bot)
+    if scored is not None and scored.item_nine_positive:
+        words = message.words
+        quote = Evidence(Axis.CRISIS, 0, len(words), words, "phq9 item 9")
+        signals = replace(signals, item_nine=True, evidence=(*signals.evidence, quote))
+    return signals
+
+
+def _begin_what_follows(
+    line: Line, before: Before, answer: Answer, scored: Scored | None
+) -> Answer | None:
+    """Have the bot begin what follows from a check-in. What it asks goes out with the answer."""
+    following = next_to_begin(answer, scored, goal_is_open=before.goal is not None)
+    if following is None:
+        return None
+    try:
+        return line.bot.begin(before.message.conversation_id, following)
+    except BotAway as away:
+        log.warning("bot away; nothing follows", message=before.message.id, reason=str(away))
+        return None
 
 
 def act_on_mentee_text(
@@ -116,6 +174,8 @@ def act_on_mentee_text(
 ) -> None:
     """Decide on the conversation as it is now, and do it; somebody may have claimed it since."""
     if act_on_consent(session, line, conversation, message, now=now):
+        return
+    if act_on_pauses(session, line, conversation, message, now=now):
         return
     handoff = open_handoff_of(session, conversation)
     standing = _standing(session, line, conversation, message)
@@ -154,7 +214,7 @@ def _do(
     match decision:
         case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
             if decision.bot_speaks:
-                _let_bot_speak(session, conversation, understood, now=now)
+                _let_bot_speak(session, line, conversation, understood, now=now)
             handoff, paged = open_handoff(
                 session,
                 conversation,
@@ -206,14 +266,36 @@ def _reply(
             session, line.rules, conversation, "bot_away", within_minutes=minutes, now=now
         )
         return
-    _let_bot_speak(session, conversation, understood, now=now)
+    _let_bot_speak(session, line, conversation, understood, now=now)
 
 
 def _let_bot_speak(
-    session: Session, conversation: Conversation, understood: Understood, *, now: datetime
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    understood: Understood,
+    *,
+    now: datetime,
 ) -> None:
+    """The bot's answer; what is to be said of a check-in's result; and what it begins next."""
     for words in understood.answer.words if understood.answer else ():
         speak_as_bot(session, conversation, words, now=now, dropped=False)
+    key = line_after(understood.scored) if understood.scored else None
+    if key is None and _continues(understood) and understood.begun is None:
+        key = "check_in_noted"  # the bot went away between the two scales
+    if key is not None:
+        say(session, line.rules, conversation, key, now=now)
+    if understood.begun is None:
+        return
+    if understood.goal is not None and not _continues(understood):
+        say(session, line.rules, conversation, "goal_reminder", now=now, goal=understood.goal)
+    for words in understood.begun.words:
+        speak_as_bot(session, conversation, words, now=now, dropped=False)
+
+
+def _continues(understood: Understood) -> bool:
+    """Whether a short scale goes on with its long form; otherwise it is the goal that follows."""
+    return understood.scored is not None and understood.scored.continues_with is not None
 
 
 def _stand_back(
@@ -321,25 +403,54 @@ def _keep_bots_words(
     answer = understood.answer
     if answer is None:
         return 0
+    _record_what_ended(session, conversation, message, answer, understood.scored, now=now)
+    begun = understood.begun or Answer()
     if not decision.bot_speaks:
-        for words in answer.words:
+        unsent = (*answer.words, *begun.words)
+        for words in unsent:
             speak_as_bot(session, conversation, words, now=now, dropped=True)
-        conversation.skill, conversation.forget_bot = None, True
-        return len(answer.words)
-    if answer.skill is not None:
-        conversation.skill = answer.skill.name if answer.skill.state == "started" else None
-    if answer.check_in is not None:
-        session.add(
-            CheckIn(
-                conversation_id=conversation.id,
-                message_id=message.id,
-                at=now,
-                kind=answer.check_in.kind,
-                score=answer.check_in.score,
-                note=answer.check_in.note,
-            )
-        )
+        leave_skill(session, conversation, message, now=now)
+        conversation.forget_bot = True
+        return len(unsent)
+    for step in (*answer.skills, *begun.skills):
+        if step.state != "done":
+            record_skill_step(session, conversation, message, step, now=now)
     return 0
+
+
+def _record_what_ended(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    answer: Answer,
+    scored: Scored | None,
+    *,
+    now: datetime,
+) -> None:
+    """What the mentee has told stays, whoever speaks next: check-ins, goals, finished skills."""
+    for step in answer.skills:
+        if step.state == "done":
+            record_skill_step(session, conversation, message, step, now=now)
+    if answer.goal is not None:
+        record_goal(session, conversation, answer.goal, now=now)
+    if answer.goal_result is not None:
+        record_goal_result(session, conversation, answer.goal_result, now=now)
+    if (told := answer.check_in) is None:
+        return
+    record_check_in(
+        session,
+        conversation,
+        message,
+        told.kind,
+        score=scored.total if scored else told.score,
+        missing=scored.missing if scored else told.answers.count(""),
+        answers=told.answers,
+        note=told.note,
+        now=now,
+    )
+    if not told.finished:
+        left = SkillStep(told.kind, "left")
+        record_skill_step(session, conversation, message, left, now=now)
 
 
 def _tell_unknown_number(

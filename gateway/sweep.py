@@ -2,7 +2,8 @@
 
 Every few seconds it looks for messages nobody handled, texts nobody sent, rungs nobody paged
 and engine work whose process died. Each is guarded by its own row, so that looking too often,
-or from two processes, does nothing twice.
+or from two processes, does nothing twice. Beside it, on a thread of its own because it asks the
+bot, runs the round of the scheduled check-ins.
 """
 
 import threading
@@ -17,12 +18,14 @@ from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Work
 from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.engine import Engine
 from gateway.line import Line
+from gateway.schedules import keep_schedules
 from gateway.turns import take_turns
 from models import Delivery, Handoff, Message, Status
 
 log = structlog.get_logger()
 
 EVERY = timedelta(seconds=2)
+SCHEDULES_EVERY = timedelta(seconds=10)
 # Whoever recorded a message has this long to handle it before somebody else does.
 GRACE = timedelta(seconds=5)
 CLEAN_EVERY = timedelta(hours=1)
@@ -92,21 +95,26 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
 
 
 class Sweeper:
-    """Runs `sweep` in its own thread until it is stopped."""
+    """Runs `sweep` and `keep_schedules`, each in its own thread, until it is stopped."""
 
     def __init__(self, line: Line, engine: Engine) -> None:
         self.line = line
         self.engine = engine
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("sweeper", self._run), ("schedules", self._run_schedules))
+        ]
         self._clean_at = line.clock()
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=10)
+        for thread in self._threads:
+            thread.join(timeout=10)
 
     def _run(self) -> None:
         # On SQLite this is the only process: what lies there at the start lies since a crash.
@@ -120,6 +128,13 @@ class Sweeper:
             grace = GRACE
             if self._stop.wait(EVERY.total_seconds()):
                 return
+
+    def _run_schedules(self) -> None:
+        while not self._stop.wait(SCHEDULES_EVERY.total_seconds()):
+            try:
+                keep_schedules(self.line, now=self.line.clock())
+            except Exception:
+                log.exception("the round of check-ins failed and will be tried again")
 
     def _look_after_engine(self) -> None:
         now = self.line.clock()

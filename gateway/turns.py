@@ -1,24 +1,20 @@
 """One recorded message after the other, in order, one worker to a conversation.
 
-A conversation is held by one worker at a time through `held_by` and `held_until` on its row.
-A dead worker's hold runs out by itself; its message is still unhandled and is taken again.
+A worker that dies holding a conversation loses it after a while (gateway.holds); its message is
+still unhandled and is taken again.
 """
 
 import uuid
-from datetime import timedelta
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, select
 
 from escalation.handoffs import hold_conversation
 from gateway.delivery import acting
+from gateway.holds import let_go, take_hold
 from gateway.line import Line
 from gateway.mentee_texts import act_on_mentee_text, read_before_understanding, understand
 from gateway.mentor_texts import act_on_mentor_text
-from models import Conversation, Message, Speaker
-from models.conditional import changes_one
-
-# Longer than any one message takes: Rasa's limit twice, and a busy database.
-HOLD = timedelta(seconds=20)
+from models import Message, Speaker
 
 
 def take_turns(line: Line, conversation_id: int) -> None:
@@ -29,13 +25,13 @@ def take_turns(line: Line, conversation_id: int) -> None:
     """
     worker = uuid.uuid4().hex
     while _has_unhandled(line, conversation_id):
-        if not _take_hold(line, conversation_id, worker):
+        if not take_hold(line, conversation_id, worker):
             return
         try:
             while (message_id := _next_unhandled(line, conversation_id, worker)) is not None:
                 handle(line, message_id)
         finally:
-            _let_go(line, conversation_id, worker)
+            let_go(line, conversation_id, worker)
 
 
 def handle(line: Line, message_id: int) -> None:
@@ -69,7 +65,7 @@ def _has_unhandled(line: Line, conversation_id: int) -> bool:
 
 def _next_unhandled(line: Line, conversation_id: int, worker: str) -> int | None:
     """The next message, if this worker still holds the conversation; its hold is renewed."""
-    if not _take_hold(line, conversation_id, worker):
+    if not take_hold(line, conversation_id, worker):
         return None
     with line.database.reading() as session:
         return session.scalar(_unhandled(conversation_id))
@@ -82,30 +78,3 @@ def _unhandled(conversation_id: int) -> Select[int]:
         .order_by(Message.id)
         .limit(1)
     )
-
-
-def _take_hold(line: Line, conversation_id: int, worker: str) -> bool:
-    now = line.clock()
-    with line.database.writing() as session:
-        take = (
-            update(Conversation)
-            .where(
-                Conversation.id == conversation_id,
-                or_(
-                    Conversation.held_by.is_(None),
-                    Conversation.held_by == worker,
-                    Conversation.held_until < now,
-                ),
-            )
-            .values(held_by=worker, held_until=now + HOLD)
-        )
-        return changes_one(session, take)
-
-
-def _let_go(line: Line, conversation_id: int, worker: str) -> None:
-    with line.database.writing() as session:
-        session.execute(
-            update(Conversation)
-            .where(Conversation.id == conversation_id, Conversation.held_by == worker)
-            .values(held_by=None, held_until=None)
-        )

@@ -16,6 +16,8 @@ from models.handoffs import (
     Urgency,
 )
 from models.people import Match, MatchKind, Person, Programme, Role, SignIn
+from models.schedules import Hindrance, Schedule, ScheduledCheckIn
+from models.skills import Goal, GoalResult, SkillOutcome, SkillUse
 
 __all__ = [
     "Alert",
@@ -25,8 +27,11 @@ __all__ = [
     "Conversation",
     "DecisionRecord",
     "Delivery",
+    "Goal",
+    "GoalResult",
     "Handoff",
     "HandoffEvent",
+    "Hindrance",
     "Match",
     "MatchKind",
     "Message",
@@ -37,7 +42,11 @@ __all__ = [
     "Person",
     "Programme",
     "Role",
+    "Schedule",
+    "ScheduledCheckIn",
     "SignIn",
+    "SkillOutcome",
+    "SkillUse",
     "Speaker",
     "Status",
     "Urgency",

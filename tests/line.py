@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.client import Answer, BotAway
+from bot.client import Answer, BotAway, SkillStep
 from escalation.detect import detect
 from escalation.later import Work
 from escalation.rules import Rules, load_rules
@@ -67,6 +67,7 @@ class TableBot:
 
     answers: dict[str, Answer] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
     forgot: list[int] = field(default_factory=list)
     away: bool = False
     while_answering: Callable[[], None] | None = None
@@ -79,6 +80,15 @@ class TableBot:
             self.while_answering()
         default = Answer(words=(f"You wrote: {text}",))
         return self.answers.get(text, default)
+
+    def begin(self, conversation_id: int, skill: str) -> Answer:
+        if self.away:
+            raise BotAway("it is switched off in this test")
+        self.begun.append(skill)
+        if self.while_answering is not None:
+            self.while_answering()
+        asks = Answer(words=(f"The bot asks: {skill}",), skills=(SkillStep(skill, "started"),))
+        return self.answers.get(f"/{skill}", asks)
 
     def forget(self, conversation_id: int) -> None:
         if self.away:

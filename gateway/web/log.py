@@ -1,10 +1,19 @@
 """The managers' log: every handoff, and each one step by step."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.history import Row, csv_of, handoffs_of, not_textable, strangers_of, timeline
+from gateway.history import (
+    Row,
+    csv_of,
+    handoffs_of,
+    missed_check_ins,
+    not_textable,
+    strangers_of,
+    timeline,
+)
 from gateway.web.pages import Number, PageRefused, line_of, page
 from gateway.web.sign_in import Manager
 from models import Handoff, Person, Status, Urgency
@@ -50,8 +59,11 @@ def only_steps(request: Request, number: Number, manager: Manager) -> Response:
 
 
 def _log(request: Request, manager: Person, template: str, show: str, urgency: str) -> Response:
-    with line_of(request).database.reading() as session:
+    line = line_of(request)
+    shown_for = timedelta(days=line.rules.policy.schedule.missed_shown_days)
+    with line.database.reading() as session:
         rows = handoffs_of(session, manager.programme_id)
+        missed = missed_check_ins(session, manager.programme_id, since=line.clock() - shown_for)
         strangers = strangers_of(session, manager.programme)
         unreachable = not_textable(session, manager.programme)
     return page(
@@ -60,6 +72,7 @@ def _log(request: Request, manager: Person, template: str, show: str, urgency: s
         viewer=manager,
         rows=[row for row in rows if _is_shown(row, show, urgency)],
         any_rows=bool(rows),
+        missed=missed,
         strangers=strangers,
         unreachable=unreachable,
         show=show,

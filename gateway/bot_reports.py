@@ -1,0 +1,206 @@
+"""What the bot reports of skills, check-ins and goals, written down in the caller's transaction."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.client import SkillStep
+from models import (
+    CheckIn,
+    Conversation,
+    Goal,
+    GoalResult,
+    Hindrance,
+    Message,
+    Schedule,
+    ScheduledCheckIn,
+    SkillOutcome,
+    SkillUse,
+)
+from models.check_ins import CHECK_INS
+
+
+def record_skill_step(
+    session: Session,
+    conversation: Conversation,
+    message: Message | None,
+    step: SkillStep,
+    *,
+    now: datetime,
+) -> None:
+    """A skill or check-in began, went on, was finished or was left: note it.
+
+    `message` is the mentee's that brought it about; None when the line began it. It keeps
+    `conversation.skill`. A check-in is no use of a skill; one that was agreed on and is left is
+    not reminded of.
+    """
+    begins = step.state in ("started", "resumed")
+    if begins:
+        conversation.skill = step.name
+    elif conversation.skill == step.name:
+        conversation.skill = None
+    use = _under_way(session, conversation)
+    if use is not None and use.skill != step.name and begins:
+        _end(session, use, message, SkillOutcome.LEFT, now=now)
+    if step.name in CHECK_INS:
+        if step.state == "left":
+            _ask_no_more(session, conversation, step.name, now=now)
+    elif begins:
+        _begin(session, conversation, message, step, now=now)
+    elif use is not None and use.skill == step.name:
+        use.before = use.before if step.before is None else step.before
+        use.after = step.after
+        _end(session, use, message, SkillOutcome(step.state), now=now)
+
+
+def leave_skill(
+    session: Session, conversation: Conversation, message: Message | None, *, now: datetime
+) -> None:
+    """A person takes the conversation over: whatever was under way is left."""
+    conversation.skill = None
+    use = _under_way(session, conversation)
+    if use is not None:
+        _end(session, use, message, SkillOutcome.LEFT, now=now)
+
+
+def record_check_in(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    kind: str,
+    *,
+    score: int | None,
+    missing: int = 0,
+    answers: Sequence[str] = (),
+    note: str | None = None,
+    now: datetime,
+) -> CheckIn | None:
+    """Keep an answered check-in with its score, None where it cannot be scored.
+
+    Returns None, and keeps nothing, when there is neither a score nor an answer.
+    """
+    if conversation.skill == kind:
+        conversation.skill = None
+    if score is None and not any(answers):
+        return None
+    check_in = CheckIn(
+        conversation_id=conversation.id,
+        message_id=message.id,
+        at=now,
+        kind=kind,
+        score=score,
+        missing=missing,
+        answers=json.dumps(list(answers)) if answers else None,
+        note=note,
+    )
+    session.add(check_in)
+    session.flush()
+    return check_in
+
+
+def record_goal(session: Session, conversation: Conversation, words: str, *, now: datetime) -> Goal:
+    goal = Goal(conversation_id=conversation.id, words=words, set_at=now)
+    session.add(goal)
+    session.flush()
+    return goal
+
+
+def open_goal(session: Session, conversation: Conversation) -> Goal | None:
+    """The goal to ask about: the latest one, unless that was asked about already."""
+    goal = session.scalar(
+        select(Goal)
+        .where(Goal.conversation_id == conversation.id)
+        .order_by(Goal.id.desc())
+        .limit(1)
+    )
+    return goal if goal is not None and goal.followed_up_at is None else None
+
+
+def record_goal_result(
+    session: Session, conversation: Conversation, result: str, *, now: datetime
+) -> Goal | None:
+    """Note how the open goal went: done, partly or not_yet. None when there is no open goal."""
+    goal = open_goal(session, conversation)
+    if goal is not None:
+        goal.followed_up_at, goal.result = now, GoalResult(result)
+        session.flush()
+    return goal
+
+
+def _under_way(session: Session, conversation: Conversation) -> SkillUse | None:
+    return session.scalar(
+        select(SkillUse).where(
+            SkillUse.conversation_id == conversation.id, SkillUse.ended_at.is_(None)
+        )
+    )
+
+
+def _begin(
+    session: Session,
+    conversation: Conversation,
+    message: Message | None,
+    step: SkillStep,
+    *,
+    now: datetime,
+) -> None:
+    """A use begins, or goes on where it was left. Begun anew, the one under way was left."""
+    use = _under_way(session, conversation)
+    if step.state == "resumed":
+        use = use or _left_last(session, conversation, step.name)
+        if use is not None:
+            use.ended_at = use.outcome = use.message_id = None
+            session.flush()
+            return
+    if use is not None:
+        _end(session, use, message, SkillOutcome.LEFT, now=now)
+    session.add(
+        SkillUse(
+            conversation_id=conversation.id, skill=step.name, started_at=now, before=step.before
+        )
+    )
+    session.flush()
+
+
+def _left_last(session: Session, conversation: Conversation, skill: str) -> SkillUse | None:
+    use = session.scalar(
+        select(SkillUse)
+        .where(SkillUse.conversation_id == conversation.id, SkillUse.skill == skill)
+        .order_by(SkillUse.id.desc())
+        .limit(1)
+    )
+    return use if use is not None and use.outcome is SkillOutcome.LEFT else None
+
+
+def _end(
+    session: Session,
+    use: SkillUse,
+    message: Message | None,
+    outcome: SkillOutcome,
+    *,
+    now: datetime,
+) -> None:
+    use.ended_at, use.outcome = now, outcome
+    use.message_id = message.id if message else None
+    session.flush()  # before another one begins: only one may be under way
+
+
+def _ask_no_more(session: Session, conversation: Conversation, kind: str, *, now: datetime) -> None:
+    """Whoever leaves a check-in has answered in their own way; no reminder, and not missed."""
+    asked = session.scalars(
+        select(ScheduledCheckIn)
+        .join(Schedule)
+        .where(
+            Schedule.person_id == conversation.person_id,
+            Schedule.check_in == kind,
+            ScheduledCheckIn.sent_at.is_not(None),
+            ScheduledCheckIn.answered_at.is_(None),
+            ScheduledCheckIn.missed_at.is_(None),
+            ScheduledCheckIn.skipped_at.is_(None),
+        )
+    )
+    for scheduled in asked:
+        scheduled.skipped_at, scheduled.hindrance = now, Hindrance.LEFT
+    session.flush()

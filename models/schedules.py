@@ -1,0 +1,95 @@
+"""Check-ins that were agreed on: when each is wished for, and what became of it."""
+
+from datetime import date, datetime, time
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, UtcDateTime, one_of
+from models.people import Person
+
+
+class Hindrance(StrEnum):
+    """Why a scheduled check-in was not asked, or is followed up no further.
+
+    `with_a_person`: a handoff is open. `in_an_exercise`: the mentee is in the middle of
+    something else. `too_late`: the line was not running. `left`: the mentee did not want to
+    do it now.
+    """
+
+    OPTED_OUT = "opted_out"
+    UNREACHABLE = "unreachable"
+    PAUSED = "paused"
+    WITH_A_PERSON = "with_a_person"
+    IN_AN_EXERCISE = "in_an_exercise"
+    BOT_AWAY = "bot_away"
+    TOO_LATE = "too_late"
+    LEFT = "left"
+
+
+OPEN = "answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL"
+
+
+class Schedule(Base):
+    """A check-in that a mentee gets on some days of the week, at a local time of theirs."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        sa.UniqueConstraint("person_id", "check_in"),
+        sa.CheckConstraint("days <> ''", name="some_day"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    check_in: Mapped[str] = mapped_column(sa.String(24), comment="Its kind, as in check_in.kind")
+    days: Mapped[str] = mapped_column(sa.String(27), comment="Days of the week: mon,thu")
+    at: Mapped[time] = mapped_column(comment="Local, in the time zone of the person")
+    paused: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, comment="When days or time were last set; nothing wished before it is sent"
+    )
+
+    person: Mapped[Person] = relationship(lazy="joined")
+
+
+class ScheduledCheckIn(Base):
+    """One day's check-in of a schedule: asked, reminded once, then answered, missed or skipped."""
+
+    __tablename__ = "scheduled_check_in"
+    __table_args__ = (
+        sa.UniqueConstraint("schedule_id", "local_date"),
+        sa.CheckConstraint("reminded_at IS NULL OR sent_at IS NOT NULL", name="sent_then_reminded"),
+        sa.CheckConstraint("missed_at IS NULL OR sent_at IS NOT NULL", name="sent_then_missed"),
+        sa.CheckConstraint("answered_at IS NULL OR sent_at IS NOT NULL", name="sent_then_answered"),
+        sa.CheckConstraint(
+            "skipped_at IS NULL OR hindrance IS NOT NULL", name="skipped_has_reason"
+        ),
+        # Read by the step that asks, reminds and closes.
+        sa.Index(
+            "scheduled_check_in_open",
+            "due_at",
+            postgresql_where=sa.text(OPEN),
+            sqlite_where=sa.text(OPEN),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    schedule_id: Mapped[int] = mapped_column(sa.ForeignKey("schedule.id"))
+    local_date: Mapped[date] = mapped_column(comment="The mentee's own date it was wished for on")
+    due_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, comment="The wished time, moved out of the quiet hours"
+    )
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="May be after missed_at: a late answer is an answer"
+    )
+    missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    skipped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hindrance: Mapped[Hindrance | None] = mapped_column(
+        one_of(Hindrance), comment="What stands in its way; for good once skipped_at is set"
+    )
+
+    schedule: Mapped[Schedule] = relationship(lazy="joined")

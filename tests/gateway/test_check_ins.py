@@ -1,0 +1,168 @@
+"""What Maya's answers to a check-in lead to, and what her mentor can see of her practice later."""
+
+import json
+
+from sqlalchemy import select
+
+from bot.client import Answer, CheckIn, SkillStep
+from models import CheckIn as KeptCheckIn
+from models import (
+    DecisionRecord,
+    Delivery,
+    Goal,
+    GoalResult,
+    Need,
+    SkillOutcome,
+    SkillUse,
+    Urgency,
+)
+from tests.line import MAYA, SAM, Talk
+
+
+def kept(talk: Talk) -> list[KeptCheckIn]:
+    with talk.database.reading() as session:
+        return list(session.scalars(select(KeptCheckIn).order_by(KeptCheckIn.id)))
+
+
+def uses(talk: Talk) -> list[SkillUse]:
+    with talk.database.reading() as session:
+        return list(session.scalars(select(SkillUse).order_by(SkillUse.id)))
+
+
+def ends_with(talk: Talk, words: str, check_in: CheckIn) -> list[str]:
+    """Maya's `words` end a check-in; returns what her phone then shows, after the greeting."""
+    talk.bot.answers["hi"] = Answer(words=("hello",))
+    talk.texts(MAYA, "hi")
+    talk.bot.answers[words] = Answer(check_in=check_in)
+    talk.new_texts()
+    talk.texts(MAYA, words)
+    return [shown for name, shown in talk.new_texts() if name == "maya"]
+
+
+def test_a_short_scale_at_its_cut_off_goes_on_with_the_long_one(talk: Talk) -> None:
+    shown = ends_with(talk, "1", CheckIn("phq2", answers=("2", "1")))
+    assert talk.bot.begun == ["phq9"]
+    assert shown == ["Warmline bot: The bot asks: phq9"]
+    [phq2] = kept(talk)
+    assert (phq2.kind, phq2.score, phq2.missing) == ("phq2", 3, 0)
+
+
+def test_below_its_cut_off_it_does_not(talk: Talk) -> None:
+    shown = ends_with(talk, "1", CheckIn("gad2", answers=("1", "1")))
+    assert talk.bot.begun == []
+    assert len(shown) == 1
+    assert shown[0].startswith("Warmline bot: Thank you, your answers are noted.")
+
+
+def test_thoughts_of_death_in_phq9_bring_a_person_at_once_whatever_the_total(talk: Talk) -> None:
+    answers = ("not at all",) * 8 + ("several days",)
+    shown = ends_with(talk, "several days", CheckIn("phq9", answers=answers))
+    handoff = talk.handoff()
+    assert (handoff.need, handoff.urgency) == (Need.CRISIS, Urgency.CRISIS)
+    assert any("988" in words for words in shown)
+    assert not any("noted" in words for words in shown)
+    [phq9] = kept(talk)
+    assert (phq9.score, json.loads(phq9.answers or "")[8]) == (1, "several days")
+    with talk.database.reading() as session:
+        record = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id.desc())).first()
+        assert record is not None
+        assert record.why == "PHQ-9 item 9 above 0"
+        [quote] = json.loads(record.evidence)
+        assert (quote["quote"], quote["rule"]) == ("several days", "phq9 item 9")
+
+
+def test_too_many_left_out_is_said_and_not_scored(talk: Talk) -> None:
+    shown = ends_with(talk, "skip", CheckIn("who5", answers=("5", "skip", "skip", "skip", "5")))
+    assert "Too many questions were left out" in shown[-1]
+    [who5] = kept(talk)
+    assert (who5.score, who5.missing) == (None, 3)
+
+
+def test_low_wellbeing_is_named_without_a_diagnosis(talk: Talk) -> None:
+    shown = ends_with(talk, "1", CheckIn("who5", answers=("1", "1", "1", "1", "1")))
+    assert "That is no diagnosis" in shown[-1]
+    assert kept(talk)[0].score == 5
+
+
+def test_a_check_in_left_half_way_has_no_score_and_leads_to_nothing(talk: Talk) -> None:
+    half = CheckIn("phq9", answers=("3", "3", "3", "", "", "", "", "", ""), finished=False)
+    ends_with(talk, "leave", half)
+    assert talk.bot.begun == []
+    [phq9] = kept(talk)
+    assert (phq9.score, phq9.missing) == (None, 6)
+
+
+def test_an_answer_the_scale_does_not_have_is_missing_and_loses_nothing(talk: Talk) -> None:
+    ends_with(talk, "9", CheckIn("phq2", answers=("9", "3")))
+    [phq2] = kept(talk)
+    assert phq2.missing == 1
+
+
+def test_the_goal_is_asked_about_after_the_check_in_that_comes_next(talk: Talk) -> None:
+    talk.bot.answers["8"] = Answer(
+        words=("Your goal stands.",),
+        skills=(SkillStep("goal", "done", before=4, after=8),),
+        goal="read ten minutes on sunday",
+    )
+    talk.texts(MAYA, "8")
+    shown = ends_with(talk, "skip", CheckIn("mood", 6))
+    assert talk.bot.begun == ["goal_follow_up"]
+    assert shown == [
+        'Warmline bot: A while ago you set yourself this: "read ten minutes on sunday"',
+        "Warmline bot: The bot asks: goal_follow_up",
+    ]
+    talk.bot.answers["half of it"] = Answer(words=("Half is half.",), goal_result="partly")
+    talk.texts(MAYA, "half of it")
+    with talk.database.reading() as session:
+        assert session.scalars(select(Goal)).one().result is GoalResult.PARTLY
+
+    ends_with(talk, "no", CheckIn("mood", 7))
+    assert talk.bot.begun == ["goal_follow_up"], "it is asked about once"
+
+
+def test_a_skill_is_kept_with_its_ratings_finished_or_left(talk: Talk) -> None:
+    steps: list[tuple[str, tuple[SkillStep, ...]]] = [
+        ("breathe", (SkillStep("breathing", "started"),)),
+        ("leave", (SkillStep("breathing", "left", before=8),)),
+        ("go on", (SkillStep("breathing", "resumed"),)),
+        ("3", (SkillStep("breathing", "done", before=8, after=3),)),
+        ("ground", (SkillStep("grounding", "started"),)),
+        ("relax", (SkillStep("grounding", "left"), SkillStep("muscle_relaxation", "started"))),
+    ]
+    for words, skills in steps:
+        talk.bot.answers[words] = Answer(words=("ok",), skills=skills)
+        talk.texts(MAYA, words)
+    found = [(use.skill, use.outcome, use.before, use.after) for use in uses(talk)]
+    assert found == [
+        ("breathing", SkillOutcome.DONE, 8, 3),
+        ("grounding", SkillOutcome.LEFT, None, None),
+        ("muscle_relaxation", None, None, None),
+    ]
+
+
+def test_what_was_told_is_kept_even_when_a_person_takes_over_meanwhile(talk: Talk) -> None:
+    """Sam claims while the bot composes: its words are not sent, the number stays."""
+    talk.texts(MAYA, "can i talk to a person")
+    talk.bot.answers["check in 3"] = Answer(words=("Noted.",), check_in=CheckIn("mood", 3))
+    talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE")
+    talk.texts(MAYA, "check in 3")
+    assert [check_in.score for check_in in kept(talk)] == [3]
+    noted = [message for message in talk.thread(MAYA) if message.words == "Noted."]
+    assert [message.delivery for message in noted] == [Delivery.DROPPED]
+
+
+def test_the_bot_gone_between_two_scales_leaves_the_first_one_kept(talk: Talk) -> None:
+    talk.texts(MAYA, "hi")
+    talk.bot.answers["3"] = Answer(check_in=CheckIn("phq2", answers=("3", "3")))
+
+    def goes_away() -> None:
+        talk.bot.away = True
+
+    talk.bot.while_answering = goes_away
+    talk.new_texts()
+    talk.texts(MAYA, "3")
+    assert [words for _, words in talk.new_texts()] == [
+        "Warmline bot: Thank you, your answers are noted. They show one moment, and that can "
+        "change. MENU shows what else there is. PERSON asks for a mentor."
+    ]
+    assert [check_in.score for check_in in kept(talk)] == [6]
