@@ -40,9 +40,13 @@ class Conventions(RasaFileImporter):
     def get_domain(self) -> Domain:
         read = super().get_domain()
         filled = read.as_dict()
-        skills = {intent for intent in read.intents if _asks_for_form(intent, read)}
-        for slot in filled.get("slots", {}).values():
-            keep_for_bot(slot["mappings"], SAID_TO_THE_BOT & set(read.intents) | skills)
+        meant_for_bot = SAID_TO_THE_BOT & set(read.intents) | {
+            intent for intent in read.intents if _form_asked_by(intent) in read.form_names
+        }
+        for name, slot in filled.get("slots", {}).items():
+            # "my goal is to run" asks for the goal skill, and is a fine goal to name in it.
+            own = {intent for intent in meant_for_bot if _fills(name, _form_asked_by(intent), read)}
+            keep_for_bot(slot["mappings"], meant_for_bot - own)
         return Domain.from_dict(filled)
 
 
@@ -58,5 +62,9 @@ def keep_for_bot(mappings: list[dict[str, Any]], intents: set[str]) -> None:
             mapping["not_intent"] = sorted(intents | wanted)
 
 
-def _asks_for_form(intent: str, domain: Domain) -> bool:
-    return f"{intent.removeprefix('ask_')}_form" in domain.form_names or intent == "ask_check_in"
+def _form_asked_by(intent: str) -> str:
+    return "mood_form" if intent == "ask_check_in" else f"{intent.removeprefix('ask_')}_form"
+
+
+def _fills(slot: str, form: str, domain: Domain) -> bool:
+    return form in domain.form_names and slot in domain.required_slots_for_form(form)

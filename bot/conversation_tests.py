@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.training import complaint, train_if_changed
 
 # Only for the tracker store that Rasa opens while it tests; nothing written with it is kept.
@@ -22,8 +22,8 @@ def run(root: Path = ROOT) -> None:
     """Raises BotProblem with the steps that went another way than the story says."""
     model = train_if_changed(root=root)
     with tempfile.TemporaryDirectory() as scratch:
-        rasa = [str(python_of(root)), "-m", "rasa", "test", "core", "--stories", "tests"]
-        rasa += [
+        testing = [*rasa(python_of(root)), "test", "core", "--stories", "tests"]
+        testing += [
             "--model",
             str(model),
             "--out",
@@ -33,7 +33,7 @@ def run(root: Path = ROOT) -> None:
         ]
         own = {"RASA_TRACKER_DB": f"{scratch}/tracker.db", "WARMLINE_KEY": THROWAWAY_KEY}
         tested = subprocess.run(
-            rasa,
+            testing,
             cwd=root,
             env=environment(os.environ) | own,
             stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 
-QUIET = {
+FIXED = {
     "FORCE_JSON_LOGGING": "1",  # discretion.py reads what Rasa is about to log
     "PYTHONHASHSEED": "0",
     "PYTHONWARNINGS": "ignore",
@@ -29,10 +29,15 @@ def environment(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
     inherited = os.environ if inherited is None else inherited
     # An activated house environment would lead Rasa's Python to the wrong packages.
     kept = {name: value for name, value in inherited.items() if name != "VIRTUAL_ENV"}
-    return {"RASA_TRACKER_DB": "../var/tracker.db"} | kept | QUIET
+    return {"RASA_TRACKER_DB": "../var/tracker.db"} | kept | FIXED
 
 
 def python_of(root: Path = ROOT) -> Path:
     """Rasa's own Python: bot/.venv here, the image's only one in Docker."""
     own = root / ".venv" / "bin" / "python"
     return own if own.exists() else Path(sys.executable)
+
+
+def rasa(python: Path) -> list[str]:
+    """How every command of Rasa's begins, to be run in the bot's folder (light.py)."""
+    return [str(python), "-m", "light"]

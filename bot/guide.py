@@ -39,13 +39,13 @@ class Guide(Policy):
     """Predicts the next action where names decide it, and empties slots where words begin anew.
 
     Its priority is above RulePolicy's: where it has an opinion it has the last word. Configured by
-    `asides` (intent: what is said before the form asks again), `gives_way` (intent: what is said
-    once the form is set aside) and `empties` (response: slots emptied besides the skill's own).
+    `asides` (intent: what is said before the form asks again) and `gives_way` (intent: what is said
+    once the form is set aside).
     """
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"priority": 7, "asides": {}, "gives_way": {}, "empties": {}}
+        return {"priority": 7, "asides": {}, "gives_way": {}}
 
     @staticmethod
     def supported_data() -> SupportedData:
@@ -64,14 +64,14 @@ class Guide(Policy):
         **kwargs: Any,
     ) -> PolicyPrediction:
         names = Names(domain)
-        emptied = slots_to_empty(str(tracker.latest_action_name), names, self.config["empties"])
+        turn = Turn.of(tracker)
+        emptied = slots_to_empty(str(tracker.latest_action_name), turn.before, names)
         events: list[Any] = [
             SlotSet(slot) for slot in emptied if tracker.get_slot(slot) is not None
         ]
-        turn = Turn.of(tracker)
         action = self._next_action(turn, names)
         if action == "utter_on_we_go":
-            events.append(SlotSet(RESUMED, turn.form or left_unfinished(turn.before)))
+            events.append(SlotSet(RESUMED, turn.form or left_unfinished(turn.before, names)))
         if action == "utter_also":
             events.append(SlotSet(ALSO, also_asked(turn, names)))
         if action is None:
@@ -118,6 +118,11 @@ class Names:
             if offered:
                 return str(offered)
         return None
+
+    def is_whole(self, response: str) -> bool:
+        """Whether leaving with this response reports a check-in as complete all the same."""
+        reports = (variant.get("custom", {}) for variant in self.domain.responses.get(response, []))
+        return any("check_in" in told and told.get("state") != "left" for told in reports)
 
     def slots_of(self, skill: str) -> list[str]:
         return [str(slot) for slot in self.domain.required_slots_for_form(f"{skill}_form")]
@@ -187,7 +192,7 @@ def _outside_forms(turn: Turn, names: Names) -> list[str] | None:
             offered = names.offered_by(said[-1]) if said else None
             return names.starting(offered) if offered else None
         case "resume" | "start_over":
-            left = left_unfinished(turn.before)
+            left = left_unfinished(turn.before, names)
             if left is None or f"{left}_form" not in names.domain.form_names:
                 return None
             again = turn.intent == "start_over"
@@ -234,13 +239,17 @@ def _inside_form(
     return [f"utter_{form}_given_up", ACTION_DEACTIVATE_LOOP_NAME]
 
 
-def slots_to_empty(said: str, names: Names, empties: Mapping[str, list[str]]) -> list[str]:
-    """The slots emptied once `said` was said: at a start the skill's own, and what config adds."""
+def slots_to_empty(said: str, before: Sequence[str], names: Names) -> list[str]:
+    """At the start of a skill all its slots; but a long scale keeps the answers to the short one
+    that was finished directly before it."""
     skill = said.removeprefix("utter_").removesuffix("_started")
-    own: list[str] = []
-    if said == f"utter_{skill}_started" and f"{skill}_form" in names.domain.form_names:
-        own = [slot for slot in names.slots_of(skill) if slot.startswith(f"{skill}_")]
-    return own + list(empties.get(said, []))
+    if said != f"utter_{skill}_started" or f"{skill}_form" not in names.domain.form_names:
+        return []
+    just_done = before[-1].removeprefix("utter_").removesuffix("_done") if before else ""
+    slots = names.slots_of(skill)
+    if just_done == skill:
+        return slots
+    return [slot for slot in slots if not slot.startswith(f"{just_done}_")]
 
 
 def also_asked(turn: Turn, names: Names) -> str | None:
@@ -261,13 +270,13 @@ def _more(before: Sequence[str], names: Names) -> str:
     return "utter_more_of_what"
 
 
-def left_unfinished(before: Sequence[str]) -> str | None:
+def left_unfinished(before: Sequence[str], names: Names) -> str | None:
     """The skill that ended last, if it ended half-way."""
     for said in reversed(before):
         skill = said.removeprefix("utter_")
         for ending in ("_left", "_set_aside"):
             if skill.endswith(ending):
-                return skill.removesuffix(ending)
+                return None if names.is_whole(said) else skill.removesuffix(ending)
         if skill.endswith(("_done", "_given_up")):
             return None
     return None

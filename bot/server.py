@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.training import trained_model
 
 __all__ = ["BotProblem", "command", "environment"]
@@ -26,11 +26,11 @@ def command(
             f"The bot is not trained for its present sources: {model} is missing. "
             "Run `python -m bot.training`."
         )
-    rasa = [str(python_of(root)), "-m", "rasa", "run", "--enable-api"]
-    rasa += ["--interface", host, "--port", str(port), "--model", str(model)]
-    rasa += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
-    rasa += ["--logging-config-file", "logging.yml"]
-    return rasa + (["--auth-token", token] if token else [])
+    served = [*rasa(python_of(root)), "run", "--enable-api"]
+    served += ["--interface", host, "--port", str(port), "--model", str(model)]
+    served += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    served += ["--logging-config-file", "logging.yml"]
+    return served + (["--auth-token", token] if token else [])
 
 
 def main() -> None:
@@ -40,11 +40,11 @@ def main() -> None:
     port = urlsplit(os.environ.get("RASA_URL", DEFAULT_URL)).port or 5005
     host = os.environ.get("HOST", "127.0.0.1")
     try:
-        rasa = command(port=port, host=host, token=os.environ.get("RASA_TOKEN"))
+        served = command(port=port, host=host, token=os.environ.get("RASA_TOKEN"))
     except BotProblem as problem:
         sys.exit(str(problem))
     os.chdir(ROOT)
-    os.execvpe(rasa[0], rasa, environment())  # noqa: S606 # no shell is the point
+    os.execvpe(served[0], served, environment())  # noqa: S606 # no shell is the point
 
 
 if __name__ == "__main__":

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
+from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
-from rasa.core.tracker_store import SQLTrackerStore
+from rasa.core.tracker_store import TrackerStore
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import Restarted, SessionStarted
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    Event,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
-from sqlalchemy.orm import declarative_base
+from rasa.shared.utils.common import all_subclasses
 
 KEY = "WARMLINE_KEY"
+
+# Rasa goes through all events of a dialogue several times a turn, so without a limit a long evening
+# makes every answer slower than the last. A turn is about ten events.
+LONGEST = 160
+KEPT_OF_LONGEST = 80
+
+# The dialogues written to last stay deserialised; about 100 kB each at their longest.
+AT_HAND = 64
+
+# What the intent model says besides the intent; read while a turn is decided, never afterwards, and
+# ten times the size of the rest.
+READ_ONCE = ("intent_ranking", "text_tokens", "response_selector")
+
+# Each event with its line, so that a line is made once.
+Lines = list[tuple[Event, str]]
 
 
 class KeyProblem(RasaException):
     """The key is missing, no key at all, or not the one the file was written with."""
+
+
+class FileProblem(RasaException):
+    """The tracker file is no tracker file."""
 
 
 def fernet() -> Fernet:
@@ -39,38 +70,12 @@ def fernet() -> Fernet:
         ) from None
 
 
-class Encrypted(sa.types.TypeDecorator):
-    """Text that is ciphertext in the database and text everywhere else."""
+class EncryptedTrackerStore(TrackerStore):
+    """One row for each dialogue: its number, and what happened in it as one ciphertext.
 
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        return None if value is None else fernet().encrypt(value.encode()).decode()
-
-    def process_result_value(self, value: str | None, dialect: Any) -> str | None:
-        return None if value is None else fernet().decrypt(value.encode()).decode()
-
-
-class EncryptedTrackerStore(SQLTrackerStore):
-    """Rasa's own SQL tracker store over a table whose telling columns are encrypted.
-
-    The names of intents and actions are among them: "topic_loneliness" says enough about a person.
-    In the clear stay the conversation's number, the kind of event and its time.
+    In the clear stays the number alone: "topic_loneliness" says enough about a person, and so does
+    how much somebody wrote at which hour. Nothing outlives the next session or restart.
     """
-
-    Base = declarative_base()
-
-    class SQLEvent(Base):
-        __tablename__ = "events"
-
-        id = sa.Column(sa.Integer, primary_key=True)
-        sender_id = sa.Column(sa.String(255), nullable=False, index=True)
-        type_name = sa.Column(sa.String(255), nullable=False)
-        timestamp = sa.Column(sa.Float)
-        intent_name = sa.Column(Encrypted)
-        action_name = sa.Column(Encrypted)
-        data = sa.Column(Encrypted)
 
     def __init__(
         self,
@@ -80,37 +85,176 @@ class EncryptedTrackerStore(SQLTrackerStore):
         db: str = "../var/tracker.db",
         **kwargs: Any,
     ) -> None:
-        """Open `db`, a SQLite file. Raises KeyProblem before anything is read or written."""
-        fernet()
-        Path(db).parent.mkdir(parents=True, exist_ok=True)
-        super().__init__(domain, dialect="sqlite", db=db, event_broker=event_broker, **kwargs)
-        if db != ":memory:":
-            Path(db).chmod(0o600)
+        """Open `db`, a SQLite file. Raises KeyProblem or FileProblem before anything is written."""
+        super().__init__(domain, event_broker, **kwargs)
+        self._cipher = fernet()
+        self._file = opened(db)
         self._try_key(db)
+        self._at_hand: OrderedDict[str, Lines] = OrderedDict()
+        self._version = self._version_on_disk()
+
+    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+        """A tracker of the caller's own: what is done to it is kept once it is saved."""
+        lines = self._lines(sender_id)
+        if not lines:
+            return None
+        events = [event for event, _ in lines]
+        return DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Replace what is kept of this dialogue. A restart just made leaves nothing to keep."""
+        await self.stream_events(tracker)
+        events = since_beginning(list(tracker.events))
+        if not events:
+            return
+        if isinstance(events[-1], Restarted):
+            self.delete(tracker.sender_id)
+            return
+        known = {id(event): line for event, line in self._lines(tracker.sender_id)}
+        kept = shortened(events, self.domain)
+        lines = [(event, known.get(id(event)) or line_of(event)) for event in kept]
+        told = "\n".join(line for _, line in lines)
+        self._file.execute(
+            "INSERT OR REPLACE INTO dialogue (sender_id, told) VALUES (?, ?)",
+            [tracker.sender_id, self._cipher.encrypt(told.encode())],
+        )
+        self._keep_at_hand(tracker.sender_id, lines)
+
+    def delete(self, sender_id: str) -> None:
+        """Erase a dialogue, from the write-ahead log too."""
+        self._at_hand.pop(sender_id, None)
+        erased = self._file.execute("DELETE FROM dialogue WHERE sender_id = ?", [sender_id])
+        if erased.rowcount:
+            self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def keys(self) -> list[str]:
+        return [sender for (sender,) in self._file.execute("SELECT sender_id FROM dialogue")]
+
+    def _lines(self, sender_id: str) -> Lines:
+        version = self._version_on_disk()
+        if version != self._version:
+            self._version = version
+            self._at_hand.clear()
+        if sender_id not in self._at_hand:
+            found = self._file.execute(
+                "SELECT told FROM dialogue WHERE sender_id = ?", [sender_id]
+            ).fetchone()
+            if found is None:
+                return []
+            told = self._cipher.decrypt(found[0]).decode().split("\n")
+            self._keep_at_hand(sender_id, [(event_of(line), line) for line in told])
+        return self._at_hand[sender_id]
+
+    def _keep_at_hand(self, sender_id: str, lines: Lines) -> None:
+        self._at_hand[sender_id] = lines
+        self._at_hand.move_to_end(sender_id)
+        if len(self._at_hand) > AT_HAND:
+            self._at_hand.popitem(last=False)
+
+    def _version_on_disk(self) -> int:
+        """Changes when another process wrote to the file; our own writing does not count."""
+        return int(self._file.execute("PRAGMA data_version").fetchone()[0])
 
     def _try_key(self, db: str) -> None:
         """Rasa takes an unreadable tracker for a new one; better not to start at all."""
-        with self.session_scope() as session:
-            try:
-                session.query(self.SQLEvent.data).order_by(self.SQLEvent.id.desc()).first()
-            except InvalidToken:
-                raise KeyProblem(
-                    f"{KEY} is not the key that {db} was written with. Put the old key back, or "
-                    "move the file away: open exercises are lost then, messages are not."
-                ) from None
+        found = self._file.execute("SELECT told FROM dialogue LIMIT 1").fetchone()
+        if found is None:
+            return
+        try:
+            self._cipher.decrypt(found[0])
+        except InvalidToken:
+            raise KeyProblem(
+                f"{KEY} is not the key that {db} was written with. Put the old key back, or "
+                "move the file away: open exercises are lost then, messages are not."
+            ) from None
 
-    async def save(self, tracker: DialogueStateTracker) -> None:
-        """Save, and drop what Rasa would never read again: all before the newest beginning."""
-        await super().save(tracker)
-        with self.session_scope() as session:
-            events = session.query(self.SQLEvent).filter_by(sender_id=tracker.sender_id)
-            newest = (
-                events.filter(
-                    self.SQLEvent.type_name.in_([Restarted.type_name, SessionStarted.type_name])
-                )
-                .with_entities(sa.func.max(self.SQLEvent.id))
-                .scalar()
-            )
-            if newest is not None:
-                events.filter(self.SQLEvent.id < newest).delete(synchronize_session=False)
-                session.commit()
+
+def opened(db: str) -> sqlite3.Connection:
+    """The file, made if it is not there, readable for its owner only. Raises FileProblem."""
+    if db != ":memory:":
+        Path(db).parent.mkdir(parents=True, exist_ok=True)
+        Path(db).touch(mode=0o600)
+        Path(db).chmod(0o600)
+    # Autocommit: every statement of ours is a whole step. Rasa opens on one thread and may serve
+    # on another, never on two at once.
+    file = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
+    try:
+        file.execute("PRAGMA busy_timeout = 5000")
+        file.execute("PRAGMA secure_delete = ON")
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = NORMAL")
+        # A row for each event, as Rasa's own store has it, was our first format. What is in it ends
+        # with the session anyway; an exercise that was open then has to be begun again.
+        file.execute("DROP TABLE IF EXISTS events")
+        file.execute("CREATE TABLE IF NOT EXISTS dialogue (sender_id TEXT PRIMARY KEY, told BLOB)")
+    except sqlite3.DatabaseError as error:
+        file.close()
+        raise FileProblem(
+            f"{db} cannot be used as the bot's tracker file: {error}. Move it away: open "
+            "exercises are lost then, messages are not."
+        ) from None
+    return file
+
+
+def since_beginning(events: list[Event]) -> list[Event]:
+    """From the newest session or restart on; Rasa never looks further back."""
+    for place in range(len(events) - 1, -1, -1):
+        if isinstance(events[place], (Restarted, SessionStarted)):
+            return events[place:]
+    return events
+
+
+def shortened(events: list[Event], domain: Domain) -> list[Event]:
+    """Over-long events with their older half summed up: its slots, and the form that was open."""
+    if len(events) <= LONGEST:
+        return events
+    turns = (
+        place
+        for place in range(len(events) - KEPT_OF_LONGEST, len(events) - 1)
+        if is_listening(events[place]) and isinstance(events[place + 1], UserUttered)
+    )
+    place = next(turns, None)
+    if place is None:
+        return events
+    beginning = since_beginning(events[:place])[:1]
+    return [*beginning, *summed_up(events[:place], domain), *events[place:]]
+
+
+def summed_up(events: list[Event], domain: Domain) -> list[Event]:
+    """Events after which a tracker stands as it does after `events`, at the end of a turn."""
+    then = DialogueStateTracker.from_events("", events, domain.slots)
+    when = events[-1].timestamp
+    told: list[Event] = []
+    if then.active_loop_name:
+        # Both, as when a form begins: Rasa tells a first run of a form from a later one by them.
+        told.append(ActionExecuted(then.active_loop_name, timestamp=when))
+        told.append(ActiveLoop(then.active_loop_name, timestamp=when))
+    told.extend(
+        SlotSet(slot.name, slot.value, timestamp=when)
+        for slot in then.slots.values()
+        if slot.value != slot.initial_value
+    )
+    return told
+
+
+def is_listening(event: Event) -> bool:
+    return isinstance(event, ActionExecuted) and event.action_name == ACTION_LISTEN_NAME
+
+
+def line_of(event: Event) -> str:
+    """The event as it is written; afterwards it holds no more in memory than on disk."""
+    if isinstance(event, UserUttered):
+        for name in READ_ONCE:
+            event.parse_data.pop(name, None)
+    return json.dumps(event.as_dict())
+
+
+def event_of(line: str) -> Event:
+    told = json.loads(line)
+    return event_kinds()[told["event"]]._from_parameters(told)
+
+
+@cache
+def event_kinds() -> dict[str, type[Event]]:
+    """Rasa's own look-up asks every class for its subclasses, for every event anew."""
+    return {kind.type_name: kind for kind in reversed(all_subclasses(Event))}

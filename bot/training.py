@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.progress import Progress, shown
 
 SOURCES = (
@@ -20,7 +20,9 @@ SOURCES = (
     "requirements.txt",
     "conventions.py",
     "guide.py",
-    "tracker_store.py",
+    "sentences.py",
+    "light.py",
+    "rules.py",
     "domain",
     "data",
 )
@@ -30,8 +32,8 @@ FIRST_GUESS_SECONDS = 45.0
 STAGES = (
     ("Started validating", "validating"),
     ("Starting to train component 'RegexFeaturizer'", "training intent model"),
-    ("Starting to train component 'RulePolicy'", "training dialogue"),
-    ("Finished training component 'RulePolicy'", "packing"),
+    ("Starting to train component 'Rule", "training dialogue"),
+    ("Finished training component 'Rule", "packing"),
 )
 
 
@@ -81,12 +83,12 @@ def train_if_changed(
 
 
 def _train(python: Path, root: Path, out: Path, name: str, progress: Progress) -> None:
-    rasa = [str(python), "-m", "rasa", "train", "--fail-on-validation-warnings", "--force"]
-    rasa += ["--config", "config.yml", "--domain", "domain", "--data", "data"]
-    rasa += ["--out", str(out), "--fixed-model-name", name.removesuffix(".tar.gz")]
+    training = [*rasa(python), "train", "--fail-on-validation-warnings", "--force"]
+    training += ["--config", "config.yml", "--domain", "domain", "--data", "data"]
+    training += ["--out", str(out), "--fixed-model-name", name.removesuffix(".tar.gz")]
     try:
         process = subprocess.Popen(
-            rasa,
+            training,
             cwd=root,
             env=environment(),
             stdout=subprocess.PIPE,

@@ -1,0 +1,173 @@
+"""Rasa without TensorFlow: `python -m light run ...` is `python -m rasa run ...`, 350 MB lighter.
+
+Rasa imports TensorFlow wherever it starts, for components that our config.yml does not name. Here
+inert stand-ins are imported in its place; Rasa itself is unchanged. Why and what it saves:
+docs/decisions/0009-rasa-without-tensorflow.md.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from abc import ABCMeta
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+LEFT_OUT = frozenset(
+    {"keras", "tensorflow", "tensorflow_addons", "tensorflow_hub", "tensorflow_text"}
+)
+
+
+class LeftOut(Exception):
+    """Something needs a package that is left out; the message says what, for a person."""
+
+
+class StandIn(ABCMeta):
+    """The type of every name in a package that is left out.
+
+    A name can be inherited from, decorate and annotate, which is what importing Rasa does with it.
+    Once all is imported nothing may come of it any more: a call raises LeftOut.
+    """
+
+    importing = True
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return stand_in(f"{cls.__module__}.{cls.__name__}", name)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if not StandIn.importing:
+            [left_out, *_] = resting_on(cls) & LEFT_OUT
+            raise LeftOut(
+                f"{cls.__module__}.{cls.__name__} was called, but {left_out} is left out."
+            )
+        return cls
+
+
+class Package(ModuleType):
+    """A package, or a module in one, that is left out: it has every name there is."""
+
+    __path__: Sequence[str] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(self, name, stand_in(self.__name__, name))
+        return vars(self)[name]
+
+
+class Finder(MetaPathFinder, Loader):
+    """Finds the packages that are left out before Python looks for them on disk."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in LEFT_OUT:
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return Package(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is nothing to run."""
+
+
+def stand_in(where: str, name: str) -> StandIn:
+    # An exception, so that `except tf.errors.X` is as inert as everything else.
+    return StandIn(name, (Exception,), {"__module__": where})
+
+
+def package(one: Any) -> str:
+    """The top package that a stand-in belongs to."""
+    name = one.__name__ if isinstance(one, Package) else one.__module__
+    return str(name).partition(".")[0]
+
+
+def needs(component: type) -> set[str]:
+    """The packages left out that a component's module imports, or that of one it inherits from."""
+    modules = (sys.modules[parent.__module__] for parent in component.__mro__)
+    imported = (value for module in modules for value in vars(module).values())
+    return {name for value in imported for name in resting_on(value)} & LEFT_OUT
+
+
+def resting_on(value: Any) -> set[str]:
+    """The top packages of a module, or of a class and all that it inherits from."""
+    if isinstance(value, Package):
+        return {package(value)}
+    return {package(parent) for parent in value.__mro__} if isinstance(value, type) else set()
+
+
+def check(config: Path) -> None:
+    """Raises LeftOut when `config` names a component that a stand-in would only pretend to be.
+
+    A file or a name that cannot be read is left to Rasa, which says what is wrong with it.
+    """
+    try:
+        ours = yaml.safe_load(config.read_text(encoding="utf-8"))
+        names = [entry["name"] for part in ("pipeline", "policies") for entry in ours[part]]
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return
+    for name in names:
+        component = component_named(name)
+        if component and needs(component):
+            raise LeftOut(
+                f"{config.name} names {name}, which needs TensorFlow, and the bot runs without "
+                "(docs/decisions/0009-rasa-without-tensorflow.md). Take it out of the file, or "
+                "let environment.rasa() start `-m rasa` instead of `-m light`."
+            )
+
+
+def component_named(name: str) -> type | None:
+    from rasa.engine.recipes.default_components import DEFAULT_COMPONENTS
+
+    module, _, own = name.rpartition(".")
+    if not module:
+        return {component.__name__: component for component in DEFAULT_COMPONENTS}.get(name)
+    try:
+        return getattr(importlib.import_module(module), own, None)
+    except ImportError:
+        return None
+
+
+def leave_out() -> None:
+    """From here on the packages that are left out are stand-ins."""
+    sys.meta_path.insert(0, Finder())
+
+
+def main() -> None:
+    leave_out()
+    sys.path.insert(0, str(Path.cwd()))
+    # All that Rasa would import later, so that it happens while stand-ins may still be called.
+    for module in ("rasa.core.agent", "rasa.core.run", "rasa.core.test", "rasa.model_training"):
+        importlib.import_module(module)
+    from rasa.__main__ import main as rasa_main
+
+    try:
+        check(config_named(sys.argv))
+    except LeftOut as problem:
+        sys.exit(str(problem))
+    StandIn.importing = False
+    # What is imported stays to the end: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    rasa_main()
+
+
+def config_named(arguments: list[str]) -> Path:
+    """The configuration that Rasa will train with: the one after --config, or config.yml."""
+    if "--config" in arguments[:-1]:
+        return Path(arguments[arguments.index("--config") + 1])
+    return Path("config.yml")
+
+
+if __name__ == "__main__":
+    main()

