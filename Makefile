@@ -20,15 +20,17 @@ test: check $(BOT)/.ready
 	$(HOUSE)/python -m bot.conversation_tests
 	$(HOUSE)/pytest
 
-## Style, types, imports.
+## Style, types, imports, and every text that can go out.
 check: $(HOUSE)/.ready
 	$(HOUSE)/ruff format --check .
 	$(HOUSE)/ruff check .
 	$(HOUSE)/mypy
 	$(HOUSE)/lint-imports
+	@$(HOUSE)/python -m gateway.content --brief
 
-## Check, train and test the bot alone.
+## Check every text, train and test the bot alone.
 bot: $(HOUSE)/.ready $(BOT)/.ready
+	@$(HOUSE)/python -m gateway.content --brief
 	@$(HOUSE)/python -m bot.training
 	$(HOUSE)/python -m bot.conversation_tests
 

@@ -58,8 +58,8 @@ def keep_for_bot(mappings: list[dict[str, Any]], intents: set[str]) -> None:
             intent = mapping["intent"]
             wanted.update([intent] if isinstance(intent, str) else intent)
     for mapping in mappings:
-        if mapping["type"] == "from_text" and not mapping.keys() & {"intent", "not_intent"}:
-            mapping["not_intent"] = sorted(intents | wanted)
+        if mapping["type"] == "from_text" and "intent" not in mapping:
+            mapping["not_intent"] = sorted(intents | wanted | set(mapping.get("not_intent", [])))
 
 
 def _form_asked_by(intent: str) -> str:

@@ -246,10 +246,9 @@ def slots_to_empty(said: str, before: Sequence[str], names: Names) -> list[str]:
     if said != f"utter_{skill}_started" or f"{skill}_form" not in names.domain.form_names:
         return []
     just_done = before[-1].removeprefix("utter_").removesuffix("_done") if before else ""
+    own, short = f"{skill}_", f"{just_done}_"
     slots = names.slots_of(skill)
-    if just_done == skill:
-        return slots
-    return [slot for slot in slots if not slot.startswith(f"{just_done}_")]
+    return [slot for slot in slots if slot.startswith(own) or not slot.startswith(short)]
 
 
 def also_asked(turn: Turn, names: Names) -> str | None:

@@ -1,14 +1,24 @@
-"""Writing messages into a conversation. Whoever speaks is written on the row for good."""
+"""Writing messages into a conversation. Whoever speaks is written on the row for good.
+
+The only place where the bot's messages are written, and so where the authenticity guard stands.
+"""
 
 from datetime import datetime, timedelta
+from functools import cache
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.guard import Claim, Kind, claims
 from escalation.rules import Rules
+from escalation.script import load_script
 from models import Conversation, Delivery, Message, Person, Speaker
 
+log = structlog.get_logger()
+
 SPOKEN_IN = "spoken in"
+REPLACED = "replaced by the guard"
 
 
 def say(
@@ -21,7 +31,15 @@ def say(
 ) -> Message:
     """Write lines of the script, joined, as one message of the bot."""
     words = " ".join(rules.script.line(key, **blanks) for key in keys)
-    return _write(session, conversation, words, now=now, script="+".join(keys)[:60])
+    return _write(
+        session,
+        conversation,
+        words,
+        now=now,
+        script="+".join(keys)[:60],
+        # What stands in the blanks are names, and other people's words.
+        own_words=" ".join(rules.script.lines[key] for key in keys),
+    )
 
 
 def speak_as_bot(
@@ -91,7 +109,15 @@ def _write(
     person: Person | None = None,
     relayed_from: Message | None = None,
     script: str | None = None,
+    own_words: str | None = None,
 ) -> Message:
+    """Write one message: a person's, or else the bot's, which the guard may replace.
+
+    `own_words` are those that the bot says itself, where `words` holds others' too.
+    """
+    if person is None and (found := claims(own_words or words)):
+        words = _neutral_words()
+        _note_replaced(session, conversation, found, script=script)
     # STOP is consent: what may not be sent is still written, so that the log shows it.
     opted_out = conversation.person is not None and conversation.person.opted_out_at is not None
     message = Message(
@@ -114,6 +140,31 @@ def _write(
     session.flush()
     session.info.setdefault(SPOKEN_IN, set()).add(conversation.id)
     return message
+
+
+def _note_replaced(
+    session: Session, conversation: Conversation, found: tuple[Claim, ...], *, script: str | None
+) -> None:
+    kind = found[0].kind
+    session.info.setdefault(REPLACED, []).append(kind)
+    log.warning(
+        "the guard replaced a text",
+        conversation=conversation.id,
+        kind=kind.value,
+        rules=sorted({claim.rule for claim in found}),
+        script=script,
+    )
+
+
+@cache
+def _neutral_words() -> str:
+    return load_script().line("guard_neutral")
+
+
+def replaced_by_guard(session: Session) -> list[Kind]:
+    """What the texts claimed that the guard has replaced in this session."""
+    replaced: list[Kind] = session.info.get(REPLACED, [])
+    return replaced
 
 
 def spoken_in(session: Session) -> set[int]:

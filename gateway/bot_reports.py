@@ -22,6 +22,9 @@ from models import (
 )
 from models.check_ins import CHECK_INS
 
+# Asked with check-ins, and no use of a skill either.
+GOAL_FOLLOW_UP = "goal_follow_up"
+
 
 def record_skill_step(
     session: Session,
@@ -45,7 +48,7 @@ def record_skill_step(
     use = _under_way(session, conversation)
     if use is not None and use.skill != step.name and begins:
         _end(session, use, message, SkillOutcome.LEFT, now=now)
-    if step.name in CHECK_INS:
+    if step.name in (*CHECK_INS, GOAL_FOLLOW_UP):
         if step.state == "left":
             _ask_no_more(session, conversation, step.name, now=now)
     elif begins:

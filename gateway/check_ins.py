@@ -5,10 +5,9 @@ import structlog
 from bot.client import Answer, CheckIn
 from escalation.policy import Policy
 from escalation.scales import SCALES, Scale, Scored, UnusableAnswer, read_answer, score
+from gateway.bot_reports import GOAL_FOLLOW_UP
 
 log = structlog.get_logger()
-
-GOAL_FOLLOW_UP = "goal_follow_up"
 
 
 def scored_of(check_in: CheckIn | None, policy: Policy) -> Scored | None:

@@ -256,6 +256,17 @@ def check() -> None:
 
 
 @app.command()
+def content(
+    brief: Annotated[bool, typer.Option("--brief", help="Only what is wrong.")] = False,
+) -> None:
+    """Every text the line can say, with its length, reading grade and source. Exit 1 if any is
+    wrong."""
+    from gateway.content import run
+
+    raise typer.Exit(run(brief=brief))
+
+
+@app.command()
 def password(phone: str) -> None:
     """Set the password with which a mentor or manager signs in."""
     with _database() as (_, database), database.writing() as session:

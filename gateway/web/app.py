@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.line import Line
 from gateway.settings import Settings
-from gateway.web import console, health, live, log, phones, sign_in, twilio
+from gateway.web import console, health, live, log, metrics, phones, sign_in, twilio
 from gateway.web.pages import CANNOT_BE_READ, NO_SUCH_PAGE, PageRefused, refusal
 
 STATIC = Path(__file__).with_name("static")
@@ -94,6 +94,7 @@ def create_app(
 
     app.include_router(twilio.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(sign_in.router)
     app.include_router(console.router)
     app.include_router(log.router)

@@ -1,0 +1,29 @@
+"""How many SMS segments a text costs, in the GSM 7-bit alphabet (3GPP TS 23.038 and 23.040)."""
+
+DEFAULT_ALPHABET = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Sent as an escape and a second septet.
+EXTENSION = frozenset("\f^{}\\[~]|€")
+ONE_SEGMENT = 160
+EACH_OF_SEVERAL = 153
+
+
+def outside_gsm_7(text: str) -> set[str]:
+    """The characters that would make the whole text cost a segment for every 67 characters."""
+    return set(text) - DEFAULT_ALPHABET - EXTENSION
+
+
+def septets(text: str) -> int:
+    return sum(2 if character in EXTENSION else 1 for character in text)
+
+
+def segments(text: str) -> int:
+    length = septets(text)
+    return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
+
+
+def longest(of: int) -> int:
+    """How many septets fit `of` segments."""
+    return ONE_SEGMENT if of == 1 else of * EACH_OF_SEVERAL
