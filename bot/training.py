@@ -20,9 +20,11 @@ SOURCES = (
     "requirements.txt",
     "conventions.py",
     "guide.py",
-    "sentences.py",
+    "intents.py",
     "light.py",
     "rules.py",
+    "scope.py",
+    "sentences.py",
     "domain",
     "data",
 )

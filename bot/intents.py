@@ -1,0 +1,44 @@
+"""Rasa's LogisticRegressionClassifier, made fast: the same numbers with less copying."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.nlu.classifiers.logistic_regression_classifier import LogisticRegressionClassifier
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from scipy.sparse import csr_matrix, hstack, vstack
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class Intents(LogisticRegressionClassifier):
+    """Learns and predicts what its parent does, from the same features in the same order."""
+
+    @classmethod
+    def load(cls, *args: Any, **kwargs: Any) -> Intents:
+        loaded = super().load(*args, **kwargs)
+        if hasattr(loaded.clf, "coef_"):
+            # scipy multiplies by the transpose and copies all of it for each message, unless its
+            # rows already lie one after the other.
+            loaded.clf.coef_ = np.asfortranarray(loaded.clf.coef_)
+        return loaded
+
+    def _create_X(self, messages: list[Message]) -> csr_matrix:  # noqa: N802 # the parent's name
+        return vstack([features_of(message) for message in messages], format="csr")
+
+
+def features_of(message: Message) -> csr_matrix:
+    """The features of the whole message, sparse ones first.
+
+    The parent first joins those of each word as well, which it does not use.
+    """
+    whole = [
+        one
+        for one in message.features
+        if (one.attribute, one.type) == (TEXT, FEATURE_TYPE_SENTENCE)
+    ]
+    sparse = [one.features for one in whole if one.is_sparse()]
+    dense = [csr_matrix(one.features) for one in whole if one.is_dense()]
+    return hstack(sparse + dense, format="csr")
