@@ -20,6 +20,7 @@ from rasa.shared.core.events import (
     ActionExecuted,
     ActionExecutionRejected,
     ActiveLoop,
+    SessionStarted,
     SlotSet,
     UserUttered,
 )
@@ -145,13 +146,14 @@ class Turn:
     form: str | None
     rejected: bool
     open_now: bool
-    fruitless: Mapping[str, int]
+    fruitless: int
 
     @classmethod
     def of(cls, tracker: DialogueStateTracker) -> Turn:
-        """Read the tracker. `form` is the one open when the message came, without its `_form`."""
-        # All events: what Rasa calls applied leaves out what happened inside a form.
-        events, message = tracker.events_after_latest_restart(), tracker.latest_message
+        """Read the tracker. `form` is the one open when the message came, without its `_form`;
+        `fruitless` is how often its present question was asked again."""
+        # All events of the session: what Rasa calls applied leaves out what forms did.
+        events, message = _of_session(tracker), tracker.latest_message
         start = max((i for i, e in enumerate(events) if isinstance(e, UserUttered)), default=0)
         loops = [event.name for event in events[:start] if isinstance(event, ActiveLoop)]
         form = str(loops[-1]).removesuffix("_form") if loops and loops[-1] else None
@@ -165,7 +167,7 @@ class Turn:
             # gone once the form is deactivated, the event stays.
             rejected=any(isinstance(event, ActionExecutionRejected) for event in events[start:]),
             open_now=tracker.active_loop_name is not None,
-            fruitless={form: _re_asks(events[:start], f"utter_again_{form}")} if form else {},
+            fruitless=_re_asks(events[:start], f"utter_again_{form}"),
         )
 
 
@@ -234,7 +236,7 @@ def _inside_form(
         return [*names.telling(topic), ask_again]
     if turn.intent in asides:
         return [*asides[turn.intent], ask_again]
-    if turn.fruitless[form] < RE_ASKS:
+    if turn.fruitless < RE_ASKS:
         return [f"utter_again_{form}", ask_again]
     return [f"utter_{form}_given_up", ACTION_DEACTIVATE_LOOP_NAME]
 
@@ -279,6 +281,12 @@ def left_unfinished(before: Sequence[str], names: Names) -> str | None:
         if skill.endswith(("_done", "_given_up")):
             return None
     return None
+
+
+def _of_session(tracker: DialogueStateTracker) -> list[Any]:
+    events = tracker.events_after_latest_restart()
+    begun = [i for i, event in enumerate(events) if isinstance(event, SessionStarted)]
+    return events[begun[-1] :] if begun else events
 
 
 def _second(ranking: Sequence[Mapping[str, Any]]) -> tuple[str, float]:

@@ -400,6 +400,9 @@ def _keep_bots_words(
 
     Returns how many messages of the bot yielded.
     """
+    if decision.urgency is Urgency.CRISIS:
+        leave_skill(session, conversation, message, now=now)
+        conversation.forget_bot = True
     answer = understood.answer
     if answer is None:
         return 0

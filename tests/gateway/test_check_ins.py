@@ -7,6 +7,7 @@ from sqlalchemy import select
 from bot.client import Answer, CheckIn, SkillStep
 from models import CheckIn as KeptCheckIn
 from models import (
+    Conversation,
     DecisionRecord,
     Delivery,
     Goal,
@@ -166,3 +167,17 @@ def test_the_bot_gone_between_two_scales_leaves_the_first_one_kept(talk: Talk) -
         "change. MENU shows what else there is. PERSON asks for a mentor."
     ]
     assert [check_in.score for check_in in kept(talk)] == [6]
+
+
+def test_a_crisis_sentence_inside_an_exercise_leaves_it(talk: Talk) -> None:
+    """The exercise does not come back by itself: afterwards the bot begins afresh."""
+    begun = Answer(words=("ok",), skills=(SkillStep("breathing", "started"),))
+    talk.bot.answers["breathe"] = begun
+    talk.texts(MAYA, "breathe")
+    talk.texts(MAYA, "i want to kill myself")
+    assert talk.bot.heard == ["breathe"], "the bot was not asked"
+    assert talk.handoff().urgency is Urgency.CRISIS
+    assert [(use.skill, use.outcome) for use in uses(talk)] == [("breathing", SkillOutcome.LEFT)]
+    with talk.database.reading() as session:
+        thread = session.get_one(Conversation, talk.handoff().conversation_id)
+        assert (thread.skill, thread.forget_bot) == (None, True)
