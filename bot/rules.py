@@ -10,7 +10,7 @@ from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, R
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
-from rasa.shared.core.events import ActionExecuted
+from rasa.shared.core.events import ActionExecuted, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
 
@@ -94,12 +94,15 @@ def newest_states(tracker: DialogueStateTracker, domain: Domain, count: int) -> 
     events = tracker.applied_events()
     actions = sum(isinstance(event, ActionExecuted) for event in events)
     states: deque[State] = deque(maxlen=count)
-    replayed = tracker.init_copy()
+    # Copying slots is dear, and few of them have a say in what comes next.
+    slots = [slot for slot in tracker.slots.values() if slot.has_features()]
+    replayed = DialogueStateTracker(tracker.sender_id, slots)
     for event in events:
         if isinstance(event, ActionExecuted):
             if actions < count:
                 states.append(domain.get_active_state(replayed))
             actions -= 1
-        replayed.update(event)
+        if not isinstance(event, SlotSet) or event.key in replayed.slots:
+            replayed.update(event)
     states.append(domain.get_active_state(replayed))
     return list(states)

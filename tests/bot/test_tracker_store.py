@@ -30,10 +30,10 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import *
 from rasa.shared.core.trackers import DialogueStateTracker
 
-text = {{"type": "text", "mappings": [{{"type": "custom"}}]}}
+text = lambda: {{"type": "text", "mappings": [{{"type": "custom"}}]}}
 domain = Domain.from_dict({{
     "intents": ["hi"],
-    "slots": {{"a": text, "b": text}},
+    "slots": {{"a": text(), "b": text()}},
     "forms": {{"breathing_form": {{"required_slots": ["a", "b"]}}}},
 }})
 listen = lambda: ActionExecuted("action_listen")
@@ -58,6 +58,7 @@ def test_a_killed_rasa_is_away_at_once_and_goes_on_in_the_middle_when_it_is_back
     maya, noor = 1, 2
     try:
         bot.answer(maya, "can you help me solve a problem")
+        bot.answer(maya, "6")
         assert bot.answer(maya, "my brother hides my violin").words[-1].startswith("2 of 4")
         bot.answer(noor, "breathe")
         bot.answer(noor, "8")
