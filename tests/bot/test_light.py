@@ -43,7 +43,9 @@ def test_a_pipeline_that_needs_tensorflow_is_refused_by_name(tmp_path: Path) -> 
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     config = tmp_path / "config.yml"
-    config.write_text(config.read_text().replace("LogisticRegressionClassifier", "DIETClassifier"))
+    named = config.read_text().replace("intents.Intents", "DIETClassifier")
+    assert "name: DIETClassifier" in named
+    config.write_text(named)
     with pytest.raises(BotProblem) as problem:
         train_if_changed(root=tmp_path, python=python_of(ROOT))
     assert "config.yml names DIETClassifier, which needs TensorFlow" in str(problem.value)

@@ -96,7 +96,7 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
 ) -> None:
     texts(phones, "Maya", "how can i sleep better")
     expect(bubble(phones, "Maya", "an automated assistant, not a person")).to_be_visible()
-    expect(bubble(phones, "Maya", "phone away an hour before bed")).to_be_visible()
+    expect(bubble(phones, "Maya", "get up at the same time each day")).to_be_visible()
 
     sent_at = time.monotonic()
     texts(phones, "Maya", "nobody would notice if i was gone, i just want someone to talk to")
@@ -127,7 +127,7 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     expect(bubble(phones, "Sam", "#1 is closed as talked")).to_be_visible()
     expect(bubble(phones, "Maya", "From here on it is the bot again")).to_be_visible()
     texts(phones, "Maya", "how can i sleep better")
-    expect(bubble(phones, "Maya", "phone away an hour before bed")).to_have_count(2)
+    expect(bubble(phones, "Maya", "get up at the same time each day")).to_have_count(2)
 
     with context.expect_page() as opened:
         phone(phones, "Ruth").get_by_role("button", name="Log, as Ruth").click()

@@ -37,6 +37,13 @@ def wait_until_it_answers(url: str, *, seconds: float = 60) -> None:
     raise AssertionError(f"{url} does not answer")
 
 
+def wait_until_it_says(log: Path, words: str, *, seconds: float = 60) -> None:
+    give_up_at = time.monotonic() + seconds
+    while words not in log.read_text():
+        assert time.monotonic() < give_up_at, f"{words!r} is not in {log}"
+        time.sleep(0.2)
+
+
 def test_a_gateway_that_dies_is_started_again_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
     stack = Stack(tmp_path).start()
     try:
@@ -44,12 +51,12 @@ def test_a_gateway_that_dies_is_started_again_and_ctrl_c_ends_everything(tmp_pat
         os.kill(first, signal.SIGKILL)
         time.sleep(1)
         wait_until_it_answers(stack.url)
+        wait_until_it_says(stack.log, "Phones")
         log = stack.log.read_text()
         assert "exited: gateway (terminated by SIGKILL" in log
         again = pid_of(log, "gateway")
         assert again != first
         rasa = pid_of(log, "bot")
-        assert "Phones" in log
         assert stack.stop(signal.SIGINT) == 0
         assert not is_alive(again)
         assert not is_alive(rasa)
