@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from escalation.policy import Policy
-from escalation.signals import Signals
+from escalation.signals import Signals, YesOrNo
 from models import Need, Owner, Urgency
 
 
@@ -19,9 +19,29 @@ class BotState(StrEnum):
 
 class Do(StrEnum):
     REPLY = "reply"
+    OFFER = "offer"
+    LEAVE_IT = "leave_it"
     HAND_OFF = "hand_off"
     RAISE = "raise"
     STAND_BACK = "stand_back"
+
+
+class Quadrant(StrEnum):
+    """Which corner of the square of the two wishes a message stands in."""
+
+    NEITHER = "neither"
+    TOOLS = "tools"
+    CONNECTION = "connection"
+    BOTH = "both"
+
+
+def quadrant(signals: Signals, policy: Policy) -> Quadrant:
+    """By the thresholds at which the wishes are acted on."""
+    connection = signals.connection >= policy.thresholds.connection
+    tools = signals.tools >= policy.thresholds.tools
+    if connection:
+        return Quadrant.BOTH if tools else Quadrant.CONNECTION
+    return Quadrant.TOOLS if tools else Quadrant.NEITHER
 
 
 @dataclass(frozen=True)
@@ -30,13 +50,16 @@ class Standing:
 
     `urgency` is that of the open handoff, if any. `failures` counts the answers in a row,
     before this one, in which the bot did not help. `skill_wanted` is true when the message
-    names a skill or one is under way.
+    names a skill or one is under way. `offered` is true when the last thing said was the offer of
+    a person, `offered_lately` when one was made within the policy's time.
     """
 
     owner: Owner = Owner.BOT
     urgency: Urgency | None = None
     failures: int = 0
     skill_wanted: bool = False
+    offered: bool = False
+    offered_lately: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,13 @@ def decide(
             return Decision(Do.REPLY, "a skill asked for by name while waiting", bot_speaks=True)
         return Decision(Do.STAND_BACK, "a person has been asked")
 
+    if standing.offered and signals.says is YesOrNo.YES:
+        why = "said yes to the offer of a person"
+        return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
+
+    if standing.offered and signals.says is YesOrNo.NO:
+        return Decision(Do.LEAVE_IT, "said no to the offer of a person")
+
     if signals.connection >= marks.connection:
         if signals.tools >= marks.tools and bot is BotState.ANSWERED:
             why = "connection and tools at or above their thresholds"
@@ -104,7 +134,15 @@ def decide(
             Do.HAND_OFF, "the bot did not help several times", Need.STUCK, Urgency.ROUTINE
         )
 
-    return Decision(Do.REPLY, "nothing asks for a person", bot_speaks=bot is not BotState.AWAY)
+    speaks = bot is not BotState.AWAY
+    if (
+        signals.connection >= marks.offer
+        and not standing.offered_lately
+        and not standing.skill_wanted
+    ):
+        return Decision(Do.OFFER, "connection at or above the mark for asking", bot_speaks=speaks)
+
+    return Decision(Do.REPLY, "nothing asks for a person", bot_speaks=speaks)
 
 
 def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decision:

@@ -32,12 +32,15 @@ class Thresholds(Part):
     crisis: Probability
     concern: Probability
     connection: Probability
+    offer: Probability
     tools: Probability
 
     @model_validator(mode="after")
-    def concern_comes_first(self) -> "Thresholds":
+    def weak_evidence_comes_first(self) -> "Thresholds":
         if self.concern > self.crisis:
             raise ValueError("thresholds.concern must not be above thresholds.crisis")
+        if self.offer > self.connection:
+            raise ValueError("thresholds.offer must not be above thresholds.connection")
         return self
 
 
@@ -55,6 +58,13 @@ class Repeat(Part):
     still_waiting_minutes: Minutes
     unknown_number_minutes: Minutes
     new_message_minutes: Minutes
+
+
+class Offer(Part):
+    """Of a person, where the wish for one is likely and not plain."""
+
+    answer_within_minutes: Minutes
+    again_after_hours: Annotated[float, Field(gt=0)]
 
 
 class Disclosure(Part):
@@ -175,6 +185,7 @@ class Policy(Part):
     thresholds: Thresholds
     bot: BotPatience
     repeat: Repeat
+    offer: Offer
     disclosure: Disclosure
     claim: Claim
     alert: AlertTimes

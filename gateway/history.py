@@ -85,6 +85,8 @@ DECISIONS = {
     "hand_off": "bring a person",
     "raise": "make it more urgent",
     "stand_back": "leave it to the person",
+    "offer": "ask whether a person should write",
+    "leave_it": "take no for an answer",
 }
 
 
@@ -395,9 +397,32 @@ def _decision_details(record: DecisionRecord) -> tuple[str, ...]:
         f"tools {record.tools:.2f} (from {marks['tools']:.2f})",
         "Asked for a person." if record.asked_for_person else "Did not ask for a person.",
         *_evidence_details(record),
+        *_what_would_have_changed(record),
         f"{BOT_STATES.get(record.bot, record.bot)} {OWNERS[record.owner]}",
         f"Read by {record.version}.",
     )
+
+
+QUADRANTS = {
+    "neither": "Wishes for neither connection nor tools are plain.",
+    "tools": "Wishes for tools.",
+    "connection": "Wishes for connection.",
+    "both": "Wishes for connection and for tools.",
+}
+
+
+def _what_would_have_changed(record: DecisionRecord) -> list[str]:
+    """The quadrant, the nearest other decision, and whether the language is one it can read."""
+    told = [QUADRANTS[record.quadrant]] if record.quadrant else []
+    if point := record.turning_point:
+        urgency = f", {point['urgency']}" if point["urgency"] else ""
+        told.append(
+            f"With {point['axis']} {point['needed']:.2f} instead of {point['score']:.2f} it would "
+            f"have decided to {DECISIONS[point['decision']]}{urgency}."
+        )
+    if record.seen and not record.seen["covered"]:
+        told.append("In a language that detection does not cover: the scores say little.")
+    return told
 
 
 def _evidence_details(record: DecisionRecord) -> list[str]:

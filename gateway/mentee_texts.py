@@ -15,7 +15,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.client import LONGEST_TEXT, Answer, BotAway, SkillStep
-from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.decide import (
+    BotState,
+    Decision,
+    Do,
+    Standing,
+    bot_has_the_floor,
+    decide,
+    quadrant,
+)
 from escalation.disclosure import DISCLOSURES, disclosure_due
 from escalation.handoffs import (
     OnlyAPersonCloses,
@@ -26,8 +34,10 @@ from escalation.handoffs import (
     withdraw,
 )
 from escalation.ladder import own_mentor_of
+from escalation.policy import Policy
 from escalation.scales import Scored, line_after
 from escalation.signals import Axis, Evidence, Signals
+from escalation.turning_point import turning_point
 from escalation.voice import say, say_unless_said_lately, speak_as_bot, thread_of
 from gateway.bot_reports import (
     leave_skill,
@@ -39,6 +49,7 @@ from gateway.bot_reports import (
 )
 from gateway.check_ins import next_to_begin, scored_of
 from gateway.consent import act_on_consent, is_about_consent, one_word
+from gateway.decided import inputs_of
 from gateway.line import Line
 from gateway.pauses import act_on_pauses, is_about_pauses
 from models import (
@@ -57,6 +68,10 @@ log = structlog.get_logger()
 # How much of what was said before is looked at along with a message.
 REMEMBER = timedelta(hours=24)
 REMEMBER_MESSAGES = 8
+
+# What is done when the line itself goes on with the conversation.
+SPEAKS_ITSELF = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
+OFFERS = ("offer_own", "offer_team")
 
 WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed my mind"})
 
@@ -180,7 +195,7 @@ def act_on_mentee_text(
     handoff = open_handoff_of(session, conversation)
     standing = _standing(session, line, conversation, message)
     decision = decide(understood.signals, standing, line.rules.policy, understood.bot)
-    if conversation.person is None and decision.do is Do.REPLY:
+    if conversation.person is None and decision.do in SPEAKS_ITSELF:
         _tell_unknown_number(session, line, conversation, now=now)
     elif handoff is not None and _wants_it_off(message) and decision.do is Do.STAND_BACK:
         _withdraw(session, line, handoff, now=now)
@@ -188,7 +203,7 @@ def act_on_mentee_text(
         key = "only_media" if message.media else "empty"
         say(session, line.rules, conversation, key, now=now)
     else:
-        if decision.urgency is not Urgency.CRISIS and decision.do in (Do.REPLY, Do.HAND_OFF):
+        if decision.urgency is not Urgency.CRISIS and decision.do in (*SPEAKS_ITSELF, Do.HAND_OFF):
             _disclose(session, line, conversation, message, now=now)
         handoff = _do(session, line, conversation, message, decision, understood, handoff, now=now)
     if understood.forgot:
@@ -244,8 +259,12 @@ def _do(
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot stands back for a handoff
             _stand_back(session, line, conversation, handoff, message, now=now)
+        case Decision(do=Do.LEAVE_IT):
+            say(session, rules, conversation, "offer_declined", now=now)
         case _:
             _reply(session, line, conversation, message, understood, now=now)
+            if decision.do is Do.OFFER:
+                _offer_a_person(session, line, conversation, now=now)
     return handoff
 
 
@@ -267,6 +286,17 @@ def _reply(
         )
         return
     _let_bot_speak(session, line, conversation, understood, now=now)
+
+
+def _offer_a_person(
+    session: Session, line: Line, conversation: Conversation, *, now: datetime
+) -> None:
+    """The last thing said, so that a bare yes or no answers it."""
+    own = own_mentor_of(session, conversation)
+    if own is not None:
+        say(session, line.rules, conversation, "offer_own", now=now, mentor=own.name)
+    else:
+        say(session, line.rules, conversation, "offer_team", now=now)
 
 
 def _let_bot_speak(
@@ -481,13 +511,45 @@ def _standing(
     session: Session, line: Line, conversation: Conversation, message: Message
 ) -> Standing:
     handoff = open_handoff_of(session, conversation)
-    named = line.rules.policy.bot.names_a_skill(message.words)
+    policy = line.rules.policy
+    named = policy.bot.names_a_skill(message.words)
+    answer_until = timedelta(minutes=policy.offer.answer_within_minutes)
+    before = _last_said_before(session, message)
     return Standing(
         owner=owner_of(handoff),
         urgency=handoff.urgency if handoff else None,
         failures=_failures_in_a_row(session, line, conversation),
         skill_wanted=named or conversation.skill is not None,
+        offered=before is not None
+        and before.script in OFFERS
+        and before.at > message.at - answer_until,
+        offered_lately=_offered_lately(session, line, message),
     )
+
+
+def _last_said_before(session: Session, message: Message) -> Message | None:
+    """The line's latest message before this one."""
+    return session.scalar(
+        select(Message)
+        .where(
+            Message.conversation_id == message.conversation_id,
+            Message.id < message.id,
+            Message.outgoing,
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+
+
+def _offered_lately(session: Session, line: Line, message: Message) -> bool:
+    since = message.at - timedelta(hours=line.rules.policy.offer.again_after_hours)
+    offer = select(Message.id).where(
+        Message.conversation_id == message.conversation_id,
+        Message.id < message.id,
+        Message.script.in_(OFFERS),
+        Message.at > since,
+    )
+    return session.scalar(offer.limit(1)) is not None
 
 
 def _failures_in_a_row(session: Session, line: Line, conversation: Conversation) -> int:
@@ -534,7 +596,7 @@ def _record_of(
     *,
     now: datetime,
 ) -> DecisionRecord:
-    signals = understood.signals
+    signals, policy = understood.signals, line.rules.policy
     return DecisionRecord(
         message_id=message.id,
         handoff_id=handoff.id if handoff else None,
@@ -547,11 +609,29 @@ def _record_of(
         bot=understood.bot,
         evidence=json.dumps([asdict(span) for span in signals.evidence]),
         version=signals.version,
-        thresholds=line.rules.policy.thresholds.model_dump(),
+        thresholds=policy.thresholds.model_dump(),
         decision=decision.do,
         why=decision.why,
         dropped=dropped,
+        quadrant=quadrant(signals, policy),
+        seen=inputs_of(signals, standing),
+        turning_point=_turning_point_of(signals, standing, policy, understood.bot),
     )
+
+
+def _turning_point_of(
+    signals: Signals, standing: Standing, policy: Policy, bot: BotState
+) -> dict[str, object] | None:
+    point = turning_point(signals, standing, policy, bot)
+    if point is None:
+        return None
+    return {
+        "axis": point.axis.value,
+        "score": point.score,
+        "needed": point.needed,
+        "decision": point.decision.do.value,
+        "urgency": point.decision.urgency.name.lower() if point.decision.urgency else None,
+    }
 
 
 def _wants_it_off(message: Message) -> bool:

@@ -29,6 +29,15 @@ class DecisionRecord(Base):
     evidence: Mapped[str] = mapped_column(Encrypted, comment="JSON: spans of the message")
     version: Mapped[str] = mapped_column(sa.String(80), comment="Of the rules and the model")
     thresholds: Mapped[JsonDict] = mapped_column(Json)
+    seen: Mapped[JsonDict | None] = mapped_column(
+        Json, comment="What was decided on beside the scores; null in records of before 0003"
+    )
+    quadrant: Mapped[str | None] = mapped_column(
+        sa.String(12), comment="neither, tools, connection, or both"
+    )
+    turning_point: Mapped[JsonDict | None] = mapped_column(
+        Json, comment="The smallest change of a score that would have led elsewhere"
+    )
     decision: Mapped[str] = mapped_column(sa.String(24))
     why: Mapped[str] = mapped_column(sa.String(200), comment="The rule of the policy that decided")
     dropped: Mapped[int] = mapped_column(

@@ -7,7 +7,7 @@ from functools import lru_cache
 from escalation.detect.calibration import load_calibration, sigmoid
 from escalation.detect.heads import Head, inputs_of, load_heads
 from escalation.detect.lexicon import Lexicon, load_lexicon
-from escalation.detect.rules import crisis_hits, request_hits
+from escalation.detect.rules import crisis_hits, plain_answer, request_hits
 from escalation.detect.sentences import Features, Sentence, read
 from escalation.detect.wording import Plain, in_plain_words
 from escalation.signals import Axis, Evidence, Signals
@@ -75,6 +75,7 @@ def _alone(text: str) -> Signals:
         connection=connection,
         tools=tools,
         asked_for_person=bool(requests),
+        says=plain_answer(plain.text, lexicon),
         evidence=_first_of_each(spans),
         version=version,
     )

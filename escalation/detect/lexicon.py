@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from escalation.signals import Axis
+from escalation.signals import Axis, YesOrNo
 
 FOLDER = Path(__file__).parent.parent / "lexicon"
 FILES = ("spellings", "idioms", "crisis", "requests", "guards", "wishes")
@@ -104,6 +104,7 @@ class Lexicon:
     idioms: tuple[Idiom, ...]
     crisis: tuple[CrisisRule, ...]
     requests: tuple[RequestRule, ...]
+    answers: Mapping[YesOrNo, re.Pattern[str]]
     guards: tuple[Guard, ...]
     cues: tuple[Cue, ...]
     version: str
@@ -218,6 +219,10 @@ def load_lexicon() -> Lexicon:
             RequestRule(requests.text(e, "name"), requests.pattern(e))
             for e in requests.entries("rule")
         ),
+        answers={
+            answer: _compile(requests.file, answer, requests.content["answers"][answer], {})
+            for answer in YesOrNo
+        },
         guards=_guards(sources["guards"]),
         cues=tuple(
             Cue(wishes.text(e, "name"), Axis(wishes.text(e, "axis")), wishes.pattern(e))

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from escalation.detect.lexicon import CrisisRule, Guard, Lexicon, Where
+from escalation.signals import YesOrNo
 
 # Words this far from a match, in the same sentence, may deny it or take it back.
 REACH = 60
@@ -80,3 +81,9 @@ def crisis_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
 def request_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
     matches = ((rule, rule.pattern.search(text)) for rule in lexicon.requests)
     return tuple(Hit(rule.name, m.start(), m.end(), 1.0) for rule, m in matches if m)
+
+
+def plain_answer(text: str, lexicon: Lexicon) -> YesOrNo | None:
+    """The yes or no that the whole message is, or None when it says anything else."""
+    answers = (answer for answer, pattern in lexicon.answers.items() if pattern.search(text))
+    return next(answers, None)

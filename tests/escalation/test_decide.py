@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.decide import (
+    BotState,
+    Decision,
+    Do,
+    Quadrant,
+    Standing,
+    bot_has_the_floor,
+    decide,
+    quadrant,
+)
 from escalation.policy import load_policy
-from escalation.signals import Signals
+from escalation.signals import Signals, YesOrNo
 from models import Need, Owner, Urgency
 
 POLICY = load_policy()
@@ -21,6 +30,8 @@ all_signals = st.builds(
     connection=probability,
     tools=probability,
     asked_for_person=st.booleans(),
+    says=st.none() | st.sampled_from(YesOrNo),
+    item_nine=st.booleans(),
 )
 # An owner other than the bot means that a handoff is open, and so that it has an urgency.
 standings = st.one_of(
@@ -30,6 +41,8 @@ standings = st.one_of(
         urgency=st.none(),
         failures=st.integers(0, 5),
         skill_wanted=st.booleans(),
+        offered=st.booleans(),
+        offered_lately=st.booleans(),
     ),
     st.builds(
         Standing,
@@ -47,7 +60,7 @@ def test_a_crisis_reaches_a_person_whatever_else_is_true(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
     decision = decide(seen, standing, POLICY, bot)
-    if seen.crisis < MARKS.crisis:
+    if seen.crisis < MARKS.crisis and not seen.item_nine:
         return
     if standing.urgency is Urgency.CRISIS:
         assert decision.do is Do.STAND_BACK
@@ -72,9 +85,9 @@ def test_a_machine_never_lowers_what_is_open_nor_opens_a_second(
 ) -> None:
     decision = decide(seen, standing, POLICY, bot)
     if standing.urgency is None:
-        assert decision.do in (Do.HAND_OFF, Do.REPLY)
+        assert decision.do in (Do.HAND_OFF, Do.REPLY, Do.OFFER, Do.LEAVE_IT)
     else:
-        assert decision.do is not Do.HAND_OFF
+        assert decision.do in (Do.STAND_BACK, Do.RAISE, Do.REPLY)
         if decision.do is Do.RAISE:
             assert decision.urgency is not None
             assert decision.urgency > standing.urgency
@@ -116,6 +129,53 @@ def test_the_four_corners_of_the_square(
     seen = Signals(connection=connection, tools=tools)
     decision = decide(seen, Standing(), POLICY, BotState.ANSWERED)
     assert (decision.do, decision.need, decision.bot_speaks) == expected
+
+
+@pytest.mark.parametrize(
+    ("connection", "tools", "corner"),
+    [
+        (0.0, 0.0, Quadrant.NEITHER),
+        (0.0, 1.0, Quadrant.TOOLS),
+        (1.0, 0.0, Quadrant.CONNECTION),
+        (1.0, 1.0, Quadrant.BOTH),
+    ],
+)
+def test_the_quadrant_says_which_corner_it_is(
+    connection: float, tools: float, corner: Quadrant
+) -> None:
+    assert quadrant(Signals(connection=connection, tools=tools), POLICY) is corner
+
+
+LIKELY = Signals(connection=MARKS.offer)
+
+
+def test_weak_evidence_asks_first_and_the_bot_goes_on() -> None:
+    decision = decide(LIKELY, Standing(), POLICY, BotState.ANSWERED)
+    assert (decision.do, decision.need, decision.bot_speaks) == (Do.OFFER, None, True)
+
+
+def test_nobody_is_asked_twice_in_a_day_nor_in_an_exercise() -> None:
+    for standing in (Standing(offered_lately=True), Standing(skill_wanted=True)):
+        assert decide(LIKELY, standing, POLICY, BotState.ANSWERED).do is Do.REPLY
+
+
+def test_yes_to_the_offer_brings_the_mentor_and_no_is_taken_for_an_answer() -> None:
+    offered = Standing(offered=True, offered_lately=True)
+    yes, no = Signals(says=YesOrNo.YES), Signals(says=YesOrNo.NO)
+    brought = decide(yes, offered, POLICY)
+    assert (brought.do, brought.need) == (Do.HAND_OFF, Need.CONNECTION)
+    assert not bot_has_the_floor(yes, offered, POLICY), "the yes is not for the bot"
+    assert decide(no, offered, POLICY).do is Do.LEAVE_IT
+    for answer in (yes, no):
+        assert decide(answer, Standing(), POLICY).do is Do.REPLY, "nothing had been offered"
+
+
+@given(seen=all_signals, standing=standings, bot=bot_states)
+def test_crisis_never_waits_for_a_question(
+    seen: Signals, standing: Standing, bot: BotState
+) -> None:
+    if seen.crisis >= MARKS.concern or seen.item_nine or seen.asked_for_person:
+        assert decide(seen, standing, POLICY, bot).do not in (Do.OFFER, Do.LEAVE_IT)
 
 
 def test_the_third_answer_that_did_not_help_brings_a_person() -> None:

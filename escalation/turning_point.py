@@ -1,0 +1,72 @@
+"""What would have changed a decision: the smallest change of one score that leads to another."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from escalation.decide import BotState, Decision, Standing, decide
+from escalation.policy import Policy, Thresholds
+from escalation.signals import Axis, Signals
+
+
+@dataclass(frozen=True)
+class TurningPoint:
+    """With `needed` (0..1) in place of `score` on this axis, `decision` would have been taken."""
+
+    axis: Axis
+    score: float
+    needed: float
+    decision: Decision
+
+
+def turning_point(
+    signals: Signals, standing: Standing, policy: Policy, bot: BotState
+) -> TurningPoint | None:
+    """The nearest such point; None where no score by itself could have changed anything.
+
+    Another decision is one that brings somebody else, sooner or later, or lets the bot speak
+    where it did not; the same with another reason is none.
+    """
+    taken = decide(signals, standing, policy, bot)
+    points = [
+        point
+        for point in _all_points(signals, standing, policy, bot)
+        if _outcome(point.decision) != _outcome(taken)
+    ]
+    return min(points, key=lambda point: abs(point.needed - point.score), default=None)
+
+
+def _all_points(
+    signals: Signals, standing: Standing, policy: Policy, bot: BotState
+) -> Iterator[TurningPoint]:
+    for axis, marks in _marks(policy.thresholds).items():
+        score: float = getattr(signals, axis.value)
+        for mark in marks:
+            # Below the mark: the nearest number that is.
+            needed = mark if score < mark else math.nextafter(mark, 0.0)
+            changed = with_score(signals, axis, needed)
+            yield TurningPoint(axis, score, needed, decide(changed, standing, policy, bot))
+
+
+def with_score(signals: Signals, axis: Axis, score: float) -> Signals:
+    """The same signals with another score, 0..1, on this axis."""
+    match axis:
+        case Axis.CRISIS:
+            return replace(signals, crisis=score)
+        case Axis.CONNECTION:
+            return replace(signals, connection=score)
+        case Axis.TOOLS:
+            return replace(signals, tools=score)
+    raise ValueError(f"{axis} has no score")
+
+
+def _marks(marks: Thresholds) -> dict[Axis, tuple[float, ...]]:
+    return {
+        Axis.CRISIS: (marks.crisis, marks.concern),
+        Axis.CONNECTION: (marks.connection, marks.offer),
+        Axis.TOOLS: (marks.tools,),
+    }
+
+
+def _outcome(decision: Decision) -> tuple[object, ...]:
+    return decision.do, decision.need, decision.urgency, decision.bot_speaks
