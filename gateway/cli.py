@@ -39,6 +39,8 @@ from gateway.line import utc_now
 from gateway.logs import set_up_logs
 from gateway.preflight import findings
 from gateway.receive import as_e164
+from gateway.replay import read_history
+from gateway.replay_tables import print_replay
 from gateway.serve import AlreadyServed, open_database
 from gateway.serve import serve as serve_line
 from gateway.settings import ROOT, BadSettings, Settings, load_settings
@@ -241,6 +243,26 @@ def assess() -> None:
     policy = load_policy()
     for answer in assess_lines(sys.stdin, policy):
         print(answer)
+
+
+@app.command()
+def replay(
+    policy: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="The policy file to try.")
+    ],
+    weeks: Annotated[float, typer.Option(min=0.1, help="How far back.")] = 8.0,
+) -> None:
+    """What another policy would have done with what happened, beside the one in use.
+
+    Nothing is changed; the policy in use stays in use.
+    """
+    other, now = load_policy(policy), utc_now()
+    with _database() as (settings, database), database.reading() as session:
+        in_use = load_policy(settings.policy_file or POLICY_FILE)
+        for programme in session.scalars(select(Programme).order_by(Programme.id)):
+            since = now - timedelta(weeks=weeks)
+            history = read_history(session, programme, since=since, now=now)
+            print_replay(out, programme.name, history, in_use, other)
 
 
 @app.command()
