@@ -4,79 +4,24 @@ Reads examples/*.tsv, writes heads.json and its hash, and prints how the heads d
 they were not shown. Takes about a minute. Needs scikit-learn, which is not needed at run time.
 """
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from escalation.detect.example_files import Example, fingerprint, read_examples
 from escalation.detect.heads import VECTOR, WEIGHTS, WEIGHTS_SHA256, inputs_of
-from escalation.detect.lexicon import Kind, load_lexicon
+from escalation.detect.lexicon import load_lexicon
 from escalation.detect.sentences import read
 from escalation.detect.wording import in_plain_words
 
-EXAMPLES = Path(__file__).with_name("examples")
-COLUMNS = ["connection", "tools", "crisis", "text"]
-
-# How much an example of each kind speaks for crisis. What is passive, about somebody else or
-# over is not a crisis by itself, and not nothing.
-CRISIS_SHARE = {Kind.PASSIVE: 0.4, Kind.OTHER: 0.4, Kind.PAST: 0.15}
 # Inverse of regularisation, and how many of the inputs each head reads.
 STRENGTH = {"crisis": 0.3, "connection": 3.0, "tools": 3.0}
 READS = {"crisis": VECTOR, "connection": None, "tools": None}
 
 Numbers = NDArray[np.float64]
-
-
-class BadExample(Exception):
-    def __init__(self, file: Path, line: int, problem: str) -> None:
-        super().__init__(f"{file}, line {line}: {problem}. Correct it and train again.")
-
-
-@dataclass(frozen=True)
-class Example:
-    """`connection` and `tools` are 0 (no), 1 (some) or 2 (strong); `kind` is None for no crisis."""
-
-    connection: int
-    tools: int
-    kind: Kind | None
-    text: str
-
-    @property
-    def crisis(self) -> float:
-        return 0.0 if self.kind is None else CRISIS_SHARE.get(self.kind, 1.0)
-
-
-def _example(file: Path, line: int, cells: Sequence[str]) -> Example:
-    if len(cells) != len(COLUMNS):
-        raise BadExample(file, line, f"{len(cells)} columns instead of {len(COLUMNS)}")
-    connection, tools, kind, text = cells
-    if connection not in "012" or tools not in "012":
-        raise BadExample(file, line, "connection and tools are 0, 1 or 2")
-    if kind != "-" and kind not in set(Kind):
-        raise BadExample(file, line, f"there is no kind of crisis {kind!r}; write - for none")
-    return Example(int(connection), int(tools), None if kind == "-" else Kind(kind), text)
-
-
-def read_examples(folder: Path = EXAMPLES) -> list[Example]:
-    """Raises BadExample, naming the file and line."""
-    examples = []
-    for file in sorted(folder.glob("*.tsv")):
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            next(rows, None)
-            examples += [_example(file, line, cells) for line, cells in enumerate(rows, start=2)]
-    return examples
-
-
-def fingerprint(folder: Path = EXAMPLES) -> str:
-    """Changes with any change to any example file."""
-    content = b"".join(file.read_bytes() for file in sorted(folder.glob("*.tsv")))
-    return hashlib.sha256(content).hexdigest()
 
 
 def targets(examples: Sequence[Example]) -> dict[str, Numbers]:

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 
 from escalation.detect import heads, sentences
+from escalation.detect.example_files import (
+    BadExample,
+    Bring,
+    Example,
+    fingerprint,
+    read_conversations,
+    read_examples,
+)
 from escalation.detect.heads import WeightsDamaged, load_heads
 from escalation.detect.sentences import ModelDamaged, read
 from escalation.detect.train import (
     READS,
     STRENGTH,
-    BadExample,
-    Example,
-    fingerprint,
     fit,
     inputs_for,
-    read_examples,
     targets,
 )
 
@@ -63,6 +67,28 @@ def test_an_example_with_a_slip_is_named_with_its_line(tmp_path: Path) -> None:
 
     with pytest.raises(BadExample, match=r"some\.tsv, line 2: connection and tools are 0, 1 or 2"):
         read_examples(tmp_path)
+
+
+def test_a_conversation_is_read_turn_by_turn(tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text(
+        "# moved away\nmentee\t0\t0\t-\t-\thi\nbot\tHello.\n"
+        "mentee\t2\t0\t-\task\teverybody i know is in leeds\n\n# other\n"
+        "mentee\t0\t2\t-\t-\thow do i study\n",
+        "utf-8",
+    )
+    moved, other = read_conversations(tmp_path)
+
+    assert moved.title == "moved away"
+    assert [turn.text for turn in moved.turns] == ["hi", "everybody i know is in leeds"]
+    assert [turn.person for turn in moved.turns] == [Bring.NO, Bring.ASK]
+    assert [turn.example.tools for turn in other.turns] == [2]
+
+
+def test_a_turn_with_a_slip_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("# one\nmentee\t0\t0\t-\tmaybe\thi\n", "utf-8")
+
+    with pytest.raises(BadExample, match=r"some\.txt, line 2: person is -, ask or bring"):
+        read_conversations(tmp_path)
 
 
 def test_weights_that_were_changed_by_hand_are_refused(

@@ -1,0 +1,129 @@
+"""The example files, read: messages with their labels, and conversations labelled turn by turn.
+
+examples/README.md says how to write them.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from escalation.detect.lexicon import Kind
+
+EXAMPLES = Path(__file__).with_name("examples")
+COLUMNS = ["connection", "tools", "crisis", "text"]
+TURN_COLUMNS = ["mentee", "connection", "tools", "crisis", "person", "text"]
+
+# How much an example of each kind speaks for crisis. What is passive, about somebody else or
+# over is not a crisis by itself, and not nothing.
+CRISIS_SHARE = {Kind.PASSIVE: 0.4, Kind.OTHER: 0.4, Kind.PAST: 0.15}
+
+
+class BadExample(Exception):
+    def __init__(self, file: Path, line: int, problem: str) -> None:
+        super().__init__(f"{file}, line {line}: {problem}. Correct it and train again.")
+
+
+class Bring(StrEnum):
+    """Whether a person should come, at one point of a conversation."""
+
+    NO = "-"
+    ASK = "ask"
+    YES = "bring"
+
+
+@dataclass(frozen=True)
+class Example:
+    """`connection` and `tools` are 0 (no), 1 (some) or 2 (strong); `kind` is None for no crisis."""
+
+    connection: int
+    tools: int
+    kind: Kind | None
+    text: str
+
+    @property
+    def crisis(self) -> float:
+        """0 to 1."""
+        return 0.0 if self.kind is None else CRISIS_SHARE.get(self.kind, 1.0)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a mentee wrote, where the wishes stand by then, and whether a person should come."""
+
+    example: Example
+    person: Bring
+
+    @property
+    def text(self) -> str:
+        return self.example.text
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The mentee's turns; what the other side said is in the file for its reader alone."""
+
+    title: str
+    turns: tuple[Turn, ...]
+
+
+def read_examples(folder: Path = EXAMPLES) -> list[Example]:
+    """Raises BadExample, naming the file and line."""
+    examples = []
+    for file in sorted(folder.glob("*.tsv")):
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            next(rows, None)
+            for line, cells in enumerate(rows, start=2):
+                if len(cells) != len(COLUMNS):
+                    problem = f"{len(cells)} columns instead of {len(COLUMNS)}"
+                    raise BadExample(file, line, problem)
+                examples.append(_example(file, line, cells))
+    return examples
+
+
+def read_conversations(folder: Path = EXAMPLES) -> list[Conversation]:
+    """Raises BadExample, naming the file and line."""
+    found: list[Conversation] = []
+    for file in sorted(folder.glob("*.txt")):
+        found += _conversations_in(file)
+    return found
+
+
+def fingerprint(folder: Path = EXAMPLES) -> str:
+    """Changes with any change to any example file."""
+    files = sorted([*folder.glob("*.tsv"), *folder.glob("*.txt")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _conversations_in(file: Path) -> Iterator[Conversation]:
+    title, turns = "", list[Turn]()
+    for line, words in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        cells = words.split("\t")
+        if words.startswith("#"):
+            if turns:
+                yield Conversation(title, tuple(turns))
+            title, turns = words.removeprefix("#").strip(), []
+        elif cells[0] == "mentee":
+            if len(cells) != len(TURN_COLUMNS):
+                problem = f"{len(cells)} columns instead of {len(TURN_COLUMNS)}"
+                raise BadExample(file, line, problem)
+            if cells[4] not in set(Bring):
+                raise BadExample(file, line, f"person is -, ask or bring, not {cells[4]!r}")
+            example = _example(file, line, [*cells[1:4], cells[5]])
+            turns.append(Turn(example, Bring(cells[4])))
+        elif words.strip() and cells[0] != "bot":
+            raise BadExample(file, line, "a line begins with #, mentee or bot")
+    if turns:
+        yield Conversation(title, tuple(turns))
+
+
+def _example(file: Path, line: int, cells: Sequence[str]) -> Example:
+    connection, tools, kind, text = cells
+    if connection not in {"0", "1", "2"} or tools not in {"0", "1", "2"}:
+        raise BadExample(file, line, "connection and tools are 0, 1 or 2")
+    if kind != "-" and kind not in set(Kind):
+        raise BadExample(file, line, f"there is no kind of crisis {kind!r}; write - for none")
+    return Example(int(connection), int(tools), None if kind == "-" else Kind(kind), text)
