@@ -26,7 +26,8 @@ class Intents(LogisticRegressionClassifier):
         return loaded
 
     def _create_X(self, messages: list[Message]) -> csr_matrix:  # noqa: N802 # the parent's name
-        return vstack([features_of(message) for message in messages], format="csr")
+        rows = [features_of(message) for message in messages]
+        return rows[0] if len(rows) == 1 else vstack(rows, format="csr")
 
 
 def features_of(message: Message) -> csr_matrix:

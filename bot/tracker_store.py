@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sqlite3
@@ -23,6 +24,7 @@ from rasa.shared.core.events import (
     SlotSet,
     UserUttered,
 )
+from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
@@ -70,6 +72,25 @@ def fernet() -> Fernet:
         ) from None
 
 
+class Tracker(DialogueStateTracker):
+    """Rasa's, but to copy it costs little: Rasa makes one for every action that it runs, and plays
+    all events again for it, a tenth of the time that an answer takes."""
+
+    def copy(self) -> Tracker:
+        twin = copy.copy(self)
+        twin.events = copy.copy(self.events)
+        twin.slots = {name: twin_of(slot) for name, slot in self.slots.items()}
+        twin.active_loop = copy.copy(self.active_loop)
+        return twin
+
+
+def twin_of(slot: Slot) -> Slot:
+    """`copy.copy` in a quarter of the time; there are a hundred slots and four copies a turn."""
+    twin: Slot = object.__new__(type(slot))
+    vars(twin).update(vars(slot))
+    return twin
+
+
 class EncryptedTrackerStore(TrackerStore):
     """One row for each dialogue: its number, and what happened in it as one ciphertext.
 
@@ -93,13 +114,17 @@ class EncryptedTrackerStore(TrackerStore):
         self._at_hand: OrderedDict[str, Lines] = OrderedDict()
         self._version = self._version_on_disk()
 
-    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+    def init_tracker(self, sender_id: str) -> Tracker:
+        """Of a dialogue that is new."""
+        return Tracker(sender_id, self.domain.slots)
+
+    async def retrieve(self, sender_id: str) -> Tracker | None:
         """A tracker of the caller's own: what is done to it is kept once it is saved."""
         lines = self._lines(sender_id)
         if not lines:
             return None
         events = [event for event, _ in lines]
-        return DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
+        return Tracker.from_events(sender_id, events, self.domain.slots)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Replace what is kept of this dialogue. A restart just made leaves nothing to keep."""

@@ -159,6 +159,32 @@ print(kept(memory, "maya").get_slot("a"))
     assert in_rasas_python(OPENING + script).split() == ["8"]
 
 
+def test_a_copy_stands_where_all_events_played_again_would_and_goes_its_own_way() -> None:
+    script = """
+from rasa.shared.core.trackers import EventVerbosity
+memory = store(":memory:")
+told = [
+    SessionStarted(), listen(), UserUttered("hi", {"name": "hi"}), SlotSet("a", "8"),
+    ActionExecuted("breathing_form"), ActiveLoop("breathing_form"), BotUttered("breathe"),
+    SlotSet("requested_slot", "b"), listen(), UserUttered("huh", {"name": "hi"}),
+    ActionExecutionRejected("breathing_form"), LoopInterrupted(True),
+]
+for count in range(1, len(told) + 1):
+    save(memory, "maya", *told[:count])
+    tracker = kept(memory, "maya")
+    twin, again = tracker.copy(), tracker.travel_back_in_time(float("inf"))
+    state = lambda one: (one.current_state(EventVerbosity.ALL), one.followup_action,
+                         one.latest_action, one.is_paused(), one.active_loop)
+    assert state(twin) == state(again) == state(tracker), count
+before = len(tracker.events)
+twin.update(SlotSet("a", "9"))
+twin.active_loop.rejected = False
+print(tracker.get_slot("a"), tracker.active_loop.rejected, len(tracker.events) - before)
+print(type(memory.init_tracker("jo")).__name__)
+"""
+    assert in_rasas_python(OPENING + script).split() == ["8", "True", "0", "Tracker"]
+
+
 def test_what_another_process_erases_is_gone_here_too(tmp_path: Path) -> None:
     script = f"""
 here, there = store({str(tmp_path / "t.db")!r}), store({str(tmp_path / "t.db")!r})
