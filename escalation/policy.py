@@ -111,6 +111,13 @@ class SchedulePolicy(Part):
         return self
 
 
+class Review(Part):
+    """Of decisions, afterwards, by mentors and managers."""
+
+    weekly_sample: Annotated[int, Field(ge=0, le=100)]
+    needed_at_least: Annotated[float, Field(gt=0, lt=1)]
+
+
 class Rung(Part):
     page: Annotated[tuple[Group, ...], Field(min_length=1)]
     wait_minutes: Minutes
@@ -192,6 +199,7 @@ class Policy(Part):
     relay: Relay
     schedule: SchedulePolicy
     check_ins: CheckInCutOffs
+    review: Review
     ladder: Ladders
 
     def ladder_for(self, urgency: Urgency) -> Ladder:

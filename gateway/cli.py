@@ -44,6 +44,8 @@ from gateway.replay_tables import print_replay
 from gateway.serve import AlreadyServed, open_database
 from gateway.serve import serve as serve_line
 from gateway.settings import ROOT, BadSettings, Settings, load_settings
+from gateway.verdict_tables import print_verdicts
+from gateway.verdicts import LOOKED_BACK, summary_of
 from models import Handoff, Person, Programme, Role, Schedule, Status
 from models.encryption import BadKey, NoKey, WrongKey, phone_index
 
@@ -263,6 +265,24 @@ def replay(
             since = now - timedelta(weeks=weeks)
             history = read_history(session, programme, since=since, now=now)
             print_replay(out, programme.name, history, in_use, other)
+
+
+@app.command()
+def verdicts(
+    weeks: Annotated[float, typer.Option(min=0.1, help="How far back.")] = LOOKED_BACK
+    / timedelta(weeks=1),
+) -> None:
+    """What mentors and managers said afterwards of the line's decisions, and what it suggests.
+
+    Nothing is changed; `warmline replay --policy FILE` shows what another threshold would do.
+    """
+    now = utc_now()
+    with _database() as (settings, database), database.reading() as session:
+        policy = load_policy(settings.policy_file or POLICY_FILE)
+        for programme in session.scalars(select(Programme).order_by(Programme.id)):
+            back = timedelta(weeks=weeks)
+            summary = summary_of(session, programme, policy, now=now, looked_back=back)
+            print_verdicts(out, programme.name, summary)
 
 
 @app.command()

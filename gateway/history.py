@@ -374,11 +374,8 @@ def _decisions(session: Session, handoff: Handoff) -> list[Entry]:
         .order_by(DecisionRecord.id)
     )
     return [
-        Entry(
-            record.at,
-            Kind.DECIDED,
-            f"Decided to {DECISIONS[record.decision]}: {record.why}",
-            details=_decision_details(record),
+        decided(
+            record,
             # The first one's message stands above it already.
             quote=()
             if record.message_id == handoff.opened_by_message_id
@@ -386,6 +383,17 @@ def _decisions(session: Session, handoff: Handoff) -> list[Entry]:
         )
         for record, words in records
     ]
+
+
+def decided(record: DecisionRecord, *, quote: tuple[Piece, ...] = ()) -> Entry:
+    """One decision with what it was taken on."""
+    return Entry(
+        record.at,
+        Kind.DECIDED,
+        f"Decided to {DECISIONS[record.decision]}: {record.why}",
+        details=_decision_details(record),
+        quote=quote,
+    )
 
 
 def _decision_details(record: DecisionRecord) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from models.handoffs import (
 from models.people import Match, MatchKind, Person, Programme, Role, SignIn
 from models.schedules import Hindrance, Schedule, ScheduledCheckIn
 from models.skills import Goal, GoalResult, SkillOutcome, SkillUse
+from models.verdicts import Verdict, VerdictRecord
 
 __all__ = [
     "Alert",
@@ -50,4 +51,6 @@ __all__ = [
     "Speaker",
     "Status",
     "Urgency",
+    "Verdict",
+    "VerdictRecord",
 ]

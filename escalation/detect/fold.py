@@ -22,11 +22,12 @@ LOOKALIKES = str.maketrans(
     "aeopcyxijsdhqwlkmtbhaeiokvptuxnwiag",
 )
 PUNCTUATION = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u00b4\u0060", "'")
-    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
-    | dict.fromkeys("\u2010\u2011\u2013\u2014", "-")
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u00b4\u0060", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u2033\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
 )
 LAUGHTER = frozenset("😂🤣💀☠😹😆")
+SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"}
 
 LEET_INSIDE = re.compile(r"(?<=[a-z])[013457@$!]{1,3}(?=[a-z])")
@@ -74,6 +75,12 @@ class Folded:
         ends += self.ends[last:]
         return Folded("".join(pieces), tuple(starts), tuple(ends))
 
+    def stripped(self) -> "Folded":
+        """Without white space at its ends: what an emoji leaves there hides the end of a message
+        from the rules that look for it."""
+        first, past = len(self.text) - len(self.text.lstrip()), len(self.text.rstrip())
+        return Folded(self.text[first:past], self.starts[first:past], self.ends[first:past])
+
 
 @lru_cache(maxsize=4096)
 def _plain(char: str) -> str:
@@ -83,7 +90,7 @@ def _plain(char: str) -> str:
     if char == "\n":
         return "\n"
     kind = unicodedata.category(char)
-    if kind in ("Cf", "Mn", "Me"):
+    if kind in ("Cf", "Mn", "Me") or char in SKIN_TONES:
         return ""
     if kind[0] in "CZ" or kind == "So":
         return " "
@@ -137,4 +144,4 @@ def fold(text: str) -> Folded:
     folded = folded.replace(LEET_LAST, lambda _: "e")
     folded = folded.replace(LEET_FIRST, lambda _: "s")
     folded = folded.replace(STRETCHED, _shorten)
-    return folded.replace(SPACED_OUT, _join)
+    return folded.replace(SPACED_OUT, _join).stripped()

@@ -19,6 +19,8 @@ from escalation.signals import Axis, YesOrNo
 FOLDER = Path(__file__).parent.parent / "lexicon"
 FILES = ("spellings", "idioms", "crisis", "requests", "guards", "wishes")
 
+LONG_FORM = 6
+
 LIST_NAME = re.compile(r"<([a-z_0-9]+)>")
 
 
@@ -54,7 +56,10 @@ class BadLexicon(Exception):
 
 @dataclass(frozen=True)
 class Spellings:
+    """`sought` are those of the words that a slip of the finger may have meant."""
+
     words: Mapping[str, str]
+    sought: frozenset[str]
     phrases: tuple[tuple[re.Pattern[str], str], ...]
 
 
@@ -169,10 +174,12 @@ def _source(name: str) -> _Source:
 
 
 def _spellings(source: _Source) -> Spellings:
-    phrases = source.content["phrases"]
+    words, phrases = source.content["words"], source.content["phrases"]
     return Spellings(
-        words=dict(source.content["words"]),
-        phrases=tuple((_compile(source.file, p, p, {}), words) for p, words in phrases.items()),
+        words=dict(words),
+        # Of a short form, too little is left to tell what it would be one slip away from.
+        sought=frozenset(w for w, plain in words.items() if w == plain or len(w) >= LONG_FORM),
+        phrases=tuple((_compile(source.file, p, p, {}), plain) for p, plain in phrases.items()),
     )
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from escalation.detect.fold import Folded, fold
 from escalation.detect.lexicon import Lexicon
+from escalation.detect.spelling import meant
 
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 SHORT_FORMS = {"n't": " not", "'re": " are", "'ve": " have", "'ll": " will", "'m": " am"}
@@ -61,7 +62,12 @@ def in_plain_words(text: str, lexicon: Lexicon) -> Plain:
 
     def plain(match: re.Match[str]) -> str:
         word = match[0]
-        return words.get(word) or ("'" in word and _opened(word)) or word
+        if known := words.get(word):
+            return known
+        if "'" in word:
+            return _opened(word) or word
+        intended = meant(word, lexicon.spellings.sought)
+        return words.get(intended, intended)
 
     folded = fold(text)
     folded = _phrases(folded, lexicon).replace(WORD, plain)

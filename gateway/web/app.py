@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.line import Line
 from gateway.settings import Settings
-from gateway.web import console, health, live, log, metrics, phones, sign_in, twilio
+from gateway.web import console, health, live, log, metrics, phones, sign_in, twilio, verdicts
 from gateway.web.pages import CANNOT_BE_READ, NO_SUCH_PAGE, PageRefused, refusal
 
 STATIC = Path(__file__).with_name("static")
@@ -98,6 +98,7 @@ def create_app(
     app.include_router(sign_in.router)
     app.include_router(console.router)
     app.include_router(log.router)
+    app.include_router(verdicts.router)
     app.include_router(live.router)
     if settings.sms == "phones":
         app.include_router(phones.router)

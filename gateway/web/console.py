@@ -33,6 +33,7 @@ from gateway.line import Line
 from gateway.mentor_texts import LONGEST_TEXT, held_by, waiting_in, write_to_mentee
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page, wants_part
 from gateway.web.sign_in import Mentor
+from gateway.web.verdicts import Judging, judging_handoff
 from models import (
     Conversation,
     DecisionRecord,
@@ -74,6 +75,7 @@ class View:
     pieces: Sequence[Piece] = ()
     record: DecisionRecord | None = None
     cannot_write: str | None = None
+    judging: Judging | None = None
 
 
 @router.get("")
@@ -321,6 +323,7 @@ def _view(session: Session, mentor: Person, number: int, *, all_of_it: bool) -> 
         pieces=pieces,
         record=record,
         cannot_write=_why_not_textable(handoff.conversation),
+        judging=judging_handoff(session, handoff, mentor, action=f"/console/{number}/verdict"),
     )
 
 

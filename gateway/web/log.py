@@ -1,7 +1,7 @@
 """The managers' log: every handoff, and each one step by step."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -14,8 +14,10 @@ from gateway.history import (
     strangers_of,
     timeline,
 )
+from gateway.verdicts import summary_of
 from gateway.web.pages import Number, PageRefused, line_of, page
 from gateway.web.sign_in import Manager
+from gateway.web.verdicts import judging_handoff, to_review
 from models import Handoff, Person, Status, Urgency
 
 router = APIRouter()
@@ -26,7 +28,12 @@ Of = Annotated[Literal["any", "routine", "soon", "crisis"], Query(alias="urgency
 
 @router.get("/log")
 def log(request: Request, manager: Manager, show: Show = "all", urgency: Of = "any") -> Response:
-    return _log(request, manager, "log.html", show, urgency)
+    line = line_of(request)
+    with line.database.reading() as session:
+        week, sample = to_review(session, line, manager)
+        verdicts = summary_of(session, manager.programme, line.rules.policy, now=line.clock())
+    beside: dict[str, Any] = {"week": week, "to_review": sample, "verdicts": verdicts}
+    return _log(request, manager, "log.html", show, urgency, **beside)
 
 
 @router.get("/log/rows")
@@ -58,7 +65,9 @@ def only_steps(request: Request, number: Number, manager: Manager) -> Response:
     return _one(request, number, manager, "log_steps.html")
 
 
-def _log(request: Request, manager: Person, template: str, show: str, urgency: str) -> Response:
+def _log(
+    request: Request, manager: Person, template: str, show: str, urgency: str, **beside: Any
+) -> Response:
     line = line_of(request)
     shown_for = timedelta(days=line.rules.policy.schedule.missed_shown_days)
     with line.database.reading() as session:
@@ -78,6 +87,7 @@ def _log(request: Request, manager: Person, template: str, show: str, urgency: s
         show=show,
         urgency=urgency,
         zone=manager.programme.timezone,
+        **beside,
     )
 
 
@@ -93,11 +103,13 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
         if handoff is None or handoff.conversation.programme_id != manager.programme_id:
             raise PageRefused(404, f"There is no #{number} in your programme.")
         entries = timeline(session, number)
+        judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
     return page(
         request,
         template,
         viewer=manager,
         handoff=handoff,
         entries=entries,
+        judging=judging,
         zone=manager.programme.timezone,
     )

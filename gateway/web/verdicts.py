@@ -1,0 +1,224 @@
+"""Verdicts: on a handoff that is closed, and on conversations in which nobody was brought."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy.orm import Session
+
+from gateway.line import Line
+from gateway.mentor_texts import LONGEST_TEXT
+from gateway.review import (
+    NotHandedOver,
+    Week,
+    last_full_week,
+    sample_of,
+    week_named,
+    what_happened,
+)
+from gateway.verdict_tables import (
+    judged_in_words,
+    rate_in_words,
+    rates_of,
+    suggestion_in_words,
+)
+from gateway.verdicts import (
+    CannotJudge,
+    judge_handoff,
+    judge_week,
+    may_judge,
+    verdicts_on,
+)
+from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
+from gateway.web.sign_in import Manager, Mentor
+from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
+
+router = APIRouter()
+
+ON_A_HANDOFF = {
+    Verdict.RIGHT: "Right",
+    Verdict.SHOULD_NOT: "Should not have",
+    Verdict.SHOULD_EARLIER: "Should have earlier",
+}
+ON_A_WEEK = {
+    Verdict.RIGHT: "Right, nobody was needed",
+    Verdict.SHOULD_EARLIER: "Somebody was needed",
+}
+
+env.filters.update(
+    judged_in_words=judged_in_words,
+    rate_in_words=rate_in_words,
+    rates_of=rates_of,
+    suggestion_in_words=suggestion_in_words,
+)
+env.globals.update(on_a_week=ON_A_WEEK)
+
+Chosen = Annotated[str, Form(alias="verdict")]
+Note = Annotated[str, Form()]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What a page needs to ask for a verdict. `given` is the viewer's own so far.
+
+    `others` are shown to managers, and only once they have given theirs: a verdict read first is
+    easily agreed with.
+    """
+
+    action: str
+    question: str
+    choices: Mapping[Verdict, str]
+    given: VerdictRecord | None
+    others: tuple[VerdictRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToReview:
+    """One conversation of the week's sample, with the viewer's verdict on it, if given."""
+
+    conversation: Conversation
+    messages: int
+    given: VerdictRecord | None
+
+
+def judging_handoff(
+    session: Session, handoff: Handoff, viewer: Person, *, action: str
+) -> Judging | None:
+    """None while it is open, and for those whose verdict is not asked for."""
+    if not may_judge(handoff, viewer):
+        return None
+    given = verdicts_on(session, handoff_id=handoff.id)
+    return _judging(action, "Was it right to bring a person?", ON_A_HANDOFF, given, viewer)
+
+
+def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list[ToReview]]:
+    """The sample of the last full week, the same for every manager and on each reload."""
+    week = last_full_week(manager.programme, now=line.clock())
+    sample = sample_of(session, manager.programme, week, line.rules.policy.review.weekly_sample)
+    return week, [
+        ToReview(
+            session.get_one(Conversation, one.conversation_id),
+            one.messages,
+            verdicts_on(session, message_id=one.last_message_id).get(manager.id),
+        )
+        for one in sample
+    ]
+
+
+@router.post("/console/{number}/verdict")
+def judge_in_console(
+    request: Request, number: Number, mentor: Mentor, verdict: Chosen = "", note: Note = ""
+) -> Response:
+    return _judge_handoff(request, number, mentor, verdict, note, then=f"/console/{number}")
+
+
+@router.post("/log/{number}/verdict")
+def judge_in_log(
+    request: Request, number: Number, manager: Manager, verdict: Chosen = "", note: Note = ""
+) -> Response:
+    return _judge_handoff(request, number, manager, verdict, note, then=f"/log/{number}")
+
+
+@router.get("/log/review/{week}/{number}")
+def review(request: Request, week: str, number: Number, manager: Manager) -> Response:
+    """One conversation's week: each message, and what was decided on it."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        read, sampled = _find(session, line, manager, week, number)
+        conversation = session.get_one(Conversation, number)
+        entries = what_happened(session, conversation, read)
+        given = verdicts_on(session, message_id=sampled.last_message_id)
+    action = f"/log/review/{read.name}/{number}"
+    return page(
+        request,
+        "review.html",
+        viewer=manager,
+        conversation=conversation,
+        week=read,
+        entries=entries,
+        judging=_judging(
+            action, "Was it right to bring nobody that week?", ON_A_WEEK, given, manager
+        ),
+        zone=manager.programme.timezone,
+    )
+
+
+@router.post("/log/review/{week}/{number}")
+def judge_review(
+    request: Request,
+    week: str,
+    number: Number,
+    manager: Manager,
+    verdict: Chosen = "",
+    note: Note = "",
+) -> Response:
+    line = line_of(request)
+    chosen, said = _chosen(verdict), _said(note)
+    with line.database.writing() as session:
+        read, sampled = _find(session, line, manager, week, number)
+        try:
+            judge_week(session, sampled, chosen, by=manager, note=said, now=line.clock())
+        except CannotJudge as refused:
+            raise PageRefused(409, str(refused)) from refused
+    return go_to(request, f"/log/review/{read.name}/{number}")
+
+
+def _judge_handoff(
+    request: Request, number: int, person: Person, verdict: str, note: str, *, then: str
+) -> Response:
+    line = line_of(request)
+    chosen, said = _chosen(verdict), _said(note)
+    with line.database.writing() as session:
+        handoff = session.get(Handoff, number)
+        if handoff is None or handoff.conversation.programme_id != person.programme_id:
+            raise PageRefused(404, f"There is no #{number} in your programme.")
+        try:
+            judge_handoff(session, handoff, chosen, by=person, note=said, now=line.clock())
+        except CannotJudge as refused:
+            raise PageRefused(409 if handoff.is_open else 403, str(refused)) from refused
+    return go_to(request, then)
+
+
+def _find(
+    session: Session, line: Line, manager: Person, name: str, conversation_id: int
+) -> tuple[Week, NotHandedOver]:
+    """A conversation of that week's sample. Others are not judged: the sample would be no longer
+    drawn by lot.
+    """
+    programme = manager.programme
+    week = week_named(name, programme)
+    if week is None or week.monday > last_full_week(programme, now=line.clock()).monday:
+        raise PageRefused(404, "That week is not over, or there is no such week.")
+    sample = sample_of(session, programme, week, line.rules.policy.review.weekly_sample)
+    for one in sample:
+        if one.conversation_id == conversation_id:
+            return week, one
+    raise PageRefused(404, "This conversation is not among those to review of that week.")
+
+
+def _judging(
+    action: str,
+    question: str,
+    choices: Mapping[Verdict, str],
+    given: Mapping[int, VerdictRecord],
+    viewer: Person,
+) -> Judging:
+    own = given.get(viewer.id)
+    sees_others = viewer.role is Role.MANAGER and own is not None
+    others = tuple(one for by, one in given.items() if by != viewer.id) if sees_others else ()
+    return Judging(action, question, choices, own, others)
+
+
+def _chosen(verdict: str) -> Verdict:
+    for one in Verdict:
+        if one.value == verdict:
+            return one
+    raise PageRefused(422, "Choose one of the verdicts.")
+
+
+def _said(note: str) -> str:
+    words = note.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
+    if len(words) > LONGEST_TEXT:
+        raise PageRefused(422, f"Keep the note under {LONGEST_TEXT:,} characters.")
+    return words
