@@ -142,6 +142,11 @@ def decide(
     ):
         return Decision(Do.OFFER, "connection at or above the mark for asking", bot_speaks=speaks)
 
+    # Of what they need nothing is known, so they are asked.
+    if not signals.covered and not standing.offered_lately and not standing.skill_wanted:
+        why = "a language that detection does not cover"
+        return Decision(Do.OFFER, why, bot_speaks=speaks)
+
     return Decision(Do.REPLY, "nothing asks for a person", bot_speaks=speaks)
 
 

@@ -29,7 +29,7 @@ from escalation.detect.wording import in_plain_words
 
 FEWEST_WORDS = 5
 # Words in a row that two people do not write by chance.
-RUN = 8
+RUN = 10
 # Cosine of the sentence features. Above it, texts say the same thing in nearly the same words.
 TOO_LIKE = 0.90
 # How many examples are compared at a time.

@@ -5,17 +5,16 @@ from dataclasses import replace
 from functools import lru_cache
 
 from escalation.detect.calibration import load_calibration, sigmoid
+from escalation.detect.coverage import covered, less_sure
 from escalation.detect.heads import Head, inputs_of, load_heads
 from escalation.detect.lexicon import Lexicon, load_lexicon
 from escalation.detect.rules import crisis_hits, plain_answer, request_hits
-from escalation.detect.sentences import Features, Sentence, read
-from escalation.detect.wording import Plain, in_plain_words
+from escalation.detect.sentences import Features, Sentence, Vector, read
+from escalation.detect.wording import Plain, in_plain_words, join
 from escalation.signals import Axis, Evidence, Signals
 
-# Earlier messages count for less, the further back they are: what was said one message ago
-# weighs this much, two messages ago the square of it.
+# How many of the mentee's earlier messages are read together with a new one.
 REMEMBERED = 3
-FADES_TO = 0.5
 
 # Evidence is named for a score that could matter to a reader, and at most this many spans.
 WORTH_SHOWING = 0.2
@@ -28,21 +27,36 @@ def detect(text: str, history: Sequence[str] = ()) -> Signals:
     Local, deterministic, and never raises on any text, however long or odd.
     """
     now = _alone(text)
-    earlier = [_alone(message) for message in history[-REMEMBERED:]]
-    return _carried_on(now, earlier) if earlier else now
+    earlier = tuple(history[-REMEMBERED:])
+    return _among(now, earlier, text) if earlier else now
 
 
-def _carried_on(now: Signals, earlier: Sequence[Signals]) -> Signals:
-    """A need that is said again counts for more. Crisis is not carried: it acted when it was said,
-    and the handoff it opened stays open."""
-    connection = now.connection
-    for messages_ago, before in enumerate(reversed(earlier), start=1):
-        connection += (1 - connection) * now.connection * before.connection * FADES_TO**messages_ago
-    return replace(now, connection=connection)
+def _among(now: Signals, earlier: Sequence[str], text: str) -> Signals:
+    """The wishes as they stand in the conversation: a short answer is read with what it answers
+    to, a need that is said again rises, one that was met falls. Crisis is not carried: it acted
+    when it was said, and the handoff it opened stays open."""
+    heads, lexicon = load_heads(), load_lexicon()
+    words = [in_plain_words(message, lexicon).text for message in (*earlier, text)]
+    if not any(char.isalnum() for char in words[-1]) or not now.covered:
+        return now
+    alone, together = (_inputs(one, lexicon) for one in (words[-1], join(words)))
+    connection = heads.connection_in_context.raw(
+        heads.connection.raw(alone), heads.connection.raw(together)
+    )
+    tools = heads.tools_in_context.raw(heads.tools.raw(alone), heads.tools.raw(together))
+    return replace(now, connection=sigmoid(connection), tools=sigmoid(tools))
 
 
-# So that a conversation's last messages are not read again with each new one.
-@lru_cache(maxsize=256)
+def _inputs(words: str, lexicon: Lexicon) -> Vector:
+    return inputs_of(_features(words).whole, words, lexicon.cues)
+
+
+@lru_cache(maxsize=8)
+def _features(words: str) -> Features:
+    """Of one message, which is looked at alone and then among those before it."""
+    return read(words)
+
+
 def _alone(text: str) -> Signals:
     lexicon, heads = load_lexicon(), load_heads()
     version = f"rules-{lexicon.version} heads-{heads.version}"
@@ -52,12 +66,15 @@ def _alone(text: str) -> Signals:
 
     hits = crisis_hits(plain.text, lexicon)
     requests = request_hits(plain.text, lexicon)
-    features = read(plain.text)
+    features = _features(plain.text)
     inputs = inputs_of(features.whole, plain.text, lexicon.cues)
 
     crisis = load_calibration().crisis(heads.crisis.raw(inputs), hits)
     connection = sigmoid(heads.connection.raw(inputs))
     tools = sigmoid(heads.tools.raw(inputs))
+    if not (known := covered(text)):
+        connection, tools = less_sure(connection, Axis.CONNECTION), less_sure(tools, Axis.TOOLS)
+        crisis = crisis if hits else less_sure(crisis, Axis.CRISIS)
 
     spans = [_quoted(Axis.PERSON, hit.rule, text, plain, hit.start, hit.end) for hit in requests]
     spans += [_quoted(Axis.CRISIS, hit.rule, text, plain, hit.start, hit.end) for hit in hits]
@@ -76,6 +93,7 @@ def _alone(text: str) -> Signals:
         tools=tools,
         asked_for_person=bool(requests),
         says=plain_answer(plain.text, lexicon),
+        covered=known,
         evidence=_first_of_each(spans),
         version=version,
     )

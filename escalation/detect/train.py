@@ -1,24 +1,34 @@
 """Train the heads from the example files: `python -m escalation.detect.train`.
 
-Reads examples/*.tsv, writes heads.json and its hash, and prints how the heads do on examples
-they were not shown. Takes about a minute. Needs scikit-learn, which is not needed at run time.
+Reads the files in examples/, writes heads.json and its hash, and prints how the heads do on
+examples they were not shown. Takes about two minutes. Needs scikit-learn, which is not needed at
+run time.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from escalation.detect.example_files import Example, fingerprint, read_examples
+from escalation.detect.detector import REMEMBERED
+from escalation.detect.example_files import (
+    Conversation,
+    Example,
+    fingerprint,
+    read_conversations,
+    read_examples,
+)
 from escalation.detect.heads import VECTOR, WEIGHTS, WEIGHTS_SHA256, inputs_of
 from escalation.detect.lexicon import load_lexicon
 from escalation.detect.sentences import read
-from escalation.detect.wording import in_plain_words
+from escalation.detect.wording import in_plain_words, join
 
 # Inverse of regularisation, and how many of the inputs each head reads.
-STRENGTH = {"crisis": 0.3, "connection": 3.0, "tools": 3.0}
+STRENGTH = {"crisis": 0.3, "connection": 0.15, "tools": 0.15}
 READS = {"crisis": VECTOR, "connection": None, "tools": None}
 
 Numbers = NDArray[np.float64]
@@ -33,10 +43,27 @@ def targets(examples: Sequence[Example]) -> dict[str, Numbers]:
     }
 
 
-def inputs_for(examples: Sequence[Example]) -> NDArray[np.float32]:
+def inputs_for(texts: Iterable[str]) -> NDArray[np.float32]:
+    """What the heads read of plain words. The features of each text are its own, so that texts
+    can be read side by side."""
+    cues = load_lexicon().cues
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return np.stack(
+            list(threads.map(lambda text: inputs_of(read(text).whole, text, cues), texts))
+        )
+
+
+def plain(examples: Iterable[Example]) -> list[str]:
     lexicon = load_lexicon()
-    texts = (in_plain_words(example.text, lexicon).text for example in examples)
-    return np.stack([inputs_of(read(text).whole, text, lexicon.cues) for text in texts])
+    return [in_plain_words(example.text, lexicon).text for example in examples]
+
+
+def in_context(conversation: Conversation) -> Iterator[tuple[Example, str]]:
+    """Each turn with the plain words of it and of those before it, as the detector reads them."""
+    turns = [turn.example for turn in conversation.turns]
+    words = plain(turns)
+    for place, turn in enumerate(turns):
+        yield turn, join(words[max(0, place - REMEMBERED) : place + 1])
 
 
 def fit(inputs: NDArray[np.float32], target: Numbers, strength: float) -> tuple[Numbers, float]:
@@ -50,6 +77,32 @@ def fit(inputs: NDArray[np.float32], target: Numbers, strength: float) -> tuple[
     model = LogisticRegression(C=strength, max_iter=5000)
     model.fit(np.r_[inputs, inputs][counts], answers[counts], sample_weight=share[counts])
     return np.round(model.coef_[0], 5), round(float(model.intercept_[0]), 5)
+
+
+def fit_context(now: Numbers, together: Numbers, target: Numbers) -> dict[str, float]:
+    """How to weigh the two raw scores of each turn, as a Context."""
+    weights, bias = fit(np.stack([now, together], axis=1).astype(np.float32), target, 1.0)
+    return {"now": float(weights[0]), "together": float(weights[1]), "bias": bias}
+
+
+def _unseen(
+    inputs: NDArray[np.float32],
+    target: Numbers,
+    strength: float,
+    turns: NDArray[np.float32],
+    parts: NDArray[np.int64],
+) -> tuple[Numbers, Numbers]:
+    """Raw scores of each turn alone and together with those before it, which are the last of
+    `inputs`, by heads that saw nothing of its conversation."""
+    now, together = np.zeros(len(turns)), np.zeros(len(turns))
+    seen = len(inputs) - len(turns)
+    for held in range(5):
+        others = np.r_[np.ones(seen, bool), parts != held]
+        weights, bias = fit(inputs[others], target[others], strength)
+        mine = parts == held
+        now[mine] = turns[mine] @ weights + bias
+        together[mine] = inputs[seen:][mine] @ weights + bias
+    return now, together
 
 
 def _held_back(inputs: NDArray[np.float32], target: Numbers, strength: float) -> Numbers:
@@ -75,10 +128,10 @@ def calibration_error(target: Numbers, probability: Numbers, bins: int = 10) -> 
 def _report(inputs: NDArray[np.float32], wanted: dict[str, Numbers]) -> Iterator[str]:
     from sklearn.metrics import roc_auc_score
 
-    said = {
-        name: _held_back(inputs[:, : READS[name]], wanted[name], STRENGTH[name]) for name in wanted
-    }
+    said = {}
     for name, target in wanted.items():
+        read = inputs[: len(target), : READS[name]]
+        said[name] = _held_back(read, target, STRENGTH[name])
         clear = (target == 0) | (target == 1)
         auroc = roc_auc_score(target[clear] == 1, said[name][clear])
         error = calibration_error(target, said[name])
@@ -89,16 +142,32 @@ def _report(inputs: NDArray[np.float32], wanted: dict[str, Numbers]) -> Iterator
 
 def train() -> None:
     examples = read_examples()
-    inputs, wanted = inputs_for(examples), targets(examples)
+    conversations = read_conversations()
+    turns = [turn for one in conversations for turn in in_context(one)]
+    parts = np.repeat(np.arange(len(conversations)) % 5, [len(one.turns) for one in conversations])
+    alone = inputs_for(plain(turn for turn, _ in turns))
+    inputs = inputs_for([*plain(examples), *(words for _, words in turns)])
+    wanted = targets([*examples, *(turn for turn, _ in turns)])
+    # A crisis is seen in the message that says it; the turns after it are labelled with it too.
+    wanted["crisis"] = wanted["crisis"][: len(examples)]
     heads = {}
     for name, target in wanted.items():
-        weights, bias = fit(inputs[:, : READS[name]], target, STRENGTH[name])
+        read = inputs[: len(target), : READS[name]]
+        weights, bias = fit(read, target, STRENGTH[name])
         heads[name] = {"bias": bias, "weights": weights.tolist()}
-    content = json.dumps({"examples_sha256": fingerprint(), "heads": heads}, indent=0) + "\n"
+    context = {}
+    for name in ("connection", "tools"):
+        target = wanted[name]
+        now, together = _unseen(inputs, target, STRENGTH[name], alone, parts)
+        context[name] = fit_context(now, together, target[len(examples) :])
+    stored = {"examples_sha256": fingerprint(), "heads": heads, "context": context}
+    content = json.dumps(stored, indent=0) + "\n"
     WEIGHTS.write_text(content, encoding="utf-8")
     sha256 = hashlib.sha256(content.encode()).hexdigest()
     WEIGHTS_SHA256.write_text(f"{sha256}  {WEIGHTS.name}\n", encoding="ascii")
-    print(f"{len(examples)} examples, heads {sha256[:8]}")
+    print(f"{len(examples)} examples, {len(turns)} turns, heads {sha256[:8]}")
+    for name, weighed in context.items():
+        print(f"{name} in a conversation: {weighed}")
     for line in _report(inputs, wanted):
         print(line)
 

@@ -1,6 +1,7 @@
 """From a message as written to plain words: folded, short forms opened, sayings replaced."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,3 +81,8 @@ def in_plain_words(text: str, lexicon: Lexicon) -> Plain:
             seen.append(idiom.name)
             folded = replaced
     return Plain(folded, tuple(seen))
+
+
+def join(messages: Iterable[str]) -> str:
+    """Messages of one person, oldest first, as one text; each stays a sentence of its own."""
+    return " \n ".join(messages)

@@ -27,7 +27,7 @@ def test_texts_titles_and_turns_are_all_read(tmp_path: Path) -> None:
 
 
 def test_a_run_of_words_that_was_carried_over_is_found_whatever_its_case() -> None:
-    copied = "Ugh. My landlord keeps the HEATING off, and says it... what do i do"
+    copied = "Ugh. My landlord keeps the HEATING off, and says it is my own... what do i do"
     (found,) = sharing_a_run([copied, "my landlord is kind"], [THEIRS])
 
     assert found.ours == copied

@@ -4,8 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalation.detect.coverage import covered
+from escalation.detect.coverage import covered, less_sure
 from escalation.detect.example_files import read_examples
+from escalation.policy import load_policy
+from escalation.signals import Axis
+
+MARKS = load_policy().thresholds
 
 # "I don't want to live any more", "I feel very alone", "my stepfather hits me", "I need help", ...
 OTHERS = [
@@ -96,3 +100,10 @@ def test_any_text_is_covered_or_not_the_same_twice(text: str) -> None:
 def test_a_word_of_another_language_does_not_hide_english() -> None:
     assert covered("mi familia doesn't know that i want to die")
     assert not covered("mi familia no sabe que quiero morir, sorry")
+
+
+def test_a_score_of_words_nobody_reads_is_drawn_to_the_middle_and_calls_nobody_by_itself() -> None:
+    assert less_sure(0.0, Axis.CONNECTION) > 0.0
+    assert less_sure(0.2, Axis.TOOLS) < less_sure(0.9, Axis.TOOLS) < 0.9
+    assert less_sure(0.0, Axis.CRISIS) < MARKS.concern
+    assert less_sure(1.0, Axis.CONNECTION) < MARKS.offer

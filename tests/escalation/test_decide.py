@@ -208,3 +208,14 @@ def test_thoughts_of_death_in_a_check_in_are_a_crisis_whatever_else_was_said(
         assert decision.do is Do.STAND_BACK
     else:
         assert (decision.need, decision.urgency) == (Need.CRISIS, Urgency.CRISIS)
+
+
+def test_in_a_language_that_is_not_covered_a_person_is_offered_once() -> None:
+    foreign = Signals(connection=0.1, covered=False)
+    assert decide(foreign, Standing(), POLICY, BotState.ANSWERED).do is Do.OFFER
+    lately = Standing(offered_lately=True)
+    assert decide(foreign, lately, POLICY, BotState.ANSWERED).do is Do.REPLY
+    busy = Standing(skill_wanted=True)
+    assert decide(foreign, busy, POLICY, BotState.ANSWERED).do is Do.REPLY
+    danger = Signals(crisis=0.95, covered=False)
+    assert decide(danger, Standing(), POLICY).urgency is Urgency.CRISIS

@@ -167,7 +167,9 @@ def test_speaking_of_people_is_not_asking_for_one(text: str) -> None:
 def test_the_two_axes_are_told_apart() -> None:
     lonely = detect("nobody texts me back. i just feel so alone tonight")
     practical = detect("how do i ask my boss for more hours? any tips?")
-    both = detect("i feel so lonely and i cry every night. how do i make friends? please help me")
+    both = detect(
+        "i feel so lonely, i cry every night and nobody knows. how do i make friends? please help"
+    )
     neither = detect("ok thanks, see you tomorrow")
 
     assert lonely.connection >= MARKS.connection > practical.connection
@@ -185,12 +187,22 @@ def test_what_maya_said_before_adds_weight_to_a_need_she_repeats() -> None:
     assert after.connection > alone.connection
 
 
-def test_an_old_message_weighs_less_than_a_recent_one() -> None:
+def test_what_was_said_three_messages_ago_still_counts_and_what_was_said_before_that_does_not() -> (
+    None
+):
     now = "i don't know, it's just quiet here"
-    recent = detect(now, ["hi", "ok", "i feel so alone"])
-    old = detect(now, ["i feel so alone", "hi", "ok"])
+    alone = detect(now, ["hi", "ok", "yes"])
 
-    assert recent.connection > old.connection
+    assert detect(now, ["i feel so alone", "ok", "yes"]).connection > alone.connection
+    assert detect(now, ["i feel so alone", "hi", "ok", "yes"]) == alone
+
+
+def test_a_need_that_was_met_falls() -> None:
+    before = ["i feel so alone here", "nobody at school talks to me", "i eat lunch in the toilet"]
+    still = detect("i dont know what i did wrong, nobody likes me", before)
+    met = detect("thanks, that really helps. i will try it tomorrow", before)
+
+    assert met.connection < MARKS.offer < still.connection
 
 
 @pytest.mark.parametrize(

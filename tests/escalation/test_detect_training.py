@@ -10,7 +10,9 @@ from escalation.detect import heads, sentences
 from escalation.detect.example_files import (
     BadExample,
     Bring,
+    Conversation,
     Example,
+    Turn,
     fingerprint,
     read_conversations,
     read_examples,
@@ -21,7 +23,9 @@ from escalation.detect.train import (
     READS,
     STRENGTH,
     fit,
+    in_context,
     inputs_for,
+    plain,
     targets,
 )
 
@@ -53,7 +57,7 @@ def test_training_is_the_same_twice_and_learns_what_it_is_shown() -> None:
         *(Example(2, 0, None, f"i feel so alone, {who} left") for who in ("he", "she", "mum")),
         *(Example(0, 2, None, f"how do i get better at {what}?") for what in ("maths", "chess")),
     ]
-    inputs = inputs_for(shown)
+    inputs = inputs_for(plain(shown))
     wanted = targets(shown)["tools"]
     weights, bias = fit(inputs[:, : READS["tools"]], wanted, STRENGTH["tools"])
     again, _ = fit(inputs[:, : READS["tools"]], wanted, STRENGTH["tools"])
@@ -82,6 +86,15 @@ def test_a_conversation_is_read_turn_by_turn(tmp_path: Path) -> None:
     assert [turn.text for turn in moved.turns] == ["hi", "everybody i know is in leeds"]
     assert [turn.person for turn in moved.turns] == [Bring.NO, Bring.ASK]
     assert [turn.example.tools for turn in other.turns] == [2]
+
+
+def test_a_turn_is_learned_with_what_came_before_it_as_it_is_read_later() -> None:
+    turn = [Turn(Example(0, 0, None, text), Bring.NO) for text in ("Hi", "2", "3", "4", "Bye!")]
+    read = [words for _, words in in_context(Conversation("five", tuple(turn)))]
+
+    assert read[0] == "hi"
+    assert read[1] == "hi \n 2"
+    assert read[4] == "2 \n 3 \n 4 \n bye!"
 
 
 def test_a_turn_with_a_slip_is_named_with_its_line(tmp_path: Path) -> None:

@@ -115,3 +115,16 @@ def test_what_decided_is_kept_with_what_would_have_changed_it(talk: Talk) -> Non
     assert (yes.decision, yes.why) == ("hand_off", "said yes to the offer of a person")
     assert yes.seen is not None
     assert (yes.seen["says"], yes.seen["offered"]) == ("yes", True)
+
+
+def test_words_that_detection_cannot_read_lead_to_the_question_and_the_record_says_why(
+    talk: Talk,
+) -> None:
+    talk.texts(MAYA, "я больше не хочу так жить, мне очень плохо")
+    assert ASKS_SAM in latest(talk)
+    with talk.database.reading() as session:
+        record = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id.desc())).first()
+        assert record is not None
+        assert record.why == "a language that detection does not cover"
+        assert record.seen is not None
+        assert record.seen["covered"] is False
