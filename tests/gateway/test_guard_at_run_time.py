@@ -82,7 +82,9 @@ def test_an_answer(talk: Talk) -> None:
 def test_an_answer_that_goes_with_a_handoff(talk: Talk) -> None:
     falls_in_love(talk)
 
-    talk.texts(MAYA, "im so lonely, nobody gets me. what can i do to calm down? any exercise?")
+    talk.texts(
+        MAYA, "i feel so lonely, i cry every night and nobody gets me. what can i do to calm down?"
+    )
 
     assert talk.handoff()
     assert NEUTRAL in written_by_bot(talk)
