@@ -59,11 +59,14 @@ def test_no_word_no_name_and_no_number_lies_on_the_disk(tmp_path: Path) -> None:
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)
+    # A name of three or four letters turns up in so much encrypted text by chance.
+    with database.writing() as session:
+        session.scalars(select(Person).limit(1)).one().name = "Wilhelmina"
     talk.texts(MAYA, "my grandpa's boat, can i talk to a person")
     talk.texts("+12025550199", "xylophone")
     database.engine.dispose()
     disk = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    for secret in (b"grandpa", b"xylophone", b"Maya", b"Sam", b"2025550101", b"2025550199"):
+    for secret in (b"grandpa", b"xylophone", b"Wilhelmina", b"2025550101", b"2025550199"):
         assert secret not in disk
 
 
