@@ -135,15 +135,12 @@ def decide(
         )
 
     speaks = bot is not BotState.AWAY
-    if (
-        signals.connection >= marks.offer
-        and not standing.offered_lately
-        and not standing.skill_wanted
-    ):
+    may_ask = not standing.offered_lately and not standing.skill_wanted
+    if may_ask and signals.connection >= marks.offer:
         return Decision(Do.OFFER, "connection at or above the mark for asking", bot_speaks=speaks)
 
     # Of what they need nothing is known, so they are asked.
-    if not signals.covered and not standing.offered_lately and not standing.skill_wanted:
+    if may_ask and not signals.covered:
         why = "a language that detection does not cover"
         return Decision(Do.OFFER, why, bot_speaks=speaks)
 

@@ -3,7 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from gateway.verdicts import Matrix, NoSuggestion, Rate, Reach, Suggestion, Summary
+from escalation.intervals import Rate
+from gateway.verdicts import Matrix, NoSuggestion, Reach, Suggestion, Summary
 
 NOTHING_CHANGES = "Nothing changes by itself."
 WHAT_THEN = (

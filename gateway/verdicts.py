@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.intervals import Numbers, Rate, wilson
 from escalation.policy import Policy
 from gateway.history import LED_UP_TO
 from gateway.review import NotHandedOver, Week, not_handed_over, week_of
@@ -35,12 +36,9 @@ LOOKED_BACK = timedelta(weeks=26)
 AT_LEAST = 30
 # Without enough of those for whom nobody came, no threshold can be seen to be too high.
 AT_LEAST_NOT_HANDED_OVER = 10
-Z = 1.96  # of 95% intervals
 RESAMPLINGS = 1000
 # Any number does; a fixed one gives everybody the same interval.
 SEED = 4
-
-Numbers = NDArray[np.float64]
 
 
 # --- giving one ---
@@ -65,17 +63,8 @@ def judge_handoff(
         raise CannotJudge(f"#{handoff.id} is still open. Close it first, then judge it.")
     if not may_judge(handoff, by):
         raise CannotJudge(f"You did not hold #{handoff.id}, so its verdict is not yours to give.")
-    _keep(
-        session,
-        VerdictRecord(
-            conversation_id=handoff.conversation_id,
-            handoff_id=handoff.id,
-            by_id=by.id,
-            at=now,
-            verdict=verdict,
-            note=note or None,
-        ),
-    )
+    given = VerdictRecord(conversation_id=handoff.conversation_id, handoff_id=handoff.id)
+    _keep(session, given, verdict, by=by, note=note, now=now)
 
 
 def judge_week(
@@ -86,17 +75,8 @@ def judge_week(
         raise CannotJudge("Only managers review conversations in which nobody was brought.")
     if verdict is Verdict.SHOULD_NOT:
         raise CannotJudge("Nobody was brought here. Say whether somebody should have been.")
-    _keep(
-        session,
-        VerdictRecord(
-            conversation_id=week.conversation_id,
-            message_id=week.last_message_id,
-            by_id=by.id,
-            at=now,
-            verdict=verdict,
-            note=note or None,
-        ),
-    )
+    given = VerdictRecord(conversation_id=week.conversation_id, message_id=week.last_message_id)
+    _keep(session, given, verdict, by=by, note=note, now=now)
 
 
 def verdicts_on(
@@ -111,12 +91,22 @@ def verdicts_on(
     return {record.by_id: record for record in records}
 
 
-def _keep(session: Session, given: VerdictRecord) -> None:
+def _keep(
+    session: Session,
+    given: VerdictRecord,
+    verdict: Verdict,
+    *,
+    by: Person,
+    note: str,
+    now: datetime,
+) -> None:
     so_far = verdicts_on(session, handoff_id=given.handoff_id, message_id=given.message_id)
-    latest = so_far.get(given.by_id)
+    latest = so_far.get(by.id)
     # One click that came twice is one verdict.
-    if latest is None or (latest.verdict, latest.note) != (given.verdict, given.note):
-        session.add(given)
+    if latest is not None and (latest.verdict, latest.note) == (verdict, note or None):
+        return
+    given.by_id, given.at, given.verdict, given.note = by.id, now, verdict, note or None
+    session.add(given)
 
 
 # --- what was judged ---
@@ -282,26 +272,6 @@ def _stand_for(
 
 
 @dataclass(frozen=True)
-class Rate:
-    """So many of so many, with the bounds of its 95% interval after Wilson (1927)."""
-
-    hits: int
-    of: int
-
-    @property
-    def share(self) -> float:
-        return self.hits / self.of if self.of else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """From 0 to 1 when nothing was counted."""
-        if not self.of:
-            return 0.0, 1.0
-        low, high = wilson(np.array(self.share), np.array(float(self.of)))
-        return float(low), float(high)
-
-
-@dataclass(frozen=True)
 class Matrix:
     """Decisions against verdicts. `late` counts the handoffs that should have come earlier; they
     are among `handed_over_needed`.
@@ -344,17 +314,6 @@ def matrix_of(judged: Iterable[Judged]) -> Matrix:
         left_not_needed=counts[False, Verdict.RIGHT],
         late=late,
     )
-
-
-def wilson(share: Numbers, of: Numbers) -> tuple[Numbers, Numbers]:
-    """Bounds of the 95% interval of a share; `of` is above 0 and need not be a whole number."""
-    scale = 1 + Z**2 / of
-    middle = share + Z**2 / (2 * of)
-    spread = Z * np.sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))
-    # Exactly 0 and 1 at the ends, where rounding would leave the share outside.
-    low = np.where(share <= 0, 0.0, (middle - spread) / scale)
-    high = np.where(share >= 1, 1.0, (middle + spread) / scale)
-    return low, high
 
 
 # --- a threshold ---

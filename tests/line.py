@@ -27,7 +27,17 @@ from gateway.receive import record
 from gateway.sms import Sent, TextFailed
 from gateway.sweep import do_work, sweep
 from gateway.turns import take_turns
-from models import Channel, Conversation, Delivery, Handoff, Message, Person
+from models import (
+    Channel,
+    Conversation,
+    Delivery,
+    Handoff,
+    Message,
+    Person,
+    Programme,
+    Role,
+)
+from models.encryption import phone_index
 
 # A Tuesday morning in New York.
 MORNING = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
@@ -223,6 +233,32 @@ class Talk:
         with self.database.reading() as session:
             people = session.scalars(select(Person)).all()
         return next(person for person in people if person.phone == number)
+
+    def a_manager_elsewhere(self) -> str:
+        """Eve enrols, who manages another programme; the answer is her number."""
+        eve = "+12025550150"
+        with self.database.writing() as session:
+            here = session.scalars(select(Programme)).one()
+            other = Programme(
+                name="Elsewhere",
+                timezone="Europe/Berlin",
+                opens_at=here.opens_at,
+                closes_at=here.closes_at,
+            )
+            session.add(other)
+            session.flush()
+            session.add(
+                Person(
+                    programme_id=other.id,
+                    role=Role.MANAGER,
+                    name="Eve",
+                    phone=eve,
+                    phone_index=phone_index(eve),
+                    timezone="Europe/Berlin",
+                    enrolled_at=self.clock(),
+                )
+            )
+        return eve
 
     def thread(self, number: str) -> list[Message]:
         with self.database.reading() as session:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from escalation.detect.calibration import load_calibration, sigmoid
 from escalation.detect.coverage import covered, less_sure
@@ -26,48 +25,38 @@ def detect(text: str, history: Sequence[str] = ()) -> Signals:
 
     Local, deterministic, and never raises on any text, however long or odd.
     """
-    now = _alone(text)
-    earlier = tuple(history[-REMEMBERED:])
-    return _among(now, earlier, text) if earlier else now
+    plain = in_plain_words(text, load_lexicon())
+    if not any(char.isalnum() for char in plain.text):
+        return Signals(version=_version())
+    features = read(plain.text)
+    inputs = inputs_of(features.whole, plain.text, load_lexicon().cues)
+    now = _alone(text, plain, features, inputs)
+    earlier = history[-REMEMBERED:]
+    return _among(now, plain, inputs, earlier) if earlier and now.covered else now
 
 
-def _among(now: Signals, earlier: Sequence[str], text: str) -> Signals:
+def _version() -> str:
+    return f"rules-{load_lexicon().version} heads-{load_heads().version}"
+
+
+def _among(now: Signals, plain: Plain, inputs: Vector, earlier: Sequence[str]) -> Signals:
     """The wishes as they stand in the conversation: a short answer is read with what it answers
     to, a need that is said again rises, one that was met falls. Crisis is not carried: it acted
     when it was said, and the handoff it opened stays open."""
     heads, lexicon = load_heads(), load_lexicon()
-    words = [in_plain_words(message, lexicon).text for message in (*earlier, text)]
-    if not any(char.isalnum() for char in words[-1]) or not now.covered:
-        return now
-    alone, together = (_inputs(one, lexicon) for one in (words[-1], join(words)))
+    words = join([*(in_plain_words(message, lexicon).text for message in earlier), plain.text])
+    together = inputs_of(read(words).whole, words, lexicon.cues)
     connection = heads.connection_in_context.raw(
-        heads.connection.raw(alone), heads.connection.raw(together)
+        heads.connection.raw(inputs), heads.connection.raw(together)
     )
-    tools = heads.tools_in_context.raw(heads.tools.raw(alone), heads.tools.raw(together))
+    tools = heads.tools_in_context.raw(heads.tools.raw(inputs), heads.tools.raw(together))
     return replace(now, connection=sigmoid(connection), tools=sigmoid(tools))
 
 
-def _inputs(words: str, lexicon: Lexicon) -> Vector:
-    return inputs_of(_features(words).whole, words, lexicon.cues)
-
-
-@lru_cache(maxsize=8)
-def _features(words: str) -> Features:
-    """Of one message, which is looked at alone and then among those before it."""
-    return read(words)
-
-
-def _alone(text: str) -> Signals:
+def _alone(text: str, plain: Plain, features: Features, inputs: Vector) -> Signals:
     lexicon, heads = load_lexicon(), load_heads()
-    version = f"rules-{lexicon.version} heads-{heads.version}"
-    plain = in_plain_words(text, lexicon)
-    if not any(char.isalnum() for char in plain.text):
-        return Signals(version=version)
-
     hits = crisis_hits(plain.text, lexicon)
     requests = request_hits(plain.text, lexicon)
-    features = _features(plain.text)
-    inputs = inputs_of(features.whole, plain.text, lexicon.cues)
 
     crisis = load_calibration().crisis(heads.crisis.raw(inputs), hits)
     connection = sigmoid(heads.connection.raw(inputs))
@@ -95,7 +84,7 @@ def _alone(text: str) -> Signals:
         says=plain_answer(plain.text, lexicon),
         covered=known,
         evidence=_first_of_each(spans),
-        version=version,
+        version=_version(),
     )
 
 

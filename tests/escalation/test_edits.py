@@ -18,10 +18,10 @@ from escalation.detect.edits import (
     overall,
     route,
     sample_of,
-    wilson,
 )
 from escalation.detect.example_files import read_examples
 from escalation.detect.fold import fold
+from escalation.intervals import Rate
 from escalation.policy import load_policy
 from models import Urgency
 
@@ -207,11 +207,11 @@ def test_a_laugh_is_counted_apart() -> None:
 
 
 def test_the_interval_of_a_rate_holds_it_and_narrows() -> None:
-    few, many = wilson(1, 20), wilson(50, 1000)
+    few, many = Rate(1, 20).interval, Rate(50, 1000).interval
 
     assert few == pytest.approx((0.00888, 0.2361), abs=1e-3)  # Wilson 1927, by hand
     assert many[1] - many[0] < few[1] - few[0]
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert Rate(0, 0).interval == (0.0, 1.0)
 
 
 def test_the_sample_holds_every_large_label_in_proportion() -> None:

@@ -29,8 +29,6 @@ from models import (
     Move,
     Outcome,
     Person,
-    Programme,
-    Role,
     Status,
 )
 from models.encryption import phone_index
@@ -424,27 +422,7 @@ def test_the_conversation_after_its_end_is_not_shown(talk: Talk, web: Web) -> No
 
 def test_another_programmes_handoff_does_not_exist(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
-    with talk.database.writing() as session:
-        here = session.scalars(select(Programme)).one()
-        other = Programme(
-            name="Elsewhere",
-            timezone="Europe/Berlin",
-            opens_at=here.opens_at,
-            closes_at=here.closes_at,
-        )
-        session.add(other)
-        session.flush()
-        eve = Person(
-            programme_id=other.id,
-            role=Role.MANAGER,
-            name="Eve",
-            phone="+12025550150",
-            phone_index=phone_index("+12025550150"),
-            timezone="Europe/Berlin",
-            enrolled_at=talk.clock(),
-        )
-        session.add(eve)
-    web.is_now("+12025550150")
+    web.is_now(talk.a_manager_elsewhere())
     for path in ("/console/1", "/console/1/now", "/log/1", "/log/1/steps"):
         assert web.gets(path).status_code == 404, path
     for verb in ("take", "reply", "give-back", "done"):

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 from typer.testing import CliRunner
 
+from escalation.intervals import Rate
 from escalation.policy import load_policy
 from gateway.cli import app
 from gateway.database import Database, make_engine
@@ -23,7 +24,6 @@ from gateway.verdicts import (
     AT_LEAST_NOT_HANDED_OVER,
     Judged,
     NoSuggestion,
-    Rate,
     Suggestion,
     judged_since,
     matrix_of,
@@ -43,7 +43,6 @@ from models import (
     Verdict,
     VerdictRecord,
 )
-from models.encryption import phone_index
 from tests.conftest import KEY
 from tests.gateway.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
@@ -339,27 +338,7 @@ def test_another_programmes_conversation_is_not_reviewed(talk: Talk, web: Web) -
     talk.texts(JO, TIDES)
     is_held_and_closed(talk)
     a_week_goes_by(talk)
-    with talk.database.writing() as session:
-        here = session.scalars(select(Programme)).one()
-        other = Programme(
-            name="Elsewhere",
-            timezone="Europe/Berlin",
-            opens_at=here.opens_at,
-            closes_at=here.closes_at,
-        )
-        session.add(other)
-        session.flush()
-        eve = Person(
-            programme_id=other.id,
-            role=Role.MANAGER,
-            name="Eve",
-            phone="+12025550150",
-            phone_index=phone_index("+12025550150"),
-            timezone="Europe/Berlin",
-            enrolled_at=talk.clock(),
-        )
-        session.add(eve)
-    web.is_now("+12025550150")
+    web.is_now(talk.a_manager_elsewhere())
     assert "/log/review/" not in web.gets("/log").text
     for path in (review_page(talk, JO), "/log/1/verdict", "/console/1/verdict"):
         assert web.posts(path, verdict="right").status_code == 404, path
