@@ -6,7 +6,7 @@ BOT := bot/.venv/bin
 UV_VERSION := 0.13.9
 export UV_NO_PROGRESS := 1
 
-.PHONY: up test check bot pins clean
+.PHONY: up test check bot evidence pins clean
 
 ## Install what is missing, train the bot if its sources changed, start everything.
 up: $(HOUSE)/.ready $(BOT)/.ready
@@ -33,6 +33,13 @@ bot: $(HOUSE)/.ready $(BOT)/.ready
 	@$(HOUSE)/python -m gateway.content --brief
 	@$(HOUSE)/python -m bot.training
 	$(HOUSE)/python -m bot.conversation_tests
+
+## Measure detection beside what is asked of it: make evidence EVAL=FOLDER. Writes docs/evidence.md.
+evidence: $(HOUSE)/.ready $(BOT)/.ready
+	@test -n "$(EVAL)" || { echo "Name the folder of the evaluation set: make evidence EVAL=FOLDER"; exit 1; }
+	@$(HOUSE)/python -m gateway.evidence $(EVAL)
+	@echo "With Rasa stopped, crisis and requests reach a person as before:"
+	$(HOUSE)/pytest tests/gateway/test_with_real_rasa.py
 
 $(HOUSE)/uv:
 	@command -v $(PYTHON) > /dev/null || { echo "Warmline needs Python 3.11. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from escalation.decide import BotState, Standing, decide
+from escalation.decide import BotState, Do, Standing, decide
 from escalation.detect import detect
 from escalation.policy import Policy, load_policy
-from escalation.signals import Evidence, Signals
+from escalation.signals import Evidence
 
 
 class BadLine(Exception):
@@ -69,22 +69,19 @@ def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
 
 def _answer(question: Question, policy: Policy) -> dict[str, Any]:
     signals = detect(question.text, question.history)
+    # As the policy decides when the bot holds the conversation and has an answer.
+    decision = decide(signals, Standing(), policy, BotState.ANSWERED)
     return {
         "id": question.id,
         "crisis": round(signals.crisis, 4),
         "connection": round(signals.connection, 4),
         "tools": round(signals.tools, 4),
         "asks_for_person": signals.asked_for_person,
-        "urgency": _urgency(signals, policy),
+        "urgency": "none" if decision.urgency is None else decision.urgency.name.lower(),
+        "offers_person": decision.do is Do.OFFER,
         "evidence": [_span(evidence) for evidence in signals.evidence],
         "version": signals.version,
     }
-
-
-def _urgency(signals: Signals, policy: Policy) -> str:
-    """As the policy decides when the bot holds the conversation and has an answer."""
-    urgency = decide(signals, Standing(), policy, BotState.ANSWERED).urgency
-    return "none" if urgency is None else urgency.name.lower()
 
 
 def _span(evidence: Evidence) -> dict[str, Any]:

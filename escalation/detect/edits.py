@@ -392,6 +392,16 @@ def sample_of(examples: Sequence[Example], size: int, seed: int) -> list[str]:
     return [by_label[place * len(by_label) // size].text for place in range(size)]
 
 
+def measured(size: int, seed: int) -> dict[Group, FlipRate]:
+    """On `size` of our own examples, at the shipped policy."""
+    policy, examples = load_policy(), read_examples()
+    rates = flip_rates(sample_of(examples, size, seed), policy, seed=seed)
+    # Few messages hold a word that is spelt otherwise in Britain: of those edits, look at more.
+    rare = [edit for edit in EDITS if edit.group in rates and rates[edit.group].of < FEWEST]
+    more = sample_of(examples, size * MORE, seed)
+    return rates | flip_rates(more, policy, edits=rare, seed=seed)
+
+
 def table(rates: Mapping[Group, FlipRate]) -> Iterator[str]:
     yield f"{'group':24}{'edited':>8}{'flips':>8}{'share':>8}   95% interval"
     for group, rate in rates.items():
@@ -434,14 +444,8 @@ def main() -> int:
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--show", type=int, default=0, metavar="N", help="the N worst flips")
     wanted = cli.parse_args()
-    policy, examples = load_policy(), read_examples()
-    messages = sample_of(examples, wanted.sample, wanted.seed)
-    rates = flip_rates(messages, policy, seed=wanted.seed)
-    # Few messages hold a word that is spelt otherwise in Britain: of those edits, look at more.
-    rare = [edit for edit in EDITS if edit.group in rates and rates[edit.group].of < FEWEST]
-    more = sample_of(examples, wanted.sample * MORE, wanted.seed)
-    rates |= flip_rates(more, policy, edits=rare, seed=wanted.seed)
-    print(f"{len(messages)} of our own examples, each label in proportion, seed {wanted.seed}")
+    rates = measured(wanted.sample, wanted.seed)
+    print(f"{wanted.sample} of our own examples, each label in proportion, seed {wanted.seed}")
     print("\n".join(table(rates)))
     worst = sorted((f for rate in rates.values() for f in rate.flips), key=lambda f: -f.lost)
     for flip in worst[: wanted.show]:
