@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -148,7 +149,7 @@ def test_a_manager_reads_both_policies_side_by_side(
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("WARMLINE_KEY", KEY)
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("gateway.cli.out", Console(width=160))
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 from typer.testing import CliRunner
@@ -710,7 +711,7 @@ def test_a_manager_reads_matrix_rates_and_suggestion_at_the_command_line(
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("WARMLINE_KEY", KEY)
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr("gateway.cli.out", Console(width=120))
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)
