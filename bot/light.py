@@ -149,8 +149,10 @@ def main() -> None:
     # All that Rasa would import later, so that it happens while stand-ins may still be called.
     for module in ("rasa.core.agent", "rasa.core.run", "rasa.core.test", "rasa.model_training"):
         importlib.import_module(module)
+    import quick
     from rasa.__main__ import main as rasa_main
 
+    quick.install()
     try:
         check(config_named(sys.argv))
     except LeftOut as problem:

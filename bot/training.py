@@ -22,6 +22,7 @@ SOURCES = (
     "guide.py",
     "intents.py",
     "light.py",
+    "quick.py",
     "rules.py",
     "scope.py",
     "sentences.py",
