@@ -1,0 +1,156 @@
+"""What each family of crisis rules hears, and what in the same words it must leave alone."""
+
+import pytest
+
+from escalation.detect import detect
+from escalation.detect.lexicon import load_lexicon
+from escalation.detect.rules import crisis_hits
+from escalation.detect.wording import in_plain_words
+from escalation.policy import load_policy
+
+MARKS = load_policy().thresholds
+
+# Of a rule's score, the least that brings a person whatever the head thinks.
+STANDS = 0.25
+
+HEARD = {
+    "a dry question from somebody who is hurt": [
+        "is it still rape if he is my boyfriend",
+        "what happens if i tell school that my dad hits me",
+        "how do i leave when he has my passport",
+        "should i press charges, he pushed me down the steps",
+    ],
+    "trapped and controlled": [
+        "my boyfriend checks my phone every night and picks what i wear",
+        "the family i clean for took my passport",
+        "he won't let me see my mum",
+        "they are taking me abroad to get married and i said no",
+    ],
+    "followed, watched and not left alone": [
+        "my ex keeps turning up at my work",
+        "this man followed me home from the bus again",
+        "i found a tracker on my car, my ex put it there",
+        "he knows where i live now",
+    ],
+    "done to somebody who could not say no": [
+        "i woke up and he was on top of me",
+        "i said no and he carried on",
+        "he put his hand up my skirt on the bus",
+        "he makes me touch him when mum is at work",
+    ],
+    "pictures or secrets used as a threat": [
+        "he says he will send the pictures to my school unless i meet him",
+        "a guy has my nudes and wants money",
+        "she said she'd post the video of me if i leave her",
+    ],
+    "violence going on now": [
+        "he is kicking the door in",
+        "dad is hitting my mum downstairs",
+        "he's got a knife and he's outside",
+    ],
+    "will not be here": [
+        "i won't be here next week so it doesn't matter",
+        "tonight is the night",
+        "tell my mum it is not her fault",
+        "i am going to give my dog to my cousin, she is better off with her, it's the last thing",
+    ],
+    "afraid of what one will do to oneself": [
+        "i am not safe with myself tonight",
+        "i'm scared of what i might do",
+        "give me one reason not to do it",
+        "someone talk me out of it",
+    ],
+    "regret to be alive": [
+        "i wish it had worked last time",
+        "i don't want to wake up tomorrow",
+        "i can't even die right",
+    ],
+    "already taken, already done": [
+        "i already took them",
+        "i swallowed all of it",
+        "i'm on the wrong side of the railing",
+    ],
+    "violence at home or by a partner, in any words": [
+        "so my husband came in late and somehow it was my fault and he slapped me",
+        "my mum gets physical with me",
+    ],
+    "abuse, by its word": [
+        "i think i was married to an abuser",
+        "my family was always violent, i am there again",
+    ],
+}
+
+LEFT_ALONE = [
+    "is it harassment that the shop sends a catalogue daily lol",
+    "what happens if i tell my landlord about the mould",
+    "how do i leave my phone contract early",
+    "my sister took my passport photo and it's awful",
+    "he won't let me win at chess",
+    "a puppy followed me home from the shop",
+    "my mum knows where i live so she brings soup",
+    "i woke up and the cat was on top of me",
+    "i said no to a second slice and he laughed",
+    "she says she will post the recipe",
+    "he is kicking the ball at the garage door",
+    "the dog is hitting his bowl, dinner time",
+    "i won't be here next week, family holiday in wales",
+    "tonight is the night, opening night of our show",
+    "i don't want to wake up early on monday",
+    "talk me out of buying these boots",
+    "i already took them back to the shop",
+    "this is goodbye, old laptop",
+    "i abused the free trial",
+    "reality slapped me with the gas bill",
+]
+
+EXAGGERATED = [
+    "if this printer jams again i will kill myself",
+    "every time he says synergy i want to die",
+    "i'm going to kill myself if the sequel is bad",
+    "whenever the bus is late i want to end it all",
+]
+
+CONDITION_THAT_COUNTS = [
+    "if i have to go home i will kill myself",
+    "if nobody helps me tonight i am going to kill myself",
+    "if he leaves me i will kill myself",
+    "i wonder if i should just kill myself",
+]
+
+
+def rules_that_stand(text: str) -> set[str]:
+    lexicon = load_lexicon()
+    hits = crisis_hits(in_plain_words(text, lexicon).text, lexicon)
+    return {hit.rule for hit in hits if hit.score > STANDS}
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [(rule, text) for rule, texts in HEARD.items() for text in texts]
+)
+def test_maya_is_heard_in_other_words(rule: str, text: str) -> None:
+    assert rule in rules_that_stand(text)
+    assert detect(text).crisis >= MARKS.concern
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_the_same_words_about_something_else_bring_nobody(text: str) -> None:
+    assert detect(text).crisis < MARKS.crisis
+
+
+@pytest.mark.parametrize("text", EXAGGERATED)
+def test_maya_may_exaggerate_on_a_condition(text: str) -> None:
+    assert detect(text).crisis < MARKS.crisis
+
+
+@pytest.mark.parametrize("text", CONDITION_THAT_COUNTS)
+def test_a_condition_that_is_no_small_thing_hides_nothing(text: str) -> None:
+    assert detect(text).crisis >= MARKS.crisis
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["i am not suicidal", "i was never abused", "he is not violent", "my dad is not an abuser"],
+)
+def test_a_denial_inside_a_broad_rule_is_believed(text: str) -> None:
+    """The match begins at "i", before the denial, where the guard would not look."""
+    assert detect(text).crisis < MARKS.concern
