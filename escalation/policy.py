@@ -118,6 +118,21 @@ class Review(Part):
     needed_at_least: Annotated[float, Field(gt=0, lt=1)]
 
 
+class ReliancePolicy(Part):
+    """When somebody leans on the bot too much. The night is local to the mentee, half-open."""
+
+    at_least_messages: Annotated[int, Field(ge=1)]
+    days_a_week: Annotated[int, Field(ge=1, le=7)]
+    night_from: time
+    night_until: time
+    night_share: Annotated[float, Field(gt=0, le=1)]
+    bot_share: Annotated[float, Field(gt=0, le=1)]
+    contact_at_least: Annotated[int, Field(ge=1)]
+    contact_fell_to: Annotated[float, Field(ge=0, lt=1)]
+    signs_needed: Annotated[int, Field(ge=1, le=4)]
+    nudge_every_days: Annotated[float, Field(ge=1)]
+
+
 class Rung(Part):
     page: Annotated[tuple[Group, ...], Field(min_length=1)]
     wait_minutes: Minutes
@@ -200,6 +215,7 @@ class Policy(Part):
     schedule: SchedulePolicy
     check_ins: CheckInCutOffs
     review: Review
+    reliance: ReliancePolicy
     ladder: Ladders
 
     def ladder_for(self, urgency: Urgency) -> Ladder:

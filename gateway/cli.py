@@ -39,6 +39,7 @@ from gateway.line import utc_now
 from gateway.logs import set_up_logs
 from gateway.preflight import findings
 from gateway.receive import as_e164
+from gateway.reliance import leaning_mentees
 from gateway.replay import read_history
 from gateway.replay_tables import print_replay
 from gateway.serve import AlreadyServed, open_database
@@ -236,6 +237,20 @@ def missed() -> None:
         zone = ZoneInfo(one.timezone)
         asked, gone = one.sent_at.astimezone(zone), one.missed_at.astimezone(zone)
         print(f"{one.mentee}: {one.check_in}, asked {asked:{WHEN}}, no answer by {gone:{WHEN}}")
+    raise typer.Exit(1)
+
+
+@app.command()
+def leaning() -> None:
+    """Who leans on the bot too much, with the figures that say so. Exit 1 if anybody does."""
+    with _database() as (settings, database), database.reading() as session:
+        policy = load_policy(settings.policy_file or POLICY_FILE).reliance
+        found = leaning_mentees(session, policy, now=utc_now())
+    if not found:
+        print("Nobody leans on the bot too much.")
+        return
+    for one in found:
+        print(f"{one.mentee}: {'; '.join(one.figures)}")
     raise typer.Exit(1)
 
 

@@ -35,6 +35,7 @@ from escalation.handoffs import (
 )
 from escalation.ladder import own_mentor_of
 from escalation.policy import Policy
+from escalation.reliance import Sign
 from escalation.scales import Scored, line_after
 from escalation.signals import Axis, Evidence, Signals
 from escalation.turning_point import turning_point
@@ -52,6 +53,7 @@ from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.decided import inputs_of
 from gateway.line import Line
 from gateway.pauses import act_on_pauses, is_about_pauses
+from gateway.reliance import may_nudge, noted, nudge_if_leaning, said_only_you
 from models import (
     Conversation,
     DecisionRecord,
@@ -195,6 +197,8 @@ def act_on_mentee_text(
     handoff = open_handoff_of(session, conversation)
     standing = _standing(session, line, conversation, message)
     decision = decide(understood.signals, standing, line.rules.policy, understood.bot)
+    only_you = said_only_you(message, standing)
+    leaning: frozenset[Sign] = frozenset()
     if conversation.person is None and decision.do in SPEAKS_ITSELF:
         _tell_unknown_number(session, line, conversation, now=now)
     elif handoff is not None and _wants_it_off(message) and decision.do is Do.STAND_BACK:
@@ -206,12 +210,14 @@ def act_on_mentee_text(
         if decision.urgency is not Urgency.CRISIS and decision.do in (*SPEAKS_ITSELF, Do.HAND_OFF):
             _disclose(session, line, conversation, message, now=now)
         handoff = _do(session, line, conversation, message, decision, understood, handoff, now=now)
+        if may_nudge(decision, standing) and _only_talked(understood):
+            leaning = nudge_if_leaning(session, line, conversation, only_you=only_you, now=now)
     if understood.forgot:
         conversation.forget_bot = False
     dropped = _keep_bots_words(session, conversation, message, understood, decision, now=now)
-    session.add(
-        _record_of(line, message, understood, standing, decision, handoff, dropped, now=now)
-    )
+    record = _record_of(line, message, understood, standing, decision, handoff, dropped, now=now)
+    record.seen = inputs_of(understood.signals, standing) | noted(only_you, leaning)
+    session.add(record)
 
 
 def _do(
@@ -326,6 +332,14 @@ def _let_bot_speak(
 def _continues(understood: Understood) -> bool:
     """Whether a short scale goes on with its long form; otherwise it is the goal that follows."""
     return understood.scored is not None and understood.scored.continues_with is not None
+
+
+def _only_talked(understood: Understood) -> bool:
+    """Whether no skill, check-in or goal was begun, gone on with or ended."""
+    answer = understood.answer
+    if answer is None or understood.begun is not None:
+        return False
+    return not (answer.skills or answer.check_in or answer.goal or answer.goal_result)
 
 
 def _stand_back(
@@ -614,7 +628,6 @@ def _record_of(
         why=decision.why,
         dropped=dropped,
         quadrant=quadrant(signals, policy),
-        seen=inputs_of(signals, standing),
         turning_point=_turning_point_of(signals, standing, policy, understood.bot),
     )
 

@@ -115,6 +115,14 @@ class Lexicon:
     version: str
 
 
+@dataclass(frozen=True)
+class RelianceLexicon:
+    """`denied` is looked for in the words before a match of a rule."""
+
+    rules: tuple[RequestRule, ...]
+    denied: re.Pattern[str]
+
+
 def _compile(
     file: Path, name: str, pattern: str, lists: Mapping[str, list[str]]
 ) -> re.Pattern[str]:
@@ -236,4 +244,20 @@ def load_lexicon() -> Lexicon:
             for e in wishes.entries("cue")
         ),
         version=hashlib.sha256(content).hexdigest()[:8],
+    )
+
+
+@cache
+def load_reliance() -> RelianceLexicon:
+    """Apart from `load_lexicon`, whose version names what the scores were made with.
+
+    Raises BadLexicon.
+    """
+    source = _source("reliance")
+    denied = {"name": "denied", **source.content.get("denied", {})}
+    return RelianceLexicon(
+        tuple(
+            RequestRule(source.text(e, "name"), source.pattern(e)) for e in source.entries("rule")
+        ),
+        source.pattern(denied),
     )

@@ -14,6 +14,7 @@ from gateway.history import (
     strangers_of,
     timeline,
 )
+from gateway.reliance import leaning_mentees
 from gateway.verdicts import summary_of
 from gateway.web.pages import Number, PageRefused, line_of, page
 from gateway.web.sign_in import Manager
@@ -29,10 +30,13 @@ Of = Annotated[Literal["any", "routine", "soon", "crisis"], Query(alias="urgency
 @router.get("/log")
 def log(request: Request, manager: Manager, show: Show = "all", urgency: Of = "any") -> Response:
     line = line_of(request)
+    policy, now = line.rules.policy, line.clock()
     with line.database.reading() as session:
         week, sample = to_review(session, line, manager)
-        verdicts = summary_of(session, manager.programme, line.rules.policy, now=line.clock())
+        verdicts = summary_of(session, manager.programme, policy, now=now)
+        leaning = leaning_mentees(session, policy.reliance, manager.programme_id, now=now)
     beside: dict[str, Any] = {"week": week, "to_review": sample, "verdicts": verdicts}
+    beside["leaning"] = leaning
     return _log(request, manager, "log.html", show, urgency, **beside)
 
 
