@@ -18,14 +18,12 @@ from escalation.detect.example_files import read_conversations, read_examples
 from escalation.detect.train import (
     CRISIS_ONLY,
     PARTS,
-    READS,
-    STRENGTH,
     calibration_error,
     in_context,
     inputs_for,
     plain,
-    raw_unseen,
     targets,
+    unseen,
 )
 from escalation.intervals import Numbers
 
@@ -92,12 +90,7 @@ def held_back() -> tuple[HeldBack, HeldBack]:
 def _said(
     inputs: NDArray[np.float32], wished: Mapping[str, Numbers], parts: NDArray[np.int64]
 ) -> dict[str, Numbers]:
-    said = {}
-    for axis, target in wished.items():
-        read = inputs[:, : READS[axis]]
-        [raw] = raw_unseen(read, target, STRENGTH[axis], parts, read)
-        said[axis] = 1 / (1 + np.exp(-raw))
-    return said
+    return {axis: unseen(axis, inputs, target, parts) for axis, target in wished.items()}
 
 
 def _sentiment(words: Sequence[str]) -> NDArray[np.float32]:

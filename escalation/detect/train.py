@@ -109,6 +109,15 @@ def raw_unseen(
     return raws
 
 
+def unseen(
+    name: str, inputs: NDArray[np.float32], target: Numbers, parts: NDArray[np.int64]
+) -> Numbers:
+    """Each row's probability by a head of this name that saw none of the row's part."""
+    read = inputs[:, : READS[name]]
+    [raw] = raw_unseen(read, target, STRENGTH[name], parts, read)
+    return np.asarray(1 / (1 + np.exp(-raw)), dtype=np.float64)
+
+
 def calibration_error(target: Numbers, probability: Numbers, bins: int = 10) -> float:
     """Mean distance between what was said and what was so, over equal-width bins."""
     which = np.minimum((probability * bins).astype(int), bins - 1)
@@ -129,9 +138,7 @@ def _report(
 
     said = {}
     for name, target in wanted.items():
-        read = inputs[taught[name], : READS[name]]
-        [raw] = raw_unseen(read, target, STRENGTH[name], parts[taught[name]], read)
-        said[name] = 1 / (1 + np.exp(-raw))
+        said[name] = unseen(name, inputs[taught[name]], target, parts[taught[name]])
         clear = (target == 0) | (target == 1)
         auroc = roc_auc_score(target[clear] == 1, said[name][clear])
         error = calibration_error(target, said[name])

@@ -168,7 +168,7 @@ def test_the_two_axes_are_told_apart() -> None:
     lonely = detect("nobody texts me back. i just feel so alone tonight")
     practical = detect("how do i ask my boss for more hours? any tips?")
     both = detect(
-        "i feel so alone, i cry every night and nobody listens. how do i make friends? please help"
+        "i feel so lonely, i cry every night and nobody knows. how do i make friends? please help"
     )
     neither = detect("ok thanks, see you tomorrow")
 
