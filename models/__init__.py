@@ -1,7 +1,9 @@
 """What is true: the tables of Warmline. Imports nothing of ours."""
 
+from models.audit import AuditEntry
 from models.base import Base
 from models.check_ins import CheckIn
+from models.consents import AgeBand, Consent, FollowUp
 from models.conversations import Channel, Conversation, Delivery, Message, Speaker
 from models.decisions import DecisionRecord
 from models.handoffs import (
@@ -15,42 +17,85 @@ from models.handoffs import (
     Status,
     Urgency,
 )
-from models.people import Match, MatchKind, Person, Programme, Role, SignIn
+from models.mentoring import (
+    Absence,
+    CannedReply,
+    Debrief,
+    Note,
+    Presence,
+    Snooze,
+    Transfer,
+)
+from models.people import (
+    Match,
+    MatchKind,
+    OneTimeKey,
+    Passkey,
+    Person,
+    Programme,
+    Role,
+    SignIn,
+)
+from models.programs import ApiToken, Webhook, WebhookDelivery
+from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
+from models.safeguarding import Concern, SafeguardingRecord
 from models.schedules import Hindrance, Schedule, ScheduledCheckIn
 from models.skills import Goal, GoalResult, SkillOutcome, SkillUse
 from models.verdicts import Verdict, VerdictRecord
 
 __all__ = [
+    "Absence",
+    "AgeBand",
     "Alert",
+    "ApiToken",
+    "AuditEntry",
     "Base",
+    "CannedReply",
     "Channel",
     "CheckIn",
+    "Concern",
+    "Consent",
     "Conversation",
+    "Debrief",
     "DecisionRecord",
     "Delivery",
+    "DutyOverride",
+    "DutyShift",
+    "FollowUp",
     "Goal",
     "GoalResult",
     "Handoff",
     "HandoffEvent",
     "Hindrance",
+    "Holiday",
     "Match",
     "MatchKind",
     "Message",
     "Move",
     "Need",
+    "Note",
+    "OneTimeKey",
     "Outcome",
     "Owner",
+    "Passkey",
     "Person",
+    "PolicyVersion",
+    "Presence",
     "Programme",
     "Role",
+    "SafeguardingRecord",
     "Schedule",
     "ScheduledCheckIn",
     "SignIn",
     "SkillOutcome",
     "SkillUse",
+    "Snooze",
     "Speaker",
     "Status",
+    "Transfer",
     "Urgency",
     "Verdict",
     "VerdictRecord",
+    "Webhook",
+    "WebhookDelivery",
 ]

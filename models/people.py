@@ -63,6 +63,18 @@ class Person(Base):
     opted_out_at: Mapped[datetime | None] = mapped_column(
         UtcDateTime, comment="When STOP was texted or the carrier said so (21610)"
     )
+    language: Mapped[str] = mapped_column(
+        sa.String(8), default="en", server_default="en", comment="BCP 47, of what the line says"
+    )
+    shares_whole: Mapped[bool] = mapped_column(
+        default=True,
+        server_default=sa.true(),
+        comment="Whoever claims reads the whole thread; otherwise what asked for them, and on. "
+        "In a crisis it is the whole",
+    )
+    left_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When they left the programme; neither called nor signed in since"
+    )
     unreachable_code: Mapped[str | None] = mapped_column(
         sa.String(16), comment="The provider's code that says this number cannot be texted"
     )
@@ -107,5 +119,46 @@ class SignIn(Base):
     token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    browser: Mapped[str | None] = mapped_column(
+        sa.String(60), comment="As its owner knows it: Firefox on Android"
+    )
+
+    person: Mapped[Person] = relationship(lazy="joined")
+
+
+class OneTimeKey(Base):
+    """A link or a code that signs one person in once. Only a hash of it is kept.
+
+    `purpose` is chat for a mentee's invitation or code, sign_in for a mentor's or manager's.
+    """
+
+    __tablename__ = "one_time_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    key_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(default=0, comment="Wrong codes given while this one stood")
+
+    person: Mapped[Person] = relationship(lazy="joined")
+
+
+class Passkey(Base):
+    """A mentor's or manager's WebAuthn credential."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    credential_id: Mapped[str] = mapped_column(sa.String(1400), unique=True)
+    public_key: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    sign_count: Mapped[int]
+    name: Mapped[str] = mapped_column(sa.String(60))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     person: Mapped[Person] = relationship(lazy="joined")

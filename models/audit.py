@@ -1,0 +1,32 @@
+"""Who read and who changed what: a chain that shows when a link was altered or taken out."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Json, JsonDict, UtcDateTime
+from models.people import Person
+
+
+class AuditEntry(Base):
+    """One read or change, written once. `hash` covers the row and the hash of the one before.
+
+    Never holds words, names or numbers: whom and what it is about stands as row numbers.
+    """
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    by_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("person.id"), comment="Null when the line itself or a program did it"
+    )
+    action: Mapped[str] = mapped_column(sa.String(40))
+    about: Mapped[str] = mapped_column(sa.String(60), comment="Such as handoff:7 or person:3")
+    detail: Mapped[JsonDict] = mapped_column(Json, default=dict)
+    previous: Mapped[str] = mapped_column(sa.String(64))
+    hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+
+    by: Mapped[Person | None] = relationship(lazy="joined")

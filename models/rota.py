@@ -1,0 +1,70 @@
+"""Who is on duty when, the days that differ, and the versions of a programme's policy."""
+
+from datetime import date, datetime, time
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, UtcDateTime
+from models.people import Person
+
+
+class DutyShift(Base):
+    """A weekly duty: from `begins_at` to `ends_at` on `weekday` (0 is Monday), programme's time.
+
+    One that ends at or before it begins goes on past midnight.
+    """
+
+    __tablename__ = "duty_shift"
+    __table_args__ = (sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="a_day_of_the_week"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    weekday: Mapped[int]
+    begins_at: Mapped[time]
+    ends_at: Mapped[time]
+
+    person: Mapped[Person] = relationship(lazy="joined")
+
+
+class DutyOverride(Base):
+    """On duty, or off, for one stretch of time, whatever the weekly rota says."""
+
+    __tablename__ = "duty_override"
+    __table_args__ = (sa.CheckConstraint("begins_at < ends_at", name="begins_before_it_ends"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    begins_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    on_duty: Mapped[bool]
+    by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+
+    person: Mapped[Person] = relationship(foreign_keys=person_id, lazy="joined")
+
+
+class Holiday(Base):
+    """A day on which a programme's line is closed as if it were outside its hours."""
+
+    __tablename__ = "holiday"
+    __table_args__ = (sa.UniqueConstraint("programme_id", "day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"))
+    day: Mapped[date]
+    name: Mapped[str] = mapped_column(sa.String(60))
+
+
+class PolicyVersion(Base):
+    """One version of a programme's policy: its whole text, who wrote it, and why."""
+
+    __tablename__ = "policy_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    content: Mapped[str] = mapped_column(sa.Text)
+
+    by: Mapped[Person] = relationship(lazy="joined")

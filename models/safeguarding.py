@@ -1,0 +1,51 @@
+"""Concerns for somebody's safety, kept apart from the handoffs and read by few."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.people import Person
+
+
+class Concern(StrEnum):
+    """What a safeguarding record is about. `mentor`: a mentee is uncomfortable with a mentor."""
+
+    MENTOR = "mentor"
+    CRISIS = "crisis"
+    DISCLOSURE = "disclosure"
+    OTHER = "other"
+
+
+class SafeguardingRecord(Base):
+    """One concern: who owns it, by when it is due, and how it ended."""
+
+    __tablename__ = "safeguarding_record"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(closed_at IS NULL) = (outcome IS NULL)", name="closed_with_an_outcome"
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    mentor_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("person.id"), comment="Whom it is about, where it is about a mentor"
+    )
+    handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"))
+    concern: Mapped[Concern] = mapped_column(one_of(Concern))
+    words: Mapped[str] = mapped_column(Encrypted)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    owner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(Encrypted)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+
+    mentee: Mapped[Person] = relationship(foreign_keys=mentee_id, lazy="joined")
+    mentor: Mapped[Person | None] = relationship(foreign_keys=mentor_id, lazy="joined")
+    owner: Mapped[Person | None] = relationship(foreign_keys=owner_id, lazy="joined")
