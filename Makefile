@@ -6,7 +6,7 @@ BOT := bot/.venv/bin
 UV_VERSION := 0.13.9
 export UV_NO_PROGRESS := 1
 
-.PHONY: up test check bot evidence pins clean
+.PHONY: up test check bot evidence screens pins clean
 
 ## Install what is missing, train the bot if its sources changed, start everything.
 up: $(HOUSE)/.ready $(BOT)/.ready
@@ -40,6 +40,12 @@ evidence: $(HOUSE)/.ready $(BOT)/.ready
 	@$(HOUSE)/python -m gateway.evidence $(EVAL)
 	@echo "With Rasa stopped, crisis and requests reach a person as before:"
 	$(HOUSE)/pytest tests/gateway/test_with_real_rasa.py
+
+## Photograph every page, at 390 and 1280 pixels, light and dark, into var/screens.
+screens: $(HOUSE)/.ready $(BOT)/.ready
+	@$(HOUSE)/python -m bot.training
+	@sh tests/install_browser.sh
+	@$(HOUSE)/python -m tests.screens var/screens
 
 $(HOUSE)/uv:
 	@command -v $(PYTHON) > /dev/null || { echo "Warmline needs Python 3.11. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -4,18 +4,27 @@ The caller holds the conversation (`hold_conversation`) in the transaction of th
 that a move and the bot's words about the same conversation cannot pass each other.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from escalation.ladder import page, people_on, start_climb
+from escalation.availability import (
+    NOT_AGAIN,
+    WhyNot,
+    circumstances_of,
+    mentors_of_concern,
+    why_not,
+)
+from escalation.ladder import page, people_to_call, start_climb
 from escalation.later import CheckClaim, Later
 from escalation.rules import Rules
 from escalation.voice import say, thread_of
 from models import (
     Conversation,
+    Debrief,
     Handoff,
     HandoffEvent,
     Message,
@@ -25,8 +34,10 @@ from models import (
     Owner,
     Person,
     Role,
+    Snooze,
     Speaker,
     Status,
+    Transfer,
     Urgency,
 )
 from models.conditional import changes_one
@@ -67,6 +78,52 @@ class NeedsReason(Refused):
 class OnlyAPersonCloses(Refused):
     def __init__(self, handoff: Handoff) -> None:
         super().__init__(handoff, "a crisis is not withdrawn by the mentee")
+
+
+class NotTheirs(Refused):
+    """Of why, nobody but managers learns."""
+
+    def __init__(self, handoff: Handoff, person: Person) -> None:
+        super().__init__(handoff, f"person {person.id} is kept away from this mentee")
+
+
+class CannotTransfer(Refused):
+    """`reason` is a word of SENTENCES, `could` are those who could take it instead.
+
+    `sentence` says both in plain words, for the person who tried.
+    """
+
+    SENTENCES: ClassVar[Mapping[str, str]] = {
+        "self": "You hold it yourself.",
+        "unknown": "There is no such colleague to give it to.",
+        "offered": "It is offered to a colleague already; wait for the answer.",
+        "unreachable": "{to} cannot be reached by text.",
+        "away": "{to} is away.",
+        "capped": "{to} has as much as one person should carry.",
+    }
+
+    def __init__(self, handoff: Handoff, to: Person, reason: str, could: list[Person]) -> None:
+        super().__init__(handoff, f"it cannot be offered to person {to.id} ({reason})")
+        self.reason, self.could = reason, could
+        self.sentence = self.SENTENCES[reason].format(to=to.name)
+        if reason != "offered":
+            self.sentence += f" {self._who_could()}"
+
+    def _who_could(self) -> str:
+        if not self.could:
+            return "Nobody else could just now."
+        names = ", ".join(person.name for person in self.could[:5])
+        return f"These could: {names}{' and others' if len(self.could) > 5 else ''}."
+
+
+class NotAsked(Refused):
+    def __init__(self, handoff: Handoff, person: Person) -> None:
+        super().__init__(handoff, f"it was not offered to person {person.id}")
+
+
+class TransferOver(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "it is no longer offered")
 
 
 def hold_conversation(session: Session, conversation_id: int) -> Conversation:
@@ -184,10 +241,10 @@ def raise_handoff(
     )
     if handoff.status is Status.WAITING:
         return start_climb(session, handoff, now=now, rules=rules, later=later)
-    steps = rules.policy.ladder_for(urgency)
-    people = people_on(session, handoff, steps, 0, now=now)
-    if handoff.mentor and handoff.mentor.can_be_texted and handoff.mentor not in people:
-        people.insert(0, handoff.mentor)
+    _, people = people_to_call(session, handoff, 0, now=now, rules=rules)
+    holder = handoff.mentor
+    if holder and holder.can_be_texted and not holder.left_at and holder not in people:
+        people.insert(0, holder)
     handoff.ladder, handoff.rung = handoff.ladder + 1, 0
     session.flush()
     page(session, handoff, people, now=now, rules=rules)
@@ -206,9 +263,12 @@ def claim(
     Raises:
         AlreadyTaken: somebody holds it (perhaps `mentor`).
         Closed: it is no longer open.
+        NotTheirs: the mentee has named `mentor` in a concern that is open.
     """
     if handoff.status is not Status.WAITING:
         raise AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)
+    if mentor.id in mentors_of_concern(session, handoff.conversation.person_id):
+        raise NotTheirs(handoff, mentor)
     try:
         _move(
             session,
@@ -246,10 +306,12 @@ def release(
     now: datetime,
     rules: Rules,
     later: Later,
+    told: str = "released",
 ) -> None:
     """Put a claimed handoff back into the queue, tell the mentee, and climb anew.
 
-    `by` is the holder, or None when the time for a first message ran out.
+    `by` is the holder, who is not called to it again, or None when the time for a first message
+    ran out. `told` is the line of the script that the mentee reads.
 
     Raises:
         NotHolder: `by` does not hold it.
@@ -269,7 +331,11 @@ def release(
     held_by = holder.id if holder else None
     _log(session, handoff, Move.RELEASE, by=by, now=now, held_by=held_by)
     name = holder.name if holder else ""
-    say(session, rules, handoff.conversation, "released", now=now, mentor=name)
+    say(session, rules, handoff.conversation, told, now=now, mentor=name)
+    _end_transfer(session, handoff, now=now, rules=rules)
+    if by is not None:
+        session.add(Snooze(handoff_id=handoff.id, person_id=by.id, at=now, until=NOT_AGAIN))
+        session.flush()
     start_climb(session, handoff, now=now, rules=rules, later=later)
 
 
@@ -305,8 +371,13 @@ def release_if_unanswered(
     return True
 
 
-def overdue_claims(session: Session, *, now: datetime, rules: Rules) -> list[CheckClaim]:
-    """The checks that were due by `now` for claims under which nobody has written yet."""
+def overdue_claims(
+    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+) -> list[CheckClaim]:
+    """The checks that were due by `now` for claims under which nobody has written yet.
+
+    `rules_of` gives the rules of a programme, by its number.
+    """
     overdue = []
     for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
         event = session.scalars(
@@ -318,6 +389,7 @@ def overdue_claims(session: Session, *, now: datetime, rules: Rules) -> list[Che
             .order_by(HandoffEvent.id.desc())
             .limit(1)
         ).one()
+        rules = rules_of(handoff.conversation.programme_id)
         due = event.at + rules.policy.answer_within(handoff.urgency)
         if due < now and not _has_written(session, handoff, event.at):
             overdue.append(CheckClaim(handoff.id, event.id))
@@ -364,6 +436,9 @@ def resolve(
     handoff.conversation.forget_bot = True
     key = "returned" if held else "closed_unclaimed"
     say(session, rules, handoff.conversation, key, now=now, mentor=by.name)
+    _end_transfer(session, handoff, now=now, rules=rules)
+    if held and handoff.urgency is Urgency.CRISIS:
+        ask_for_debrief(session, handoff, by, now=now, rules=rules)
 
 
 def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
@@ -390,9 +465,239 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
     _log(session, handoff, Move.WITHDRAW, by=handoff.conversation.person, now=now)
     handoff.conversation.forget_bot = True
     say(session, rules, handoff.conversation, "withdrawn", now=now)
+    _end_transfer(session, handoff, now=now, rules=rules)
     if holder is not None:
         thread = thread_of(session, rules, holder)
         say(session, rules, thread, "they_withdrew", now=now, code=handoff.id)
+
+
+def offer_transfer(
+    session: Session,
+    handoff: Handoff,
+    *,
+    by: Person,
+    to: Person,
+    note: str | None,
+    now: datetime,
+    rules: Rules,
+) -> Transfer:
+    """Ask one colleague to take over a handoff that `by` holds, and go on holding until then.
+
+    `note` is for the colleague's eyes behind the sign-in; the text they get has no content.
+
+    Raises:
+        NotHolder: `by` does not hold it.
+        Closed: it is no longer open.
+        CannotTransfer: the colleague cannot take it now; it says why, and who could.
+    """
+    if handoff.status is not Status.CLAIMED or handoff.mentor_id != by.id:
+        raise NotHolder(handoff, by) if handoff.is_open else Closed(handoff)
+    reason = _why_not_to(session, handoff, to, by=by, now=now, rules=rules)
+    if reason is not None:
+        could = who_could_take(session, handoff, by=by, now=now, rules=rules)
+        raise CannotTransfer(handoff, to, reason, could)
+    transfer = Transfer(
+        handoff_id=handoff.id, from_=by, to=to, at=now, note=(note or "").strip() or None
+    )
+    session.add(transfer)
+    session.flush()
+    thread = thread_of(session, rules, to)
+    link = rules.link(handoff.id)
+    say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)
+    return transfer
+
+
+def answer_transfer(
+    session: Session,
+    transfer: Transfer,
+    *,
+    by: Person,
+    accept: bool,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> None:
+    """Take over what was offered, or leave it with its holder, who is told either way.
+
+    Once accepted, the mentee reads who is there now, and the colleague has the time of a claim
+    to write a first message.
+
+    Raises:
+        NotAsked: it was offered to somebody else.
+        TransferOver: it was answered, has lapsed, or is no longer the holder's to give.
+    """
+    handoff = session.get_one(Handoff, transfer.handoff_id)
+    if transfer.to_id != by.id:
+        raise NotAsked(handoff, by)
+    _answer(session, transfer, handoff, accepted=accept, now=now)
+    holder_thread = thread_of(session, rules, transfer.from_)
+    if not accept:
+        key = "transfer_declined"
+        say(session, rules, holder_thread, key, now=now, code=handoff.id, who=by.name)
+        return
+    still = (Handoff.status == Status.CLAIMED) & (Handoff.mentor_id == transfer.from_id)
+    try:
+        _move(session, handoff, still, mentor_id=by.id)
+    except Refused:
+        raise TransferOver(handoff) from None
+    given_by = transfer.from_id
+    event = _log(
+        session, handoff, Move.CLAIM, by=by, now=now, transfer=transfer.id, held_by=given_by
+    )
+    say(
+        session,
+        rules,
+        handoff.conversation,
+        "transferred",
+        now=now,
+        mentor=by.name,
+        before=transfer.from_.name,
+    )
+    say(session, rules, holder_thread, "transfer_taken", now=now, code=handoff.id, who=by.name)
+    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+
+
+def open_transfer_of(session: Session, handoff: Handoff) -> Transfer | None:
+    return session.scalar(
+        select(Transfer).where(Transfer.handoff_id == handoff.id, Transfer.answered_at.is_(None))
+    )
+
+
+def transfers_asked_of(session: Session, person: Person) -> list[Transfer]:
+    """What colleagues have offered to `person` and nobody has answered yet."""
+    return list(
+        session.scalars(
+            select(Transfer)
+            .where(Transfer.to_id == person.id, Transfer.answered_at.is_(None))
+            .order_by(Transfer.id)
+        )
+    )
+
+
+def who_could_take(
+    session: Session, handoff: Handoff, *, by: Person, now: datetime, rules: Rules
+) -> list[Person]:
+    """The colleagues to whom `by` could offer a handoff now."""
+    colleagues = session.scalars(
+        select(Person)
+        .where(
+            Person.programme_id == handoff.conversation.programme_id,
+            Person.role != Role.MENTEE,
+            Person.id != by.id,
+        )
+        .order_by(Person.id)
+    )
+    return [
+        one
+        for one in colleagues
+        if _why_not_person(session, handoff, one, now=now, rules=rules) is None
+    ]
+
+
+def lapse_if_unanswered(
+    session: Session, transfer: Transfer, *, now: datetime, rules: Rules
+) -> bool:
+    """End an offer whose time is over; its holder is told. True if it has lapsed now."""
+    handoff = session.get_one(Handoff, transfer.handoff_id)
+    if now < transfer.at + rules.policy.mentors.transfer_within(handoff.urgency):
+        return False
+    try:
+        _answer(session, transfer, handoff, accepted=False, now=now)
+    except TransferOver:
+        return False
+    for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
+        thread = thread_of(session, rules, person)
+        say(session, rules, thread, key, now=now, code=handoff.id, who=transfer.to.name)
+    return True
+
+
+def overdue_transfers(
+    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+) -> list[int]:
+    """The numbers of the offers whose time is over by `now`."""
+    offers = session.execute(
+        select(Transfer, Handoff)
+        .join(Handoff, Handoff.id == Transfer.handoff_id)
+        .where(Transfer.answered_at.is_(None))
+        .order_by(Transfer.id)
+    )
+    return [
+        transfer.id
+        for transfer, handoff in offers
+        if now
+        >= transfer.at
+        + rules_of(handoff.conversation.programme_id).policy.mentors.transfer_within(
+            handoff.urgency
+        )
+    ]
+
+
+def ask_for_debrief(
+    session: Session, handoff: Handoff, person: Person, *, now: datetime, rules: Rules
+) -> Debrief:
+    """Ask whoever ended a crisis how it was for them. Once for each handoff."""
+    asked = session.scalar(select(Debrief).where(Debrief.handoff_id == handoff.id))
+    if asked is not None:
+        return asked
+    debrief = Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=now)
+    session.add(debrief)
+    session.flush()
+    thread = thread_of(session, rules, person)
+    say(session, rules, thread, "debrief_asked", now=now, code=handoff.id)
+    return debrief
+
+
+def _why_not_to(
+    session: Session, handoff: Handoff, to: Person, *, by: Person, now: datetime, rules: Rules
+) -> str | None:
+    """Why a handoff cannot be offered to `to`, as a word of CannotTransfer.SENTENCES; or None."""
+    if to.id == by.id:
+        return "self"
+    if to.programme_id != handoff.conversation.programme_id or to.role is Role.MENTEE:
+        return "unknown"
+    if open_transfer_of(session, handoff) is not None:
+        return "offered"
+    return _why_not_person(session, handoff, to, now=now, rules=rules)
+
+
+def _why_not_person(
+    session: Session, handoff: Handoff, to: Person, *, now: datetime, rules: Rules
+) -> str | None:
+    limits = rules.policy.mentors
+    seen = circumstances_of(session, handoff, [to], now=now, limits=limits)[to.id]
+    # `first`: they are the only one who is asked.
+    reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
+    if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
+        return "unknown"  # of a concern nobody but managers learns
+    if not to.can_be_texted:
+        return "unreachable"
+    if WhyNot.AWAY in reasons:
+        return "away"
+    return "capped" if WhyNot.CAPPED in reasons else None
+
+
+def _answer(
+    session: Session, transfer: Transfer, handoff: Handoff, *, accepted: bool, now: datetime
+) -> None:
+    answer = (
+        update(Transfer)
+        .where(Transfer.id == transfer.id, Transfer.answered_at.is_(None))
+        .values(accepted=accepted, answered_at=now)
+    )
+    answered = changes_one(session, answer)
+    session.refresh(transfer)
+    if not answered:
+        raise TransferOver(handoff)
+
+
+def _end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
+    """What its holder no longer holds is no longer offered; whoever was asked is told."""
+    transfer = open_transfer_of(session, handoff)
+    if transfer is None:
+        return
+    _answer(session, transfer, handoff, accepted=False, now=now)
+    thread = thread_of(session, rules, transfer.to)
+    say(session, rules, thread, "transfer_over", now=now, code=handoff.id)
 
 
 def _manager_may_close(handoff: Handoff, by: Person) -> bool:

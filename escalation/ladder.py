@@ -1,16 +1,28 @@
 """The ladder: who is paged next, and when, until somebody claims.
 
+Who of a rung may be called is decided in escalation/availability.py.
+
 Waiting is never a sleeping process. Each rung is one short transaction that pages its people,
 notes when the next rung is due, and keeps that work for later in the same commit.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.hours import is_within_hours, next_opening
-from escalation.later import CheckAlerts, Climb, Later
+from escalation.availability import (
+    NOT_AGAIN,
+    Circumstances,
+    circumstances_of,
+    latest_snoozes,
+    whom_to_call,
+    why_not,
+)
+from escalation.duty import on_duty
+from escalation.hours import holidays_of, is_within_hours, next_opening
+from escalation.later import CheckAlerts, Climb, Later, Recall
 from escalation.policy import Group, Ladder
 from escalation.rules import Rules
 from escalation.voice import say, thread_of
@@ -26,6 +38,7 @@ from models import (
     Move,
     Person,
     Role,
+    Snooze,
     Status,
 )
 from models.conditional import changes_one
@@ -45,7 +58,7 @@ def start_climb(
     handoff.ladder += 1
     handoff.rung = -1
     session.flush()
-    opening = first_page_at(handoff, rules, now=now)
+    opening = first_page_at(session, handoff, rules, now=now)
     if opening > now:
         handoff.next_page_at = opening
         later(session, Climb(handoff.id, handoff.ladder, 0), at=opening)
@@ -53,10 +66,11 @@ def start_climb(
     return climb(session, handoff, handoff.ladder, 0, now=now, rules=rules, later=later)
 
 
-def first_page_at(handoff: Handoff, rules: Rules, *, now: datetime) -> datetime:
+def first_page_at(session: Session, handoff: Handoff, rules: Rules, *, now: datetime) -> datetime:
     """When the first rung is due: now, unless this urgency waits for the programme's hours."""
     if rules.policy.ladder_for(handoff.urgency).outside_hours == "wait":
-        return next_opening(handoff.conversation.programme, now)
+        programme = handoff.conversation.programme
+        return next_opening(programme, now, holidays_of(session, programme))
     return now
 
 
@@ -77,7 +91,7 @@ def climb(
     be run any number of times. Returns the people paged.
     """
     steps = rules.policy.ladder_for(handoff.urgency)
-    rung, people = _first_rung_with_people(session, handoff, steps, rung, now=now)
+    rung, people = people_to_call(session, handoff, rung, now=now, rules=rules)
     next_page_at = now + steps.at(rung).wait
     moved = changes_one(
         session,
@@ -149,21 +163,150 @@ def page(
 def climb_on_if_nobody_was_reached(
     session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
 ) -> list[Person]:
-    """Climb at once when every text of the present rung failed, or none arrived in time."""
-    texts = session.scalars(
-        select(Message)
-        .join(Alert, Alert.message_id == Message.id)
-        .where(
-            Alert.handoff_id == handoff.id,
-            Alert.ladder == handoff.ladder,
-            Alert.rung == handoff.rung,
-        )
-    ).all()
+    """Climb at once when nobody of the present rung may still answer.
+
+    That is when the text of each failed, did not arrive in time, or was answered with PASS.
+    """
+    alerts = _alerts_of_rung(session, handoff)
+    said = latest_snoozes(session, handoff)
+    passed = {one for one, snooze in said.items() if snooze.until == NOT_AGAIN}
     patience = timedelta(minutes=rules.policy.alert.delivered_within_minutes)
-    if not texts or any(_may_still_arrive(text, patience, now=now) for text in texts):
+    may_answer = any(
+        alert.person_id not in passed and _may_still_arrive(alert.message, patience, now=now)
+        for alert in alerts
+    )
+    if not alerts or may_answer:
+        return []
+    # Whoever has just said no is not called again at once, though nobody else be there.
+    if passed and not _callable_from(session, handoff, 0, now=now, rules=rules)[1]:
         return []
     return climb(
         session, handoff, handoff.ladder, handoff.rung + 1, now=now, rules=rules, later=later
+    )
+
+
+def pass_on(
+    session: Session,
+    handoff: Handoff,
+    person: Person,
+    *,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> bool:
+    """Do not call `person` to a waiting handoff again; True if somebody else is there to call.
+
+    When nobody else of the rung may still answer, the next is called at once. When there is
+    nobody else at all, the ladder keeps its times, and in the end `person` is called again.
+    """
+    session.add(Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=NOT_AGAIN))
+    session.flush()
+    _, others = _callable_from(session, handoff, 0, now=now, rules=rules)
+    if not others:
+        return False
+    if handoff.rung >= 0:
+        climb_on_if_nobody_was_reached(session, handoff, now=now, rules=rules, later=later)
+    return True
+
+
+def put_off(
+    session: Session,
+    handoff: Handoff,
+    person: Person,
+    until: datetime,
+    *,
+    now: datetime,
+    later: Later,
+) -> None:
+    """Do not call `person` to a waiting handoff before `until`, and then do if it still waits."""
+    snooze = Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=until)
+    session.add(snooze)
+    session.flush()
+    later(session, Recall(handoff.id, snooze.id), at=until)
+
+
+def recall(
+    session: Session,
+    handoff: Handoff,
+    snooze_id: int,
+    *,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> bool:
+    """Page somebody again whose LATER is over, if it still waits. True if they were paged.
+
+    The climb goes on at the times it has, under a new number: on the present rung of the old one
+    they may have been paged already.
+    """
+    snooze = session.get_one(Snooze, snooze_id)
+    if not _is_to_be_recalled(session, handoff, snooze, now=now, rules=rules):
+        return False
+    handoff.ladder += 1
+    session.flush()
+    person = session.get_one(Person, snooze.person_id)
+    page(session, handoff, [person], now=now, rules=rules)
+    due = handoff.next_page_at or now
+    later(session, Climb(handoff.id, handoff.ladder, handoff.rung + 1), at=due)
+    return True
+
+
+def overdue_recalls(
+    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+) -> list[Recall]:
+    """The pages that were due by `now` after a LATER, and that nobody has got yet.
+
+    `rules_of` gives the rules of a programme, by its number.
+    """
+    snoozes = session.execute(
+        select(Snooze, Handoff)
+        .join(Handoff, Handoff.id == Snooze.handoff_id)
+        .where(Handoff.status == Status.WAITING, Snooze.until < now)
+        .order_by(Snooze.id)
+    )
+    return [
+        Recall(handoff.id, snooze.id)
+        for snooze, handoff in snoozes
+        if _is_to_be_recalled(
+            session, handoff, snooze, now=now, rules=rules_of(handoff.conversation.programme_id)
+        )
+    ]
+
+
+def _is_to_be_recalled(
+    session: Session, handoff: Handoff, snooze: Snooze, *, now: datetime, rules: Rules
+) -> bool:
+    # Before its first rung the ladder has called nobody yet, and will call them in their turn.
+    if handoff.status is not Status.WAITING or handoff.rung < 0 or snooze.until > now:
+        return False
+    latest = latest_snoozes(session, handoff).get(snooze.person_id)
+    if latest is None or latest.id != snooze.id:
+        return False
+    paged_since = select(Alert.id).where(
+        Alert.handoff_id == handoff.id,
+        Alert.person_id == snooze.person_id,
+        Alert.at >= snooze.until,
+    )
+    if session.scalar(paged_since.limit(1)) is not None:
+        return False
+    person = session.get_one(Person, snooze.person_id)
+    limits = rules.policy.mentors
+    seen = circumstances_of(session, handoff, [person], now=now, limits=limits)[person.id]
+    # They said themselves when to call them: how much they carry does not matter then.
+    asked = Circumstances(away=seen.away, concern=seen.concern, left=seen.left)
+    kept_away = why_not(asked, handoff.urgency, limits, first=False, climbed=False)
+    return person.can_be_texted and not kept_away
+
+
+def _alerts_of_rung(session: Session, handoff: Handoff) -> list[Alert]:
+    return list(
+        session.scalars(
+            select(Alert).where(
+                Alert.handoff_id == handoff.id,
+                Alert.ladder == handoff.ladder,
+                Alert.rung == handoff.rung,
+            )
+        )
     )
 
 
@@ -173,44 +316,69 @@ def _may_still_arrive(text: Message, patience: timedelta, *, now: datetime) -> b
     return text.delivery is Delivery.DELIVERED or now < text.at + patience
 
 
-def _first_rung_with_people(
-    session: Session, handoff: Handoff, steps: Ladder, rung: int, *, now: datetime
+def people_to_call(
+    session: Session, handoff: Handoff, rung: int, *, now: datetime, rules: Rules
 ) -> tuple[int, list[Person]]:
-    """The first rung from `rung` on that has somebody to page, or the last, with nobody."""
-    for candidate in range(rung, max(rung, len(steps.rungs) - 1) + 1):
-        people = people_on(session, handoff, steps, candidate, now=now)
-        if people:
-            return candidate, people
-    return max(rung, len(steps.rungs) - 1), []
+    """The first rung from `rung` on that has somebody to page, or the last, with nobody.
+
+    Nobody it is only when nobody of the ladder can be texted.
+    """
+    return _callable_from(session, handoff, rung, now=now, rules=rules, look_past=True)
+
+
+def _callable_from(
+    session: Session,
+    handoff: Handoff,
+    rung: int,
+    *,
+    now: datetime,
+    rules: Rules,
+    look_past: bool = False,
+) -> tuple[int, list[Person]]:
+    steps, limits = rules.policy.ladder_for(handoff.urgency), rules.policy.mentors
+    rungs = [people_on(session, handoff, steps, each, now=now) for each in range(len(steps.rungs))]
+    people = {person.id: person for on_rung in rungs for person in on_rung}
+    seen = circumstances_of(session, handoff, people.values(), now=now, limits=limits)
+    rung, called = whom_to_call(
+        [{person.id: seen[person.id] for person in on_rung} for on_rung in rungs],
+        rung,
+        handoff.urgency,
+        limits,
+        look_past=look_past,
+    )
+    return rung, [people[one] for one in called]
 
 
 def people_on(
     session: Session, handoff: Handoff, steps: Ladder, rung: int, *, now: datetime
 ) -> list[Person]:
-    """Everybody of a rung who can be texted now, each once."""
+    """Everybody of a rung who can be texted now, each once, whether or not they may be called."""
     programme = handoff.conversation.programme
-    skip_mentors = steps.outside_hours == "skip" and not is_within_hours(programme, now)
+    skip_mentors = steps.outside_hours == "skip" and not is_within_hours(
+        programme, now, holidays_of(session, programme)
+    )
     found: dict[int, Person] = {}
     for group in steps.at(rung).page:
         if skip_mentors and group in ("own", "back_up"):
             continue
-        for person in _group(session, handoff, group):
+        for person in _group(session, handoff, group, now=now):
             if person.can_be_texted:
                 found.setdefault(person.id, person)
     return list(found.values())
 
 
-def _group(session: Session, handoff: Handoff, group: Group) -> list[Person]:
+def _group(session: Session, handoff: Handoff, group: Group, *, now: datetime) -> list[Person]:
     if group == "own":
         return _matched(session, handoff, MatchKind.OWN)
     if group == "back_up":
         return _matched(session, handoff, MatchKind.BACK_UP)
-    staff = select(Person).where(Person.programme_id == handoff.conversation.programme_id)
+    programme = handoff.conversation.programme
     if group == "duty":
-        staff = staff.where(Person.on_duty)
-    else:
-        staff = staff.where(Person.role == Role.MANAGER)
-    return list(session.scalars(staff.order_by(Person.id)))
+        return on_duty(session, programme, now=now)
+    managers = select(Person).where(
+        Person.programme_id == programme.id, Person.role == Role.MANAGER
+    )
+    return list(session.scalars(managers.order_by(Person.id)))
 
 
 def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person]:
@@ -224,10 +392,15 @@ def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person
 
 
 def own_mentor_of(session: Session, conversation: Conversation) -> Person | None:
+    """The mentee's own mentor, unless that person has left the programme."""
     return session.scalar(
         select(Person)
         .join(Match, Match.mentor_id == Person.id)
-        .where(Match.mentee_id == conversation.person_id, Match.kind == MatchKind.OWN)
+        .where(
+            Match.mentee_id == conversation.person_id,
+            Match.kind == MatchKind.OWN,
+            Person.left_at.is_(None),
+        )
     )
 
 

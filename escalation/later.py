@@ -51,6 +51,15 @@ class CheckClaim(Work):
 
 
 @dataclass(frozen=True)
+class Recall(Work):
+    """Page somebody again whose LATER on a waiting handoff is over."""
+
+    name: ClassVar[str] = "recall"
+    handoff_id: int
+    snooze_id: int
+
+
+@dataclass(frozen=True)
 class Deliver(Work):
     """Send what a conversation still has to be sent; `tries` counts the earlier attempts."""
 

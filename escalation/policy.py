@@ -1,18 +1,26 @@
 """The policy file, read and checked once."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from escalation.scales import SCALES, Scale
 from models import Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
+
+TABLE = re.compile(r"\s*\[([^\[\]]+)\]")
+PAIR = re.compile(r"\s*([\w-]+)\s*=")
+AT_LINE = re.compile(r"at line (\d+)")
+IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "there is no such key here"}
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[float, Field(gt=0)]
@@ -22,6 +30,26 @@ Group = Literal["own", "back_up", "duty", "managers"]
 class BadPolicy(Exception):
     def __init__(self, file: Path, problem: str) -> None:
         super().__init__(f"{file}: {problem}. Correct it and start again.")
+
+
+@dataclass(frozen=True)
+class PolicyProblem:
+    """One thing that is wrong: the key, what about it, and the line where it stands, if known."""
+
+    key: str
+    problem: str
+    line: int | None
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem}" if self.key else self.problem
+
+
+class UnreadablePolicy(Exception):
+    """A text that is no policy. `problems` has at least one."""
+
+    def __init__(self, problems: Sequence[PolicyProblem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(problem) for problem in problems))
 
 
 class Part(BaseModel):
@@ -133,6 +161,68 @@ class ReliancePolicy(Part):
     nudge_every_days: Annotated[float, Field(ge=1)]
 
 
+class Targets(Part):
+    """How soon a person should be there, for the managers' figures. Nothing is done by them."""
+
+    first_alert_minutes: AnswerWithin
+    claim_minutes: AnswerWithin
+    first_reply_minutes: AnswerWithin
+    inactive_after_days: Annotated[int, Field(ge=1)]
+
+    def within(self, urgency: Urgency) -> dict[str, timedelta]:
+        """By what is waited for: first_alert, claim, first_reply."""
+        name = urgency.name.lower()
+        return {
+            "first_alert": timedelta(minutes=getattr(self.first_alert_minutes, name)),
+            "claim": timedelta(minutes=getattr(self.claim_minutes, name)),
+            "first_reply": timedelta(minutes=getattr(self.first_reply_minutes, name)),
+        }
+
+
+class ConsentPolicy(Part):
+    """Before the first use of the web chat. Below this age, in years, a guardian must agree."""
+
+    guardian_below: Literal[0, 13, 16, 18]
+
+
+class SafeguardingPolicy(Part):
+    due_hours: Annotated[float, Field(gt=0, le=168)]
+
+
+class FollowUpPolicy(Part):
+    """What a mentee is asked after a handoff, counted from its end."""
+
+    after_minutes: Minutes
+    too_late_after_hours: Annotated[float, Field(gt=0)]
+    answer_within_hours: Annotated[float, Field(gt=0)]
+
+
+class PersonalDataPolicy(Part):
+    erase_after_days: Annotated[float, Field(ge=0, le=30)]
+
+
+class MentorsPolicy(Part):
+    """What a mentor can bear, and until when their answers are waited for."""
+
+    cool_down_hours: Annotated[float, Field(ge=0, le=168)]
+    most_held: Annotated[int, Field(ge=1)]
+    most_crises_a_week: Annotated[int, Field(ge=1)]
+    away_ends_at: time
+    transfer_within_minutes: AnswerWithin
+    debrief_open_days: Annotated[float, Field(gt=0)]
+
+    def transfer_within(self, urgency: Urgency) -> timedelta:
+        minutes: float = getattr(self.transfer_within_minutes, urgency.name.lower())
+        return timedelta(minutes=minutes)
+
+
+class ChatPolicy(Part):
+    """The mentee's web chat."""
+
+    unseen_minutes: Minutes
+    invitation_days: Annotated[float, Field(gt=0, le=60)]
+
+
 class Rung(Part):
     page: Annotated[tuple[Group, ...], Field(min_length=1)]
     wait_minutes: Minutes
@@ -216,6 +306,13 @@ class Policy(Part):
     check_ins: CheckInCutOffs
     review: Review
     reliance: ReliancePolicy
+    targets: Targets
+    consent: ConsentPolicy
+    safeguarding: SafeguardingPolicy
+    follow_up: FollowUpPolicy
+    personal_data: PersonalDataPolicy
+    mentors: MentorsPolicy
+    chat: ChatPolicy
     ladder: Ladders
 
     def ladder_for(self, urgency: Urgency) -> Ladder:
@@ -230,10 +327,46 @@ class Policy(Part):
 def load_policy(file: Path = POLICY_FILE) -> Policy:
     """Raises BadPolicy, naming the key and what is wrong with it."""
     try:
-        return Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
+        return read_policy(file.read_text("utf-8"))
+    except UnreadablePolicy as unreadable:
+        raise BadPolicy(file, str(unreadable.problems[0])) from unreadable
+
+
+def read_policy(text: str) -> Policy:
+    """The policy that a TOML text says. Raises UnreadablePolicy with all that is wrong."""
+    try:
+        return Policy.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise BadPolicy(file, str(error)) from error
+        where = AT_LINE.search(str(error))
+        line = int(where[1]) if where else text.count("\n") + 1
+        raise UnreadablePolicy([PolicyProblem("", str(error), line)]) from error
+    except RecursionError as error:
+        raise UnreadablePolicy([PolicyProblem("", "it is nested too deeply", None)]) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadPolicy(file, f"{key}: {first['msg']}" if key else first["msg"]) from error
+        raise UnreadablePolicy([_problem(text, one) for one in error.errors()]) from error
+
+
+def line_of(text: str, key: Sequence[int | str]) -> int | None:
+    """The line on which a key stands, or the nearest around it; None if none does."""
+    here: tuple[str, ...] = ()
+    best, at = 0, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if table := TABLE.match(line):
+            here = tuple(table[1].replace(" ", "").split("."))
+            names = here
+        elif pair := PAIR.match(line):
+            names = (*here, pair[1])
+        else:
+            continue
+        if best < len(names) and names == tuple(key[: len(names)]):
+            best, at = len(names), number
+    return at
+
+
+def _problem(text: str, error: ErrorDetails) -> PolicyProblem:
+    key = ".".join(str(part) for part in error["loc"])
+    said = IN_OUR_WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    # A rule that joins two keys names them itself.
+    return PolicyProblem(
+        "" if said.startswith(f"{key}.") else key, said, line_of(text, error["loc"])
+    )

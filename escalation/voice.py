@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.guard import Claim, Kind, claims
 from escalation.rules import Rules
 from escalation.script import load_script
-from models import Conversation, Delivery, Message, Person, Speaker
+from models import Channel, Conversation, Delivery, Message, Person, Role, Speaker
 
 log = structlog.get_logger()
 
@@ -39,6 +39,28 @@ def say(
         script="+".join(keys)[:60],
         # What stands in the blanks are names, and other people's words.
         own_words=" ".join(rules.script.lines[key] for key in keys),
+    )
+
+
+def say_by_text(
+    session: Session,
+    rules: Rules,
+    conversation: Conversation,
+    key: str,
+    *,
+    now: datetime,
+    **blanks: object,
+) -> Message:
+    """Write a line that goes to the person's phone, wherever they wrote last."""
+    words = rules.script.line(key, **blanks)
+    return _write(
+        session,
+        conversation,
+        words,
+        now=now,
+        script=key,
+        own_words=rules.script.lines[key],
+        channel=rules.texting,
     )
 
 
@@ -110,16 +132,22 @@ def _write(
     relayed_from: Message | None = None,
     script: str | None = None,
     own_words: str | None = None,
+    channel: Channel | None = None,
 ) -> Message:
     """Write one message: a person's, or else the bot's, which the guard may replace.
 
-    `own_words` are those that the bot says itself, where `words` holds others' too.
+    `own_words` are those that the bot says itself, where `words` holds others' too. It goes by
+    `channel`, or to where the person reads. On the web a row that is written is sent: the
+    page shows it, and nothing more is to be done.
     """
+    _hold_thread(session, conversation)
     if person is None and (found := claims(own_words or words)):
         words = _neutral_words()
         _note_replaced(session, conversation, found, script=script)
+    channel = channel or _where_read(session, conversation)
+    on_web = channel is Channel.WEB
     # STOP is consent: what may not be sent is still written, so that the log shows it.
-    opted_out = conversation.person is not None and conversation.person.opted_out_at is not None
+    opted_out = not on_web and _stopped_texts(conversation)
     message = Message(
         conversation_id=conversation.id,
         at=now,
@@ -130,16 +158,47 @@ def _write(
         words=words,
         script=script,
         relayed_from_id=relayed_from.id if relayed_from else None,
-        channel=conversation.channel,
+        channel=channel,
         handled_at=now,
         moved_at=now,
-        delivery=Delivery.DROPPED if opted_out else Delivery.QUEUED,
+        delivery=(Delivery.SENT if on_web else Delivery.DROPPED if opted_out else Delivery.QUEUED),
+        sent_at=now if on_web else None,
         error_code="opted_out" if opted_out else None,
     )
     session.add(message)
     session.flush()
     session.info.setdefault(SPOKEN_IN, set()).add(conversation.id)
     return message
+
+
+def _hold_thread(session: Session, conversation: Conversation) -> None:
+    """Hold a mentee's thread until this transaction ends, so that ids grow as rows appear.
+
+    An open page asks for what came after the last id it has shown; a row with a smaller id
+    that appeared later would never be shown. Staff's threads have no such page, and whoever
+    writes into one may hold a mentee's already.
+    """
+    if conversation.person is not None and conversation.person.role is not Role.MENTEE:
+        return
+    session.execute(
+        select(Conversation.id)
+        .where(Conversation.id == conversation.id)
+        .with_for_update(key_share=True)
+    )
+
+
+def _where_read(session: Session, conversation: Conversation) -> Channel:
+    """The channel last written on; but who stopped texts and knows the web chat reads there."""
+    if conversation.channel is Channel.WEB or not _stopped_texts(conversation):
+        return conversation.channel
+    on_web = select(Message.id).where(
+        Message.conversation_id == conversation.id, Message.channel == Channel.WEB
+    )
+    return Channel.WEB if session.scalar(on_web.limit(1)) else conversation.channel
+
+
+def _stopped_texts(conversation: Conversation) -> bool:
+    return conversation.person is not None and conversation.person.opted_out_at is not None
 
 
 def _note_replaced(

@@ -1,5 +1,6 @@
 """The `warmline` command: one question each, an answer for a person and for a cron job."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,14 +17,22 @@ from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.client import Bot, BotAway
 from bot.environment import BotProblem
 from escalation.assess import assess_lines
+from escalation.crisis_lines import BadCrisisLines, to_look_up_again
+from escalation.handoffs import hold_conversation
 from escalation.policy import POLICY_FILE, BadPolicy, Policy, load_policy
+from escalation.rules import load_rules
 from escalation.schedules import BadDays, read_days
 from escalation.script import BadScript
 from gateway import demo as demo_programme
+from gateway.absences import absence_in_words, absences_of
 from gateway.accounts import BadPassword, set_password
 from gateway.agreed import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
+from gateway.audit import Head, first_broken, head_file_for, head_kept, head_of, note
+from gateway.chat import invite as invitation
+from gateway.consents import ConsentRefused, correct_band, record_guardian
 from gateway.database import Database
 from gateway.enrol import enrol as enrol_people
 from gateway.enrol import read_people
@@ -37,7 +46,10 @@ from gateway.history import (
 )
 from gateway.line import utc_now
 from gateway.logs import set_up_logs
-from gateway.preflight import findings
+from gateway.personal_data import CannotErase, everything_about
+from gateway.personal_data import erase as erase_person
+from gateway.policies import policy_in_use
+from gateway.preflight import findings, who_is_away
 from gateway.receive import as_e164
 from gateway.reliance import leaning_mentees
 from gateway.replay import read_history
@@ -47,7 +59,17 @@ from gateway.serve import serve as serve_line
 from gateway.settings import ROOT, BadSettings, Settings, load_settings
 from gateway.verdict_tables import print_verdicts
 from gateway.verdicts import LOOKED_BACK, summary_of
-from models import Handoff, Person, Programme, Role, Schedule, Status
+from models import (
+    AgeBand,
+    Channel,
+    Conversation,
+    Handoff,
+    Person,
+    Programme,
+    Role,
+    Schedule,
+    Status,
+)
 from models.encryption import BadKey, NoKey, WrongKey, phone_index
 
 app = typer.Typer(
@@ -60,7 +82,17 @@ out = Console()
 WHEN = "%a %d %b %H:%M"
 
 # What a person can mend themselves: said in one line, without a traceback.
-OURS = (BadSettings, BadPolicy, BadScript, NoKey, BadKey, WrongKey, AlreadyServed, BotProblem)
+OURS = (
+    BadSettings,
+    BadCrisisLines,
+    BadPolicy,
+    BadScript,
+    NoKey,
+    BadKey,
+    WrongKey,
+    AlreadyServed,
+    BotProblem,
+)
 
 
 def main() -> None:
@@ -209,7 +241,7 @@ def schedule(
 ) -> None:
     """Agree with a mentee on a check-in, pause it, or list what is agreed on."""
     with _database() as (settings, database), database.writing() as session:
-        policy = load_policy(settings.policy_file or POLICY_FILE)
+        file = load_policy(settings.policy_file or POLICY_FILE)
         person = _person(session, phone) if phone else None
         if person is not None and check_in:
             chosen = _agree(session, person, check_in, days, at)
@@ -219,7 +251,10 @@ def schedule(
         elif days or at or pause is not None:
             raise _refuse("Name the mentee's number and the check-in, like: PHONE mood.")
         agreed = schedules_of(session, person)
-        lines = [_schedule_line(session, one, policy) for one in agreed]
+        lines = [
+            _schedule_line(session, one, policy_in_use(session, one.person.programme_id, file))
+            for one in agreed
+        ]
     print("\n".join(lines) or "No check-in is agreed on.")
 
 
@@ -227,9 +262,11 @@ def schedule(
 def missed() -> None:
     """Scheduled check-ins that nobody answered, the latest first. Exit 1 if there are any."""
     with _database() as (settings, database), database.reading() as session:
-        policy = load_policy(settings.policy_file or POLICY_FILE).schedule
-        since = utc_now() - timedelta(days=policy.missed_shown_days)
-        found = missed_check_ins(session, since=since)
+        found = []
+        for programme, policy in _policies(session, settings):
+            since = utc_now() - timedelta(days=policy.schedule.missed_shown_days)
+            found += missed_check_ins(session, programme.id, since=since)
+    found.sort(key=lambda one: one.missed_at, reverse=True)
     if not found:
         print("No check-in was missed.")
         return
@@ -244,14 +281,28 @@ def missed() -> None:
 def leaning() -> None:
     """Who leans on the bot too much, with the figures that say so. Exit 1 if anybody does."""
     with _database() as (settings, database), database.reading() as session:
-        policy = load_policy(settings.policy_file or POLICY_FILE).reliance
-        found = leaning_mentees(session, policy, now=utc_now())
+        found = []
+        for programme, policy in _policies(session, settings):
+            found += leaning_mentees(session, policy.reliance, programme.id, now=utc_now())
     if not found:
         print("Nobody leans on the bot too much.")
         return
     for one in found:
         print(f"{one.mentee}: {'; '.join(one.figures)}")
     raise typer.Exit(1)
+
+
+@app.command()
+def away() -> None:
+    """Who is away, or will be, and until when."""
+    now = utc_now()
+    with _database() as (_, database), database.reading() as session:
+        lines = [
+            f"{programme.name}: {absence_in_words(session, absence, now=now)}"
+            for programme in session.scalars(select(Programme).order_by(Programme.id))
+            for absence in absences_of(session, programme, now=now)
+        ]
+    print("\n".join(lines) or "Nobody is away.")
 
 
 @app.command()
@@ -275,8 +326,7 @@ def replay(
     """
     other, now = load_policy(policy), utc_now()
     with _database() as (settings, database), database.reading() as session:
-        in_use = load_policy(settings.policy_file or POLICY_FILE)
-        for programme in session.scalars(select(Programme).order_by(Programme.id)):
+        for programme, in_use in _policies(session, settings):
             since = now - timedelta(weeks=weeks)
             history = read_history(session, programme, since=since, now=now)
             print_replay(out, programme.name, history, in_use, other)
@@ -293,20 +343,31 @@ def verdicts(
     """
     now = utc_now()
     with _database() as (settings, database), database.reading() as session:
-        policy = load_policy(settings.policy_file or POLICY_FILE)
-        for programme in session.scalars(select(Programme).order_by(Programme.id)):
+        for programme, policy in _policies(session, settings):
             back = timedelta(weeks=weeks)
             summary = summary_of(session, programme, policy, now=now, looked_back=back)
             print_verdicts(out, programme.name, summary)
 
 
 @app.command()
-def check() -> None:
+def check(
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Whether any entry of the audit was changed or is gone.")
+    ] = False,
+    head: Annotated[
+        str, typer.Option(help="With --audit: a head that was printed and written down earlier.")
+    ] = "",
+) -> None:
     """Pre-flight: what would keep somebody from being reached. Exit 1 if anything would."""
+    if audit:
+        _check_audit(head)
+        return
     with _database() as (settings, database), database.reading() as session:
-        found = findings(session, settings)
-    for finding in found:
-        print(finding)
+        now = utc_now()
+        found, absent = findings(session, settings, now=now), who_is_away(session, now=now)
+    found += to_look_up_again(now.date())
+    for line in [*absent, *found]:
+        print(line)
     if found:
         raise typer.Exit(1)
     print("Everybody can be reached.")
@@ -333,7 +394,28 @@ def password(phone: str) -> None:
         except BadPassword as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from error
-    print("The password is set.")
+        note(
+            session,
+            programme_id=person.programme_id,
+            by=None,
+            action="set a password",
+            about=f"person:{person.id}",
+            now=utc_now(),
+        )
+    print("The password is set, and every browser of theirs is signed out.")
+
+
+@app.command()
+def invite(phone: Annotated[str, typer.Argument(help="A mentee's number.")]) -> None:
+    """Print a link that opens the web chat for a mentee, once."""
+    with _database() as (settings, database), database.writing() as session:
+        rules = load_rules(
+            settings.public_url, Channel.SMS, policy_file=settings.policy_file or POLICY_FILE
+        )
+        try:
+            print(invitation(session, _person(session, phone), rules, now=utc_now()))
+        except ValueError as error:
+            raise _refuse(str(error)) from error
 
 
 @app.command()
@@ -346,6 +428,116 @@ def duty(phone: str, on: Annotated[bool, typer.Option("--on/--off")] = True) -> 
             raise typer.Exit(2)
         person.on_duty = on
     print(f"{person.name} is {'on' if on else 'off'} duty.")
+
+
+@app.command()
+def guardian(
+    phone: Annotated[str, typer.Argument(help="The mentee's number.")],
+    name: Annotated[str, typer.Option(help="The parent or guardian who has agreed.")] = "",
+    by: Annotated[str, typer.Option(help="The number of the manager who saw it.")] = "",
+    age: Annotated[
+        AgeBand | None, typer.Option(help="Correct the age that the mentee has chosen.")
+    ] = None,
+) -> None:
+    """Record that a mentee's guardian has agreed to the web chat, or correct the mentee's age."""
+    if not name and age is None:
+        raise _refuse('Say who has agreed, like --name "Alex Doe", or correct the age with --age.')
+    with _database() as (_, database), database.writing() as session:
+        mentee = _person(session, phone)
+        manager = _person(session, by) if by else None
+        if mentee.role is not Role.MENTEE:
+            raise _refuse(f"{mentee.name} is no mentee; only mentees use the web chat.")
+        if manager is not None and (
+            manager.role is not Role.MANAGER or manager.programme_id != mentee.programme_id
+        ):
+            raise _refuse("--by takes the number of a manager of the mentee's programme.")
+        try:
+            if age is not None:
+                correct_band(session, mentee, age, by=manager, now=utc_now())
+            if name:
+                record_guardian(session, mentee, name, by=manager, now=utc_now())
+        except ConsentRefused as refused:
+            raise _refuse(str(refused)) from refused
+    print(f"It is noted. {mentee.name} can open the chat as soon as all that is needed is there.")
+
+
+@app.command()
+def export(phone: Annotated[str, typer.Argument(metavar="PERSON", help="Their number.")]) -> None:
+    """Write out, as JSON, everything that is kept about one person."""
+    with _database() as (_, database), database.writing() as session:
+        person = _person(session, phone)
+        everything = everything_about(session, person)
+        note(
+            session,
+            programme_id=person.programme_id,
+            by=None,
+            action="person.exported",
+            about=f"person:{person.id}",
+            now=utc_now(),
+        )
+    written = json.dumps(everything, indent=2, ensure_ascii=False)
+    # Half of a surrogate pair has no bytes to go out with.
+    print(written.encode("utf-8", "replace").decode())
+
+
+@app.command()
+def erase(
+    phone: Annotated[str, typer.Argument(metavar="PERSON", help="Their number.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a person's words, name and number at once. It cannot be undone."""
+    with _database() as (settings, database):
+        with database.reading() as session:
+            person = _person(session, phone)
+            thread = session.scalar(
+                select(Conversation.id).where(Conversation.person_id == person.id)
+            )
+        if not yes:
+            typer.confirm(f"Erase {person.name} for good?", abort=True)
+        try:
+            if thread is not None and person.role is Role.MENTEE:
+                Bot(settings.rasa_url, token=settings.rasa_token).forget(thread)
+            with database.writing() as session:
+                if thread is not None:
+                    hold_conversation(session, thread)
+                erase_person(session, session.get_one(Person, person.id), by=None, now=utc_now())
+        except BotAway as away:
+            raise _refuse(
+                "The bot cannot be reached, and what it remembers of the dialogue must go too. "
+                "Start it (`warmline bot`) and try again. Nothing was erased."
+            ) from away
+        except CannotErase as reason:
+            raise _refuse(f"{reason} Nothing was erased.") from reason
+    print("Erased. What the law asks to keep stays, without a name; see docs/guides/managers.md.")
+
+
+def _check_audit(written_down: str) -> None:
+    try:
+        earlier = Head.read(written_down) if written_down else None
+    except ValueError as error:
+        raise _refuse(str(error)) from error
+    with _database() as (settings, database), database.reading() as session:
+        kept = head_kept(head_file_for(settings.database_url, ROOT / "var"))
+        found = first_broken(session, seen=kept) or first_broken(session, seen=earlier)
+        last = head_of(session)
+    if found:
+        print(found.why)
+        raise typer.Exit(1)
+    if last is None:
+        print("The audit has no entry yet.")
+        return
+    print(f"The audit holds: {last.number} entries, none changed, none missing.")
+    print(f"Its head is {last}")
+    print("Write the head down elsewhere; a later `check --audit --head HEAD` compares with it.")
+
+
+def _policies(session: Session, settings: Settings) -> list[tuple[Programme, Policy]]:
+    """Each programme with the policy it goes by now."""
+    file = load_policy(settings.policy_file or POLICY_FILE)
+    return [
+        (programme, policy_in_use(session, programme.id, file))
+        for programme in session.scalars(select(Programme).order_by(Programme.id))
+    ]
 
 
 def _agree(session: Session, person: Person, check_in: str, days: str, at: str) -> Schedule:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from escalation.voice import say
 from gateway.line import Line
-from models import Conversation, Message, Role
+from models import Channel, Conversation, Message, Role
 
 # The carriers' own words, as Twilio lists them; a message counts only as that bare word.
 STOP_WORDS = frozenset(
@@ -30,15 +30,20 @@ def act_on_consent(
     """Act on a consent word and return True, or return False for any other message.
 
     STOP is no move: an open handoff stays open for a person to settle by another way. The
-    carrier confirms it, not we. YES re-opens only for somebody who had stopped.
+    carrier confirms it, not we; but in the web chat no carrier hears it. YES re-opens only for
+    somebody who had stopped, and only by text: in the chat it answers what was asked there.
     """
     word, person = one_word(message.words), conversation.person
     programme = conversation.programme.name
+    on_web = message.channel is Channel.WEB
+    opens_again = START_WORDS if on_web else START_WORDS | {"yes"}
     if word in STOP_WORDS:
         if person is not None:
             person.opted_out_at = person.opted_out_at or now
+            if on_web:
+                say(session, line.rules, conversation, "texts_stopped", now=now)
         return True
-    if person is not None and person.opted_out_at and word in START_WORDS | {"yes"}:
+    if person is not None and person.opted_out_at and word in opens_again:
         person.opted_out_at = None
         say(session, line.rules, conversation, "started", now=now, programme=programme)
         return True

@@ -32,8 +32,11 @@ FEWEST_EXAMPLES = 20
 # As long as what stands in a blank really gets, so that a text fits with it, too.
 BLANKS = {
     "also": "muscle relaxation",
+    "before": "Alexandra",
     "code": "12345",
     "codes": "#12345, #12346 and #12347",
+    "date": "Wednesday 30 September",
+    "days": "30",
     "error_code": "30007",
     "example": "12345",
     "holder": "Maximilian",
@@ -44,8 +47,13 @@ BLANKS = {
     "minutes": "45",
     "outcome": "not needed",
     "programme": "Harbor Mentoring",
+    "start": "Wed 30 Sep 2027 12:00",
     "time": "Wednesday 12:00",
+    "until": "Wed 30 Sep 2027 12:00",
+    "who": "Maximilian",
     "whose": "your mentee",
+    "why": "Maximilian has as much as one person should carry. These could: "
+    "Alexandra, Benjamin, Christina, Dominique, Elizabeth and others.",
 }
 RATING = re.compile(r"\w+_(?:before|after|score)")
 # Hold what somebody wrote, however long that was: these lines are not measured with it.

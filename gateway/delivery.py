@@ -17,6 +17,7 @@ from escalation.handoffs import hold_conversation, open_handoff_of, owner_of
 from escalation.ladder import climb_on_if_nobody_was_reached
 from escalation.later import Deliver
 from escalation.voice import say, spoken_in
+from gateway.chat_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.line import Line
 from gateway.sms import BAD_NUMBER, OPTED_OUT, Sent, TextFailed
 from models import Alert, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
@@ -53,10 +54,10 @@ def acting(line: Line) -> Iterator[Session]:
         line.soon(deliver, conversation_id)
 
 
-def spoken(message: Message) -> str:
+def spoken(message: Message, words: str | None = None) -> str:
     """The words as they go out by SMS: who speaks stands before them."""
     label = LABEL_OF_BOT if message.speaker is Speaker.BOT else message.speaker_name
-    return f"{label}: {message.words}"
+    return f"{label}: {message.words if words is None else words}"
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,28 @@ def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
     with line.database.writing() as session:
         conversation = hold_conversation(session, conversation_id)
         while (message := _first_undelivered(session, conversation_id)) is not None:
-            if message.delivery is Delivery.SENDING:
+            is_sending = message.delivery is Delivery.SENDING
+            if is_sending:
                 assert message.sending_at is not None  # set with the mark
                 if now < message.sending_at + SEND_IS_DEAD_AFTER:
                     return None
             elif message.next_try_at is not None and now < message.next_try_at:
                 return None
-            elif reason := _why_not(session, conversation, message):
+            reason = why_code_is_not_sent(message, now=now)
+            if reason is None and not is_sending:
+                reason = _why_not(session, conversation, message)
+            if reason is not None:
                 _drop(message, reason, now=now)
+                forget_code(message)
                 session.flush()
                 continue
             tried_since = message.at if message.tries else None
+            words = spoken(message, take_out_code(message))
             message.delivery = Delivery.SENDING
             message.sending_at = message.moved_at = now
             message.tries += 1
             assert conversation.phone is not None  # otherwise dropped above
-            return Outgoing(message.id, conversation.phone, spoken(message), tried_since)
+            return Outgoing(message.id, conversation.phone, words, tried_since)
     return None
 
 
@@ -193,6 +200,8 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
             return  # a status callback was faster: it got through
+        conversation = session.get_one(Conversation, message.conversation_id)
+        line = line.of(session, conversation.programme_id)
         give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, now
         if failed.final or now >= give_up_at:
@@ -215,6 +224,7 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
 def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
     """What a failed text means: for the person's number, for a ladder, for a mentor's words."""
     conversation = session.get_one(Conversation, message.conversation_id)
+    line = line.of(session, conversation.programme_id)
     code = message.error_code or ""
     if conversation.person is not None:
         if code in OPTED_OUT:

@@ -3,8 +3,6 @@
 Nothing here writes. Times are UTC; whoever shows them converts them to the programme's zone.
 """
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,9 +12,12 @@ from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from gateway.safeguarding import is_for_managers_only
+from gateway.sharing import what_may_be_read
+from gateway.spreadsheets import Table, as_csv
 from models import (
     Alert,
     CheckIn,
@@ -68,6 +69,8 @@ WHY_DROPPED = {
     "yielded_to_person": "a person had taken the conversation",
     "opted_out": "they had texted STOP",
     "no_number": "there is no number to send to",
+    "code_expired": "the code had expired before it could leave",
+    "code_tried_once": "a code is tried once; they ask for another",
 }
 BOT_STATES = {
     "answered": "The bot had an answer.",
@@ -251,7 +254,11 @@ def decision_about(session: Session, message_id: int | None) -> DecisionRecord |
 def thread_until(
     session: Session, handoff: Handoff, *, newest: int | None = None
 ) -> Sequence[Message]:
-    """What was said in the handoff's conversation, up to its closing; the `newest` of it."""
+    """What was said in the handoff's conversation, up to its closing; the `newest` of it.
+
+    Of somebody who shares a summary only it begins with what asked for a person, and a concern
+    that is for managers is never in it.
+    """
     said = (
         select(Message)
         .where(Message.conversation_id == handoff.conversation_id)
@@ -260,7 +267,11 @@ def thread_until(
     )
     if handoff.closed_at is not None:
         said = said.where(Message.at <= handoff.closed_at)
-    return session.scalars(said).all()[::-1]
+    first = what_may_be_read(session, handoff, handoff.conversation.person)
+    if first is not None:
+        said = said.where(Message.id >= first)
+    found = session.scalars(said).all()[::-1]
+    return [message for message in found if not is_for_managers_only(message)]
 
 
 # --- one handoff, step by step ---
@@ -640,51 +651,168 @@ def _with_tie(person: Person, ties: dict[int, str]) -> str:
 # --- all handoffs, one line each ---
 
 
-def handoffs_of(session: Session, programme_id: int | None = None) -> list[Row]:
-    """Every handoff of a programme, or of all of them, the newest first."""
-    handoffs = select(Handoff).order_by(Handoff.id.desc())
-    if programme_id is not None:
-        handoffs = handoffs.join(Conversation).where(Conversation.programme_id == programme_id)
-    alerted = _first_times(
-        session,
-        select(Alert.handoff_id, func.min(Message.sent_at))
-        .join(Message, Message.id == Alert.message_id)
-        .group_by(Alert.handoff_id),
+class Unreached(StrEnum):
+    """What did not come about: no mentor's phone was reached, nobody took it, nobody wrote."""
+
+    PHONES = "phones"
+    TAKEN = "taken"
+    WORDS = "words"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which handoffs of the log are wanted; None does not choose. `until` is the end of a time,
+    not in it. `mentor_id` is anybody who held it at some time."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    mentor_id: int | None = None
+    need: Need | None = None
+    urgency: Urgency | None = None
+    outcome: Outcome | None = None
+    unreached: Unreached | None = None
+    only_open: bool = False
+
+
+EVERYTHING = Wanted()
+
+
+def handoffs_of(
+    session: Session,
+    programme_id: int | None = None,
+    wanted: Wanted = EVERYTHING,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Row]:
+    """The handoffs of a programme, or of all of them, that are wanted, the newest first."""
+    chosen_by = _wanted(programme_id, wanted)
+    # Chosen first and told of then: the times of those passed over are not looked up.
+    chosen = (
+        select(Handoff.id)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(*chosen_by)
+        .order_by(Handoff.id.desc())
+        .limit(limit)
+        .offset(offset)
     )
-    claimed = _first_times(
-        session,
-        select(HandoffEvent.handoff_id, func.min(HandoffEvent.at))
-        .where(HandoffEvent.move == Move.CLAIM)
-        .group_by(HandoffEvent.handoff_id),
+    mentor = aliased(Person)
+    first_alert = (
+        select(func.min(Message.sent_at))
+        .join(Alert, Alert.message_id == Message.id)
+        .where(Alert.handoff_id == Handoff.id)
+        .correlate(Handoff)
+        .scalar_subquery()
+    )
+    first_claim = (
+        select(func.min(HandoffEvent.at))
+        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
+        .correlate(Handoff)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Handoff.id,
+            Handoff.opened_at,
+            Person.name.label("mentee"),
+            Conversation.stranger_phone,
+            Handoff.need,
+            Handoff.urgency,
+            Handoff.status,
+            mentor.name.label("holder"),
+            first_alert.label("first_alert"),
+            first_claim.label("first_claim"),
+            Handoff.first_reply_at,
+            Handoff.closed_at,
+            Handoff.outcome,
+            Programme.timezone,
+        )
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .join(Programme, Programme.id == Conversation.programme_id)
+        .outerjoin(Person, Person.id == Conversation.person_id)
+        .outerjoin(mentor, mentor.id == Handoff.mentor_id)
+        .where(Handoff.id.in_(chosen) if limit is not None else and_(true(), *chosen_by))
+        .order_by(Handoff.id.desc())
     )
     return [
         Row(
-            number=handoff.id,
-            opened_at=handoff.opened_at,
-            mentee=called(handoff.conversation),
-            need=handoff.need,
-            urgency=handoff.urgency,
-            status=handoff.status,
-            holder=handoff.mentor.name if handoff.mentor else None,
-            first_alert_after=_since(handoff, alerted.get(handoff.id)),
-            claimed_after=_since(handoff, claimed.get(handoff.id)),
-            first_reply_after=_since(handoff, handoff.first_reply_at),
-            closed_at=handoff.closed_at,
-            outcome=handoff.outcome,
-            timezone=handoff.conversation.programme.timezone,
+            number=row.id,
+            opened_at=row.opened_at,
+            mentee=row.mentee or f"Unknown number {masked(row.stranger_phone)}",
+            need=row.need,
+            urgency=row.urgency,
+            status=row.status,
+            holder=row.holder,
+            first_alert_after=_since(row.opened_at, row.first_alert),
+            claimed_after=_since(row.opened_at, row.first_claim),
+            first_reply_after=_since(row.opened_at, row.first_reply_at),
+            closed_at=row.closed_at,
+            outcome=row.outcome,
+            timezone=row.timezone,
         )
-        for handoff in session.scalars(handoffs)
+        for row in rows
     ]
 
 
-def _first_times(
-    session: Session, times: Select[int, datetime | None]
-) -> dict[int, datetime | None]:
-    return {row[0]: row[1] for row in session.execute(times)}
+def how_many_handoffs(session: Session, programme_id: int, wanted: Wanted = EVERYTHING) -> int:
+    found = session.scalar(
+        select(func.count())
+        .select_from(Handoff)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(*_wanted(programme_id, wanted))
+    )
+    return found or 0
 
 
-def _since(handoff: Handoff, at: datetime | None) -> timedelta | None:
-    return at - handoff.opened_at if at is not None else None
+def _wanted(programme_id: int | None, wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if programme_id is not None:
+        conditions.append(Conversation.programme_id == programme_id)
+    if wanted.since is not None:
+        conditions.append(Handoff.opened_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(Handoff.opened_at < wanted.until)
+    if wanted.mentor_id is not None:
+        conditions.append(_claims().where(HandoffEvent.by_id == wanted.mentor_id).exists())
+    if wanted.need is not None:
+        conditions.append(Handoff.need == wanted.need)
+    if wanted.urgency is not None:
+        conditions.append(Handoff.urgency == wanted.urgency)
+    if wanted.outcome is not None:
+        conditions.append(Handoff.outcome == wanted.outcome)
+    if wanted.only_open:
+        conditions.append(Handoff.status.in_([Status.WAITING, Status.CLAIMED]))
+    match wanted.unreached:
+        case Unreached.PHONES:
+            conditions.append(~_alerts_delivered().exists())
+        case Unreached.TAKEN:
+            conditions.append(~_claims().exists())
+        case Unreached.WORDS:
+            conditions.append(Handoff.first_reply_at.is_(None))
+        case None:
+            pass
+    return conditions
+
+
+def _claims() -> Select[int]:
+    return (
+        select(HandoffEvent.id)
+        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
+        .correlate(Handoff)
+    )
+
+
+def _alerts_delivered() -> Select[int]:
+    return (
+        select(Alert.id)
+        .join(Message, Message.id == Alert.message_id)
+        .where(Alert.handoff_id == Handoff.id, Message.delivery == Delivery.DELIVERED)
+        .correlate(Handoff)
+    )
+
+
+def _since(opened_at: datetime, at: datetime | None) -> timedelta | None:
+    return at - opened_at if at is not None else None
 
 
 COLUMNS = (
@@ -703,45 +831,58 @@ COLUMNS = (
 )
 
 
-def csv_of(rows: Iterable[Row]) -> str:
-    """The handoffs for a spreadsheet: local times with their offset, lengths in seconds."""
-    file = io.StringIO()
-    table = csv.writer(file)
-    table.writerow(COLUMNS)
-    for row in rows:
-        zone = ZoneInfo(row.timezone)
-        table.writerow(
-            _harmless(cell)
-            for cell in (
+def table_of(rows: Iterable[Row]) -> Table:
+    """The handoffs for a spreadsheet: local times, lengths in seconds."""
+    return Table(
+        "Handoffs",
+        COLUMNS,
+        [
+            (
                 row.number,
-                _iso(row.opened_at, zone),
+                row.opened_at.astimezone(ZoneInfo(row.timezone)),
                 row.mentee,
                 row.need.value,
                 row.urgency.name.lower(),
                 row.status.value,
-                row.holder or "",
-                _seconds(row.first_alert_after),
-                _seconds(row.claimed_after),
-                _seconds(row.first_reply_after),
-                _iso(row.closed_at, zone),
-                row.outcome.value if row.outcome else "",
+                row.holder,
+                whole_seconds(row.first_alert_after),
+                whole_seconds(row.claimed_after),
+                whole_seconds(row.first_reply_after),
+                row.closed_at.astimezone(ZoneInfo(row.timezone)) if row.closed_at else None,
+                row.outcome.value if row.outcome else None,
             )
-        )
-    return file.getvalue()
+            for row in rows
+        ],
+    )
 
 
-def _harmless(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula: a name may begin with anything."""
-    words = str(cell)
-    return f"'{words}" if words.startswith(("=", "+", "-", "@", "\t", "\r")) else words
+def csv_of(rows: Iterable[Row]) -> str:
+    return as_csv(table_of(rows)).decode("utf-8-sig")
 
 
-def _iso(at: datetime | None, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).isoformat(timespec="seconds") if at else ""
+def steps_table_of(entries: Iterable[Entry], zone: str) -> Table:
+    """A handoff's timeline for a spreadsheet."""
+    there = ZoneInfo(zone)
+    headings = ("at", "since_step_before_seconds", "kind", "what", "quote", "details")
+    return Table(
+        "Steps",
+        headings,
+        [
+            (
+                entry.at.astimezone(there),
+                whole_seconds(entry.after),
+                entry.kind.value,
+                entry.what,
+                "".join(piece.words for piece in entry.quote),
+                " ".join(entry.details),
+            )
+            for entry in entries
+        ],
+    )
 
 
-def _seconds(time: timedelta | None) -> str:
-    return "" if time is None else f"{time.total_seconds():.0f}"
+def whole_seconds(time: timedelta | None) -> int | None:
+    return None if time is None else round(time.total_seconds())
 
 
 # --- who is not in the log otherwise ---
@@ -791,11 +932,19 @@ def missed_check_ins(
 
 
 def not_textable(session: Session, programme: Programme) -> list[tuple[Person, str]]:
-    """Whom no text can reach, and why."""
+    """Whom no text can reach, and why; who left is not looked for."""
     people = session.scalars(
-        select(Person).where(Person.programme_id == programme.id).order_by(Person.id)
+        select(Person)
+        .where(
+            Person.programme_id == programme.id,
+            Person.left_at.is_(None),
+            Person.phone.is_(None)
+            | Person.opted_out_at.is_not(None)
+            | Person.unreachable_code.is_not(None),
+        )
+        .order_by(Person.id)
     )
-    return [(person, _why_unreachable(person)) for person in people if not person.can_be_texted]
+    return [(person, _why_unreachable(person)) for person in people]
 
 
 def _why_unreachable(person: Person) -> str:
@@ -804,3 +953,44 @@ def _why_unreachable(person: Person) -> str:
     if person.opted_out_at is not None:
         return "texted STOP, or the carrier said so"
     return f"the number cannot be texted (code {person.unreachable_code})"
+
+
+@dataclass(frozen=True)
+class Inactive:
+    """A mentee who wrote nothing for long; `last_at` is None for one who never did."""
+
+    mentee: str
+    last_at: datetime | None
+
+
+def inactive_mentees(session: Session, programme_id: int, *, since: datetime) -> list[Inactive]:
+    """Who has written nothing since then and was enrolled by then, the longest silent first."""
+    last_at = (
+        select(func.max(Message.at))
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.person_id == Person.id, Message.speaker == Speaker.MENTEE)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    wrote = (
+        select(Message.id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            Conversation.person_id == Person.id,
+            Message.speaker == Speaker.MENTEE,
+            Message.at >= since,
+        )
+        .correlate(Person)
+    )
+    silent = session.execute(
+        select(Person.name, last_at.label("last_at"))
+        .where(
+            Person.programme_id == programme_id,
+            Person.role == Role.MENTEE,
+            Person.left_at.is_(None),
+            Person.enrolled_at < since,
+            ~wrote.exists(),
+        )
+        .order_by(last_at.is_not(None), last_at, Person.id)
+    )
+    return [Inactive(name, at) for name, at in silent]

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy.orm import Session
 
 from bot.client import Bot
 from escalation.later import Later
 from escalation.rules import Rules
 from escalation.signals import Signals
 from gateway.database import Database
+from gateway.policies import Versions
 from gateway.sms import Texts
 
 log = structlog.get_logger()
@@ -26,7 +28,11 @@ def utc_now() -> datetime:
 
 @dataclass
 class Line:
-    """One running line: its database, its rules, and the ways to the outside world."""
+    """One running line: its database, its rules, and the ways to the outside world.
+
+    `rules` are the files', or one programme's where `of` made the line that programme's; then
+    `file_rules` are those of the files.
+    """
 
     database: Database
     rules: Rules
@@ -38,6 +44,18 @@ class Line:
     workers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(12, thread_name_prefix="line")
     )
+    file_rules: Rules | None = None
+    versions: Versions = field(default_factory=Versions)
+
+    def of(self, session: Session, programme_id: int) -> "Line":
+        """This line with the rules that a programme goes by now.
+
+        Every message and every step of work asks once, at its beginning, and keeps what it got:
+        a policy that is taken up meanwhile counts from the next one on, in every process.
+        """
+        file = self.file_rules or self.rules
+        rules = self.versions.rules_of(session, programme_id, file)
+        return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
 
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
         """Do `work` on another thread, straight away.

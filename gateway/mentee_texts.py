@@ -8,13 +8,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.client import LONGEST_TEXT, Answer, BotAway, SkillStep
+from escalation.availability import is_looking_at
 from escalation.decide import (
     BotState,
     Decision,
@@ -33,13 +33,13 @@ from escalation.handoffs import (
     raise_handoff,
     withdraw,
 )
-from escalation.ladder import own_mentor_of
 from escalation.policy import Policy
 from escalation.reliance import Sign
 from escalation.scales import Scored, line_after
 from escalation.signals import Axis, Evidence, Signals
 from escalation.turning_point import turning_point
 from escalation.voice import say, say_unless_said_lately, speak_as_bot, thread_of
+from gateway.asked import local_time, mentor_to_name, tell_who_is_asked
 from gateway.bot_reports import (
     leave_skill,
     open_goal,
@@ -51,16 +51,19 @@ from gateway.bot_reports import (
 from gateway.check_ins import next_to_begin, scored_of
 from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.decided import inputs_of
+from gateway.follow_ups import answer as answer_follow_up
+from gateway.follow_ups import answered_by
 from gateway.line import Line
 from gateway.pauses import act_on_pauses, is_about_pauses
+from gateway.personal_data import act_on_erasure, is_about_erasure
 from gateway.reliance import may_nudge, noted, nudge_if_leaning, said_only_you
+from gateway.safeguarding import act_on_concern, is_about_concern
 from models import (
     Conversation,
     DecisionRecord,
     Handoff,
     Message,
     Need,
-    Person,
     Speaker,
     Urgency,
 )
@@ -80,13 +83,18 @@ WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed m
 
 @dataclass(frozen=True)
 class Before:
-    """A message and where its conversation stood when it was read."""
+    """A message and where its conversation stood when it was read.
+
+    `is_for_us` is true of a word that the gateway acts on itself, `is_follow_up` of an answer to
+    what is asked after a handoff. The bot hears neither.
+    """
 
     message: Message
     standing: Standing
     history: Sequence[str]
     forget_bot: bool
-    about_pauses: bool
+    is_for_us: bool
+    is_follow_up: bool
     goal: str | None
 
 
@@ -105,6 +113,7 @@ class Understood:
     begun: Answer | None = None
     goal: str | None = None
     forgot: bool = False
+    is_follow_up: bool = False
 
 
 def read_before_understanding(session: Session, line: Line, message: Message) -> Before:
@@ -115,8 +124,19 @@ def read_before_understanding(session: Session, line: Line, message: Message) ->
         _standing(session, line, conversation, message),
         _said_before(session, message),
         conversation.forget_bot,
-        is_about_pauses(session, conversation, message.words),
+        _is_for_us(session, conversation, message),
+        answered_by(session, line, conversation, message) is not None,
         goal.words if goal else None,
+    )
+
+
+def _is_for_us(session: Session, conversation: Conversation, message: Message) -> bool:
+    if is_about_consent(message.words):
+        return True
+    return conversation.person is not None and (
+        is_about_concern(message.words)
+        or is_about_erasure(session, conversation, message)
+        or is_about_pauses(session, conversation, message.words)
     )
 
 
@@ -124,11 +144,13 @@ def understand(line: Line, before: Before) -> Understood:
     """Detect first, here; then ask Rasa, if it is the bot's turn. No transaction is open."""
     message = before.message
     signals = line.detect(message.words, before.history)
+    if before.is_follow_up:
+        # The script has the answer to it: it is no message that the bot failed to understand.
+        return Understood(signals, BotState.ANSWERED, is_follow_up=True)
     if (
         message.speaker is Speaker.UNKNOWN
         or not message.words.strip()
-        or is_about_consent(message.words)
-        or before.about_pauses
+        or before.is_for_us
         or not bot_has_the_floor(signals, before.standing, line.rules.policy)
     ):
         return Understood(signals, BotState.NOT_ASKED)
@@ -192,6 +214,12 @@ def act_on_mentee_text(
     """Decide on the conversation as it is now, and do it; somebody may have claimed it since."""
     if act_on_consent(session, line, conversation, message, now=now):
         return
+    in_crisis = understood.signals.crisis >= line.rules.policy.thresholds.crisis
+    raised = act_on_concern(session, line, conversation, message, answers=not in_crisis, now=now)
+    if raised and not in_crisis:
+        return
+    if act_on_erasure(session, line, conversation, message, now=now) and not in_crisis:
+        return
     if act_on_pauses(session, line, conversation, message, now=now):
         return
     handoff = open_handoff_of(session, conversation)
@@ -201,6 +229,8 @@ def act_on_mentee_text(
     leaning: frozenset[Sign] = frozenset()
     if conversation.person is None and decision.do in SPEAKS_ITSELF:
         _tell_unknown_number(session, line, conversation, now=now)
+    elif understood.is_follow_up and decision.do in SPEAKS_ITSELF:
+        handoff = _take_follow_up(session, line, conversation, message, now=now)
     elif handoff is not None and _wants_it_off(message) and decision.do is Do.STAND_BACK:
         _withdraw(session, line, handoff, now=now)
     elif not message.words.strip() and decision.do is Do.REPLY:
@@ -246,7 +276,7 @@ def _do(
                 rules=rules,
                 later=later,
             )
-            _tell_who_is_asked(session, line, handoff, paged, now=now)
+            tell_who_is_asked(session, line, handoff, paged, now=now)
         case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
             assert handoff is not None  # only an open handoff is raised
             raise_handoff(
@@ -298,7 +328,7 @@ def _offer_a_person(
     session: Session, line: Line, conversation: Conversation, *, now: datetime
 ) -> None:
     """The last thing said, so that a bare yes or no answers it."""
-    own = own_mentor_of(session, conversation)
+    own = mentor_to_name(session, conversation, at=now)
     if own is not None:
         say(session, line.rules, conversation, "offer_own", now=now, mentor=own.name)
     else:
@@ -342,6 +372,17 @@ def _only_talked(understood: Understood) -> bool:
     return not (answer.skills or answer.check_in or answer.goal or answer.goal_result)
 
 
+def _take_follow_up(
+    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
+) -> Handoff | None:
+    """Note the answer, and ask what is next. Returns the handoff that it opened, if any."""
+    answered = answered_by(session, line, conversation, message)
+    if answered is None:  # answered on the page, a moment ago
+        say(session, line.rules, conversation, "follow_up_thanks", now=now)
+        return None
+    return answer_follow_up(session, line, conversation, *answered, message=message, now=now)
+
+
 def _stand_back(
     session: Session,
     line: Line,
@@ -361,15 +402,18 @@ def _stand_back(
         "still_waiting",
         within_minutes=line.rules.policy.repeat.still_waiting_minutes,
         now=now,
-        time=_local_time(handoff.opened_at, conversation),
+        time=local_time(handoff.opened_at, conversation),
     )
 
 
 def _pass_to_mentor(
     session: Session, line: Line, handoff: Handoff, message: Message, *, now: datetime
 ) -> None:
-    """Tell the mentor who holds it that their mentee wrote: by link, or in words if so set."""
-    if handoff.mentor is None:
+    """Tell the mentor who holds it that their mentee wrote: by link, or in words if so set.
+
+    Whoever has it open in the console sees it there, and is not texted too.
+    """
+    if handoff.mentor is None or is_looking_at(session, handoff.mentor, handoff, now=now):
         return
     rules = line.rules
     thread = thread_of(session, rules, handoff.mentor)
@@ -386,28 +430,6 @@ def _pass_to_mentor(
         code=handoff.id,
         link=rules.link(handoff.id),
     )
-
-
-def _tell_who_is_asked(
-    session: Session, line: Line, handoff: Handoff, paged: list[Person], *, now: datetime
-) -> None:
-    """The mentee reads why a person is asked, and who; the pages exist already."""
-    conversation = handoff.conversation
-    own = own_mentor_of(session, conversation)
-    blanks: dict[str, object] = {}
-    if own is not None and paged == [own]:
-        who, blanks = "who_own", {"mentor": own.name}
-    elif paged:
-        who, blanks = "who_team", {"mentors": _in_words([person.name for person in paged])}
-    elif handoff.rung < 0 and handoff.next_page_at:
-        who = "who_at_opening"
-        blanks = {
-            "mentor": own.name if own else "a mentor",
-            "time": _local_time(handoff.next_page_at, conversation, day=now),
-        }
-    else:
-        who = "who_nobody"
-    say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
 
 
 def _disclose(
@@ -649,17 +671,3 @@ def _turning_point_of(
 
 def _wants_it_off(message: Message) -> bool:
     return one_word(message.words) in WITHDRAW_WORDS
-
-
-def _in_words(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:
-    """A time as the person reads it; with its weekday when it is not on the day of `day`."""
-    person = conversation.person
-    zone = ZoneInfo(person.timezone if person else conversation.programme.timezone)
-    local = at.astimezone(zone)
-    if day is not None and local.date() != day.astimezone(zone).date():
-        return f"{local:%A %H:%M}"
-    return f"{local:%H:%M}"

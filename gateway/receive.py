@@ -1,5 +1,6 @@
 """Recording what comes in: one row for each message, whoever sends it and however often."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import phonenumbers
@@ -7,6 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from escalation.handoffs import hold_conversation
+from escalation.rules import Rules
+from escalation.voice import thread_of
 from gateway.database import Database
 from models import Channel, Conversation, Message, Person, Programme, Speaker
 from models.encryption import phone_index
@@ -52,21 +56,7 @@ def record(
     try:
         with database.writing() as session:
             conversation = _conversation_of(session, phone, channel=channel, to=to)
-            session.add(
-                Message(
-                    conversation_id=conversation.id,
-                    at=now,
-                    moved_at=now,
-                    outgoing=False,
-                    # A NUL cannot be shown or sent on; its place is kept.
-                    words=words.replace("\x00", "\ufffd"),
-                    channel=channel,
-                    media=media,
-                    provider_id=provider_id,
-                    **_speaker(conversation.person),
-                )
-            )
-            conversation.channel = channel
+            _keep(session, conversation, words, provider_id, channel=channel, media=media, now=now)
             return conversation.id
     except IntegrityError:
         with database.reading() as session:
@@ -83,6 +73,86 @@ def record(
             to=to,
             now=now,
         )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was written on the web, as it is kept. `again`: it had been kept before."""
+
+    conversation_id: int
+    message_id: int
+    again: bool
+
+
+def record_on_web(
+    database: Database, person: Person, words: str, *, key: str, rules: Rules, now: datetime
+) -> Recorded:
+    """Keep what a signed-in mentee wrote in the chat.
+
+    The page makes one `key` for each message, and sends it again with every try: the same words
+    with the same key are one message. Other words with it (the back button brings an old form
+    back) are another.
+
+    Raises:
+        IntegrityError: the person is gone.
+    """
+    words = kept_words(words)
+    number, begun_elsewhere = 0, 0
+    while True:
+        provider_id = f"WB{person.id}:{key}" + (f".{number}" if number else "")
+        try:
+            with database.writing() as session:
+                here = session.get_one(Person, person.id)
+                conversation = thread_of(session, rules, here)
+                kept = _keep(
+                    session, conversation, words, provider_id, channel=Channel.WEB, media=0, now=now
+                )
+                return Recorded(conversation.id, kept.id, again=False)
+        except IntegrityError:
+            with database.reading() as session:
+                before = session.scalar(select(Message).where(Message.provider_id == provider_id))
+            if before is not None and before.words == words:
+                return Recorded(before.conversation_id, before.id, again=True)
+            if before is not None:
+                number += 1  # other words took this key
+            elif begun_elsewhere:
+                raise
+            else:
+                begun_elsewhere += 1  # the thread was begun at this very moment
+
+
+def kept_words(words: str) -> str:
+    """`words` as they are kept: a NUL cannot be shown or sent on, so a mark takes its place."""
+    return words.replace("\x00", "\ufffd")
+
+
+def _keep(
+    session: Session,
+    conversation: Conversation,
+    words: str,
+    provider_id: str,
+    *,
+    channel: Channel,
+    media: int,
+    now: datetime,
+) -> Message:
+    # Held, so that ids grow as rows appear: an open chat asks for what came after its last one.
+    hold_conversation(session, conversation.id)
+    message = Message(
+        conversation_id=conversation.id,
+        at=now,
+        moved_at=now,
+        outgoing=False,
+        words=kept_words(words),
+        channel=channel,
+        media=media,
+        provider_id=provider_id,
+        **_speaker(conversation.person),
+    )
+    session.add(message)
+    conversation.channel = channel
+    session.flush()
+    return message
 
 
 def _speaker(person: Person | None) -> dict[str, object]:

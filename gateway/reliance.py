@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from escalation.decide import Decision, Do, Standing
-from escalation.ladder import own_mentor_of
 from escalation.policy import ReliancePolicy
 from escalation.reliance import (
     LATELY,
@@ -30,6 +29,7 @@ from escalation.reliance import (
     signs_in,
 )
 from escalation.voice import say
+from gateway.asked import mentor_to_name
 from gateway.line import Line
 from models import (
     Conversation,
@@ -122,7 +122,7 @@ def nudge_if_leaning(
     signs = _signs_at(session, conversation, policy, only_you=only_you, now=now)
     if not leans_too_much(signs, policy):
         return frozenset()
-    own = own_mentor_of(session, conversation)
+    own = mentor_to_name(session, conversation)
     if own is not None:
         say(session, line.rules, conversation, "lean_own", now=now, mentor=own.name)
     else:

@@ -102,13 +102,13 @@ def _parted(parted: Sequence[Difference], zone: ZoneInfo) -> Table:
             str(one.step.conversation),
             str(one.step.message),
             f"{one.step.at.astimezone(zone):%a %d %b %H:%M}",
-            _said(one.now),
-            _said(one.other),
+            said_of(one.now),
+            said_of(one.other),
         )
     return table
 
 
-def _said(decision: Decision) -> str:
+def said_of(decision: Decision) -> str:
     urgency = f", {decision.urgency.name.lower()}" if decision.urgency else ""
     return f"{DECISIONS[decision.do]}{urgency}: {decision.why}"
 

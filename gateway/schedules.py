@@ -33,6 +33,7 @@ from models import (
     Hindrance,
     Message,
     Person,
+    Programme,
     Schedule,
     ScheduledCheckIn,
 )
@@ -62,6 +63,7 @@ class Asking:
 
     scheduled_id: int
     conversation_id: int
+    programme_id: int
     kind: str
     zone: ZoneInfo
     sent_at: datetime | None
@@ -70,16 +72,20 @@ class Asking:
 
 def keep_schedules(line: Line, *, now: datetime) -> None:
     """One round: write down what is due, ask it, remind once, note answers and silence."""
-    _write_down_due(line, now=now)
-    _give_up_late(line, now=now)
+    with line.database.reading() as session:
+        programmes = session.scalars(select(Programme.id).order_by(Programme.id)).all()
+        lines = {programme: line.of(session, programme) for programme in programmes}
+    for programme, its_line in lines.items():
+        _write_down_due(its_line, programme, now=now)
+        _give_up_late(its_line, programme, now=now)
     _note_answers(line, now=now)
     for asking in _each(line, UNANSWERED):
         with _one_failure_holds_up_nobody_else(asking):
-            _follow_up(line, asking, now=now)
+            _follow_up(lines.get(asking.programme_id, line), asking, now=now)
     try:
         for asking in _each(line, UNASKED):
             with _one_failure_holds_up_nobody_else(asking):
-                _ask(line, asking, now=now)
+                _ask(lines.get(asking.programme_id, line), asking, now=now)
     except BotAway as away:
         log.warning("bot away; check-ins wait", reason=str(away))
         _note_bot_away(line)
@@ -95,7 +101,7 @@ def _one_failure_holds_up_nobody_else(asking: Asking) -> Iterator[None]:
         log.exception("left to the next round", scheduled=asking.scheduled_id)
 
 
-def _write_down_due(line: Line, *, now: datetime) -> None:
+def _write_down_due(line: Line, programme_id: int, *, now: datetime) -> None:
     policy = line.rules.policy.schedule
     with line.database.reading() as session:
         last = {row[0]: (row[1], row[2]) for row in session.execute(last_written())}
@@ -103,6 +109,7 @@ def _write_down_due(line: Line, *, now: datetime) -> None:
         agreed = session.execute(
             select(Schedule, Person.timezone)
             .join(Person, Person.id == Schedule.person_id)
+            .where(Person.programme_id == programme_id)
             .options(lazyload(Schedule.person))
         ).all()
     for schedule, zone in agreed:
@@ -132,10 +139,19 @@ def _write_down(line: Line, schedule_id: int, occurrence: Occurrence) -> None:
         )
 
 
-def _give_up_late(line: Line, *, now: datetime) -> None:
+def _give_up_late(line: Line, programme_id: int, *, now: datetime) -> None:
     """Leave out for that day what could not be asked for too long."""
     patience = timedelta(minutes=line.rules.policy.schedule.too_late_after_minutes)
-    late = and_(UNASKED, ScheduledCheckIn.due_at <= now - patience)
+    its_own = (
+        select(Schedule.id)
+        .join(Person, Person.id == Schedule.person_id)
+        .where(Person.programme_id == programme_id)
+    )
+    late = and_(
+        UNASKED,
+        ScheduledCheckIn.due_at <= now - patience,
+        ScheduledCheckIn.schedule_id.in_(its_own),
+    )
     with line.database.reading() as session:
         if session.scalar(select(ScheduledCheckIn.id).where(late).limit(1)) is None:
             return
@@ -195,6 +211,7 @@ def _each(line: Line, which: ColumnElement[bool]) -> list[Asking]:
         select(
             ScheduledCheckIn.id,
             Conversation.id,
+            Person.programme_id,
             Schedule.check_in,
             Person.timezone,
             ScheduledCheckIn.sent_at,
@@ -209,8 +226,8 @@ def _each(line: Line, which: ColumnElement[bool]) -> list[Asking]:
     with line.database.reading() as session:
         found = session.execute(rows).all()
     return [
-        Asking(scheduled_id, conversation_id, kind, ZoneInfo(zone), sent_at, reminded_at)
-        for scheduled_id, conversation_id, kind, zone, sent_at, reminded_at in found
+        Asking(scheduled, conversation, programme, kind, ZoneInfo(zone), sent_at, reminded_at)
+        for scheduled, conversation, programme, kind, zone, sent_at, reminded_at in found
     ]
 
 

@@ -15,10 +15,11 @@ from escalation.detect import detect
 from escalation.policy import POLICY_FILE
 from escalation.rules import load_rules
 from escalation.signals import Signals
+from gateway.audit import head_file_for, keep_head_in
 from gateway.database import Database, make_engine
 from gateway.engine import Engine
 from gateway.line import Line
-from gateway.settings import Settings
+from gateway.settings import ROOT, Settings
 from gateway.sms import Phones, Texts, Twilio
 from gateway.sweep import Sweeper, do_work
 from gateway.web.app import create_app
@@ -41,6 +42,7 @@ def open_database(settings: Settings) -> Database:
         NoKey, BadKey, WrongKey: WARMLINE_KEY cannot read what is stored.
     """
     use_key(settings.warmline_key)
+    keep_head_in(head_file_for(settings.database_url, ROOT / "var"))
     database = Database(make_engine(settings.database_url))
     database.migrate()
     with database.reading() as session:

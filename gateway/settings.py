@@ -1,12 +1,15 @@
 """What the environment says. A missing or impossible value is named, with what to do."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+# No path and no star: each site that may frame the chat is named.
+ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.IGNORECASE)
 
 
 class BadSettings(Exception):
@@ -38,6 +41,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     policy_file: Path | None = None
+    chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("public_url")
     @classmethod
@@ -45,6 +49,18 @@ class Settings(BaseSettings):
         if not url.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
         return url.rstrip("/")
+
+    @field_validator("chat_origins", mode="before")
+    @classmethod
+    def named_one_by_one(cls, written: Any) -> Any:
+        """The sites that may show the chat in a frame: `https://school.example`, with commas."""
+        if not isinstance(written, str):
+            return written
+        origins = tuple(each.strip().rstrip("/") for each in written.split(",") if each.strip())
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no site; write it like https://school.example")
+        return origins
 
     @field_validator("database_url")
     @classmethod
@@ -79,6 +95,7 @@ ADVICE = {
     "warmline_key": "run `make up` once, which writes one into .env, or `warmline key`",
     "public_url": "give the address under which Twilio and mentors reach this server",
     "database_url": "for example sqlite:///var/warmline.db",
+    "chat_origins": "name the sites that may show the chat, with commas between them",
 }
 
 

@@ -3,7 +3,7 @@
 Every few seconds it looks for messages nobody handled, texts nobody sent, rungs nobody paged
 and engine work whose process died. Each is guarded by its own row, so that looking too often,
 or from two processes, does nothing twice. Beside it, on a thread of its own because it asks the
-bot, runs the round of the scheduled check-ins.
+bot, runs the round of the scheduled check-ins, of what is asked after a handoff, and of erasures.
 """
 
 import threading
@@ -12,15 +12,31 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import or_, select, text
 
-from escalation.handoffs import hold_conversation, overdue_claims, release_if_unanswered
-from escalation.ladder import climb, climb_on_if_nobody_was_reached, is_overdue
-from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Work
+from escalation.handoffs import (
+    hold_conversation,
+    lapse_if_unanswered,
+    overdue_claims,
+    overdue_transfers,
+    release_if_unanswered,
+)
+from escalation.ladder import (
+    climb,
+    climb_on_if_nobody_was_reached,
+    is_overdue,
+    overdue_recalls,
+    recall,
+)
+from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, Work
+from escalation.rules import Rules
+from gateway.chat import keep_unseen
 from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.engine import Engine
+from gateway.follow_ups import keep_follow_ups
 from gateway.line import Line
+from gateway.personal_data import keep_erasures
 from gateway.schedules import keep_schedules
 from gateway.turns import take_turns
-from models import Delivery, Handoff, Message, Status
+from models import Delivery, Handoff, Message, Status, Transfer
 
 log = structlog.get_logger()
 
@@ -29,6 +45,8 @@ SCHEDULES_EVERY = timedelta(seconds=10)
 # Whoever recorded a message has this long to handle it before somebody else does.
 GRACE = timedelta(seconds=5)
 CLEAN_EVERY = timedelta(hours=1)
+# Asked for days before, and looked for in all messages.
+ERASURES_EVERY = timedelta(hours=1)
 # Any number will do, as long as nothing else in this database locks it.
 ONE_SWEEPER = 7_241_001
 
@@ -39,9 +57,10 @@ def do_work(line: Line, work: Work) -> None:
     if isinstance(work, Deliver):
         deliver(line, work.conversation_id)
         return
-    assert isinstance(work, Climb | CheckAlerts | CheckClaim)
+    assert isinstance(work, Climb | CheckAlerts | CheckClaim | Recall)
     with acting(line) as session:
         handoff = session.get_one(Handoff, work.handoff_id)
+        line = line.of(session, handoff.conversation.programme_id)
         hold_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
         match work:
@@ -56,6 +75,18 @@ def do_work(line: Line, work: Work) -> None:
                 release_if_unanswered(
                     session, handoff, event_id, now=now, rules=line.rules, later=line.later
                 )
+            case Recall(snooze_id=snooze_id):
+                recall(session, handoff, snooze_id, now=now, rules=line.rules, later=line.later)
+
+
+def lapse_transfer(line: Line, transfer_id: int) -> None:
+    """End an offer to a colleague that nobody has answered in time; twice is harmless."""
+    with acting(line) as session:
+        transfer = session.get_one(Transfer, transfer_id)
+        handoff = session.get_one(Handoff, transfer.handoff_id)
+        hold_conversation(session, handoff.conversation_id)
+        rules = line.of(session, handoff.conversation.programme_id).rules
+        lapse_if_unanswered(session, transfer, now=line.clock(), rules=rules)
 
 
 def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
@@ -84,14 +115,22 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
             for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.WAITING))
             if is_overdue(handoff, now=now, grace=grace)
         ]
-        forgotten = overdue_claims(session, now=now - grace, rules=line.rules)
+
+        def rules_of(programme: int) -> Rules:
+            return line.of(session, programme).rules
+
+        forgotten = overdue_claims(session, now=now - grace, rules_of=rules_of)
+        to_recall = overdue_recalls(session, now=now - grace, rules_of=rules_of)
+        unanswered = overdue_transfers(session, now=now, rules_of=rules_of)
     for conversation_id in unhandled:
         line.soon(take_turns, conversation_id)
     for conversation_id in undelivered:
         line.soon(deliver, conversation_id)
-    for work in [*overdue, *forgotten]:
+    for work in [*overdue, *forgotten, *to_recall]:
         log.warning("overdue work done", work=work.id)
         do_work(line, work)
+    for transfer_id in unanswered:
+        lapse_transfer(line, transfer_id)
 
 
 class Sweeper:
@@ -105,7 +144,7 @@ class Sweeper:
             threading.Thread(target=run, name=name, daemon=True)
             for name, run in (("sweeper", self._run), ("schedules", self._run_schedules))
         ]
-        self._clean_at = line.clock()
+        self._clean_at = self._erase_at = line.clock()
 
     def start(self) -> None:
         for thread in self._threads:
@@ -131,10 +170,15 @@ class Sweeper:
 
     def _run_schedules(self) -> None:
         while not self._stop.wait(SCHEDULES_EVERY.total_seconds()):
-            try:
-                keep_schedules(self.line, now=self.line.clock())
-            except Exception:
-                log.exception("the round of check-ins failed and will be tried again")
+            rounds = [keep_schedules, keep_follow_ups, keep_unseen]
+            if (now := self.line.clock()) >= self._erase_at:
+                rounds.append(keep_erasures)
+                self._erase_at = now + ERASURES_EVERY
+            for keep in rounds:
+                try:
+                    keep(self.line, now=self.line.clock())
+                except Exception:
+                    log.exception("a round failed and will be tried again", round=keep.__name__)
 
     def _look_after_engine(self) -> None:
         now = self.line.clock()

@@ -14,7 +14,7 @@ from gateway.holds import let_go, take_hold
 from gateway.line import Line
 from gateway.mentee_texts import act_on_mentee_text, read_before_understanding, understand
 from gateway.mentor_texts import act_on_mentor_text
-from models import Message, Speaker
+from models import Conversation, Message, Speaker
 
 
 def take_turns(line: Line, conversation_id: int) -> None:
@@ -41,6 +41,8 @@ def handle(line: Line, message_id: int) -> None:
     """
     with line.database.reading() as session:
         message = session.get_one(Message, message_id)
+        conversation = session.get_one(Conversation, message.conversation_id)
+        line = line.of(session, conversation.programme_id)
         from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
         before = read_before_understanding(session, line, message) if from_mentee else None
     understood = understand(line, before) if before else None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer, lazyload
 
 from escalation.intervals import Numbers, Rate, wilson
 from escalation.policy import Policy
@@ -155,14 +155,21 @@ def judged_since(
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(Conversation.programme_id == programme.id)
         .order_by(Handoff.id)
+        # Whose they are is not asked; names would be decrypted for nothing, row by row.
+        .options(lazyload("*"))
     ).all()
+    of_thread: dict[int, list[Handoff]] = defaultdict(list)
+    for handoff in handoffs:
+        of_thread[handoff.conversation_id].append(handoff)
     scores = _scores(session, {thing.conversation_id for thing in things})
     weights = _stand_for(session, programme, things, handoffs, now=now)
     return [
         Judged(
             handed_over=thing.handoff is not None,
             verdict=thing.verdicts[-1].verdict,
-            connection=_highest(thing, handoffs, scores[thing.conversation_id]),
+            connection=_highest(
+                thing, of_thread[thing.conversation_id], scores[thing.conversation_id]
+            ),
             stands_for=weight,
             agreed=len({record.verdict for record in thing.verdicts}) == 1,
         )
@@ -172,20 +179,21 @@ def judged_since(
 
 def _things(session: Session, programme: Programme, since: datetime) -> list[_Thing]:
     rows = session.execute(
-        select(VerdictRecord, Handoff, Message)
+        select(VerdictRecord, Handoff, Message.at)
         .join(Conversation, Conversation.id == VerdictRecord.conversation_id)
         .outerjoin(Handoff, Handoff.id == VerdictRecord.handoff_id)
         .outerjoin(Message, Message.id == VerdictRecord.message_id)
         .where(Conversation.programme_id == programme.id, VerdictRecord.at >= since)
         .order_by(VerdictRecord.id)
+        .options(lazyload("*"), defer(VerdictRecord.note))
     ).all()
     latest: dict[tuple[int | None, int | None], dict[int, VerdictRecord]] = defaultdict(dict)
     about: dict[tuple[int | None, int | None], tuple[Handoff | None, datetime]] = {}
-    for record, handoff, message in rows:
+    for record, handoff, written_at in rows:
         key = (record.handoff_id, record.message_id)
         latest[key].pop(record.by_id, None)  # so that the order is that of the latest ones
         latest[key][record.by_id] = record
-        about[key] = (handoff, handoff.opened_at if handoff else message.at)
+        about[key] = (handoff, handoff.opened_at if handoff else written_at)
     things = []
     for key, by_person in latest.items():
         judged, at = about[key]
@@ -212,7 +220,7 @@ def _scores(
 
 
 def _highest(
-    thing: _Thing, handoffs: Sequence[Handoff], scores: Iterable[tuple[datetime, float]]
+    thing: _Thing, of_thread: Sequence[Handoff], scores: Iterable[tuple[datetime, float]]
 ) -> float | None:
     """The score a threshold would have had to be at or below to bring somebody by then.
 
@@ -227,11 +235,7 @@ def _highest(
         return None
     opened, led_up = handoff.opened_at, handoff.opened_at - LED_UP_TO
     earlier = [
-        one.closed_at
-        for one in handoffs
-        if one.conversation_id == handoff.conversation_id
-        and one.id < handoff.id
-        and one.closed_at is not None
+        one.closed_at for one in of_thread if one.id < handoff.id and one.closed_at is not None
     ]
     after = max([led_up, *earlier])
     return max((score for at, score in scores if after < at <= opened), default=None)

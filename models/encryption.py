@@ -37,6 +37,7 @@ class BadKey(Exception):
 class _Keyring:
     fernet: Fernet | None = None
     index_key: bytes = b""
+    seal_key: bytes = b""
 
 
 def use_key(key: str) -> None:
@@ -54,6 +55,7 @@ def use_key(key: str) -> None:
         raise BadKey from error
     # A second key, derived, so that an index never helps against the ciphertext.
     _Keyring.index_key = hmac.digest(key.encode(), b"warmline phone index", hashlib.sha256)
+    _Keyring.seal_key = hmac.digest(key.encode(), b"warmline audit seal", hashlib.sha256)
 
 
 def encrypt(words: str) -> str:
@@ -79,3 +81,21 @@ def phone_index(phone: str) -> str:
     if not _Keyring.index_key:
         raise NoKey
     return hmac.digest(_Keyring.index_key, phone.encode(), hashlib.sha256).hex()
+
+
+def fingerprint(about: str, words: str) -> bytes:
+    """32 bytes that tell nothing without the key: of a code of few digits, or of a row's number.
+
+    `about` keeps one use apart from every other.
+    """
+    if not _Keyring.index_key:
+        raise NoKey
+    own_key = hmac.digest(_Keyring.index_key, about.encode(), hashlib.sha256)
+    return hmac.digest(own_key, words.encode("utf-8", "replace"), hashlib.sha256)
+
+
+def seal(words: str) -> str:
+    """A keyed SHA-256 of `words`: who holds the database without the key cannot make one."""
+    if not _Keyring.seal_key:
+        raise NoKey
+    return hmac.digest(_Keyring.seal_key, words.encode(), hashlib.sha256).hex()

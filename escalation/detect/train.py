@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,15 @@ PARTS = 5
 # tightest: its examples say on purpose what no rule knows, and few of them are alike.
 STRENGTH = {"crisis": 0.06, "connection": 0.15, "tools": 0.15}
 READS = {"crisis": VECTOR, "connection": None, "tools": None}
+# Whose raw scores are stretched to probabilities by our own examples, and how little that is held.
+STRETCHED = ("connection", "tools")
+LOOSE = 1000.0
 # Written for crisis alone. Taught to the wishes as well, they drew the connection head from
 # lonely questions.
-CRISIS_ONLY = frozenset({"crisis_abuse", "crisis_imminent", "crisis_veiled", "hard_negatives_3"})
+CRISIS_ONLY = frozenset(
+    {"crisis_abuse", "crisis_imminent", "crisis_told", "crisis_veiled"}
+    | {"hard_negatives_3", "hard_negatives_4"}
+)
 
 Numbers = NDArray[np.float64]
 
@@ -99,7 +106,7 @@ def raw_unseen(
     *asked: NDArray[np.float32],
 ) -> list[Numbers]:
     """Raw scores of each of `asked`, row for row with `inputs`, by a head that saw none of the
-    row's part. Rows of part -1 are always shown, and are not asked."""
+    row's part."""
     raws = [np.zeros(len(target)) for _ in asked]
     for part in range(PARTS):
         mine = parts == part
@@ -109,12 +116,35 @@ def raw_unseen(
     return raws
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """What turns raw scores of examples that a head was not shown into probabilities (Platt,
+    1999). A head held tight by its regularisation is less sure than it could be."""
+
+    slope: float
+    offset: float
+
+    def __call__(self, raw: Numbers) -> Numbers:
+        return self.slope * raw + self.offset
+
+
+def stretch_of(raw_of_unseen: Numbers, target: Numbers) -> Stretch:
+    (slope,), offset = fit(raw_of_unseen[:, None].astype(np.float32), target, LOOSE)
+    return Stretch(float(slope), offset)
+
+
 def unseen(
     name: str, inputs: NDArray[np.float32], target: Numbers, parts: NDArray[np.int64]
 ) -> Numbers:
-    """Each row's probability by a head of this name that saw none of the row's part."""
+    """Each row's probability by a head of this name, and a stretch, that saw none of the row's
+    part. Crisis gets its stretch together with the rules (calibration.toml), so none here."""
     read = inputs[:, : READS[name]]
     [raw] = raw_unseen(read, target, STRENGTH[name], parts, read)
+    if name in STRETCHED:
+        kept = raw.copy()
+        for part in range(PARTS):
+            mine = parts == part
+            raw[mine] = stretch_of(kept[~mine], target[~mine])(kept[mine])
     return np.asarray(1 / (1 + np.exp(-raw)), dtype=np.float64)
 
 
@@ -167,21 +197,21 @@ def train() -> None:
     taught = _taught(examples, len(turns))
     labels = targets([*examples, *(turn for turn, _ in turns)])
     wanted = {name: label[taught[name]] for name, label in labels.items()}
-    heads = {}
-    for name, target in wanted.items():
-        read = inputs[taught[name], : READS[name]]
-        weights, bias = fit(read, target, STRENGTH[name])
-        heads[name] = {"bias": bias, "weights": weights.tolist()}
-    context = {}
     # A conversation stays whole, so that no turn is scored by a head that saw its neighbours.
-    of_turns = np.r_[np.full(len(examples), -1), number % PARTS]
-    for name in ("connection", "tools"):
-        target, rows = wanted[name], taught[name]
-        raws = raw_unseen(
-            inputs[rows], target, STRENGTH[name], of_turns[rows], alone[rows], inputs[rows]
-        )
-        now, together = (raw[-len(turns) :] for raw in raws)
-        context[name] = fit_context(now, together, target[-len(turns) :])
+    parts = np.r_[np.arange(len(examples)) % PARTS, number % PARTS]
+    heads, context = {}, {}
+    for name, target in wanted.items():
+        rows = taught[name]
+        read = inputs[rows, : READS[name]]
+        weights, bias = fit(read, target, STRENGTH[name])
+        if name in STRETCHED:
+            now, together = raw_unseen(read, target, STRENGTH[name], parts[rows], alone[rows], read)
+            stretch = stretch_of(together, target)
+            weights = np.round(stretch.slope * weights, 5)
+            bias = round(stretch.slope * bias + stretch.offset, 5)
+            last = slice(-len(turns), None)
+            context[name] = fit_context(stretch(now[last]), stretch(together[last]), target[last])
+        heads[name] = {"bias": bias, "weights": weights.tolist()}
     stored = {"examples_sha256": fingerprint(), "heads": heads, "context": context}
     content = json.dumps(stored, indent=0) + "\n"
     WEIGHTS.write_text(content, encoding="utf-8")
@@ -190,7 +220,6 @@ def train() -> None:
     print(f"{len(examples)} examples, {len(turns)} turns, heads {sha256[:8]}")
     for name, weighed in context.items():
         print(f"{name} in a conversation: {weighed}")
-    parts = np.r_[np.arange(len(examples)) % PARTS, number % PARTS]
     for line in _report(inputs, wanted, taught, parts):
         print(line)
 

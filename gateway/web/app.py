@@ -15,10 +15,31 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
 
 from gateway.line import Line
 from gateway.settings import Settings
-from gateway.web import console, health, live, log, metrics, phones, sign_in, twilio, verdicts
+from gateway.web import (
+    account,
+    canned_replies,
+    chat,
+    console,
+    health,
+    live,
+    log,
+    mentoring,
+    metrics,
+    people,
+    phones,
+    policy,
+    programme,
+    safeguarding,
+    sign_in,
+    twilio,
+    verdicts,
+    you,
+)
+from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat
 from gateway.web.pages import CANNOT_BE_READ, NO_SUCH_PAGE, PageRefused, refusal
 
 STATIC = Path(__file__).with_name("static")
@@ -56,6 +77,9 @@ def create_app(
     app = FastAPI(title="Warmline", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.line = line
     app.state.settings = settings
+    chat_policy = SECURITY_HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
+    )
     app.state.tries = sign_in.Tries()
 
     @app.middleware("http")
@@ -65,41 +89,64 @@ def create_app(
         if sign_in.comes_from_another_site(request, settings):
             return Response("This request came from another site.", status_code=403)
         response = await call_next(request)
+        if is_of_chat(request.url.path):
+            response.headers.setdefault("Content-Security-Policy", chat_policy)
         if request.url.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-cache")
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
+    # Events are never held back: their type is not compressed.
+    app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
+
+    def refuse(request: Request, refused: PageRefused) -> Response:
+        """In the look of the page that was asked for: a mentee's or everybody else's."""
+        if is_of_chat(request.url.path):
+            return chat_refusal(request, refused)
+        return refusal(request, refused)
+
     @app.exception_handler(Exception)
     async def say_sorry(request: Request, error: Exception) -> Response:
-        errors.error("request failed", path=request.url.path, kind=type(error).__name__)
+        # The route and not the address, which may hold a key that signs somebody in.
+        route = getattr(request.scope.get("route"), "path", "none")
+        errors.error("request failed", route=route, kind=type(error).__name__)
         return Response("Something went wrong here. Nothing was lost; please try again.", 500)
 
     @app.exception_handler(PageRefused)
     def say_why_not(request: Request, refused: PageRefused) -> Response:
-        return refusal(request, refused)
+        return refuse(request, refused)
 
     @app.exception_handler(StarletteHTTPException)
     async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
         if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
-            return refusal(request, PageRefused(404, NO_SUCH_PAGE))
+            return refuse(request, PageRefused(404, NO_SUCH_PAGE))
         return await http_exception_handler(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def say_what_cannot_be_read(request: Request, error: RequestValidationError) -> Response:
         if "text/html" in request.headers.get("Accept", ""):
-            return refusal(request, PageRefused(422, CANNOT_BE_READ))
+            return refuse(request, PageRefused(422, CANNOT_BE_READ))
         return await request_validation_exception_handler(request, error)
 
     app.include_router(twilio.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(sign_in.router)
+    app.include_router(account.router)
+    # Before the console, whose addresses are numbers.
+    app.include_router(canned_replies.router)
     app.include_router(console.router)
+    app.include_router(mentoring.router)
     app.include_router(log.router)
+    app.include_router(people.router)
+    app.include_router(programme.router)
+    app.include_router(policy.router)
+    app.include_router(safeguarding.router)
     app.include_router(verdicts.router)
     app.include_router(live.router)
+    app.include_router(chat.router)
+    app.include_router(you.router)
     if settings.sms == "phones":
         app.include_router(phones.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

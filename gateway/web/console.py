@@ -1,8 +1,5 @@
 """The mentors' console: who waits, taking a handoff, reading, writing, giving back, closing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,110 +7,92 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import (
-    AlreadyTaken,
-    Closed,
-    NeedsReason,
-    NotHolder,
-    Refused,
-    claim,
-    hold_conversation,
-    release,
-    resolve,
-)
-from gateway.delivery import acting
-from gateway.history import (
-    Piece,
-    decision_about,
-    evidence_of,
-    pieces_of,
-    thread_until,
-)
+from escalation.handoffs import AlreadyTaken, Closed, NotHolder, claim, release, resolve
+from gateway import audit
+from gateway.canned_replies import filled, reply_of
 from gateway.line import Line
-from gateway.mentor_texts import LONGEST_TEXT, held_by, waiting_in, write_to_mentee
-from gateway.web.pages import Number, PageRefused, go_to, line_of, page, wants_part
-from gateway.web.sign_in import Mentor
-from gateway.web.verdicts import Judging, judging_handoff
-from models import (
-    Conversation,
-    DecisionRecord,
-    Handoff,
-    Message,
-    Outcome,
-    Person,
-    Role,
-    Status,
+from gateway.mentor_texts import LONGEST_TEXT, write_to_mentee
+from gateway.presence import leave
+from gateway.queue import Queue, all_for, counts_of, is_kept_from, mine_of, waiting_for
+from gateway.web.desk import (
+    DOUBLE_CLICK,
+    Stage,
+    act,
+    brief_for,
+    cleaned,
+    note_reading,
+    show,
+    view_of,
+    why_not_writable,
 )
+from gateway.web.pages import Number, PageRefused, go_to, line_of, page
+from gateway.web.sign_in import Mentor
+from models import Handoff, Message, Outcome, Person, Role, Status
 
 router = APIRouter(prefix="/console")
 
-RECENTLY = timedelta(days=7)
-NEWEST = 100
-# Another tab, or a browser without our script, may send one click twice.
-DOUBLE_CLICK = timedelta(seconds=5)
+Words = Annotated[str, Form()]
 
 
-class Stage(StrEnum):
-    """Where a handoff stands for the person who looks at it."""
-
-    WAITING = "waiting"
+class Tab(StrEnum):
     MINE = "mine"
-    THEIRS = "theirs"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class View:
-    """What one person may see of one handoff."""
-
-    handoff: Handoff
-    stage: Stage
-    may_read: bool
-    thread: Sequence[Message] = ()
-    earlier: bool = False
-    opening: Message | None = None
-    pieces: Sequence[Piece] = ()
-    record: DecisionRecord | None = None
-    cannot_write: str | None = None
-    judging: Judging | None = None
+    WAITING = "waiting"
+    ALL = "all"
 
 
 @router.get("")
-def lists(request: Request, mentor: Mentor) -> Response:
-    return _lists(request, mentor, "console.html")
+def lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
+    return _lists(request, mentor, tab, "console.html")
 
 
 @router.get("/lists")
-def only_lists(request: Request, mentor: Mentor) -> Response:
+def only_lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
     """Only the lists, for the page to read anew."""
-    return _lists(request, mentor, "console_lists.html")
+    return _lists(request, mentor, tab, "console_lists.html")
 
 
 @router.get("/{number}")
-def handoff_page(request: Request, number: Number, mentor: Mentor, all: bool = False) -> Response:
-    with line_of(request).database.reading() as session:
-        view = _view(session, mentor, number, all_of_it=all)
-    if view.stage is Stage.THEIRS and not view.may_read:
-        holder = view.handoff.mentor.name if view.handoff.mentor else "somebody"
-        raise PageRefused(
-            403, f"#{number} is held by {holder}. Only who holds a conversation can read it."
-        )
-    if view.stage is Stage.CLOSED and not view.may_read:
-        raise PageRefused(403, f"#{number} is closed, and you did not hold it.")
-    return page(request, "handoff.html", viewer=mentor, view=view, all=all, words="", sentence="")
+def handoff_page(
+    request: Request,
+    number: Number,
+    mentor: Mentor,
+    all: bool = False,
+    reply: int = 0,
+    suggested: bool = False,
+) -> Response:
+    """`reply` and `suggested` begin the box with a canned reply, or with the brief's first line."""
+    begun = _begun(request, number, mentor, reply=reply, suggested=suggested)
+    return show(request, mentor, number, all_of_it=all, kept={"words": begun})
 
 
 @router.get("/{number}/now")
 def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False) -> Response:
     """What changes of a handoff's page while it is open: not the boxes one writes in."""
-    with line_of(request).database.reading() as session:
-        view = _view(session, mentor, number, all_of_it=all)
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number, all_of_it=all)
+    note_reading(line, mentor, view)
     return page(request, "handoff_now.html", viewer=mentor, view=view, all=all)
+
+
+@router.get("/{number}/brief")
+def brief(request: Request, number: Number, mentor: Mentor) -> Response:
+    """The brief alone: where the text BRIEF leads. Who may not read it yet can take it there."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number)
+        if not view.may_read:
+            return go_to(request, f"/console/{number}")
+        told = brief_for(session, line, mentor, view.handoff)
+    audit.read(line, mentor, f"handoff:{number}")
+    return page(request, "console_brief.html", viewer=mentor, view=view, brief=told)
 
 
 @router.post("/{number}/take")
 def take(request: Request, number: Number, mentor: Mentor) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
+        if is_kept_from(session, mentor, handoff):
+            raise PageRefused(403, f"#{number} goes to one of your colleagues.")
         now = line.clock()
         try:
             claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
@@ -121,14 +100,12 @@ def take(request: Request, number: Number, mentor: Mentor) -> Response:
             if taken.holder_id != mentor.id:  # otherwise a second click: it is theirs already
                 raise
 
-    return _act(request, number, mentor, move)
+    return act(request, number, mentor, move)
 
 
 @router.post("/{number}/reply")
-def reply(
-    request: Request, number: Number, mentor: Mentor, words: Annotated[str, Form()] = ""
-) -> Response:
-    words = words.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
+def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -> Response:
+    words = cleaned(words)
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if handoff.mentor_id != mentor.id or handoff.status is not Status.CLAIMED:
@@ -142,13 +119,13 @@ def reply(
                 f"A text holds {LONGEST_TEXT:,} characters; this is {too_many:,} too long. "
                 "Send it in two.",
             )
-        if reason := _why_not_textable(handoff.conversation):
+        if reason := why_not_writable(session, handoff.conversation):
             raise PageRefused(409, f"Not sent. {reason}")
         now = line.clock()
         if not _was_just_said(session, handoff, mentor, words, line):
             write_to_mentee(session, handoff, mentor, words, now=now)
 
-    return _act(request, number, mentor, move, words=words, stays=True)
+    return act(request, number, mentor, move, kept={"words": words}, stays=True)
 
 
 @router.post("/{number}/give-back")
@@ -158,196 +135,67 @@ def give_back(request: Request, number: Number, mentor: Mentor) -> Response:
         if not handoff.is_open:
             raise Closed(handoff)
         release(session, handoff, by=mentor, now=now, rules=line.rules, later=line.later)
+        leave(session, mentor, handoff)
 
-    return _act(request, number, mentor, move, then="/console")
+    return act(request, number, mentor, move, then="/console")
 
 
 @router.post("/{number}/done")
 def done(
-    request: Request,
-    number: Number,
-    mentor: Mentor,
-    outcome: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    request: Request, number: Number, mentor: Mentor, outcome: Words = "", reason: Words = ""
 ) -> Response:
     chosen = next((one for one in Outcome if one.value == outcome), None)
+    reason = cleaned(reason)
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if chosen is None:
             raise PageRefused(422, "Choose how it ended.")
         if len(reason) > LONGEST_TEXT:
             raise PageRefused(422, f"Keep the reason under {LONGEST_TEXT:,} characters.")
-        resolve(
-            session,
-            handoff,
-            chosen,
-            by=mentor,
-            note=reason.replace("\x00", "\ufffd").strip(),
-            now=line.clock(),
-            rules=line.rules,
-        )
+        now, rules = line.clock(), line.rules
+        resolve(session, handoff, chosen, by=mentor, note=reason, now=now, rules=rules)
+        leave(session, mentor, handoff)
 
-    return _act(request, number, mentor, move)
+    return act(request, number, mentor, move, kept={"outcome": outcome, "reason": reason})
 
 
-Make = Callable[[Session, Line, Handoff], None]
+def _lists(request: Request, mentor: Person, tab: Tab | None, template: str) -> Response:
+    with line_of(request).database.reading() as session:
+        tab = tab or (Tab.MINE if counts_of(session, mentor).mine else Tab.WAITING)
+        queue = _queue(session, mentor, tab, line_of(request))
+    return page(request, template, viewer=mentor, tab=tab, tabs=_tabs(mentor), queue=queue)
 
 
-def _act(
-    request: Request,
-    number: int,
-    mentor: Person,
-    move: Make,
-    *,
-    then: str | None = None,
-    words: str = "",
-    stays: bool = False,
-) -> Response:
-    """Make one move, holding the conversation. A refusal is a sentence and loses no words."""
+def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
+    match tab:
+        case Tab.MINE:
+            return mine_of(session, mentor, now=line.clock())
+        case Tab.WAITING:
+            return waiting_for(session, mentor)
+        case Tab.ALL if mentor.role is Role.MANAGER:
+            return all_for(session, mentor, now=line.clock())
+        case Tab.ALL:
+            raise PageRefused(403, "Only managers see what others hold.")
+
+
+def _tabs(mentor: Person) -> list[Tab]:
+    return list(Tab) if mentor.role is Role.MANAGER else [Tab.MINE, Tab.WAITING]
+
+
+def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggested: bool) -> str:
+    """With what the box begins; empty for who may not write."""
+    if not reply and not suggested:
+        return ""
     line = line_of(request)
-    try:
-        with acting(line) as session:
-            handoff = _find(session, mentor, number)
-            hold_conversation(session, handoff.conversation_id)
-            session.refresh(handoff)
-            move(session, line, handoff)
-    except Refused as refused:
-        return _refuse(
-            request, number, mentor, PageRefused(409, _in_plain_words(refused, number)), words
-        )
-    except PageRefused as refused:
-        return _refuse(request, number, mentor, refused, words)
-    if stays and wants_part(request):
-        return Response(status_code=204)
-    return go_to(request, then or f"/console/{number}")
-
-
-def _refuse(
-    request: Request, number: int, mentor: Person, refused: PageRefused, words: str
-) -> Response:
-    """The page itself says it when it asked; otherwise the whole page comes back, words and all."""
-    if wants_part(request) or refused.status == 404:
-        raise refused
-    with line_of(request).database.reading() as session:
-        view = _view(session, mentor, number, all_of_it=False)
-    return page(
-        request,
-        "handoff.html",
-        viewer=mentor,
-        status=refused.status,
-        view=view,
-        all=False,
-        words=words,
-        sentence=str(refused),
-    )
-
-
-def _in_plain_words(refused: Refused, number: int) -> str:
-    match refused:
-        case AlreadyTaken():
-            return f"{refused.holder} has #{number} already."
-        case Closed():
-            return f"#{number} is closed."
-        case NotHolder():
-            return f"You do not hold #{number} any more, so nothing was changed or sent."
-        case NeedsReason():
-            return "This is a crisis: write a few words on why it can be closed."
-        case _:
-            return f"#{number} has moved meanwhile. Reload the page and look again."
-
-
-def _lists(request: Request, mentor: Person, template: str) -> Response:
-    now = line_of(request).clock()
-    with line_of(request).database.reading() as session:
-        waiting = waiting_in(session, mentor)
-        mine = held_by(session, mentor)
-        closed = session.scalars(
-            select(Handoff)
-            .join(Conversation)
-            .where(
-                Conversation.programme_id == mentor.programme_id,
-                Handoff.closed_at > now - RECENTLY,
-                *([] if mentor.role is Role.MANAGER else [Handoff.mentor_id == mentor.id]),
-            )
-            .order_by(Handoff.closed_at.desc())
-            .limit(20)
-        ).all()
-        theirs = _held_by_others(session, mentor) if mentor.role is Role.MANAGER else []
-    return page(
-        request, template, viewer=mentor, waiting=waiting, mine=mine, theirs=theirs, closed=closed
-    )
-
-
-def _held_by_others(session: Session, manager: Person) -> Sequence[Handoff]:
-    return session.scalars(
-        select(Handoff)
-        .join(Conversation)
-        .where(
-            Conversation.programme_id == manager.programme_id,
-            Handoff.status == Status.CLAIMED,
-            Handoff.mentor_id != manager.id,
-        )
-        .order_by(Handoff.id)
-    ).all()
-
-
-def _find(session: Session, mentor: Person, number: int) -> Handoff:
-    """The handoff with this number in the mentor's own programme; of others nothing is told."""
-    handoff = session.get(Handoff, number)
-    if handoff is None or handoff.conversation.programme_id != mentor.programme_id:
-        raise PageRefused(404, f"There is no #{number} in your programme.")
-    return handoff
-
-
-def _view(session: Session, mentor: Person, number: int, *, all_of_it: bool) -> View:
-    """A mentor reads what they hold, or held when it was closed; a manager reads everything."""
-    handoff = _find(session, mentor, number)
-    stage = _stage(handoff, mentor)
-    may_read = mentor.role is Role.MANAGER or handoff.mentor_id == mentor.id
-    if not may_read:
-        return View(handoff, stage, may_read=False)
-    thread = thread_until(session, handoff, newest=None if all_of_it else NEWEST + 1)
-    earlier = not all_of_it and len(thread) > NEWEST
-    record = decision_about(session, handoff.opened_by_message_id)
-    opening = session.get(Message, handoff.opened_by_message_id or 0)
-    pieces: Sequence[Piece] = ()
-    if opening is not None:
-        pieces = evidence_of(record, opening.words) if record else pieces_of(opening.words, [])
-    return View(
-        handoff,
-        stage,
-        may_read=True,
-        thread=thread[-NEWEST:] if earlier else thread,
-        earlier=earlier,
-        opening=opening,
-        pieces=pieces,
-        record=record,
-        cannot_write=_why_not_textable(handoff.conversation),
-        judging=judging_handoff(session, handoff, mentor, action=f"/console/{number}/verdict"),
-    )
-
-
-def _stage(handoff: Handoff, mentor: Person) -> Stage:
-    if not handoff.is_open:
-        return Stage.CLOSED
-    if handoff.status is Status.WAITING:
-        return Stage.WAITING
-    return Stage.MINE if handoff.mentor_id == mentor.id else Stage.THEIRS
-
-
-def _why_not_textable(conversation: Conversation) -> str | None:
-    """Why words written here would reach nobody, and what to do; None when they would."""
-    person = conversation.person
-    if person is None:
-        return None
-    if person.opted_out_at is not None:
-        return (
-            f"{person.name} has texted STOP, so nothing may be texted to them. "
-            "Reach them another way, then close this."
-        )
-    if person.phone is None or person.unreachable_code:
-        return f"{person.name}'s number cannot be texted. Reach them another way, then close this."
-    return None
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number)
+        if view.stage is not Stage.MINE:
+            return ""
+        if suggested:
+            return brief_for(session, line, mentor, view.handoff).first_line
+        canned = reply_of(session, mentor.programme_id, reply)
+        person = view.handoff.conversation.person
+        return filled(canned.words, person.name if person else None) if canned else ""
 
 
 def _was_just_said(

@@ -1,61 +1,352 @@
-"""The managers' log: every handoff, and each one step by step."""
+"""The managers' log: every handoff, each one step by step, the measures, and the downloads."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from gateway.audit import entries_about, latest_entries, note, read
+from gateway.coverage import Cover, week_ahead
 from gateway.history import (
-    Row,
-    csv_of,
+    Unreached,
+    Wanted,
     handoffs_of,
+    how_many_handoffs,
+    inactive_mentees,
     missed_check_ins,
     not_textable,
+    steps_table_of,
     strangers_of,
+    table_of,
     timeline,
 )
+from gateway.line import Line
+from gateway.log_tables import TABLES, Asked
+from gateway.measures import (
+    Awaited,
+    Period,
+    Share,
+    followed_up,
+    judged_of,
+    loads_of,
+    mentees_who_wrote,
+    messages_to_mentees,
+    overlooked_of,
+    waits_of,
+    weeks_of_waits,
+    weeks_of_words,
+)
 from gateway.reliance import leaning_mentees
+from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
+from gateway.towards import Month, all_together, month_of, pairs_of
 from gateway.verdicts import summary_of
-from gateway.web.pages import Number, PageRefused, line_of, page
+from gateway.web.pages import Number, PageRefused, env, line_of, page, wants_part
 from gateway.web.sign_in import Manager
 from gateway.web.verdicts import judging_handoff, to_review
-from models import Handoff, Person, Status, Urgency
+from models import AuditEntry, Handoff, Need, Outcome, Person, Programme, Role, Urgency
 
 router = APIRouter()
 
-Show = Annotated[Literal["all", "open"], Query()]
-Of = Annotated[Literal["any", "routine", "soon", "crisis"], Query(alias="urgency")]
+ROWS_A_PAGE = 50
+PAIRS_SHOWN = 50
+LATEST_PAGE = 1_000_000
+WEEKS = {4: "4 weeks", 13: "A quarter", 26: "Half a year", 52: "A year"}
+
+UNREACHED = {
+    Unreached.PHONES: "No text reached a mentor",
+    Unreached.TAKEN: "Nobody took it",
+    Unreached.WORDS: "No words of a person",
+}
+AWAITED = {
+    Awaited.FIRST_ALERT: "First text to a mentor",
+    Awaited.CLAIM: "Somebody takes it",
+    Awaited.FIRST_REPLY: "First words of a person",
+    Awaited.CLOSE: "Closed",
+}
+COVERS = {
+    Cover.GOOD: "somebody is on duty",
+    Cover.WAITS: "waits until the programme opens",
+    Cover.NO_DUTY: "nobody is on duty, so managers are called",
+    Cover.NOBODY: "nobody could be called",
+}
+
+NONE = "\N{EN DASH}"
+
+E = TypeVar("E", bound=Enum)
+
+
+# --- the handoffs ---
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a manager chose to see, as the address says it; `wanted` is what that means."""
+
+    wanted: Wanted
+    page: int
+    said: dict[str, str]
+
+    def query(self, **other: object) -> str:
+        return urlencode(self.said | {name: str(value) for name, value in other.items()})
+
+
+def chosen(
+    manager: Manager,
+    show: str = "",
+    since: str = "",
+    until: str = "",
+    mentor: str = "",
+    need: str = "",
+    urgency: str = "",
+    outcome: str = "",
+    unreached: str = "",
+    page: Annotated[int, Query(ge=1, le=LATEST_PAGE)] = 1,
+) -> Choice:
+    """The filter of the log out of an address. Raises PageRefused for what is none of its words."""
+    zone = manager.programme.timezone
+    begins, last = _day(since, "from"), _day(until, "to")
+    wanted = Wanted(
+        since=_midnight(begins, zone),
+        until=_midnight(last + timedelta(days=1) if last else None, zone),
+        mentor_id=_row(mentor),
+        need=_one_of(Need, need),
+        urgency=_urgency(urgency),
+        outcome=_one_of(Outcome, outcome),
+        unreached=_one_of(Unreached, unreached),
+        only_open=_only_open(show),
+    )
+    said = {
+        "show": show,
+        "since": since,
+        "until": until,
+        "mentor": mentor,
+        "need": need,
+        "urgency": urgency,
+        "outcome": outcome,
+        "unreached": unreached,
+    }
+    kept = {name: value for name, value in said.items() if value not in ("", "any", "all")}
+    return Choice(wanted, page, kept)
+
+
+Chosen = Annotated[Choice, Depends(chosen)]
 
 
 @router.get("/log")
-def log(request: Request, manager: Manager, show: Show = "all", urgency: Of = "any") -> Response:
+def log(request: Request, manager: Manager, choice: Chosen) -> Response:
     line = line_of(request)
-    policy, now = line.rules.policy, line.clock()
     with line.database.reading() as session:
         week, sample = to_review(session, line, manager)
-        verdicts = summary_of(session, manager.programme, policy, now=now)
-        leaning = leaning_mentees(session, policy.reliance, manager.programme_id, now=now)
-    beside: dict[str, Any] = {"week": week, "to_review": sample, "verdicts": verdicts}
-    beside["leaning"] = leaning
-    return _log(request, manager, "log.html", show, urgency, **beside)
+        staff = _staff(session, manager.programme)
+    return _log(
+        request,
+        manager,
+        "log.html",
+        choice,
+        week=week,
+        to_review=sample,
+        staff=staff,
+        unreached_words=UNREACHED,
+    )
 
 
 @router.get("/log/rows")
-def only_rows(
-    request: Request, manager: Manager, show: Show = "all", urgency: Of = "any"
-) -> Response:
+def only_rows(request: Request, manager: Manager, choice: Chosen) -> Response:
     """Only what changes of the log, for the page to read anew."""
-    return _log(request, manager, "log_rows.html", show, urgency)
+    return _log(request, manager, "log_rows.html", choice)
 
 
 @router.get("/log.csv")
-def for_a_spreadsheet(request: Request, manager: Manager) -> Response:
+def as_csv(request: Request, manager: Manager, choice: Chosen) -> Response:
+    return _handoffs_as(request, manager, choice, "csv")
+
+
+@router.get("/log.xlsx")
+def as_xlsx(request: Request, manager: Manager, choice: Chosen) -> Response:
+    return _handoffs_as(request, manager, choice, "xlsx")
+
+
+@router.get("/log/leaning")
+def leaning(request: Request, manager: Manager) -> Response:
+    """Who leans on the bot too much: apart, as it reads four weeks of everybody's messages."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        policy = line.of(session, manager.programme_id).rules.policy.reliance
+        found = leaning_mentees(session, policy, manager.programme_id, now=line.clock())
+    template = "log_leaning.html" if wants_part(request) else "log_leaning_page.html"
+    return page(request, template, viewer=manager, leaning=found)
+
+
+@router.get("/log/verdicts")
+def verdicts(request: Request, manager: Manager) -> Response:
+    """What the verdicts add up to: apart, as it weighs half a year of them."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        policy = line.of(session, manager.programme_id).rules.policy
+        summary = summary_of(session, manager.programme, policy, now=line.clock())
+    template = "log_verdicts.html" if wants_part(request) else "log_verdicts_page.html"
+    return page(request, template, viewer=manager, verdicts=summary)
+
+
+def _log(
+    request: Request, manager: Person, template: str, choice: Choice, **beside: Any
+) -> Response:
+    line = line_of(request)
+    with line.database.reading() as session:
+        policy = line.of(session, manager.programme_id).rules.policy
+        found = how_many_handoffs(session, manager.programme_id, choice.wanted)
+        pages = max(-(-found // ROWS_A_PAGE), 1)
+        shown = min(choice.page, pages)
+        rows = handoffs_of(
+            session,
+            manager.programme_id,
+            choice.wanted,
+            limit=ROWS_A_PAGE,
+            offset=(shown - 1) * ROWS_A_PAGE,
+        )
+        since = line.clock() - timedelta(days=policy.schedule.missed_shown_days)
+        missed = missed_check_ins(session, manager.programme_id, since=since)
+        strangers = strangers_of(session, manager.programme)
+        unreachable = not_textable(session, manager.programme)
+        any_rows = bool(found) or how_many_handoffs(session, manager.programme_id) > 0
+    return page(
+        request,
+        template,
+        viewer=manager,
+        rows=rows,
+        any_rows=any_rows,
+        found=found,
+        first=(shown - 1) * ROWS_A_PAGE + 1,
+        shown=shown,
+        pages=pages,
+        choice=choice,
+        missed=missed,
+        strangers=strangers,
+        unreachable=unreachable,
+        zone=manager.programme.timezone,
+        **beside,
+    )
+
+
+def _handoffs_as(request: Request, manager: Person, choice: Choice, form: Form) -> Response:
     with line_of(request).database.reading() as session:
-        table = csv_of(handoffs_of(session, manager.programme_id))
-    # With its mark, a spreadsheet reads names as UTF-8.
-    content = table.encode("utf-8-sig", "replace")
-    headers = {"Content-Disposition": 'attachment; filename="handoffs.csv"'}
-    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+        table = table_of(handoffs_of(session, manager.programme_id, choice.wanted))
+    return download(request, manager, table, form, about="log", file="handoffs")
+
+
+# --- the measures ---
+
+
+@router.get("/log/measures")
+def measures(
+    request: Request,
+    manager: Manager,
+    weeks: Annotated[int, Query(ge=1, le=104)] = 4,
+    month: str = "",
+) -> Response:
+    line, programme = line_of(request), manager.programme
+    now = line.clock()
+    period, looked_at = _period(programme, weeks, now=now), _month(programme, month, now=now)
+    with line.database.reading() as session:
+        policy = line.of(session, programme.id).rules.policy
+        silent_since = now - timedelta(days=policy.targets.inactive_after_days)
+        shown: dict[str, Any] = {
+            "waits": waits_of(session, programme, period, policy.targets, now=now),
+            "weeks_of_waits": weeks_of_waits(session, programme, period, now=now),
+            "weeks_of_words": weeks_of_words(session, programme, period),
+            "messages": messages_to_mentees(session, programme, period),
+            "mentees": mentees_who_wrote(session, programme, period),
+            "judged": judged_of(session, programme, period),
+            "overlooked": overlooked_of(session, programme, period),
+            "follow_ups": followed_up(session, programme, period),
+            "loads": loads_of(session, programme, period),
+            "pairs": pairs_of(session, programme, looked_at, limit=PAIRS_SHOWN),
+            "together": all_together(session, programme, looked_at),
+            "together_before": all_together(session, programme, looked_at.before),
+            "coverage": week_ahead(session, programme, policy, now=now),
+            "inactive": inactive_mentees(session, programme.id, since=silent_since),
+            "inactive_after": policy.targets.inactive_after_days,
+        }
+    return page(
+        request,
+        "log_measures.html",
+        viewer=manager,
+        weeks=weeks,
+        spans=WEEKS,
+        month=looked_at,
+        months=_months_until(looked_at, programme, now=now),
+        period=period,
+        query=urlencode({"weeks": weeks, "month": looked_at.name}),
+        pairs_shown=PAIRS_SHOWN,
+        awaited=AWAITED,
+        covers=COVERS,
+        cover=Cover,
+        urgencies_down=list(reversed(Urgency)),
+        zone=programme.timezone,
+        **shown,
+    )
+
+
+@router.get("/log/tables/{name}.{form}")
+def one_table(
+    request: Request,
+    manager: Manager,
+    name: str,
+    form: str,
+    weeks: Annotated[int, Query(ge=1, le=104)] = 4,
+    month: str = "",
+) -> Response:
+    """Any table of the managers' pages, to take away."""
+    if name not in TABLES or form not in MEDIA_TYPES:
+        raise PageRefused(404, "There is no such table to download.")
+    line, programme = line_of(request), manager.programme
+    now = line.clock()
+    with line.database.reading() as session:
+        policy = line.of(session, programme.id).rules.policy
+        asked = Asked(
+            session,
+            programme,
+            policy,
+            _period(programme, weeks, now=now),
+            _month(programme, month, now=now),
+            now,
+        )
+        table = TABLES[name](asked)
+    written: Form = "csv" if form == "csv" else "xlsx"
+    return download(request, manager, table, written, about=f"table:{name}", file=name)
+
+
+# --- who read and who changed what ---
+
+
+@router.get("/log/audit")
+def audit(
+    request: Request,
+    manager: Manager,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Response:
+    with line_of(request).database.reading() as session:
+        entries = latest_entries(
+            session, manager.programme_id, before=before, limit=ROWS_A_PAGE + 1
+        )
+    return page(
+        request,
+        "log_audit.html",
+        viewer=manager,
+        entries=entries[:ROWS_A_PAGE],
+        more=len(entries) > ROWS_A_PAGE,
+        zone=manager.programme.timezone,
+    )
+
+
+# --- one handoff ---
 
 
 @router.get("/log/{number}")
@@ -69,45 +360,30 @@ def only_steps(request: Request, number: Number, manager: Manager) -> Response:
     return _one(request, number, manager, "log_steps.html")
 
 
-def _log(
-    request: Request, manager: Person, template: str, show: str, urgency: str, **beside: Any
-) -> Response:
-    line = line_of(request)
-    shown_for = timedelta(days=line.rules.policy.schedule.missed_shown_days)
-    with line.database.reading() as session:
-        rows = handoffs_of(session, manager.programme_id)
-        missed = missed_check_ins(session, manager.programme_id, since=line.clock() - shown_for)
-        strangers = strangers_of(session, manager.programme)
-        unreachable = not_textable(session, manager.programme)
-    return page(
-        request,
-        template,
-        viewer=manager,
-        rows=[row for row in rows if _is_shown(row, show, urgency)],
-        any_rows=bool(rows),
-        missed=missed,
-        strangers=strangers,
-        unreachable=unreachable,
-        show=show,
-        urgency=urgency,
-        zone=manager.programme.timezone,
-        **beside,
+@router.get("/log/{number}/steps.{form}")
+def steps_to_take_away(request: Request, number: Number, manager: Manager, form: str) -> Response:
+    if form not in MEDIA_TYPES:
+        raise PageRefused(404, "There is no such table to download.")
+    with line_of(request).database.reading() as session:
+        _find(session, number, manager)
+        table = steps_table_of(timeline(session, number), manager.programme.timezone)
+    written: Form = "csv" if form == "csv" else "xlsx"
+    return download(
+        request, manager, table, written, about=f"handoff:{number}", file=f"handoff-{number}"
     )
 
 
-def _is_shown(row: Row, show: str, urgency: str) -> bool:
-    if show == "open" and row.status not in (Status.WAITING, Status.CLAIMED):
-        return False
-    return urgency == "any" or row.urgency is Urgency[urgency.upper()]
-
-
 def _one(request: Request, number: int, manager: Person, template: str) -> Response:
-    with line_of(request).database.reading() as session:
-        handoff = session.get(Handoff, number)
-        if handoff is None or handoff.conversation.programme_id != manager.programme_id:
-            raise PageRefused(404, f"There is no #{number} in your programme.")
+    line = line_of(request)
+    with line.database.reading() as session:
+        _find(session, number, manager)
+    # Noted before it is shown: what could not be noted is not read.
+    read(line, manager, f"handoff:{number}")
+    with line.database.reading() as session:
+        handoff = _find(session, number, manager)
         entries = timeline(session, number)
         judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
+        readers = entries_about(session, manager.programme_id, f"handoff:{number}")
     return page(
         request,
         template,
@@ -115,5 +391,169 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
         handoff=handoff,
         entries=entries,
         judging=judging,
+        readers=readers,
         zone=manager.programme.timezone,
     )
+
+
+def _find(session: Session, number: int, manager: Person) -> Handoff:
+    handoff = session.get(Handoff, number)
+    if handoff is None or handoff.conversation.programme_id != manager.programme_id:
+        raise PageRefused(404, f"There is no #{number} in your programme.")
+    return handoff
+
+
+# --- downloads ---
+
+
+def download(
+    request: Request, manager: Person, table: Table, form: Form, *, about: str, file: str
+) -> Response:
+    """A table as a file. That it left is noted in the audit before it does."""
+    line = line_of(request)
+    note_export(line, manager, about=about, form=form, rows=len(table.rows))
+    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
+    return Response(written_as(table, form), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def note_export(line: Line, manager: Person, *, about: str, form: Form, rows: int) -> None:
+    with line.database.writing() as session:
+        note(
+            session,
+            programme_id=manager.programme_id,
+            by=manager,
+            action="export",
+            about=about,
+            now=line.clock(),
+            form=form,
+            rows=rows,
+        )
+
+
+# --- reading an address ---
+
+
+def _only_open(show: str) -> bool:
+    if show not in ("", "all", "open"):
+        raise PageRefused(422, "Show all handoffs, or the open ones.")
+    return show == "open"
+
+
+def _one_of(kinds: type[E], said: str) -> E | None:
+    if said in ("", "any"):
+        return None
+    for kind in kinds:
+        if kind.value == said:
+            return kind
+    raise PageRefused(422, f"There is no {kinds.__name__.lower()} of that name to choose.")
+
+
+def _urgency(said: str) -> Urgency | None:
+    if said in ("", "any"):
+        return None
+    for urgency in Urgency:
+        if urgency.name.lower() == said:
+            return urgency
+    raise PageRefused(422, "There is no urgency of that name to choose.")
+
+
+def _row(said: str) -> int | None:
+    if said in ("", "any"):
+        return None
+    if not said.isascii() or not said.isdecimal() or int(said) >= 2**31:
+        raise PageRefused(422, "There is nobody of that number to choose.")
+    return int(said)
+
+
+def _day(said: str, which: str) -> date | None:
+    if not said:
+        return None
+    try:
+        there = date.fromisoformat(said)
+    except ValueError:
+        raise PageRefused(422, f"Write the day {which} which to show like 2026-11-30.") from None
+    # The calendar's first and last days have no neighbours in every time zone.
+    if not 1 < there.year < 9999:
+        raise PageRefused(422, f"The day {which} which to show is too far away.")
+    return there
+
+
+def _midnight(day: date | None, zone: str) -> datetime | None:
+    return datetime.combine(day, time(), ZoneInfo(zone)) if day else None
+
+
+def _period(programme: Programme, weeks: int, *, now: datetime) -> Period:
+    """So many weeks, this one among them, from a Monday on."""
+    today = now.astimezone(ZoneInfo(programme.timezone)).date()
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    since = datetime.combine(monday, time(), ZoneInfo(programme.timezone))
+    return Period(since, now, programme.timezone)
+
+
+def _month(programme: Programme, said: str, *, now: datetime) -> Month:
+    this = month_of(now, programme.timezone)
+    if not said:
+        return this
+    first = _day(f"{said}-01", "of the month")
+    assert first is not None
+    if first > this.first:
+        raise PageRefused(422, "That month has not begun yet.")
+    return Month(first, programme.timezone)
+
+
+def _months_until(chosen: Month, programme: Programme, *, now: datetime) -> Sequence[Month]:
+    """This month and the eleven before it, and the one that is looked at."""
+    months = [month_of(now, programme.timezone)]
+    while len(months) < 12:
+        months.append(months[-1].before)
+    return months if chosen in months else [*months, chosen]
+
+
+def _staff(session: Session, programme: Programme) -> Sequence[Person]:
+    """Everybody who may have held a handoff, those who left among them."""
+    return session.scalars(
+        select(Person)
+        .where(Person.programme_id == programme.id, Person.role != Role.MENTEE)
+        .order_by(Person.id)
+    ).all()
+
+
+# --- in words ---
+
+
+def share_in_words(share: Share | None) -> str:
+    if share is None:
+        return NONE
+    return f"{share.percent}% ({share.part} of {share.of})" if share.of else "none yet"
+
+
+def towards_in_words(number: float | None) -> str:
+    return NONE if number is None else f"{number:.2f}"
+
+
+def change_in_words(change: float | None) -> str:
+    if change is None:
+        return NONE
+    return f"{change:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+ACTIONS = {"read": "read it", "export": "took it away as a file"}
+
+
+def done_in_words(entry: AuditEntry) -> str:
+    """What an entry of the audit says was done, in words."""
+    return ACTIONS.get(entry.action, entry.action.replace("_", " ").replace(".", ": "))
+
+
+def plain_choices(words: Mapping[Enum, str]) -> list[tuple[str, str]]:
+    """What a select offers: the value as the address carries it, and its words."""
+    return [(str(kind.value), said[:1].upper() + said[1:]) for kind, said in words.items()]
+
+
+env.filters.update(
+    plain_choices=plain_choices,
+    share_in_words=share_in_words,
+    towards_in_words=towards_in_words,
+    change_in_words=change_in_words,
+    done_in_words=done_in_words,
+)

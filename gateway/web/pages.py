@@ -63,8 +63,18 @@ env = Environment(
 
 
 def line_of(request: Request) -> Line:
+    """The line; once somebody is signed in, with the rules that their programme goes by."""
     line: Line = request.app.state.line
-    return line
+    state = request.state
+    who: Person | None = getattr(state, "viewer", None) or getattr(state, "mentee", None)
+    if who is None:
+        return line
+    if not hasattr(request.state, "line"):
+        # Once in a request, so that nothing changes in the middle of it.
+        with line.database.reading() as session:
+            request.state.line = line.of(session, who.programme_id)
+    its_line: Line = request.state.line
+    return its_line
 
 
 def settings_of(request: Request) -> Settings:

@@ -1,158 +1,76 @@
-"""Signing in and out, and who may open which page."""
+"""Signing in and out: by password, by passkey, or by a link sent as a text.
 
-import threading
-from collections import deque
-from collections.abc import Callable
+No answer tells whether there is such a person: the same words, the same status, and whatever
+takes its time for somebody who exists is done after the answer has gone.
+"""
+
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, TypedDict
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 
-from gateway.accounts import (
-    SIGNED_IN_FOR,
-    begin_sign_in,
-    check_password,
-    end_sign_in,
-    person_signed_in,
+from escalation.voice import say, thread_of
+from gateway import audit
+from gateway.accounts import check_password, end_sign_in
+from gateway.delivery import acting
+from gateway.line import Line
+from gateway.one_time_keys import KeyRefused, new_link, use_link
+from gateway.passkeys import (
+    TICKET_LASTS,
+    Asked,
+    PasskeyRefused,
+    Site,
+    ask_to_sign_in,
+    person_with,
+    site_of,
 )
-from gateway.history import in_words
 from gateway.receive import as_e164
-from gateway.settings import Settings
-from gateway.web.pages import NotSignedIn, Number, PageRefused, go_to, line_of, page, settings_of
+from gateway.web import sessions
+from gateway.web.another_site import comes_from_another_site
+from gateway.web.pages import Number, PageRefused, go_to, line_of, page, settings_of
+from gateway.web.sessions import (
+    COOKIE,
+    Manager,
+    Mentor,
+    cookie_marks,
+    may_listen,
+    own_path,
+    viewer_of,
+)
+from gateway.web.tries import Tries, address_of, too_many, tries_of
 from models import Person, Role
 from models.encryption import phone_index
 
+# What pages ask of whoever is signed in stands together here.
+__all__ = [
+    "COOKIE",
+    "Manager",
+    "Mentor",
+    "Tries",
+    "comes_from_another_site",
+    "may_listen",
+    "own_path",
+    "router",
+    "tries_of",
+    "viewer_of",
+]
+
 router = APIRouter()
 
-COOKIE = "warmline"
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-TRIES_WITHIN = timedelta(minutes=15)
 TRIES_PER_NUMBER = 5
 TRIES_PER_ADDRESS = 20
+LINKS_PER_NUMBER = 3
+LINK_LASTS = timedelta(minutes=15)
+TICKET_COOKIE = "warmline_passkey"
 
 WRONG = "The number or the password is not right."
-MENTEES_WRITE_BY_TEXT = (
-    "This page is for mentors and managers. To reach a person, text PERSON to the line."
+NO_PASSKEYS_HERE = (
+    "Passkeys do not work at this address: they need https and a name. "
+    "Use your password or a link by text."
 )
-MANAGERS_ONLY = "This page is for the programme's managers."
-
-
-def comes_from_another_site(request: Request, settings: Settings) -> bool:
-    """Whether a request that changes something was made by another site's page.
-
-    Browsers say so in Sec-Fetch-Site, or at least in Origin. Programs send neither, and carry
-    nobody's cookie. Twilio signs its requests instead.
-    """
-    if request.method in SAFE_METHODS or request.url.path.startswith("/twilio/"):
-        return False
-    if site := request.headers.get("Sec-Fetch-Site"):
-        return site not in ("same-origin", "none")
-    if origin := request.headers.get("Origin"):
-        return urlsplit(origin).netloc not in (
-            request.headers.get("Host"),
-            urlsplit(settings.public_url).netloc,
-        )
-    return False
-
-
-def viewer_of(request: Request) -> Person | None:
-    """Who is signed in, if anybody."""
-    token = request.cookies.get(COOKIE)
-    if not token:
-        return None
-    line = line_of(request)
-    with line.database.reading() as session:
-        # Kept with the request, so that a refusal too shows who is signed in.
-        request.state.viewer = person_signed_in(session, token, now=line.clock())
-    viewer: Person | None = request.state.viewer
-    return viewer
-
-
-def signed_in(*roles: Role) -> Callable[[Request], Person]:
-    """What a page asks for with `Depends`: somebody of these roles, or the request is refused."""
-
-    def somebody(request: Request) -> Person:
-        person = viewer_of(request)
-        if person is None:
-            raise NotSignedIn
-        if person.role is Role.MENTEE:
-            raise PageRefused(403, MENTEES_WRITE_BY_TEXT)
-        if person.role not in roles:
-            raise PageRefused(403, MANAGERS_ONLY)
-        return person
-
-    return somebody
-
-
-Mentor = Annotated[Person, Depends(signed_in(Role.MENTOR, Role.MANAGER))]
-Manager = Annotated[Person, Depends(signed_in(Role.MANAGER))]
-
-
-def may_listen(request: Request) -> None:
-    """Raises NotSignedIn. The demo's phones listen without a sign-in."""
-    if settings_of(request).sms != "phones" and viewer_of(request) is None:
-        raise NotSignedIn
-
-
-class Tries:
-    """How often a number or an address tried to sign in lately.
-
-    Kept in memory: a table would let anybody who finds the page write to our database, and
-    what a restart forgets is a quarter of an hour. Each process counts for itself.
-    """
-
-    def __init__(self) -> None:
-        self._tries: dict[str, deque[datetime]] = {}
-        self._lock = threading.Lock()
-
-    def take(self, limits: dict[str, int], *, now: datetime) -> timedelta | None:
-        """Count one try for each key, before its outcome is known, so that many at once count too.
-
-        Returns None, or how long to wait when a key has had all of its tries; then none counts.
-        """
-        with self._lock:
-            self._forget_old(now)
-            waits = [
-                self._tries[key][0] + TRIES_WITHIN - now
-                for key, limit in limits.items()
-                if len(self._tries.get(key, ())) >= limit
-            ]
-            if waits:
-                return max(waits)
-            for key in limits:
-                self._tries.setdefault(key, deque()).append(now)
-            return None
-
-    def give_back(self, limits: dict[str, int]) -> None:
-        """A try that succeeded does not count."""
-        with self._lock:
-            for key in limits:
-                if self._tries.get(key):
-                    self._tries[key].pop()
-
-    def _forget_old(self, now: datetime) -> None:
-        for key, tries in list(self._tries.items()):
-            while tries and tries[0] + TRIES_WITHIN <= now:
-                tries.popleft()
-            if not tries:
-                del self._tries[key]
-
-
-def tries_of(request: Request) -> Tries:
-    tries: Tries = request.app.state.tries
-    return tries
-
-
-def own_path(wanted: str) -> str | None:
-    """`wanted` if it is a path of ours; None for anything that could lead to another site."""
-    if not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
-        return None
-    if "\\" in wanted or urlsplit(wanted).netloc:
-        return None
-    return wanted
 
 
 @router.get("/sign-in")
@@ -168,20 +86,99 @@ def sign_in(
     next: Annotated[str, Form()] = "",
 ) -> Response:
     """One answer for a wrong number and a wrong password, taking as long either way."""
-    line = line_of(request)
-    now = line.clock()
-    index = phone_index(as_e164(phone) or phone)
-    address = request.client.host if request.client else ""
-    limits = {f"number {index}": TRIES_PER_NUMBER, f"address {address}": TRIES_PER_ADDRESS}
-    if wait := tries_of(request).take(limits, now=now):
-        sentence = f"Too many tries. Wait {in_words(wait + timedelta(minutes=1))}, then try again."
-        return _sign_in_page(request, next, phone=phone, sentence=sentence, status=429)
+    line, index = line_of(request), _index_of(phone)
+    limits = {f"number {index}": TRIES_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _sign_in_page(request, next, phone=phone, sentence=too_many(wait), status=429)
     with line.database.reading() as session:
-        person = session.scalar(select(Person).where(Person.phone_index == index))
+        person = _staff_at(session, index)
     if not check_password(person, password) or person is None:
-        return _sign_in_page(request, next, phone=phone, sentence=WRONG, status=401)
+        answer = _sign_in_page(request, next, phone=phone, sentence=WRONG, status=401)
+        answer.background = BackgroundTask(
+            _note_failed, line, person.id if person else None, how="password"
+        )
+        return answer
     tries_of(request).give_back(limits)
-    return _sign_in(request, person, next, now=now)
+    with line.database.writing() as session:
+        token = _begin(request, session, person, how="password")
+    return _signed_in(request, token, next)
+
+
+@router.get("/sign-in/link")
+def ask_for_link(request: Request, sent: bool = False) -> Response:
+    return _link_page(request, sent=sent)
+
+
+@router.post("/sign-in/link")
+def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
+    """The same answer whoever asks for whom; the text is written once it has been given."""
+    line, index = line_of(request), _index_of(phone)
+    limits = {f"link {index}": LINKS_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _link_page(request, sentence=too_many(wait), status=429)
+    if as_e164(phone) is None:
+        sentence = "Type your phone number with its area code, such as 202 555 0111."
+        return _link_page(request, sentence=sentence, status=422)
+    answer = go_to(request, "/sign-in/link?sent=true")
+    answer.background = BackgroundTask(
+        _text_link, line, index, address=f"{settings_of(request).public_url}/sign-in/link/"
+    )
+    return answer
+
+
+@router.get("/sign-in/link/{token}")
+def open_link(request: Request, token: str) -> Response:
+    """A page with a button. Whatever looks at links before people do uses nothing up."""
+    return page(request, "sign_in_by_link.html", viewer=None, token=token, sentence="")
+
+
+@router.post("/sign-in/link/{token}")
+def sign_in_by_link(request: Request, token: str) -> Response:
+    line = line_of(request)
+    limits = {address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _link_refused(request, too_many(wait), status=429)
+    try:
+        with line.database.writing() as session:
+            person = use_link(session, token, "sign_in", now=line.clock())
+            session_token = _begin(request, session, person, how="link")
+    except KeyRefused as refused:
+        answer = _link_refused(request, str(refused), status=410)
+        answer.background = BackgroundTask(_note_failed, line, refused.person_id, how="link")
+        return answer
+    tries_of(request).give_back(limits)
+    return _signed_in(request, session_token, "")
+
+
+@router.post("/sign-in/passkey/options")
+def passkey_options(request: Request) -> Response:
+    """What the browser is to sign; the same for everybody but for its chance part."""
+    return hand_out(request, ask_to_sign_in(site_at(request), now=line_of(request).clock()))
+
+
+@router.post("/sign-in/passkey")
+def sign_in_by_passkey(
+    request: Request,
+    answer: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    line, site = line_of(request), site_at(request)
+    limits = {address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _sign_in_page(request, next, sentence=too_many(wait), status=429)
+    ticket = request.cookies.get(TICKET_COOKIE, "")
+    try:
+        with line.database.writing() as session:
+            person = person_with(session, site, answer=answer, ticket=ticket, now=line.clock())
+            token = _begin(request, session, person, how="passkey")
+    except PasskeyRefused as refused:
+        said = _sign_in_page(request, next, sentence=str(refused), status=401)
+        said.background = BackgroundTask(_note_failed, line, refused.person_id, how="passkey")
+        return said
+    tries_of(request).give_back(limits)
+    response = _signed_in(request, token, next)
+    forget_ticket(request, response)
+    return response
 
 
 @router.post("/sign-in/as/{person_id}")
@@ -191,12 +188,12 @@ def sign_in_as(
     next: Annotated[str, Form()] = "",
 ) -> Response:
     """The demo's one-click sign-in. It exists only where the phones are the demo's."""
-    line = line_of(request)
-    with line.database.reading() as session:
+    with line_of(request).database.writing() as session:
         person = _demo_people(session).get(person_id)
-    if settings_of(request).sms != "phones" or person is None:
-        raise PageRefused(404, "There is nobody to sign in as here.")
-    return _sign_in(request, person, next, now=line.clock())
+        if settings_of(request).sms != "phones" or person is None:
+            raise PageRefused(404, "There is nobody to sign in as here.")
+        token = _begin(request, session, person, how="demo")
+    return _signed_in(request, token, next)
 
 
 @router.post("/sign-out")
@@ -204,33 +201,102 @@ def sign_out(request: Request) -> Response:
     with line_of(request).database.writing() as session:
         end_sign_in(session, request.cookies.get(COOKIE, ""))
     response = go_to(request, "/sign-in")
-    response.delete_cookie(COOKIE, **_cookie_marks(request))
+    sessions.forget(request, response)
     return response
 
 
-def _sign_in(request: Request, person: Person, wanted: str, *, now: datetime) -> Response:
-    with line_of(request).database.writing() as session:
-        end_sign_in(session, request.cookies.get(COOKIE, ""))
-        token = begin_sign_in(session, person, now=now)
-    response = go_to(request, own_path(wanted) or "/console")
+def site_at(request: Request) -> Site:
+    """Raises PageRefused where browsers allow no passkeys."""
+    site = site_of(settings_of(request).public_url)
+    if site is None:
+        raise PageRefused(409, NO_PASSKEYS_HERE)
+    return site
+
+
+def hand_out(request: Request, asked: Asked) -> Response:
+    """Ask the browser's passkeys something; the ticket comes back with their answer."""
+    response = Response(asked.options, media_type="application/json")
     response.set_cookie(
-        COOKIE, token, max_age=int(SIGNED_IN_FOR.total_seconds()), **_cookie_marks(request)
+        TICKET_COOKIE,
+        asked.ticket,
+        max_age=int(TICKET_LASTS.total_seconds()),
+        **cookie_marks(request),
     )
     return response
 
 
-class CookieMarks(TypedDict):
-    httponly: bool
-    samesite: Literal["lax"]
-    secure: bool
+def forget_ticket(request: Request, response: Response) -> None:
+    response.delete_cookie(TICKET_COOKIE, **cookie_marks(request))
 
 
-def _cookie_marks(request: Request) -> CookieMarks:
-    return {
-        "httponly": True,
-        "samesite": "lax",
-        "secure": settings_of(request).public_url.startswith("https://"),
-    }
+def _index_of(phone: str) -> str:
+    number = as_e164(phone) or phone
+    return phone_index(number.encode("utf-8", "replace").decode())
+
+
+def _staff_at(session: Session, index: str) -> Person | None:
+    """The mentor or manager with this number, unless they have left."""
+    return session.scalar(
+        select(Person).where(
+            Person.phone_index == index, Person.role != Role.MENTEE, Person.left_at.is_(None)
+        )
+    )
+
+
+def _text_link(line: Line, index: str, *, address: str) -> None:
+    """Write a link into the thread of whoever has this number, if anybody has."""
+    now = line.clock()
+    with acting(line) as session:
+        person = _staff_at(session, index)
+        if person is None:
+            return
+        token = new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
+        thread = thread_of(session, line.rules, person)
+        minutes = int(LINK_LASTS.total_seconds() // 60)
+        say(
+            session,
+            line.rules,
+            thread,
+            "sign_in_link",
+            now=now,
+            link=address + token,
+            minutes=minutes,
+        )
+
+
+def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:
+    now = line_of(request).clock()
+    _note(session, "signed in", person, by=person, now=now, how=how)
+    return sessions.begin(request, session, person)
+
+
+def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
+    """Somebody tried to be this person. Who that was is not known."""
+    if person_id is None:
+        return
+    with line.database.writing() as session:
+        person = session.get_one(Person, person_id)
+        _note(session, "failed to sign in", person, by=None, now=line.clock(), how=how)
+
+
+def _note(
+    session: Session, action: str, person: Person, *, by: Person | None, now: datetime, how: str
+) -> None:
+    audit.note(
+        session,
+        programme_id=person.programme_id,
+        by=by,
+        action=action,
+        about=f"person:{person.id}",
+        now=now,
+        how=how,
+    )
+
+
+def _signed_in(request: Request, token: str, wanted: str) -> Response:
+    response = go_to(request, own_path(wanted) or "/console")
+    sessions.keep(request, response, token)
+    return response
 
 
 def _sign_in_page(
@@ -254,12 +320,36 @@ def _sign_in_page(
         phone=phone,
         sentence=sentence,
         people=people,
+        site=site_of(settings_of(request).public_url),
+    )
+
+
+def _link_page(
+    request: Request, *, sent: bool = False, sentence: str = "", status: int = 200
+) -> Response:
+    minutes = int(LINK_LASTS.total_seconds() // 60)
+    return page(
+        request,
+        "sign_in_link.html",
+        viewer=None,
+        status=status,
+        sent=sent,
+        sentence=sentence,
+        minutes=minutes,
+    )
+
+
+def _link_refused(request: Request, sentence: str, *, status: int) -> Response:
+    return page(
+        request, "sign_in_by_link.html", viewer=None, status=status, token="", sentence=sentence
     )
 
 
 def _demo_people(session: Session) -> dict[int, Person]:
     """The mentors and managers whom the demo lets one be."""
     staff = session.scalars(
-        select(Person).where(Person.role != Role.MENTEE).order_by(Person.role.desc(), Person.id)
+        select(Person)
+        .where(Person.role != Role.MENTEE, Person.left_at.is_(None))
+        .order_by(Person.role.desc(), Person.id)
     )
     return {person.id: person for person in staff}

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
 
+from gateway import audit
 from gateway.line import Line
 from gateway.mentor_texts import LONGEST_TEXT
 from gateway.review import (
@@ -124,6 +125,9 @@ def judge_in_log(
 def review(request: Request, week: str, number: Number, manager: Manager) -> Response:
     """One conversation's week: each message, and what was decided on it."""
     line = line_of(request)
+    with line.database.reading() as session:
+        _find(session, line, manager, week, number)
+    audit.read(line, manager, f"conversation:{number}")
     with line.database.reading() as session:
         read, sampled = _find(session, line, manager, week, number)
         conversation = session.get_one(Conversation, number)

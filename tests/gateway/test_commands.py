@@ -1,5 +1,6 @@
 """Commands answer one question each, for a person and for a cron job."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.database import Database, make_engine
-from tests.line import MAYA, NOOR, SAM, Talk
+from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
 
 
@@ -88,3 +89,29 @@ def test_assess_answers_each_line_and_names_a_bad_one(warmline: CliRunner) -> No
     first, second = ran.stdout.splitlines()
     assert '"urgency": "none"' in first or '"urgency":"none"' in first
     assert "error" in second
+
+
+def test_who_is_away_is_listed_in_their_own_time(talk: Talk, warmline: CliRunner) -> None:
+    assert warmline.invoke(app, ["away"]).stdout == "Nobody is away.\n"
+    talk.clock.now = datetime.now(UTC)
+    talk.texts(SAM, "AWAY 2 weeks")
+    talk.texts(RUTH, "OFF")
+    sam, ruth = warmline.invoke(app, ["away"]).stdout.splitlines()
+    assert "Sam is away until " in sam
+    assert sam.endswith("(America/New_York)")
+    assert ruth.endswith("Ruth is away until they text ON")
+
+
+def test_the_pre_flight_names_who_is_away_and_the_gap_that_it_leaves(
+    talk: Talk, warmline: CliRunner
+) -> None:
+    talk.clock.now = datetime.now(UTC)
+    talk.texts(SAM, "AWAY 2 weeks")
+    told = warmline.invoke(app, ["check"]).stdout
+    assert "Sam is away until" in told
+    assert "is away now" not in told
+    talk.texts(RUTH, "OFF")
+    ran = warmline.invoke(app, ["check"])
+    assert ran.exit_code == 1
+    assert "Everybody who manages is away now." in ran.stdout
+    assert "Everybody on duty is away now." not in ran.stdout

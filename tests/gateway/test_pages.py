@@ -392,7 +392,7 @@ def test_done_asks_how_it_ended_and_tells_maya(talk: Talk, web: Web) -> None:
     assert talk.handoff().outcome is Outcome.TALKED
     assert "Sam has ended this talk" in said_to(talk, MAYA)[-1]
     assert web.clicks("/console/1/done", outcome="talked").text == "#1 is closed."
-    assert "We talked" in web.gets("/console").text
+    assert "We talked" in web.gets("/console?tab=mine").text
 
 
 def test_a_crisis_is_closed_with_a_reason(talk: Talk, web: Web) -> None:

@@ -187,7 +187,7 @@ def test_maya_stands_on_the_list_with_her_figures_and_none_of_her_words(
         "100% of 14 messages to the bot alone",
     ]
     web.is_now(RUTH)
-    page = web.gets("/log").text
+    page = web.gets("/log/leaning").text
     assert "<bdi>Maya</bdi></strong>: wrote that the bot is the only one; wrote on 7 of" in page
     assert "the only one i can talk to" not in page
 
@@ -205,7 +205,7 @@ def test_who_writes_at_night_is_seen_by_their_own_clock(talk: Talk) -> None:
 def test_another_programmes_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ONLY_YOU)
     web.is_now(talk.a_manager_elsewhere())
-    page = web.gets("/log").text
+    page = web.gets("/log/leaning").text
     assert "Maya" not in page
     assert "Nobody leans on the bot too much" in page
     ours = talk.person(RUTH).programme_id

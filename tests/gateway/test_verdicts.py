@@ -203,7 +203,8 @@ def test_two_who_judge_differently_are_counted_once_and_said_to_differ(
     [one] = judged(talk)
     assert one.verdict is Verdict.SHOULD_EARLIER, "who judged last"
     web.is_now(RUTH)
-    assert "1 decision judged in the last 26 weeks, 1 of them differently" in web.gets("/log").text
+    page = web.gets("/log/verdicts").text
+    assert "1 decision judged in the last 26 weeks, 1 of them differently" in page
 
 
 @pytest.mark.parametrize("verdict", ["", "wrong", "Right", "right\x00"])
@@ -695,10 +696,10 @@ def test_verdicts_of_long_ago_are_left_out(talk: Talk, web: Web) -> None:
 
 def test_the_log_counts_what_was_judged_and_says_that_nothing_changes(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
-    assert "There are none yet" in web.gets("/log").text
+    assert "There are none yet" in web.gets("/log/verdicts").text
     is_held_and_closed(talk)
     web.posts("/log/1/verdict", verdict="right")
-    page = web.gets("/log").text
+    page = web.gets("/log/verdicts").text
     assert re.findall(r'<td data-label="[^"]*needed">(\d)</td>', page) == ["1", "0", "0", "0"]
     assert "<strong>100% (21 to 100), 1 of 1</strong>" in page
     assert "too few verdicts (0; at least 30 are needed)" in page

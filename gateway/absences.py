@@ -1,0 +1,255 @@
+"""Times in which a mentor is not called: reading them from a text, beginning and ending them.
+
+The grammar is small on purpose: what it cannot read for sure is refused with an example, never
+guessed. 3/12 is two different days on two sides of an ocean, so it is not read.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from models import Absence, Person, Programme
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+SHORTER = {"tues": "tuesday", "weds": "wednesday", "thur": "thursday", "thurs": "thursday"}
+COUNTED = [
+    *("one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+]
+NUMBERS = {"a": 1, "an": 1} | {word: number for number, word in enumerate(COUNTED, start=1)}
+LONGEST = timedelta(days=366)
+# A day without its year that lies further back than this is one of next year's.
+LONG_PAST = timedelta(days=183)
+
+_UNITS = {"minute": "minutes", "min": "minutes", "hour": "hours", "hr": "hours", "h": "hours"}
+_DURATION = re.compile(
+    rf"(?P<many>\d{{1,4}}|{'|'.join(NUMBERS)})\s*(?P<unit>minute|min|hour|hr|h|day|week|month)s?"
+)
+_CLOCK = re.compile(
+    r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s*(?P<half>am|pm)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
+    r"|(?P<noon>noon|midday))"
+)
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_DAY_MONTH = re.compile(
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<month>[a-z]+)(?:\s+(?P<year>\d{4}))?"
+)
+_MONTH_DAY = re.compile(
+    r"(?P<month>[a-z]+)\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?(?:\s+(?P<year>\d{4}))?"
+)
+_UNTIL = re.compile(r"(?:from\s+(?P<begins>.+?)\s+)?(?:until|untill|till|til|to)\s+(?P<ends>.+)")
+
+
+class Unreadable(Exception):
+    """No time that can be read for sure."""
+
+
+class Past(Exception):
+    """A time that is over already."""
+
+
+@dataclass(frozen=True)
+class TimeAway:
+    """From `begins_at`, up to `ends_at`; without an end, until they say ON."""
+
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+def read_time_away(words: str, zone: ZoneInfo, *, now: datetime, ends: time) -> TimeAway:
+    """What stands after AWAY: "", "until Monday", "2 weeks", "from Friday until 3 December".
+
+    A day that ends it ends it at `ends` on that day, on the person's own clock.
+
+    Raises:
+        Unreadable: it is no time, or not one that can be read for sure.
+        Past: it is over already, or ends before it begins.
+    """
+    said = " ".join(re.sub(r"[,.!]+(?=\s|$)", " ", words.casefold()).split())
+    local = now.astimezone(zone)
+    if not said:
+        return TimeAway(now, None)
+    if said in ("today", "tonight"):
+        return _checked(now, _on(local.date() + timedelta(days=1), ends, zone), now)
+    if said == "this week":
+        return _checked(now, _on(_next_weekday(local.date(), 0), ends, zone), now)
+    if duration := _DURATION.fullmatch(said.removeprefix("for ")):
+        return _checked(now, _after(duration, local), now)
+    until = _UNTIL.fullmatch(said)
+    if until is None:
+        raise Unreadable
+    begins = now
+    if until["begins"]:
+        begins = max(now, _moment(until["begins"], local, zone, at=time(0)))
+    ends_at = _moment(until["ends"], local, zone, at=ends)
+    return _checked(begins, ends_at, now)
+
+
+def _checked(begins: datetime, ends: datetime, now: datetime) -> TimeAway:
+    if ends <= begins:
+        raise Past
+    if ends - now > LONGEST:
+        raise Unreadable
+    return TimeAway(begins, ends)
+
+
+def _after(duration: re.Match[str], local: datetime) -> datetime:
+    many = int(NUMBERS.get(duration["many"], 0) or duration["many"])
+    unit = duration["unit"]
+    if unit in _UNITS:
+        # In true hours, also over the night in which the clock is changed.
+        elapsed = timedelta(**{_UNITS[unit]: many})
+        return (local.astimezone(UTC) + elapsed).astimezone(local.tzinfo)
+    days = {"day": 1, "week": 7, "month": 30}[unit] * many
+    return local + timedelta(days=days)
+
+
+def _moment(said: str, local: datetime, zone: ZoneInfo, *, at: time) -> datetime:
+    """A day with or without an hour, or an hour of today; a day alone is that day at `at`."""
+    said = re.sub(r"\s+at\s+|\s+(?:in the )?morning$", " ", said).strip()
+    clock = re.search(rf"(?:^|\s){_CLOCK.pattern}$", said)
+    if clock is None:
+        return _on(_day(said, local.date()), at, zone)
+    hour = _hour(clock)
+    day = said[: clock.start()].strip()
+    if day:
+        return _on(_day(day, local.date()), hour, zone)
+    return _on(local.date(), hour, zone)
+
+
+def _hour(clock: re.Match[str]) -> time:
+    if clock["noon"]:
+        return time(12)
+    try:
+        if clock["half"]:
+            hour = int(clock["hour"])
+            if not 1 <= hour <= 12:
+                raise Unreadable
+            return time(hour % 12 + 12 * (clock["half"] == "pm"), int(clock["minute"] or 0))
+        return time(int(clock["hour24"]), int(clock["minute24"]))
+    except ValueError:
+        raise Unreadable from None
+
+
+def _day(said: str, today: date) -> date:
+    if said == "next week":
+        return _next_weekday(today, 0)
+    said = re.sub(r"^(?:next|this|on|the)\s+", "", said)
+    if said == "today":
+        return today
+    if said == "tomorrow":
+        return today + timedelta(days=1)
+    for number, name in enumerate(WEEKDAYS):
+        if SHORTER.get(said, said) in (name, name[:3]):
+            return _next_weekday(today, number)
+    try:
+        if iso := _ISO.fullmatch(said):
+            return date(int(iso[1]), int(iso[2]), int(iso[3]))
+        if named := _DAY_MONTH.fullmatch(said) or _MONTH_DAY.fullmatch(said):
+            return _named(named, today)
+    except ValueError:
+        raise Unreadable from None
+    raise Unreadable
+
+
+def _named(named: re.Match[str], today: date) -> date:
+    month = next(
+        (
+            number
+            for number, name in enumerate(MONTHS, start=1)
+            if named["month"] in (name, name[:3], "sept" if number == 9 else name)
+        ),
+        None,
+    )
+    if month is None:
+        raise Unreadable
+    day = date(int(named["year"] or today.year), month, int(named["day"]))
+    if not named["year"] and today - day > LONG_PAST:
+        return date(today.year + 1, month, int(named["day"]))
+    return day
+
+
+def _next_weekday(today: date, weekday: int) -> date:
+    """The next such day; said on a Monday, Monday is a week from now."""
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+
+
+def _on(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, zone)
+
+
+def go_away(session: Session, person: Person, away: TimeAway, *, by: Person, now: datetime) -> None:
+    """Keep the absence. What was said last counts: those it overlaps end, or do not begin."""
+    overlaps = [
+        Absence.person_id == person.id,
+        or_(Absence.ends_at.is_(None), Absence.ends_at > away.begins_at),
+        *([] if away.ends_at is None else [Absence.begins_at < away.ends_at]),
+    ]
+    session.execute(delete(Absence).where(*overlaps, Absence.begins_at > now))
+    session.execute(update(Absence).where(*overlaps).values(ends_at=now))
+    session.add(
+        Absence(person_id=person.id, begins_at=away.begins_at, ends_at=away.ends_at, by_id=by.id)
+    )
+    session.flush()
+
+
+def come_back(session: Session, person: Person, *, now: datetime) -> bool:
+    """End what runs, and drop what is still to come. False if there was neither."""
+    mine = Absence.person_id == person.id
+    running = or_(Absence.ends_at.is_(None), Absence.ends_at > now)
+    there = session.scalar(select(Absence.id).where(mine, running).limit(1)) is not None
+    session.execute(delete(Absence).where(mine, Absence.begins_at > now))
+    session.execute(update(Absence).where(mine, running).values(ends_at=now))
+    return there
+
+
+def absences_of(session: Session, programme: Programme, *, now: datetime) -> list[Absence]:
+    """Who is away in a programme, or will be; the earliest first."""
+    return list(
+        session.scalars(
+            select(Absence)
+            .join(Person, Person.id == Absence.person_id)
+            .where(
+                Person.programme_id == programme.id,
+                Person.left_at.is_(None),
+                or_(Absence.ends_at.is_(None), Absence.ends_at > now),
+            )
+            .order_by(Absence.begins_at, Absence.id)
+        )
+    )
+
+
+def until_in_words(at: datetime, zone: ZoneInfo, *, now: datetime) -> str:
+    """Such as Mon 30 Nov 08:00; with the year when it is not this one."""
+    local = at.astimezone(zone)
+    year = f" {local.year}" if local.year != now.astimezone(zone).year else ""
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"
+
+
+def absence_in_words(session: Session, absence: Absence, *, now: datetime) -> str:
+    """Such as "Sam is away until Mon 30 Nov 08:00 (America/New_York)", for managers."""
+    person = session.get_one(Person, absence.person_id)
+    zone = ZoneInfo(person.timezone)
+    said = f"{person.name} is away"
+    if absence.begins_at > now:
+        said = f"{person.name} will be away from {until_in_words(absence.begins_at, zone, now=now)}"
+    if absence.ends_at is None:
+        return f"{said} until they text ON"
+    return f"{said} until {until_in_words(absence.ends_at, zone, now=now)} ({person.timezone})"

@@ -1,0 +1,500 @@
+"""The people of one programme, as its managers keep them: enrolled, changed, matched, left.
+
+What is noted of a change in the audit is which fields it touched, never their words.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from escalation.availability import away_now
+from escalation.duty import on_duty
+from escalation.handoffs import answer_transfer
+from gateway.audit import note
+from gateway.enrol import (
+    NOT_HERE,
+    Doing,
+    PeopleFile,
+    Plan,
+    Problem,
+    Row,
+    adopt_stranger,
+    cleaned,
+    enrol,
+    match,
+    plan,
+    read_row,
+)
+from gateway.line import Line
+from models import (
+    Absence,
+    Conversation,
+    DutyOverride,
+    DutyShift,
+    Handoff,
+    Match,
+    MatchKind,
+    Message,
+    Person,
+    Programme,
+    Role,
+    Schedule,
+    SignIn,
+    Speaker,
+    Status,
+    Transfer,
+)
+from models.encryption import phone_index
+
+PERSON_NOT_HERE = "There is nobody by that number in your programme."
+
+
+class CannotChange(Exception):
+    """A change to a person that is not made. Its text is a sentence: why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One person as the list shows them.
+
+    `wrote_at` is their last message, `heard_at` a mentee's last from a person. `silent` says that
+    a mentee has written nothing for as long as the programme calls inactive.
+    """
+
+    person: Person
+    own: str | None
+    back_ups: tuple[str, ...]
+    mentees: int
+    wrote_at: datetime | None
+    heard_at: datetime | None
+    silent: bool
+    away: Absence | None
+    on_duty: bool
+    trouble: str | None
+
+
+# --- reading ---
+
+
+def people_of(
+    session: Session, programme: Programme, *, now: datetime, inactive_after: timedelta
+) -> list[Listed]:
+    """Everybody, also who left: managers, mentors and mentees, each by name."""
+    people = session.scalars(select(Person).where(Person.programme_id == programme.id)).all()
+    by_id = {person.id: person for person in people}
+    wrote = _last(session, programme, Message.speaker_id == Conversation.person_id)
+    from_staff = Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
+    heard = _last(session, programme, Message.outgoing & from_staff)
+    duty = {person.id for person in on_duty(session, programme, now=now)}
+    away = away_now(session, by_id, now=now)
+    own: dict[int, str] = {}
+    back_ups: dict[int, list[str]] = {}
+    mentees: dict[int, int] = {}
+    for one in _matches(session, programme):
+        mentor = by_id.get(one.mentor_id)
+        if mentor is None:
+            continue
+        mentees[mentor.id] = mentees.get(mentor.id, 0) + 1
+        if one.kind is MatchKind.OWN:
+            own[one.mentee_id] = mentor.name
+        else:
+            back_ups.setdefault(one.mentee_id, []).append(mentor.name)
+    listed = [
+        Listed(
+            person=person,
+            own=own.get(person.id),
+            back_ups=tuple(back_ups.get(person.id, ())),
+            mentees=mentees.get(person.id, 0),
+            wrote_at=wrote.get(person.id),
+            heard_at=heard.get(person.id) if person.role is Role.MENTEE else None,
+            silent=person.role is Role.MENTEE
+            and person.left_at is None
+            and (wrote.get(person.id) or person.enrolled_at) < now - inactive_after,
+            away=away.get(person.id),
+            on_duty=person.id in duty,
+            trouble=why_not_textable(person),
+        )
+        for person in people
+    ]
+    rank = {Role.MANAGER: 0, Role.MENTOR: 1, Role.MENTEE: 2}
+    return sorted(
+        listed, key=lambda one: (rank[one.person.role], one.person.name.casefold(), one.person.id)
+    )
+
+
+def _last(
+    session: Session, programme: Programme, which: ColumnElement[bool]
+) -> dict[int, datetime]:
+    """When the last such message was written in each person's thread."""
+    rows = session.execute(
+        select(Conversation.person_id, func.max(Message.at))
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            Conversation.programme_id == programme.id, Conversation.person_id.is_not(None), which
+        )
+        .group_by(Conversation.person_id)
+    )
+    return {person: at for person, at in rows if person is not None}
+
+
+def _matches(session: Session, programme: Programme) -> Sequence[Match]:
+    return session.scalars(
+        select(Match)
+        .join(Person, Person.id == Match.mentee_id)
+        .where(Person.programme_id == programme.id)
+        .order_by(Match.id)
+    ).all()
+
+
+def found_by(listed: Iterable[Listed], words: str) -> list[Listed]:
+    """Those whose name holds the words, or whose number holds their digits."""
+    wanted = cleaned(words).casefold()
+    digits = "".join(sign for sign in wanted if sign.isdigit())
+    return [
+        one
+        for one in listed
+        if wanted in one.person.name.casefold()
+        or (len(digits) >= 3 and digits in (one.person.phone or ""))
+    ]
+
+
+def why_not_textable(person: Person) -> str | None:
+    """Why no text can reach somebody, in words; None when texts can."""
+    if person.phone is None:
+        return "no number"
+    if person.opted_out_at is not None:
+        return "has opted out of texts (STOP)"
+    if person.unreachable_code is not None:
+        return f"the number cannot be reached (code {person.unreachable_code})"
+    return None
+
+
+def person_in(session: Session, programme_id: int, number: int) -> Person | None:
+    """The person by that row number, if they are of this programme."""
+    person = session.get(Person, number)
+    return person if person is not None and person.programme_id == programme_id else None
+
+
+def mentors_in(session: Session, programme_id: int) -> list[Person]:
+    """Who can be matched with a mentee, by name."""
+    staff = session.scalars(
+        select(Person).where(
+            Person.programme_id == programme_id,
+            Person.role != Role.MENTEE,
+            Person.left_at.is_(None),
+        )
+    )
+    return sorted(staff, key=lambda person: (person.name.casefold(), person.id))
+
+
+def mentors_of(session: Session, mentee: Person) -> tuple[Person | None, list[Person]]:
+    """A mentee's own mentor, if there is one, and the back-ups."""
+    rows = session.execute(
+        select(Match.kind, Person)
+        .join(Person, Person.id == Match.mentor_id)
+        .where(Match.mentee_id == mentee.id)
+        .order_by(Match.id)
+    ).all()
+    own = next((person for kind, person in rows if kind is MatchKind.OWN), None)
+    return own, [person for kind, person in rows if kind is MatchKind.BACK_UP]
+
+
+def mentees_of(session: Session, mentor: Person) -> list[Person]:
+    mentees = session.scalars(
+        select(Person)
+        .join(Match, Match.mentee_id == Person.id)
+        .where(Match.mentor_id == mentor.id)
+        .order_by(Match.id)
+    )
+    return list(mentees)
+
+
+def open_handoffs_of(session: Session, person: Person) -> list[Handoff]:
+    """What a person leaves behind if they left now: handoffs they hold, or a mentee's own."""
+    held = Handoff.mentor_id == person.id, Handoff.status == Status.CLAIMED
+    own = (
+        Conversation.person_id == person.id,
+        Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+    )
+    which = own if person.role is Role.MENTEE else held
+    return list(
+        session.scalars(
+            select(Handoff)
+            .join(Conversation, Conversation.id == Handoff.conversation_id)
+            .where(*which)
+            .order_by(Handoff.id)
+        )
+    )
+
+
+# --- enrolling ---
+
+
+def add_person(
+    session: Session,
+    programme: Programme,
+    *,
+    role: str,
+    name: str,
+    phone: str,
+    timezone: str,
+    own: Person | None,
+    by: Person,
+    now: datetime,
+) -> Person:
+    """Enrol one person; the checks are those of a people file.
+
+    Raises:
+        CannotChange: something is missing or wrong, or the number is taken.
+    """
+    cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
+    row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, programme.timezone)
+    if isinstance(row, Problem):
+        raise CannotChange(_sentence(row.reason))
+    if own is not None and row.role is not Role.MENTEE:
+        raise CannotChange("Only a mentee has a mentor. Leave the mentor empty.")
+    # As `enrol` does, before anything is looked at: a second click waits here for the first.
+    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    _refuse_taken(session, programme, row)
+    person = enrol(session, programme, PeopleFile(rows=[row]), now=now)[0]
+    if own is not None:
+        match(session, person, [own])
+    _note(session, person, "person added", by, now, role=row.role.value)
+    return person
+
+
+def _refuse_taken(session: Session, programme: Programme, row: Row) -> None:
+    planned = plan(session, programme, PeopleFile(rows=[row]))
+    known = session.scalar(select(Person).where(Person.phone_index == phone_index(row.phone)))
+    if known is not None and known.programme_id == programme.id:
+        left = " They have left; bring them back on their page." if known.left_at else ""
+        raise CannotChange(f"{known.name} has that number already.{left}")
+    if planned.problems:
+        raise CannotChange(_sentence(planned.problems[0].reason))
+
+
+def import_people(
+    session: Session, programme: Programme, people: PeopleFile, *, by: Person, now: datetime
+) -> Plan:
+    """Do what the preview showed: enrol the good lines. Returns what was done."""
+    # What is planned must be what is done, so nobody else enrols in between.
+    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    planned = plan(session, programme, people)
+    enrolled = enrol(session, programme, people, now=now)
+    for step, person in zip(planned.steps, enrolled, strict=True):
+        if step.doing is not Doing.LEAVES:
+            _note(session, person, "person imported", by, now, doing=step.doing.value)
+    return planned
+
+
+# --- changing ---
+
+
+def change_person(
+    session: Session,
+    person: Person,
+    *,
+    role: str,
+    name: str,
+    phone: str,
+    timezone: str,
+    by: Person,
+    now: datetime,
+) -> list[str]:
+    """Bring a person's particulars up to date; returns which fields are different now.
+
+    A new number counts as reachable until a text says otherwise. An opt-out stays: it is the
+    person's own, and only they take it back, with START.
+
+    Raises:
+        CannotChange: something is wrong, or the number is taken.
+    """
+    cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
+    row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, person.timezone)
+    if isinstance(row, Problem):
+        raise CannotChange(_sentence(row.reason))
+    session.execute(
+        select(Programme.id).where(Programme.id == person.programme_id).with_for_update()
+    )
+    session.refresh(person)
+    changed = []
+    if row.phone != person.phone:
+        _give_number(session, person, row.phone)
+        changed.append("phone")
+    if row.role is not person.role:
+        _give_role(session, person, row.role, by=by)
+        changed.append("role")
+    for field, value in (("name", row.name), ("timezone", row.timezone)):
+        if getattr(person, field) != value:
+            setattr(person, field, value)
+            changed.append(field)
+    session.flush()
+    if changed:
+        _note(session, person, "person changed", by, now, fields=changed)
+    return changed
+
+
+def _give_number(session: Session, person: Person, phone: str) -> None:
+    index = phone_index(phone)
+    known = session.scalar(select(Person).where(Person.phone_index == index))
+    if known is not None and known.programme_id == person.programme_id:
+        raise CannotChange(f"{known.name} has that number already.")
+    lines = session.scalar(select(Programme.id).where(Programme.phone == phone))
+    if known is not None or lines is not None:
+        raise CannotChange(_sentence(NOT_HERE))
+    person.phone, person.phone_index, person.unreachable_code = phone, index, None
+    session.flush()
+    has_thread = session.scalar(select(Conversation.id).where(Conversation.person_id == person.id))
+    if has_thread is None:
+        adopt_stranger(session, person)
+
+
+def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> None:
+    if Role.MENTEE in (person.role, role):
+        raise CannotChange(
+            "A mentee does not become a mentor, nor the other way round: what they wrote stays "
+            "theirs. Mark them as left, and enrol them with another number."
+        )
+    if role is not Role.MANAGER:
+        _keep_a_manager(session, person, by=by)
+    person.role = role
+
+
+def match_with(
+    session: Session,
+    mentee: Person,
+    own: Person | None,
+    back_ups: Sequence[Person],
+    *,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Set who mentors a mentee.
+
+    Raises:
+        CannotChange: this is no mentee, they left, or back-ups are given without an own mentor.
+    """
+    if mentee.role is not Role.MENTEE:
+        raise CannotChange(f"{mentee.name} is no mentee; only mentees have mentors.")
+    if mentee.left_at is not None:
+        raise CannotChange(f"{mentee.name} has left. Bring them back first.")
+    others = [one for one in back_ups if own is None or one.id != own.id]
+    if own is None and others:
+        raise CannotChange("Choose a mentor of their own first; back-ups stand in for that one.")
+    before = mentors_of(session, mentee)
+    if before == (own, others):
+        return
+    match(session, mentee, [own, *others] if own else [])
+    _note(
+        session,
+        mentee,
+        "person matched",
+        by,
+        now,
+        own=own.id if own else None,
+        back_ups=[one.id for one in others],
+    )
+
+
+# --- leaving ---
+
+
+def leave(session: Session, line: Line, person: Person, *, by: Person, now: datetime) -> None:
+    """Mark a person as left: not called, not signed in, not matched, not asked how they are.
+
+    Raises:
+        CannotChange: open handoffs would be left behind, or the programme would have no manager.
+    """
+    if person.left_at is not None:
+        return
+    left_behind = open_handoffs_of(session, person)
+    if left_behind:
+        raise CannotChange(_what_is_left_behind(person, left_behind))
+    if person.role is Role.MANAGER:
+        _keep_a_manager(session, person, by=by)
+    offered = select(Transfer).where(Transfer.to_id == person.id, Transfer.answered_at.is_(None))
+    for transfer in session.scalars(offered).all():
+        answer_transfer(
+            session,
+            transfer,
+            by=person,
+            accept=False,
+            now=now,
+            rules=line.rules,
+            later=line.later,
+        )
+    person.left_at, person.on_duty = now, False
+    matched = or_(Match.mentee_id == person.id, Match.mentor_id == person.id)
+    session.execute(delete(Match).where(matched))
+    session.execute(delete(DutyShift).where(DutyShift.person_id == person.id))
+    session.execute(
+        delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
+    )
+    session.execute(delete(SignIn).where(SignIn.person_id == person.id))
+    for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
+        schedule.paused = True
+    session.flush()
+    _note(session, person, "person left", by, now)
+
+
+def come_back(session: Session, person: Person, *, by: Person, now: datetime) -> None:
+    """Take a person back. Matches, duty and check-ins are agreed on anew.
+
+    Raises:
+        CannotChange: their data was erased.
+    """
+    if person.left_at is None:
+        return
+    if person.phone is None:
+        raise CannotChange("What was kept of this person is erased. Enrol them anew.")
+    person.left_at = None
+    _note(session, person, "person came back", by, now)
+
+
+def _what_is_left_behind(person: Person, handoffs: Sequence[Handoff]) -> str:
+    codes = " and ".join(f"#{handoff.id}" for handoff in handoffs)
+    if person.role is Role.MENTEE:
+        return f"{person.name} still waits for a person: {codes}. Close it first, then mark this."
+    one = "it" if len(handoffs) == 1 else "each"
+    return (
+        f"{person.name} still holds {codes}. Have {one} handed to a colleague, given back or "
+        "closed first; nobody is left without an answer."
+    )
+
+
+def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
+    if person.id == by.id:
+        raise CannotChange("Nobody takes this from themselves; ask another manager.")
+    others = session.scalar(
+        select(Person.id)
+        .where(
+            Person.programme_id == person.programme_id,
+            Person.role == Role.MANAGER,
+            Person.left_at.is_(None),
+            Person.id != person.id,
+        )
+        .limit(1)
+    )
+    if person.role is Role.MANAGER and others is None:
+        raise CannotChange(f"{person.name} is the only manager; name another one first.")
+
+
+def _note(
+    session: Session, person: Person, action: str, by: Person, now: datetime, **detail: object
+) -> None:
+    note(
+        session,
+        programme_id=person.programme_id,
+        by=by,
+        action=action,
+        about=f"person:{person.id}",
+        now=now,
+        **detail,
+    )
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."

@@ -1,0 +1,92 @@
+"""Time in SQL, the same on SQLite and PostgreSQL: lengths in seconds, days and weeks of a zone.
+
+SQLite knows no time zones. The changes of the clock within the time looked at are few, so they
+are found here and written into the query.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Date, Float, Integer, String, case, cast, func, type_coerce
+from sqlalchemy.orm import Session
+
+Time = (
+    sa.SQLColumnExpression[datetime]
+    | sa.SQLColumnExpression[datetime | None]
+    | sa.ScalarSelect[datetime | None]
+)
+
+
+def seconds_between(session: Session, begins: Time, ends: Time) -> ColumnElement[float]:
+    """From one time to another, to the millisecond; null when either is."""
+    if session.get_bind().dialect.name == "sqlite":
+        days = func.julianday(ends, type_=Float) - func.julianday(begins, type_=Float)
+        # A Julian day in floating point is known to some hundredths of a millisecond.
+        return func.round(days * 86400, 3, type_=Float)
+    return cast(func.extract("epoch", ends - begins), Float)
+
+
+def local_day(
+    session: Session, at: Time, zone: str, *, since: datetime, until: datetime
+) -> ColumnElement[date]:
+    """The date of `at` on the clock of `zone`, for times from `since` up to `until`."""
+    if session.get_bind().dialect.name != "sqlite":
+        return cast(func.timezone(zone, at), Date)
+    return type_coerce(func.date(at, _offset(at, zone, since, until), type_=String), Date)
+
+
+def local_week(
+    session: Session, at: Time, zone: str, *, since: datetime, until: datetime
+) -> ColumnElement[date]:
+    """The Monday of the week of `at`, on the clock of `zone`."""
+    if session.get_bind().dialect.name != "sqlite":
+        return cast(func.date_trunc("week", func.timezone(zone, at)), Date)
+    offset = _offset(at, zone, since, until)
+    # The next Monday, seen from six days earlier.
+    return type_coerce(func.date(at, offset, "-6 days", "weekday 1", type_=String), Date)
+
+
+def _offset(at: Time, zone: str, since: datetime, until: datetime) -> ColumnElement[str] | str:
+    """What SQLite adds to a time in UTC, such as '-18000 seconds'."""
+    stretches = offsets(zone, since=since, until=until)
+    last = f"{stretches[-1][1]} seconds"
+    earlier = [
+        (at < changes, f"{seconds} seconds") for (_, seconds), (changes, _) in pairwise(stretches)
+    ]
+    return case(*earlier, else_=last) if earlier else last
+
+
+def offsets(zone: str, *, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+    """From when on which offset to UTC holds, in seconds; the first from `since`."""
+    there = ZoneInfo(zone)
+    found = [(since, _offset_at(there, since))]
+    day = since
+    while day < until:
+        following = min(day + timedelta(days=1), until)
+        if _offset_at(there, following) != found[-1][1]:
+            changes = _change_between(there, day, following)
+            found.append((changes, _offset_at(there, changes)))
+        day = following
+    return found
+
+
+def _change_between(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first second with the offset of `after`."""
+    new = _offset_at(zone, after)
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) / 2
+        before, after = (before, middle) if _offset_at(zone, middle) == new else (middle, after)
+    return after.replace(microsecond=0)
+
+
+def _offset_at(zone: ZoneInfo, at: datetime) -> int:
+    offset = at.astimezone(UTC).astimezone(zone).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def nth_of(share_in_tenths: int, count: ColumnElement[int]) -> ColumnElement[int]:
+    """Which one, in order of size, is the nearest-rank percentile: 5 for the median, 9 for the
+    ninth decile. It is a time that somebody really waited; of an even number, the lower middle."""
+    return cast((count * share_in_tenths + 9) // 10, Integer)

@@ -1,0 +1,427 @@
+"""The managers' pages on people: the list, one person, and a file of many."""
+
+import base64
+import binascii
+import hashlib
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
+from sqlalchemy.orm import Session
+
+from gateway import audit
+from gateway.enrol import COLUMNS, MOST_LINES, Plan, Problem, Step, plan, read_people
+from gateway.line import Line
+from gateway.people import (
+    PERSON_NOT_HERE,
+    CannotChange,
+    Listed,
+    add_person,
+    change_person,
+    come_back,
+    found_by,
+    import_people,
+    leave,
+    match_with,
+    mentees_of,
+    mentors_in,
+    mentors_of,
+    open_handoffs_of,
+    people_of,
+    person_in,
+    why_not_textable,
+)
+from gateway.web.pages import Number, PageRefused, go_to, line_of, page
+from gateway.web.sign_in import Manager
+from gateway.web.zones import common_zones
+from models import Person, Programme, Role
+
+router = APIRouter(prefix="/people")
+
+LARGEST_FILE = 2_000_000
+TOO_LARGE = (
+    f"The file is larger than 2 MB. A people file has {MOST_LINES:,} lines at most; split it."
+)
+NO_FILE = "No file was chosen. Choose a CSV file first."
+HELD_NO_FILE = "The file that was previewed did not arrive whole. Choose it again."
+CHANGED_MEANWHILE = (
+    "Somebody changed people since you looked, so nothing was imported yet. This is how it stands "
+    "now; look once more."
+)
+Text = Annotated[str, Form()]
+Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
+Done = Annotated[Literal["", "imported", "added", "changed", "matched", "left", "back"], Query()]
+Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
+
+
+@router.get("")
+def list_people(
+    request: Request,
+    manager: Manager,
+    show: Show = "all",
+    done: Done = "",
+    added: Count = 0,
+    changed: Count = 0,
+) -> Response:
+    sentence = _imported(added, changed) if done == "imported" else ""
+    return _list(request, manager, show, "", sentence)
+
+
+@router.post("/search")
+def search(request: Request, manager: Manager, words: Text = "") -> Response:
+    """By name or number. Not in the address: an address is kept in logs and histories."""
+    return _list(request, manager, "all", words.strip()[:100], "")
+
+
+@router.get("/template.csv")
+def template(manager: Manager) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="people.csv"'}
+    content = (",".join(COLUMNS) + "\r\n").encode("utf-8-sig")
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/import")
+def import_page(request: Request, manager: Manager) -> Response:
+    return _import(request, manager)
+
+
+@router.post("/import/preview")
+def preview(request: Request, manager: Manager, file: UploadFile | None = None) -> Response:
+    """What a file would do, line by line. Nothing is written."""
+    if file is None or not file.filename:
+        return _import(request, manager, sentence=NO_FILE, status=422)
+    if (file.size or 0) > LARGEST_FILE:
+        return _import(request, manager, sentence=TOO_LARGE, status=413)
+    return _preview(request, manager, file.file.read(LARGEST_FILE + 1))
+
+
+@router.post("/import")
+def import_file(
+    request: Request, manager: Manager, content: Text = "", seen: Text = ""
+) -> Response:
+    """Enrol what was previewed: the good lines of the same file, read again.
+
+    A second click finds everybody enrolled as the file says, and changes nothing.
+    """
+    line = line_of(request)
+    read = read_people(_unpacked(content), timezone=manager.programme.timezone)
+    with line.database.writing() as session:
+        programme = session.get_one(Programme, manager.programme_id)
+        planned = plan(session, programme, read)
+        if planned.to_do and _mark_of(planned) != seen:
+            done = None
+        else:
+            by = session.get_one(Person, manager.id)
+            done = import_people(session, programme, read, by=by, now=line.clock())
+    if done is None:
+        return _preview(request, manager, _unpacked(content), CHANGED_MEANWHILE, status=409)
+    new = sum(step.person is None for step in done.to_do)
+    return go_to(request, f"/people?done=imported&added={new}&changed={len(done.to_do) - new}")
+
+
+@router.get("/new")
+def new_person(request: Request, manager: Manager) -> Response:
+    return _new(request, manager)
+
+
+@router.post("")
+def add(
+    request: Request,
+    manager: Manager,
+    role: Text = "",
+    name: Text = "",
+    phone: Text = "",
+    timezone: Text = "",
+    own: Text = "",
+) -> Response:
+    line = line_of(request)
+    given = {"role": role, "name": name, "phone": phone, "timezone": timezone}
+    try:
+        with line.database.writing() as session:
+            programme = session.get_one(Programme, manager.programme_id)
+            person = add_person(
+                session,
+                programme,
+                **given,
+                own=_mentor(session, manager, own) if own else None,
+                by=session.get_one(Person, manager.id),
+                now=line.clock(),
+            )
+    except CannotChange as refused:
+        return _new(request, manager, {**given, "own": own}, str(refused), status=422)
+    return go_to(request, f"/people/{person.id}?done=added")
+
+
+@router.get("/{number}")
+def one_person(request: Request, number: Number, manager: Manager, done: Done = "") -> Response:
+    line = line_of(request)
+    with line.database.reading() as session:
+        _person(session, manager, number)
+    audit.read(line, manager, f"person:{number}")
+    return _one(request, manager, number, done=done)
+
+
+@router.post("/{number}")
+def change(
+    request: Request,
+    number: Number,
+    manager: Manager,
+    role: Text = "",
+    name: Text = "",
+    phone: Text = "",
+    timezone: Text = "",
+) -> Response:
+    line = line_of(request)
+    given = {"role": role, "name": name, "phone": phone, "timezone": timezone}
+    try:
+        with line.database.writing() as session:
+            change_person(
+                session,
+                _person(session, manager, number),
+                **given,
+                by=session.get_one(Person, manager.id),
+                now=line.clock(),
+            )
+    except CannotChange as refused:
+        return _one(request, manager, number, given=given, sentence=str(refused), status=422)
+    return go_to(request, f"/people/{number}?done=changed")
+
+
+@router.post("/{number}/mentors")
+def set_mentors(
+    request: Request,
+    number: Number,
+    manager: Manager,
+    own: Text = "",
+    back_up: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    line = line_of(request)
+    try:
+        with line.database.writing() as session:
+            match_with(
+                session,
+                _person(session, manager, number),
+                _mentor(session, manager, own) if own else None,
+                [_mentor(session, manager, one) for one in dict.fromkeys(back_up or [])],
+                by=session.get_one(Person, manager.id),
+                now=line.clock(),
+            )
+    except CannotChange as refused:
+        return _one(request, manager, number, sentence=str(refused), status=422)
+    return go_to(request, f"/people/{number}?done=matched")
+
+
+@router.post("/{number}/leave")
+def mark_as_left(request: Request, number: Number, manager: Manager) -> Response:
+    line = line_of(request)
+    try:
+        with line.database.writing() as session:
+            person = _person(session, manager, number)
+            by = session.get_one(Person, manager.id)
+            leave(session, line, person, by=by, now=line.clock())
+    except CannotChange as refused:
+        return _one(request, manager, number, sentence=str(refused), status=409)
+    return go_to(request, f"/people/{number}?done=left")
+
+
+@router.post("/{number}/back")
+def mark_as_back(request: Request, number: Number, manager: Manager) -> Response:
+    line = line_of(request)
+    try:
+        with line.database.writing() as session:
+            person = _person(session, manager, number)
+            by = session.get_one(Person, manager.id)
+            come_back(session, person, by=by, now=line.clock())
+    except CannotChange as refused:
+        return _one(request, manager, number, sentence=str(refused), status=409)
+    return go_to(request, f"/people/{number}?done=back")
+
+
+# --- showing ---
+
+
+def _list(request: Request, manager: Person, show: str, words: str, sentence: str) -> Response:
+    line = line_of(request)
+    listed = _listed(line, manager)
+    chosen = [one for one in listed if _is_shown(one, show, words)]
+    if words:
+        chosen = found_by(chosen, words)
+    return page(
+        request,
+        "people.html",
+        viewer=manager,
+        groups=[
+            (heading, [one for one in chosen if one.person.role is role])
+            for role, heading in (
+                (Role.MANAGER, "Managers"),
+                (Role.MENTOR, "Mentors"),
+                (Role.MENTEE, "Mentees"),
+            )
+        ],
+        any_shown=bool(chosen),
+        everybody=len(listed),
+        show=show,
+        words=words,
+        sentence=sentence,
+        inactive_after=line.rules.policy.targets.inactive_after_days,
+        zone=manager.programme.timezone,
+    )
+
+
+def _listed(line: Line, manager: Person) -> list[Listed]:
+    with line.database.reading() as session:
+        return people_of(
+            session,
+            manager.programme,
+            now=line.clock(),
+            inactive_after=timedelta(days=line.rules.policy.targets.inactive_after_days),
+        )
+
+
+def _is_shown(one: Listed, show: str, words: str) -> bool:
+    """A search looks among those who left, too."""
+    if show == "left":
+        return one.person.left_at is not None
+    if one.person.left_at is not None:
+        return bool(words)
+    return show in ("all", one.person.role.value)
+
+
+def _one(
+    request: Request,
+    manager: Person,
+    number: int,
+    *,
+    given: dict[str, str] | None = None,
+    done: str = "",
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    line = line_of(request)
+    with line.database.reading() as session:
+        person = _person(session, manager, number)
+        own, back_ups = mentors_of(session, person)
+        mentors = mentors_in(session, manager.programme_id)
+        mentees = mentees_of(session, person)
+        handoffs = open_handoffs_of(session, person)
+        entries = audit.entries_about(session, manager.programme_id, f"person:{number}")
+    return page(
+        request,
+        "people_one.html",
+        viewer=manager,
+        status=status,
+        person=person,
+        given=given
+        or {
+            "role": person.role.value,
+            "name": person.name,
+            "phone": person.phone or "",
+            "timezone": person.timezone,
+        },
+        own=own,
+        back_ups={one.id for one in back_ups},
+        mentors=mentors,
+        mentees=mentees,
+        handoffs=handoffs,
+        trouble=why_not_textable(person),
+        changes=[entry for entry in entries if entry.action != "read"][:20],
+        done=done,
+        sentence=sentence,
+        zones=common_zones(),
+        zone=manager.programme.timezone,
+    )
+
+
+def _new(
+    request: Request,
+    manager: Person,
+    given: dict[str, str] | None = None,
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    with line_of(request).database.reading() as session:
+        mentors = mentors_in(session, manager.programme_id)
+    empty = {"role": "mentee", "name": "", "phone": "", "own": ""}
+    return page(
+        request,
+        "people_new.html",
+        viewer=manager,
+        status=status,
+        given=given or {**empty, "timezone": manager.programme.timezone},
+        mentors=mentors,
+        sentence=sentence,
+        zones=common_zones(),
+    )
+
+
+def _import(
+    request: Request, manager: Person, *, sentence: str = "", status: int = 200
+) -> Response:
+    return page(request, "people_import.html", viewer=manager, status=status, sentence=sentence)
+
+
+def _preview(
+    request: Request, manager: Person, content: bytes, sentence: str = "", status: int = 200
+) -> Response:
+    read = read_people(content, timezone=manager.programme.timezone)
+    with line_of(request).database.reading() as session:
+        planned = plan(session, session.get_one(Programme, manager.programme_id), read)
+    lines: list[tuple[int, Step | None, Problem | None]] = [
+        *((step.row.line, step, None) for step in planned.steps),
+        *((problem.line, None, problem) for problem in planned.problems),
+    ]
+    return page(
+        request,
+        "people_preview.html",
+        viewer=manager,
+        status=status,
+        lines=sorted(lines, key=lambda one: one[0]),
+        planned=planned,
+        read_as=read.read_as,
+        content=base64.b64encode(content).decode("ascii"),
+        seen=_mark_of(planned),
+        sentence=sentence,
+    )
+
+
+def _imported(added: int, changed: int) -> str:
+    if not added and not changed:
+        return "Everybody in the file is enrolled as it says; nothing was left to do."
+    return f"Imported: {added} added, {changed} changed."
+
+
+# --- finding ---
+
+
+def _person(session: Session, manager: Person, number: int) -> Person:
+    person = person_in(session, manager.programme_id, number)
+    if person is None:
+        raise PageRefused(404, PERSON_NOT_HERE)
+    return person
+
+
+def _mentor(session: Session, manager: Person, chosen: str) -> Person:
+    number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else 0
+    person = person_in(session, manager.programme_id, number)
+    if person is None or person.role is Role.MENTEE or person.left_at is not None:
+        raise CannotChange("That mentor is not in your programme any more. Choose another.")
+    return person
+
+
+def _mark_of(planned: Plan) -> str:
+    """What a preview showed, as one mark, to see whether it still holds."""
+    shown = [
+        (step.row.line, step.doing.value, step.changes, [one.name for one in step.mentors])
+        for step in planned.to_do
+    ]
+    return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()
+
+
+def _unpacked(content: str) -> bytes:
+    try:
+        unpacked = base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        unpacked = b""
+    if not unpacked or len(unpacked) > LARGEST_FILE:
+        raise PageRefused(422, HELD_NO_FILE)
+    return unpacked

@@ -1,0 +1,221 @@
+"""The managers' page on their programme: hours, holidays, who is on duty, the week ahead."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from sqlalchemy.orm import Session
+
+from escalation.duty import rota_of
+from gateway import rota
+from gateway.people import mentors_in, person_in
+from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
+from gateway.web.sign_in import Manager
+from gateway.web.zones import common_zones
+from models import Person, Programme
+
+router = APIRouter(prefix="/programme")
+
+env.globals.update(weekdays=rota.WEEKDAYS)
+
+GONE = "There is no such entry in your programme, or it was taken out already."
+Text = Annotated[str, Form()]
+Texts = Annotated[list[str] | None, Form()]
+Done = Annotated[Literal["", "saved", "removed"], Query()]
+# What a change is given: the session, the programme, the manager who makes it, and the time.
+Change = Callable[[Session, Programme, Person], None]
+Removal = Callable[[Session, Programme, Person], bool]
+
+
+@router.get("")
+def programme(request: Request, manager: Manager, done: Done = "") -> Response:
+    return _page(request, manager, done=done)
+
+
+@router.post("/hours")
+def set_hours(
+    request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
+) -> Response:
+    now = line_of(request).clock()
+
+    def change(session: Session, programme: Programme, by: Person) -> None:
+        rota.set_hours(
+            session, programme, opens=opens, closes=closes, timezone=timezone, by=by, now=now
+        )
+
+    given = {"opens": opens, "closes": closes, "timezone": timezone}
+    return _set(request, manager, "hours", change, given)
+
+
+@router.post("/holidays")
+def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
+    now = line_of(request).clock()
+
+    def change(session: Session, programme: Programme, by: Person) -> None:
+        rota.add_holiday(session, programme, day=day, name=name, by=by, now=now)
+
+    return _set(request, manager, "holidays", change, {"day": day, "name": name})
+
+
+@router.post("/shifts")
+def add_shifts(
+    request: Request,
+    manager: Manager,
+    person: Text = "",
+    weekday: Texts = None,
+    begins: Text = "",
+    ends: Text = "",
+) -> Response:
+    now, days = line_of(request).clock(), weekday or []
+
+    def change(session: Session, programme: Programme, by: Person) -> None:
+        whom = _person(session, programme, person)
+        rota.add_shifts(
+            session, programme, whom, weekdays=days, begins=begins, ends=ends, by=by, now=now
+        )
+
+    given = {"person": person, "weekdays": "".join(days), "begins": begins, "ends": ends}
+    return _set(request, manager, "shifts", change, given)
+
+
+@router.post("/overrides")
+def add_override(
+    request: Request,
+    manager: Manager,
+    person: Text = "",
+    duty: Text = "on",
+    begins: Text = "",
+    ends: Text = "",
+) -> Response:
+    now = line_of(request).clock()
+
+    def change(session: Session, programme: Programme, by: Person) -> None:
+        whom = _person(session, programme, person)
+        rota.add_override(
+            session,
+            programme,
+            whom,
+            on_duty=duty != "off",
+            begins=begins,
+            ends=ends,
+            by=by,
+            now=now,
+        )
+
+    given = {"person": person, "duty": duty, "begins": begins, "ends": ends}
+    return _set(request, manager, "overrides", change, given)
+
+
+@router.post("/duty/{number}")
+def switch_duty(request: Request, number: Number, manager: Manager, duty: Text = "off") -> Response:
+    """The plain switch of `warmline duty`."""
+    now = line_of(request).clock()
+
+    def change(session: Session, programme: Programme, by: Person) -> None:
+        whom = _person(session, programme, str(number))
+        if whom is None:
+            raise PageRefused(404, GONE)
+        rota.switch_duty(session, programme, whom, on=duty == "on", by=by, now=now)
+
+    return _set(request, manager, "shifts", change, {})
+
+
+@router.post("/holidays/{number}/remove")
+def remove_holiday(request: Request, number: Number, manager: Manager) -> Response:
+    now = line_of(request).clock()
+    return _remove(
+        request,
+        manager,
+        lambda session, its, by: rota.remove_holiday(session, its, number, by=by, now=now),
+    )
+
+
+@router.post("/shifts/{number}/remove")
+def remove_shift(request: Request, number: Number, manager: Manager) -> Response:
+    now = line_of(request).clock()
+    return _remove(
+        request,
+        manager,
+        lambda session, its, by: rota.remove_shift(session, its, number, by=by, now=now),
+    )
+
+
+@router.post("/overrides/{number}/remove")
+def remove_override(request: Request, number: Number, manager: Manager) -> Response:
+    now = line_of(request).clock()
+    return _remove(
+        request,
+        manager,
+        lambda session, its, by: rota.remove_override(session, its, number, by=by, now=now),
+    )
+
+
+def _set(
+    request: Request, manager: Person, form: str, change: Change, given: dict[str, str]
+) -> Response:
+    """Make one change; when it cannot be made, the page comes back with what was typed."""
+    try:
+        with line_of(request).database.writing() as session:
+            programme = session.get_one(Programme, manager.programme_id)
+            change(session, programme, session.get_one(Person, manager.id))
+    except rota.CannotSet as refused:
+        return _page(request, manager, form=form, given=given, sentence=str(refused), status=422)
+    return go_to(request, "/programme?done=saved")
+
+
+def _remove(request: Request, manager: Person, removal: Removal) -> Response:
+    with line_of(request).database.writing() as session:
+        programme = session.get_one(Programme, manager.programme_id)
+        if not removal(session, programme, session.get_one(Person, manager.id)):
+            raise PageRefused(404, GONE)
+    return go_to(request, "/programme?done=removed")
+
+
+def _person(session: Session, programme: Programme, chosen: str) -> Person | None:
+    if not (chosen.isascii() and chosen.isdigit() and len(chosen) < 10):
+        return None
+    return person_in(session, programme.id, int(chosen))
+
+
+def _page(
+    request: Request,
+    manager: Person,
+    *,
+    done: str = "",
+    form: str = "",
+    given: dict[str, str] | None = None,
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    line = line_of(request)
+    now = line.clock()
+    with line.database.reading() as session:
+        programme = session.get_one(Programme, manager.programme_id)
+        its_rota = rota_of(session, programme)
+        week = rota.week_ahead(session, programme, now=now)
+        shown = {
+            "staff": mentors_in(session, programme.id),
+            "shifts": [one for one in its_rota.shifts if one.person_id in its_rota.people],
+            "overrides": rota.overrides_ahead(session, programme, now=now),
+            "absences": rota.absences_ahead(session, programme, now=now),
+            "holidays": rota.holidays_in(session, programme, since=week[0].day),
+        }
+    typed = given or {}
+    return page(
+        request,
+        "programme.html",
+        viewer=manager,
+        status=status,
+        programme=programme,
+        week=week,
+        gaps=sum(one.is_gap for day in week for one in day.stretches),
+        form=form,
+        typed=lambda of, field, otherwise="": (
+            typed.get(field, otherwise) if of == form else otherwise
+        ),
+        sentence=sentence,
+        done=done,
+        zones=common_zones(),
+        zone=programme.timezone,
+        **shown,
+    )

@@ -1,0 +1,198 @@
+// What the chat does by itself. Without it everything works by plain forms.
+
+const one = (selector) => document.querySelector(selector);
+const LOST = "The line could not be reached, so nothing was sent. Your words are still here.";
+
+// A button clicked twice is one click.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.gone) event.preventDefault();
+    form.dataset.gone = "yes";
+    setTimeout(() => delete form.dataset.gone, 8000);
+  });
+}
+
+const main = one("[data-chat]");
+if (main && !("earlier" in main.dataset)) begin();
+
+function begin() {
+  const thread = one("#thread");
+  const said = one("#said");
+  const problem = one("#problem");
+  const again = one("#again");
+  const box = one("#words");
+  let last = Number(main.dataset.after);
+  let source = null;
+  let heardAt = 0;
+  let retry = null;
+
+  const newKey = () => [...crypto.getRandomValues(new Uint8Array(12))].map((n) => n.toString(16).padStart(2, "0")).join("");
+
+  // --- what is said about the connection ---
+
+  const connection = (words) => {
+    const place = one("#connection");
+    if (place.textContent !== words) place.textContent = words;
+  };
+
+  // --- messages, each once and in order ---
+
+  const atEnd = () => thread.scrollHeight - thread.scrollTop - thread.clientHeight < 120;
+  const toEnd = () => { thread.scrollTop = thread.scrollHeight; };
+
+  // The newest stays in sight when the thread gets less room, unless somebody reads further up.
+  let following = true;
+  thread.addEventListener("scroll", () => { following = atEnd(); });
+  new ResizeObserver(() => { if (following) toEnd(); }).observe(thread);
+
+  function place(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const item = holder.content.firstElementChild;
+    if (!item || document.getElementById(item.id)) return;
+    const follow = following || item.classList.contains("mine");
+    const id = Number(item.dataset.id);
+    const next = [...said.children].find((other) => Number(other.dataset.id) > id);
+    item.classList.add("new");
+    said.insertBefore(item, next || null);
+    one(".thread .empty")?.remove();
+    if (follow) { following = true; toEnd(); }
+    tellSeen();
+  }
+
+  function standing(news) {
+    if (one("#standing").innerHTML !== news.standing) one("#standing").innerHTML = news.standing;
+    if (!one("#choice-buttons").contains(document.activeElement) || news.choices.trim() === "") {
+      one("#choice-buttons").innerHTML = news.choices;
+    } else if (one("#choice-buttons").innerHTML !== news.choices) {
+      one("#choice-buttons").innerHTML = news.choices;
+      box.focus();
+    }
+    for (const [id, state] of Object.entries(news.states)) {
+      const item = document.getElementById(`m${id}`);
+      if (!item) continue;
+      if (state === "withdrawn") { item.remove(); continue; }
+      const mark = item.querySelector(".state");
+      if (mark.textContent !== state) mark.textContent = state;
+      mark.classList.toggle("failed", state.startsWith("failed"));
+      if (state !== "sent") delete item.dataset.unseen;
+    }
+  }
+
+  // What a person looks at is told to the line, so that nobody is texted about it.
+  let seenSoon = 0;
+  function tellSeen() {
+    clearTimeout(seenSoon);
+    seenSoon = setTimeout(async () => {
+      const waiting = said.querySelectorAll("[data-unseen]");
+      if (document.visibilityState !== "visible" || !waiting.length) return;
+      const upTo = waiting[waiting.length - 1].dataset.id;
+      const answer = await post("/chat/seen", { up_to: upTo }).catch(() => null);
+      if (answer?.ok) for (const item of waiting) delete item.dataset.unseen;
+    }, 250);
+  }
+
+  function listen() {
+    source?.close();
+    source = new EventSource(`/chat/live?after=${last}`);
+    source.addEventListener("open", () => { heardAt = Date.now(); connection(""); });
+    source.addEventListener("message", (event) => {
+      heardAt = Date.now();
+      last = Math.max(last, Number(event.lastEventId));
+      place(event.data);
+    });
+    source.addEventListener("standing", (event) => {
+      heardAt = Date.now();
+      connection("");
+      standing(JSON.parse(event.data));
+    });
+    source.addEventListener("signed-out", signedOut);
+    source.addEventListener("error", () => {
+      connection(navigator.onLine ? "Connection lost. Trying again…" : "You are offline. Waiting for the network…");
+      if (source.readyState === EventSource.CLOSED) setTimeout(askWhy, 2000);
+    });
+  }
+
+  // A stream that was refused does not try again by itself, and does not say why it was.
+  async function askWhy() {
+    const answer = await post("/chat/seen", { up_to: "0" }).catch(() => null);
+    if (answer?.status === 401) signedOut();
+    else listen();
+  }
+
+  function signedOut() {
+    source?.close();
+    connection("You are signed out. What you wrote stays here: sign in again in another tab, then come back.");
+    addEventListener("focus", listen, { once: true });
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "visible") return;
+    tellSeen();
+    if (source?.readyState !== EventSource.OPEN || Date.now() - heardAt > 60000) listen();
+  });
+  addEventListener("online", listen);
+
+  // --- sending ---
+
+  const post = (path, fields) => fetch(path, {
+    method: "POST",
+    headers: { "X-Chat": "1" },
+    body: new URLSearchParams(fields),
+    signal: AbortSignal.timeout(15000),
+  });
+
+  const say = (words, canRetry) => {
+    problem.querySelector("span").textContent = words;
+    problem.hidden = !words;
+    again.hidden = !canRetry;
+  };
+
+  async function send(form, words, key, button) {
+    if (form.dataset.gone) return;
+    form.dataset.gone = "yes";
+    button?.setAttribute("disabled", "");
+    say("");
+    const answer = await post("/chat", { words, key }).catch(() => null);
+    delete form.dataset.gone;
+    button?.removeAttribute("disabled");
+    if (answer?.ok) {
+      // The same try sent again keeps its key; only what has arrived gets a new one.
+      form.elements.key.value = newKey();
+      retry = null;
+      if (form.id === "write" && box.value.startsWith(words)) box.value = box.value.slice(words.length).trimStart();
+      place(await answer.text());
+      return;
+    }
+    retry = () => send(form, form.id === "write" ? box.value : words, form.elements.key.value, button);
+    if (answer?.status === 401) addEventListener("focus", listen, { once: true });
+    const why = answer && answer.status < 500 ? await answer.text() : LOST;
+    say(form.id === "write" ? why : why.replace("Your words are still here", `Not sent: ${words}`), true);
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!("sends" in form.dataset)) return;
+    event.preventDefault();
+    const button = event.submitter;
+    const words = form.id === "write" ? box.value : button?.value;
+    if (words?.trim()) send(form, words, form.elements.key.value, button);
+  });
+  again.addEventListener("click", () => retry?.());
+
+  // Enter sends, as on a phone; Shift+Enter begins a new line.
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    box.form.requestSubmit();
+  });
+
+  // Words that were not sent are asked about before they are left.
+  addEventListener("beforeunload", (event) => {
+    if (box.value.trim()) event.preventDefault();
+  });
+
+  toEnd();
+  tellSeen();
+  listen();
+}

@@ -1,0 +1,109 @@
+// Keys for the console, and putting drafts into the box. Everything works without it, by links
+// and forms. Single letters do nothing while somebody types, and can be switched off.
+
+const KEPT = "warmline-keys";
+const keys = document.querySelector("#keys");
+const choice = document.querySelector("#use-keys");
+
+// A browser may forbid us to keep anything; then the keys are simply on.
+const kept = (value) => {
+  try {
+    if (value !== undefined) window.localStorage.setItem(KEPT, value);
+    return window.localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+};
+
+if (choice) {
+  choice.checked = kept() !== "off";
+  choice.closest("label").hidden = false;
+  choice.addEventListener("change", () => kept(choice.checked ? "on" : "off"));
+}
+
+const types = (at) =>
+  at instanceof HTMLElement && (at.isContentEditable || at.matches("input, textarea, select"));
+
+// The list's links in order. The last one in use is known by its row: the list is read anew.
+const rows = () => [...document.querySelectorAll("[data-row]")];
+let lastRow = "";
+
+const here = () => {
+  const row = document.activeElement?.closest("li");
+  const link = row?.querySelector("[data-row]");
+  return link ?? (lastRow ? document.getElementById(lastRow)?.querySelector("[data-row]") : null);
+};
+
+document.addEventListener("focusin", (event) => {
+  const row = event.target.closest("li");
+  if (row?.querySelector("[data-row]")) lastRow = row.id;
+});
+
+const step = (by) => {
+  const all = rows();
+  if (!all.length) return false;
+  const at = all.indexOf(here());
+  const next = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1);
+  all[next].focus();
+  return true;
+};
+
+const press = (button) => {
+  if (!button || button.disabled) return false;
+  button.click();
+  return true;
+};
+
+const take = () => {
+  if (!rows().length) return press(document.querySelector("[data-take]"));
+  return press(here()?.closest("li").querySelector("[data-take]"));
+};
+
+const reply = () => {
+  const box = document.querySelector("#words");
+  box?.focus();
+  return Boolean(box);
+};
+
+const help = () => {
+  if (!keys) return false;
+  keys.open = !keys.open;
+  if (keys.open) keys.querySelector("summary").focus();
+  return true;
+};
+
+const DOES = {
+  j: () => step(1),
+  k: () => step(-1),
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  t: take,
+  r: reply,
+  "?": help,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+  if (types(event.target) || (choice && !choice.checked)) return;
+  // In a thread that scrolls the arrows scroll.
+  if (event.key.startsWith("Arrow") && event.target.closest?.("[role=log]")) return;
+  if (DOES[event.key]?.()) event.preventDefault();
+});
+
+// A draft goes into the box, after what stands there, and is sent only by whoever edits it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-draft]");
+  const draft = link && document.getElementById(link.dataset.draft)?.textContent;
+  const box = document.querySelector("#words");
+  if (!draft || !box || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const before = box.value.trimEnd();
+  box.value = before ? `${before} ${draft}` : draft;
+  box.focus();
+  box.setSelectionRange(box.value.length, box.value.length);
+});
+
+// Beside the thread there is room for the brief; below it, it waits to be opened.
+if (window.matchMedia("(min-width: 62.01rem)").matches) {
+  document.querySelectorAll("[data-open-when-wide]").forEach((part) => { part.open = true; });
+}

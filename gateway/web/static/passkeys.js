@@ -1,0 +1,75 @@
+// Passkeys: the one thing on these pages that a form cannot do by itself. The browser is asked to
+// sign, and what it signed goes out as a plain form.
+
+const bytesOf = (text) =>
+  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+const textOf = (bytes) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+const known = (keys) => (keys ?? []).map((key) => ({ ...key, id: bytesOf(key.id) }));
+
+const asked = {
+  add: (options) =>
+    navigator.credentials.create({
+      publicKey: {
+        ...options,
+        challenge: bytesOf(options.challenge),
+        user: { ...options.user, id: bytesOf(options.user.id) },
+        excludeCredentials: known(options.excludeCredentials),
+      },
+    }),
+  use: (options) =>
+    navigator.credentials.get({
+      publicKey: {
+        ...options,
+        challenge: bytesOf(options.challenge),
+        allowCredentials: known(options.allowCredentials),
+      },
+    }),
+};
+
+const answerOf = (key) => {
+  const response = { clientDataJSON: textOf(key.response.clientDataJSON) };
+  for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (key.response[part]) response[part] = textOf(key.response[part]);
+  }
+  return JSON.stringify({ id: key.id, rawId: textOf(key.rawId), type: key.type, response, clientExtensionResults: {} });
+};
+
+const sentenceFor = (error, form) => {
+  if (error.name === "NotAllowedError") return "Your device did not do it, or it was stopped. Try again.";
+  if (error.name === "InvalidStateError") return "This device has a passkey for you already.";
+  if (error.name === "SecurityError") return `Passkeys work only at ${form.dataset.origin}. Open the line there.`;
+  return "That did not work here. Try again, or use another way to sign in.";
+};
+
+const run = async (form) => {
+  const said = form.querySelector(".problem");
+  const button = form.querySelector("button");
+  said.textContent = "";
+  button.disabled = true;
+  try {
+    const options = await fetch(form.dataset.options, { method: "POST", headers: { "HX-Request": "true" } });
+    if (!options.ok) {
+      said.textContent = await options.text();
+      return;
+    }
+    form.elements.answer.value = answerOf(await asked[form.dataset.passkey](await options.json()));
+    form.submit();
+  } catch (error) {
+    said.textContent =
+      error instanceof TypeError ? "The line could not be reached. Try again in a moment." : sentenceFor(error, form);
+  } finally {
+    button.disabled = false;
+  }
+};
+
+const forms = window.PublicKeyCredential ? document.querySelectorAll("form[data-passkey]") : [];
+for (const form of forms) {
+  form.closest("[hidden]").hidden = false;
+  form.parentElement.querySelector("[data-no-passkeys]")?.remove();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(form);
+  });
+}

@@ -1,0 +1,14 @@
+"""The time zones a page offers to choose from."""
+
+from functools import cache
+from zoneinfo import available_timezones
+
+# "Etc" holds offsets with their sign turned round; what has no "/" are older names of others.
+REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian")
+
+
+@cache
+def common_zones() -> tuple[str, ...]:
+    """Place by place, as people name them: America/New_York."""
+    named = (zone for zone in available_timezones() if zone.startswith((*REGIONS, "Pacific")))
+    return tuple(sorted(zone for zone in named if "/" in zone))

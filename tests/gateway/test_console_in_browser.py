@@ -1,0 +1,344 @@
+"""The console in a real browser: by keyboard alone, and a mentor's evening.
+
+The gateway runs without the bot, which is away: handoffs, and everything here, work without it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from gateway.database import Database, make_engine
+from gateway.demo import seed_demo
+from models.encryption import use_key
+from tests.gateway.test_browser import CHROMIUM, FLAGS
+from tests.many_handoffs import fill
+from tests.processes import KEY, Process
+
+SCREENS = os.environ.get("WARMLINE_SCREENS")
+SIZES = [(390, "light"), (1280, "dark")]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    gateway = serve_demo(tmp_path_factory.mktemp("gateway"))
+    yield gateway
+    gateway.kill()
+
+
+def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
+    """The gateway with the demo's programme, and with so many handoffs behind it."""
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    now = datetime.now(UTC)
+    with database.writing() as session:
+        seed_demo(session, now=now)
+    if handoffs:
+        fill(database, handoffs, now=now)
+    database.engine.dispose()
+    return Process(folder, "serve", SMS="phones").start()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        expect.set_options(timeout=5_000)
+        browser.close()
+
+
+@pytest.fixture
+def trouble() -> list[str]:
+    """What the browsers complained of: scripts that failed, things refused, other hosts asked."""
+    return []
+
+
+class Desks:
+    """The browsers of a programme's staff, each with a cookie of its own."""
+
+    def __init__(self, browser: Browser, gateway: Process, trouble: list[str]) -> None:
+        self.browser, self.gateway, self.trouble = browser, gateway, trouble
+        self.open: list[BrowserContext] = []
+
+    def sits_down(
+        self, person: str, role: str, *, width: int = 1280, colours: str = "light"
+    ) -> Page:
+        url = self.gateway.url
+        context = self.browser.new_context(
+            base_url=url,
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if colours == "dark" else "light",
+        )
+        self.open.append(context)
+        context.on("weberror", lambda error: self.trouble.append(str(error.error)))
+        context.on(
+            "console",
+            lambda said: self.trouble.append(said.text) if said.type == "error" else None,
+        )
+        context.on(
+            "request",
+            lambda asked: None if asked.url.startswith(url) else self.trouble.append(asked.url),
+        )
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.goto("/sign-in?next=/console")
+        page.get_by_role("button", name=f"{person}, {role}").click()
+        expect(page.get_by_role("heading", name="Console")).to_be_visible()
+        has_its_scripts(page)
+        return page
+
+
+@pytest.fixture
+def desks(browser: Browser, gateway: Process, trouble: list[str]) -> Iterator[Desks]:
+    desks = Desks(browser, gateway, trouble)
+    yield desks
+    for context in desks.open:
+        context.close()
+
+
+def texts(gateway: Process, owner: str, words: str) -> None:
+    """Somebody writes on their phone."""
+    page = httpx.get(f"{gateway.url}/phones/all", timeout=20).text
+    [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
+    answer = httpx.post(f"{gateway.url}/phones/{key}", data={"words": words}, timeout=20)
+    assert answer.status_code == 303
+
+
+def shown_to(gateway: Process, owner: str) -> str:
+    page = httpx.get(f"{gateway.url}/phones/all", timeout=20).text
+    return page.split(f"<bdi>{owner}</bdi>", 1)[1].split('class="send"', 1)[0]
+
+
+def keep_picture(page: Page, name: str) -> None:
+    if SCREENS:
+        Path(SCREENS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(SCREENS) / f"{name}.png", full_page=True)
+
+
+def has_its_scripts(page: Page) -> None:
+    """A person does not type before the page has come in; a test on a busy machine might."""
+    page.wait_for_load_state("load")
+    page.wait_for_function("document.querySelector('#use-keys')?.closest('label').hidden === false")
+
+
+def fits(page: Page, width: int) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until the keyboard has reached it."""
+    expect(wanted).to_be_visible()
+    for _ in range(120):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never reaches {wanted}")
+
+
+@pytest.mark.parametrize(("width", "colours"), SIZES)
+def test_claim_reply_and_resolve_by_keyboard_alone(
+    gateway: Process, desks: Desks, trouble: list[str], width: int, colours: str
+) -> None:
+    texts(gateway, "Maya", "can i talk to a person please")
+    page = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    row = page.locator("[data-row]").filter(has_text="Maya").first
+    expect(row).to_be_visible()
+    fits(page, width)
+    keep_picture(page, f"console-queue-{width}-{colours}")
+
+    page.keyboard.press("?")
+    expect(page.get_by_text("takes it", exact=True)).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_text("takes it", exact=True)).to_be_hidden()
+    page.keyboard.press("j")
+    expect(row).to_be_focused()
+    page.keyboard.press("t")
+    box = page.get_by_label("Write to Maya")
+    expect(box).to_be_visible()
+    has_its_scripts(page)
+    expect(page.locator("#standing")).to_contain_text("waits for your first words")
+
+    page.keyboard.press("r")
+    expect(box).to_be_focused()
+    page.keyboard.type("just to try, rather tjk?")
+    expect(box).to_have_value("just to try, rather tjk?")
+    expect(page.locator("#keys")).not_to_have_attribute("open", "")
+    tab_to(page, page.get_by_role("button", name="Send"))
+    page.keyboard.press("Enter")
+    thread = page.get_by_role("log", name="The conversation with Maya")
+    expect(thread.get_by_text("just to try, rather tjk?")).to_be_visible()
+    expect(box).to_have_value("")
+    fits(page, width)
+    keep_picture(page, f"console-handoff-{width}-{colours}")
+
+    tab_to(page, page.get_by_role("radio", name="We talked"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="Done"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#standing")).to_contain_text("We talked")
+    expect(page.get_by_role("button", name="Should have earlier")).to_be_visible()
+    assert "Sam: just to try, rather tjk?" in shown_to(gateway, "Maya")
+    assert trouble == []
+
+
+def test_the_keys_can_be_switched_off(gateway: Process, desks: Desks, trouble: list[str]) -> None:
+    page = desks.sits_down("Noor", "mentor")
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys in this browser").uncheck()
+    page.reload()
+    page.keyboard.press("?")
+    expect(page.get_by_label("Use these keys in this browser")).to_be_hidden()
+    page.get_by_text("Keys", exact=True).click()
+    expect(page.get_by_label("Use these keys in this browser")).not_to_be_checked()
+    assert trouble == []
+
+
+@pytest.mark.parametrize(("width", "colours"), SIZES)
+def test_a_mentors_evening(
+    gateway: Process, desks: Desks, trouble: list[str], width: int, colours: str
+) -> None:
+    ruth = desks.sits_down("Ruth", "manager")
+    ruth.get_by_role("link", name="Canned replies").click()
+    ruth.get_by_label("Title, to find it by").fill(f"Six o'clock {width}")
+    ruth.get_by_label("Words").fill("Hi {name}, I have time from six on.")
+    ruth.get_by_role("button", name="Keep it").click()
+    expect(ruth.get_by_role("listitem").filter(has_text=f"Six o'clock {width}")).to_be_visible()
+    fits(ruth, 1280)
+
+    texts(gateway, "Maya", "i want to kill myself")
+    sam = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    sam.get_by_role("link", name=re.compile("^Waiting")).click()
+    crisis = sam.get_by_role("listitem").filter(has_text="Maya")
+    expect(crisis.get_by_text("Crisis", exact=True)).to_be_visible()
+    crisis.get_by_role("button", name=re.compile("^Take #")).click()
+    box = sam.get_by_label("Write to Maya")
+    expect(box).to_be_visible()
+    has_its_scripts(sam)
+    brief = sam.locator("details.brief")
+    if width < 1000:
+        assert brief.get_attribute("open") is None, "the thread first, the brief folded"
+        sam.get_by_role("heading", name="The brief").click()
+    expect(brief.get_by_text("A crisis stands above the square of wishes.")).to_be_visible()
+    expect(brief.locator("q").first).to_be_visible()
+    fits(sam, width)
+
+    brief.get_by_role("link", name="Put it into the box").click()
+    expect(box).to_be_focused()
+    expect(box).to_have_value(re.compile("^Hi Maya. I have read what you wrote"))
+    assert "Hi Maya." not in shown_to(gateway, "Maya"), "nothing is sent by itself"
+    sam.get_by_text(re.compile(r"^Canned replies \(")).click()
+    sam.get_by_role("link", name=f"Insert Six o'clock {width}").click()
+    expect(box).to_have_value(re.compile(r"right now\? Hi Maya, I have time from six on\.$"))
+    keep_picture(sam, f"console-crisis-{width}-{colours}")
+    box.fill("Hi Maya, are you safe right now?")
+    sam.get_by_role("button", name="Send").click()
+    thread = sam.get_by_role("log", name="The conversation with Maya")
+    expect(thread.get_by_text("Hi Maya, are you safe right now?")).to_be_visible()
+
+    sam.get_by_label("A note", exact=True).fill("Her aunt lives next door.")
+    sam.get_by_role("button", name="Keep the note").click()
+    expect(sam.locator("#notes").get_by_text("Her aunt lives next door.")).to_be_visible()
+    expect(sam.get_by_label("A note", exact=True)).to_have_value("")
+
+    box.fill("I was about to say")
+    sam.get_by_role("heading", name="Hand over, or give back").click()
+    sam.get_by_label("Ask a colleague to take it over").select_option("Noor")
+    sam.get_by_label("What they should know, if you like").fill("She is at her aunt's.")
+    sam.get_by_role("button", name="Ask them").click()
+    expect(sam.locator("#offer")).to_contain_text("Offered to Noor")
+
+    noor = desks.sits_down("Noor", "mentor", width=width, colours=colours)
+    offered = noor.get_by_role("listitem").filter(has_text="Sam asks you")
+    offered.get_by_role("link").click()
+    expect(noor.get_by_text("She is at her aunt's.")).to_be_visible()
+    has_its_scripts(noor)
+    noor.get_by_role("button", name="Accept").click()
+    expect(noor.get_by_label("Write to Maya")).to_be_visible()
+    has_its_scripts(noor)
+    expect(noor.locator("#notes").get_by_text("Her aunt lives next door.")).to_be_visible()
+    expect(sam.locator("#standing")).to_contain_text("Noor holds this")
+    expect(box).to_have_value("I was about to say")
+
+    noor.get_by_label("Write to Maya").fill("Noor here, Maya. Sam told me.")
+    noor.get_by_role("button", name="Send").click()
+    expect(
+        noor.get_by_role("log", name="The conversation with Maya").get_by_text("Noor here, Maya.")
+    ).to_be_visible()
+    noor.get_by_role("radio", name="Referred to other help").check()
+    noor.get_by_label(re.compile("Why it can be closed")).fill("Her aunt is with her.")
+    noor.get_by_role("button", name="Done").click()
+    expect(noor.get_by_role("heading", name="How was it for you?")).to_be_visible()
+    has_its_scripts(noor)
+    fits(noor, width)
+    keep_picture(noor, f"console-debrief-{width}-{colours}")
+    noor.get_by_label("What stays with you, what helped").fill("It was a lot.")
+    noor.get_by_role("button", name="Keep it").click()
+    expect(noor.get_by_text("Thank you. You answered")).to_be_visible()
+    noor.get_by_role("button", name="Right", exact=True).click()
+    expect(noor.get_by_text("Your verdict")).to_be_visible()
+    assert [said for said in trouble if "403" not in said] == []
+
+
+def test_who_is_signed_out_in_mid_sentence_loses_nothing(
+    gateway: Process, desks: Desks, trouble: list[str]
+) -> None:
+    texts(gateway, "Jo", "can i talk to a person please")
+    page = desks.sits_down("Sam", "mentor")
+    page.get_by_role("link", name=re.compile("^Waiting")).click()
+    page.get_by_role("button", name=re.compile("^Take #")).click()
+    box, note = page.get_by_label("Write to Jo"), page.get_by_label("A note", exact=True)
+    expect(box).to_be_visible()
+    has_its_scripts(page)
+    box.fill("I was just about to")
+    note.fill("a thought to keep")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_have_count(2)
+    expect(box).to_have_value("I was just about to")
+    expect(note).to_have_value("a thought to keep")
+
+    elsewhere = page.context.new_page()
+    elsewhere.goto("/sign-in")
+    elsewhere.get_by_role("button", name="Sam, mentor").click()
+    expect(elsewhere.get_by_role("heading", name="Console")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    thread = page.get_by_role("log", name="The conversation with Jo")
+    expect(thread.get_by_text("I was just about to")).to_be_visible()
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.locator("#notes").get_by_text("a thought to keep")).to_be_visible()
+    assert [said for said in trouble if "401" not in said] == []
+
+
+def test_the_first_paint_takes_under_a_second_with_ten_thousand_handoffs(
+    browser: Browser, tmp_path: Path, trouble: list[str]
+) -> None:
+    gateway = serve_demo(tmp_path, handoffs=10_000)
+    desks = Desks(browser, gateway, trouble)
+    try:
+        page = desks.sits_down("Ruth", "manager")
+        for path in ("/console?tab=waiting", "/console?tab=all", "/console/9960"):
+            assert min(first_paint(page, path) for _ in range(3)) < 1000, path
+    finally:
+        for context in desks.open:
+            context.close()
+        gateway.kill()
+    assert trouble == []
+
+
+def first_paint(page: Page, path: str) -> float:
+    """From asking for the page until its first content is painted, in milliseconds."""
+    page.goto(path)
+    painted = """new Promise(resolve => new PerformanceObserver(list => {
+        for (const one of list.getEntriesByName("first-contentful-paint")) resolve(one.startTime);
+    }).observe({type: "paint", buffered: true}))"""
+    return float(page.evaluate(painted))
