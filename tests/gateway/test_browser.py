@@ -9,20 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from tests.browsers import CHROMIUM, FLAGS
 from tests.processes import Stack
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# As root and without a network, Chromium needs to be told both.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshot.png"
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from tests.gateway.test_browser import CHROMIUM, FLAGS
+from tests.browsers import CHROMIUM, FLAGS
 from tests.processes import ROOT, Process, Stack
 
 PHONES = {"Maya": "+12025550101", "Jo": "+12025550102"}

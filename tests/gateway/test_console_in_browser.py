@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
 from models.encryption import use_key
-from tests.gateway.test_browser import CHROMIUM, FLAGS
+from tests.browsers import CHROMIUM, FLAGS
 from tests.many_handoffs import fill
 from tests.processes import KEY, Process
 

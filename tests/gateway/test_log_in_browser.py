@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from gateway.database import Database, make_engine
 from gateway.line import utc_now
 from models.encryption import use_key
+from tests.browsers import CHROMIUM, FLAGS
 from tests.conftest import KEY
-from tests.gateway.test_browser import CHROMIUM, FLAGS
 from tests.gateway.test_log import a_concern
 from tests.gateway.test_pages import Web
 from tests.gateway.test_spreadsheets import read_xlsx

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
 from models.encryption import use_key
-from tests.gateway.test_browser import CHROMIUM, FLAGS
+from tests.browsers import CHROMIUM, FLAGS
 from tests.processes import KEY, Process
 
 FINGER = {
