@@ -18,7 +18,7 @@ from gateway.mentor_texts import LONGEST_TEXT
 from gateway.notes import notes_of, write_note
 from gateway.presence import leave
 from gateway.web.desk import DOUBLE_CLICK, act, cleaned, note_reading, view_of
-from gateway.web.pages import Number, PageRefused, line_of, page
+from gateway.web.pages import Number, PageRefused, line_of, page, wants_part
 from gateway.web.sign_in import Mentor
 from models import Debrief, Handoff, Person, Role, Transfer
 
@@ -34,6 +34,8 @@ def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
     with line.database.reading() as session:
         view = view_of(session, mentor, number)
         if not view.may_read:
+            if wants_part(request):  # a page that was left open: it says so elsewhere
+                return Response(status_code=204)
             raise PageRefused(403, f"You do not hold #{number} any more.")
         notes = notes_of(session, view.handoff)
     note_reading(line, mentor, view)

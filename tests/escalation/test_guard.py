@@ -130,7 +130,7 @@ def test_the_bots_messages_are_written_in_one_function_only() -> None:
                     ]
     assert sorted(makers) == [
         ("escalation/voice.py:_write", True),
-        ("gateway/receive.py:record", False),
+        ("gateway/receive.py:_keep", False),
     ]
 
 
@@ -147,8 +147,15 @@ def _outgoing(call: ast.Call) -> bool:
     return ast.literal_eval(outgoing) is True
 
 
+# Neither puts words into the bot's mouth: a sign-in code is taken out of its own text, and a
+# mentee's concern about a mentor is moved to where that mentor cannot read it.
+TAKE_WORDS_OUT = ["gateway/chat_codes.py", "gateway/safeguarding.py"]
+# Columns of the same name in other tables.
+OTHER_ROWS = {"debrief", "record"}
+
+
 def test_nothing_changes_the_words_of_a_message_once_written() -> None:
-    changed = [
+    changed = {
         str(file.relative_to(ROOT))
         for package in ("escalation", "gateway", "models")
         for file in (ROOT / package).rglob("*.py")
@@ -156,9 +163,9 @@ def test_nothing_changes_the_words_of_a_message_once_written() -> None:
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Attribute) and target.attr == "words" and _is_row(target)
-    ]
-    assert changed == []
+    }
+    assert sorted(changed) == TAKE_WORDS_OUT
 
 
 def _is_row(target: ast.Attribute) -> bool:
-    return getattr(target.value, "id", "") != "self"
+    return getattr(target.value, "id", "") not in {"self", *OTHER_ROWS}
