@@ -10,7 +10,11 @@ from escalation.handoffs import open_handoff
 from escalation.ladder import own_mentor_of
 from escalation.voice import say
 from gateway.line import Line
+from gateway.sharing import what_may_be_read
 from models import Conversation, Handoff, Message, Need, Person, Urgency
+
+# What is said of who is asked, where they may not read the whole.
+SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_here"}
 
 
 def ask_for_a_person(
@@ -59,6 +63,8 @@ def tell_who_is_asked(
         }
     else:
         who = "who_nobody"
+    if what_may_be_read(session, handoff, conversation.person) is not None:
+        who = SHARED_IN_PART.get(who, who)
     say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
 
 

@@ -113,6 +113,19 @@ def test_in_a_crisis_it_is_the_whole_and_her_page_says_so(talk: Talk) -> None:
     assert "The whole chat, because it was a crisis." in web.gets("/chat/you").text
 
 
+def test_she_is_told_what_whoever_comes_can_read(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    assert any("can read this chat." in said.words for said in talk.thread(MAYA))
+    talk.texts(MAYA, "never mind")
+    web = at_the_chat(talk)
+    web.posts("/chat/you/sharing", whole="no")
+    before = len(talk.thread(MAYA))
+    talk.texts(MAYA, ASKS)
+    told = [said.words for said in talk.thread(MAYA)[before:]]
+    assert any("from your last text on" in words for words in told), told
+    assert not any("can read this chat." in words for words in told)
+
+
 def test_by_default_it_is_the_whole(talk: Talk) -> None:
     talk.texts(MAYA, SECRET)
     talk.texts(MAYA, ASKS)
