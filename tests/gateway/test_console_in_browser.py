@@ -238,10 +238,12 @@ def test_a_mentors_evening(
     sam.get_by_role("link", name=f"Insert Six o'clock {width}").click()
     expect(box).to_have_value(re.compile(r"right now\? Hi Maya, I have time from six on\.$"))
     keep_picture(sam, f"console-crisis-{width}-{colours}")
-    box.fill("Hi Maya, are you safe right now?")
+    # The evening before, on another screen, said nearly the same in this thread.
+    words = f"Hi Maya, are you safe right now? It is evening {width}."
+    box.fill(words)
     sam.get_by_role("button", name="Send").click()
     thread = sam.get_by_role("log", name="The conversation with Maya")
-    expect(thread.get_by_text("Hi Maya, are you safe right now?")).to_be_visible()
+    expect(thread.get_by_text(words)).to_be_visible()
 
     sam.get_by_label("A note", exact=True).fill("Her aunt lives next door.")
     sam.get_by_role("button", name="Keep the note").click()
