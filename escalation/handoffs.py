@@ -1,26 +1,22 @@
 """The moves of a handoff. Each is one conditional UPDATE and one event, or a refusal.
 
 The caller holds the conversation (`hold_conversation`) in the transaction of the move, so
-that a move and the bot's words about the same conversation cannot pass each other.
+that a move and the bot's words about the same conversation cannot pass each other. Giving one to a
+colleague is in escalation/transfers.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from escalation.availability import (
-    NOT_AGAIN,
-    WhyNot,
-    circumstances_of,
-    mentors_of_concern,
-    why_not,
-)
+from escalation.availability import NOT_AGAIN, mentors_of_concern
 from escalation.ladder import page, people_to_call, start_climb
 from escalation.later import CheckClaim, Later
+from escalation.moves import Closed, NotHolder, Refused, check_claim_later, log_move, make_move
 from escalation.rules import Rules
+from escalation.transfers import end_transfer
 from escalation.voice import say, thread_of
 from models import (
     Conversation,
@@ -37,18 +33,8 @@ from models import (
     Snooze,
     Speaker,
     Status,
-    Transfer,
     Urgency,
 )
-from models.conditional import changes_one
-
-
-class Refused(Exception):
-    """A move that cannot be made. Its text is for the log; people read the script's line."""
-
-    def __init__(self, handoff: Handoff, reason: str) -> None:
-        self.handoff = handoff
-        super().__init__(f"Handoff {handoff.id} is {handoff.status.value}: {reason}")
 
 
 class AlreadyTaken(Refused):
@@ -58,16 +44,6 @@ class AlreadyTaken(Refused):
         super().__init__(handoff, f"held by person {handoff.mentor_id}")
         self.holder = handoff.mentor.name if handoff.mentor else "somebody"
         self.holder_id = handoff.mentor_id
-
-
-class Closed(Refused):
-    def __init__(self, handoff: Handoff) -> None:
-        super().__init__(handoff, "it is closed")
-
-
-class NotHolder(Refused):
-    def __init__(self, handoff: Handoff, person: Person) -> None:
-        super().__init__(handoff, f"person {person.id} does not hold it")
 
 
 class NeedsReason(Refused):
@@ -85,45 +61,6 @@ class NotTheirs(Refused):
 
     def __init__(self, handoff: Handoff, person: Person) -> None:
         super().__init__(handoff, f"person {person.id} is kept away from this mentee")
-
-
-class CannotTransfer(Refused):
-    """`reason` is a word of SENTENCES, `could` are those who could take it instead.
-
-    `sentence` says both in plain words, for the person who tried.
-    """
-
-    SENTENCES: ClassVar[Mapping[str, str]] = {
-        "self": "You hold it yourself.",
-        "unknown": "There is no such colleague to give it to.",
-        "offered": "It is offered to a colleague already; wait for the answer.",
-        "unreachable": "{to} cannot be reached by text.",
-        "away": "{to} is away.",
-        "capped": "{to} has as much as one person should carry.",
-    }
-
-    def __init__(self, handoff: Handoff, to: Person, reason: str, could: list[Person]) -> None:
-        super().__init__(handoff, f"it cannot be offered to person {to.id} ({reason})")
-        self.reason, self.could = reason, could
-        self.sentence = self.SENTENCES[reason].format(to=to.name)
-        if reason != "offered":
-            self.sentence += f" {self._who_could()}"
-
-    def _who_could(self) -> str:
-        if not self.could:
-            return "Nobody else could just now."
-        names = ", ".join(person.name for person in self.could[:5])
-        return f"These could: {names}{' and others' if len(self.could) > 5 else ''}."
-
-
-class NotAsked(Refused):
-    def __init__(self, handoff: Handoff, person: Person) -> None:
-        super().__init__(handoff, f"it was not offered to person {person.id}")
-
-
-class TransferOver(Refused):
-    def __init__(self, handoff: Handoff) -> None:
-        super().__init__(handoff, "it is no longer offered")
 
 
 def hold_conversation(session: Session, conversation_id: int) -> Conversation:
@@ -186,7 +123,7 @@ def open_handoff(
     )
     session.add(handoff)
     session.flush()
-    _log(
+    log_move(
         session,
         handoff,
         Move.OPEN,
@@ -221,14 +158,14 @@ def raise_handoff(
         Refused: it is as urgent already, or closed.
     """
     before = handoff.urgency
-    _move(
+    make_move(
         session,
         handoff,
         (Handoff.urgency < urgency) & Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
         urgency=urgency,
         need=need,
     )
-    event = _log(
+    event = log_move(
         session,
         handoff,
         Move.RAISE,
@@ -248,7 +185,7 @@ def raise_handoff(
     handoff.ladder, handoff.rung = handoff.ladder + 1, 0
     session.flush()
     page(session, handoff, people, now=now, rules=rules)
-    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
     return people
 
 
@@ -270,7 +207,7 @@ def claim(
     if mentor.id in mentors_of_concern(session, handoff.conversation.person_id):
         raise NotTheirs(handoff, mentor)
     try:
-        _move(
+        make_move(
             session,
             handoff,
             Handoff.status == Status.WAITING,
@@ -281,11 +218,11 @@ def claim(
         )
     except Refused:
         raise (AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)) from None
-    event = _log(session, handoff, Move.CLAIM, by=mentor, now=now)
+    event = log_move(session, handoff, Move.CLAIM, by=mentor, now=now)
     handoff.conversation.skill = None
     handoff.conversation.forget_bot = True
     say(session, rules, handoff.conversation, "claimed", now=now, mentor=mentor.name)
-    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
 
 
 def note_human_message(session: Session, handoff: Handoff, *, now: datetime) -> None:
@@ -320,7 +257,7 @@ def release(
     holder = handoff.mentor
     if by is not None and handoff.mentor_id != by.id:
         raise NotHolder(handoff, by)
-    _move(
+    make_move(
         session,
         handoff,
         Handoff.status == Status.CLAIMED,
@@ -329,10 +266,10 @@ def release(
         claimed_at=None,
     )
     held_by = holder.id if holder else None
-    _log(session, handoff, Move.RELEASE, by=by, now=now, held_by=held_by)
+    log_move(session, handoff, Move.RELEASE, by=by, now=now, held_by=held_by)
     name = holder.name if holder else ""
     say(session, rules, handoff.conversation, told, now=now, mentor=name)
-    _end_transfer(session, handoff, now=now, rules=rules)
+    end_transfer(session, handoff, now=now, rules=rules)
     if by is not None:
         session.add(Snooze(handoff_id=handoff.id, person_id=by.id, at=now, until=NOT_AGAIN))
         session.flush()
@@ -422,7 +359,7 @@ def resolve(
     if handoff.urgency is Urgency.CRISIS and not (note or "").strip():
         raise NeedsReason(handoff)
     held = handoff.status is Status.CLAIMED
-    _move(
+    make_move(
         session,
         handoff,
         Handoff.status == handoff.status,
@@ -432,11 +369,11 @@ def resolve(
         next_page_at=None,
         mentor_id=handoff.mentor_id,
     )
-    _log(session, handoff, Move.RESOLVE, by=by, now=now, note=note, outcome=outcome.value)
+    log_move(session, handoff, Move.RESOLVE, by=by, now=now, note=note, outcome=outcome.value)
     handoff.conversation.forget_bot = True
     key = "returned" if held else "closed_unclaimed"
     say(session, rules, handoff.conversation, key, now=now, mentor=by.name)
-    _end_transfer(session, handoff, now=now, rules=rules)
+    end_transfer(session, handoff, now=now, rules=rules)
     if held and handoff.urgency is Urgency.CRISIS:
         ask_for_debrief(session, handoff, by, now=now, rules=rules)
 
@@ -452,7 +389,7 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
         raise OnlyAPersonCloses(handoff)
     holder = handoff.mentor
     try:
-        _move(
+        make_move(
             session,
             handoff,
             Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
@@ -462,174 +399,13 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
         )
     except Refused as refusal:
         raise Closed(handoff) from refusal
-    _log(session, handoff, Move.WITHDRAW, by=handoff.conversation.person, now=now)
+    log_move(session, handoff, Move.WITHDRAW, by=handoff.conversation.person, now=now)
     handoff.conversation.forget_bot = True
     say(session, rules, handoff.conversation, "withdrawn", now=now)
-    _end_transfer(session, handoff, now=now, rules=rules)
+    end_transfer(session, handoff, now=now, rules=rules)
     if holder is not None:
         thread = thread_of(session, rules, holder)
         say(session, rules, thread, "they_withdrew", now=now, code=handoff.id)
-
-
-def offer_transfer(
-    session: Session,
-    handoff: Handoff,
-    *,
-    by: Person,
-    to: Person,
-    note: str | None,
-    now: datetime,
-    rules: Rules,
-) -> Transfer:
-    """Ask one colleague to take over a handoff that `by` holds, and go on holding until then.
-
-    `note` is for the colleague's eyes behind the sign-in; the text they get has no content.
-
-    Raises:
-        NotHolder: `by` does not hold it.
-        Closed: it is no longer open.
-        CannotTransfer: the colleague cannot take it now; it says why, and who could.
-    """
-    if handoff.status is not Status.CLAIMED or handoff.mentor_id != by.id:
-        raise NotHolder(handoff, by) if handoff.is_open else Closed(handoff)
-    reason = _why_not_to(session, handoff, to, by=by, now=now, rules=rules)
-    if reason is not None:
-        could = who_could_take(session, handoff, by=by, now=now, rules=rules)
-        raise CannotTransfer(handoff, to, reason, could)
-    transfer = Transfer(
-        handoff_id=handoff.id, from_=by, to=to, at=now, note=(note or "").strip() or None
-    )
-    session.add(transfer)
-    session.flush()
-    thread = thread_of(session, rules, to)
-    link = rules.link(handoff.id)
-    say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)
-    return transfer
-
-
-def answer_transfer(
-    session: Session,
-    transfer: Transfer,
-    *,
-    by: Person,
-    accept: bool,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> None:
-    """Take over what was offered, or leave it with its holder, who is told either way.
-
-    Once accepted, the mentee reads who is there now, and the colleague has the time of a claim
-    to write a first message.
-
-    Raises:
-        NotAsked: it was offered to somebody else.
-        TransferOver: it was answered, has lapsed, or is no longer the holder's to give.
-    """
-    handoff = session.get_one(Handoff, transfer.handoff_id)
-    if transfer.to_id != by.id:
-        raise NotAsked(handoff, by)
-    _answer(session, transfer, handoff, accepted=accept, now=now)
-    holder_thread = thread_of(session, rules, transfer.from_)
-    if not accept:
-        key = "transfer_declined"
-        say(session, rules, holder_thread, key, now=now, code=handoff.id, who=by.name)
-        return
-    still = (Handoff.status == Status.CLAIMED) & (Handoff.mentor_id == transfer.from_id)
-    try:
-        _move(session, handoff, still, mentor_id=by.id)
-    except Refused:
-        raise TransferOver(handoff) from None
-    given_by = transfer.from_id
-    event = _log(
-        session, handoff, Move.CLAIM, by=by, now=now, transfer=transfer.id, held_by=given_by
-    )
-    say(
-        session,
-        rules,
-        handoff.conversation,
-        "transferred",
-        now=now,
-        mentor=by.name,
-        before=transfer.from_.name,
-    )
-    say(session, rules, holder_thread, "transfer_taken", now=now, code=handoff.id, who=by.name)
-    _check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
-
-
-def open_transfer_of(session: Session, handoff: Handoff) -> Transfer | None:
-    return session.scalar(
-        select(Transfer).where(Transfer.handoff_id == handoff.id, Transfer.answered_at.is_(None))
-    )
-
-
-def transfers_asked_of(session: Session, person: Person) -> list[Transfer]:
-    """What colleagues have offered to `person` and nobody has answered yet."""
-    return list(
-        session.scalars(
-            select(Transfer)
-            .where(Transfer.to_id == person.id, Transfer.answered_at.is_(None))
-            .order_by(Transfer.id)
-        )
-    )
-
-
-def who_could_take(
-    session: Session, handoff: Handoff, *, by: Person, now: datetime, rules: Rules
-) -> list[Person]:
-    """The colleagues to whom `by` could offer a handoff now."""
-    colleagues = session.scalars(
-        select(Person)
-        .where(
-            Person.programme_id == handoff.conversation.programme_id,
-            Person.role != Role.MENTEE,
-            Person.id != by.id,
-        )
-        .order_by(Person.id)
-    )
-    return [
-        one
-        for one in colleagues
-        if _why_not_person(session, handoff, one, now=now, rules=rules) is None
-    ]
-
-
-def lapse_if_unanswered(
-    session: Session, transfer: Transfer, *, now: datetime, rules: Rules
-) -> bool:
-    """End an offer whose time is over; its holder is told. True if it has lapsed now."""
-    handoff = session.get_one(Handoff, transfer.handoff_id)
-    if now < transfer.at + rules.policy.mentors.transfer_within(handoff.urgency):
-        return False
-    try:
-        _answer(session, transfer, handoff, accepted=False, now=now)
-    except TransferOver:
-        return False
-    for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
-        thread = thread_of(session, rules, person)
-        say(session, rules, thread, key, now=now, code=handoff.id, who=transfer.to.name)
-    return True
-
-
-def overdue_transfers(
-    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
-) -> list[int]:
-    """The numbers of the offers whose time is over by `now`."""
-    offers = session.execute(
-        select(Transfer, Handoff)
-        .join(Handoff, Handoff.id == Transfer.handoff_id)
-        .where(Transfer.answered_at.is_(None))
-        .order_by(Transfer.id)
-    )
-    return [
-        transfer.id
-        for transfer, handoff in offers
-        if now
-        >= transfer.at
-        + rules_of(handoff.conversation.programme_id).policy.mentors.transfer_within(
-            handoff.urgency
-        )
-    ]
 
 
 def ask_for_debrief(
@@ -647,59 +423,6 @@ def ask_for_debrief(
     return debrief
 
 
-def _why_not_to(
-    session: Session, handoff: Handoff, to: Person, *, by: Person, now: datetime, rules: Rules
-) -> str | None:
-    """Why a handoff cannot be offered to `to`, as a word of CannotTransfer.SENTENCES; or None."""
-    if to.id == by.id:
-        return "self"
-    if to.programme_id != handoff.conversation.programme_id or to.role is Role.MENTEE:
-        return "unknown"
-    if open_transfer_of(session, handoff) is not None:
-        return "offered"
-    return _why_not_person(session, handoff, to, now=now, rules=rules)
-
-
-def _why_not_person(
-    session: Session, handoff: Handoff, to: Person, *, now: datetime, rules: Rules
-) -> str | None:
-    limits = rules.policy.mentors
-    seen = circumstances_of(session, handoff, [to], now=now, limits=limits)[to.id]
-    # `first`: they are the only one who is asked.
-    reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
-    if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
-        return "unknown"  # of a concern nobody but managers learns
-    if not to.can_be_texted:
-        return "unreachable"
-    if WhyNot.AWAY in reasons:
-        return "away"
-    return "capped" if WhyNot.CAPPED in reasons else None
-
-
-def _answer(
-    session: Session, transfer: Transfer, handoff: Handoff, *, accepted: bool, now: datetime
-) -> None:
-    answer = (
-        update(Transfer)
-        .where(Transfer.id == transfer.id, Transfer.answered_at.is_(None))
-        .values(accepted=accepted, answered_at=now)
-    )
-    answered = changes_one(session, answer)
-    session.refresh(transfer)
-    if not answered:
-        raise TransferOver(handoff)
-
-
-def _end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
-    """What its holder no longer holds is no longer offered; whoever was asked is told."""
-    transfer = open_transfer_of(session, handoff)
-    if transfer is None:
-        return
-    _answer(session, transfer, handoff, accepted=False, now=now)
-    thread = thread_of(session, rules, transfer.to)
-    say(session, rules, thread, "transfer_over", now=now, code=handoff.id)
-
-
 def _manager_may_close(handoff: Handoff, by: Person) -> bool:
     return by.role is Role.MANAGER and handoff.status is Status.WAITING
 
@@ -715,48 +438,3 @@ def _has_written(session: Session, handoff: Handoff, since: datetime) -> bool:
         )
     )
     return bool(session.scalar(written))
-
-
-def _check_claim_later(
-    session: Session,
-    handoff: Handoff,
-    event: HandoffEvent,
-    *,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> None:
-    at = now + rules.policy.answer_within(handoff.urgency)
-    later(session, CheckClaim(handoff.id, event.id), at=at)
-
-
-def _move(session: Session, handoff: Handoff, still: ColumnElement[bool], **values: Any) -> None:
-    """Change the handoff if `still` holds in the database; otherwise refuse, changing nothing."""
-    change = update(Handoff).where(Handoff.id == handoff.id, still).values(**values)
-    moved = changes_one(session, change)
-    session.refresh(handoff)
-    if not moved:
-        raise Refused(handoff, "it has moved meanwhile")
-
-
-def _log(
-    session: Session,
-    handoff: Handoff,
-    move: Move,
-    *,
-    by: Person | None,
-    now: datetime,
-    note: str | None = None,
-    **detail: object,
-) -> HandoffEvent:
-    event = HandoffEvent(
-        handoff_id=handoff.id,
-        at=now,
-        move=move,
-        by_id=by.id if by else None,
-        note=note or None,
-        detail=detail,
-    )
-    session.add(event)
-    session.flush()
-    return event

@@ -5,6 +5,7 @@ guessed. 3/12 is two different days on two sides of an ocean, so it is not read.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -234,6 +235,26 @@ def absences_of(session: Session, programme: Programme, *, now: datetime) -> lis
             .order_by(Absence.begins_at, Absence.id)
         )
     )
+
+
+def absences_between(
+    session: Session, people: Iterable[int], *, since: datetime, until: datetime
+) -> Sequence[Absence]:
+    """The absences of `people` that reach into this time; the earliest first."""
+    return session.scalars(
+        select(Absence)
+        .where(
+            Absence.person_id.in_(list(people)),
+            Absence.begins_at < until,
+            or_(Absence.ends_at.is_(None), Absence.ends_at > since),
+        )
+        .order_by(Absence.begins_at, Absence.id)
+    ).all()
+
+
+def holds(absence: Absence, at: datetime) -> bool:
+    """Whether it holds at a moment; its end is not in it."""
+    return absence.begins_at <= at and (absence.ends_at is None or at < absence.ends_at)
 
 
 def until_in_words(at: datetime, zone: ZoneInfo, *, now: datetime) -> str:

@@ -109,6 +109,27 @@ def note(
     waiting.append((session.get_nested_transaction(), entry))
 
 
+def note_about(
+    session: Session,
+    person: Person,
+    action: str,
+    *,
+    by: Person | None,
+    now: datetime,
+    **detail: Any,
+) -> None:
+    """`note` what was done about a person, in their programme."""
+    note(
+        session,
+        programme_id=person.programme_id,
+        by=by,
+        action=action,
+        about=f"person:{person.id}",
+        now=now,
+        **detail,
+    )
+
+
 def read(line: Line, viewer: Person, about: str) -> None:
     """Note that somebody read something, in a transaction of its own, before it is shown.
 
@@ -159,10 +180,8 @@ def _append(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Until this transaction ends. SQLite lets only one write at a time anyhow.
         session.execute(select(func.pg_advisory_xact_lock(APPENDING)))
-    last = session.execute(
-        select(AuditEntry.id, AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
-    ).one_or_none()
-    number, before = (last.id, last.hash) if last else (0, BEGINNING)
+    last = head_of(session)
+    number, before = (last.number, last.hash) if last else (0, BEGINNING)
     for _, entry in waiting:
         number += 1
         entry.id, entry.previous = number, before

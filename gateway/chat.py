@@ -24,14 +24,13 @@ from gateway.choices import Choice, choices_in
 from gateway.delivery import acting
 from gateway.line import Line
 from gateway.one_time_keys import new_link
+from gateway.times_in_sql import first_claim_at
 from models import (
     Channel,
     Conversation,
     Delivery,
     Handoff,
-    HandoffEvent,
     Message,
-    Move,
     Owner,
     Person,
     Programme,
@@ -218,14 +217,8 @@ def expected_wait(
     session: Session, programme: Programme, urgency: Urgency, *, now: datetime, but: Handoff | None
 ) -> Wait:
     """The first claim of each handoff counts; one that nobody took up is counted and not hidden."""
-    claimed_at = (
-        select(func.min(HandoffEvent.at))
-        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
-        .correlate(Handoff)
-        .scalar_subquery()
-    )
     found = session.execute(
-        select(Handoff.opened_at, claimed_at)
+        select(Handoff.opened_at, first_claim_at())
         .join(Conversation)
         .where(
             Conversation.programme_id == programme.id,

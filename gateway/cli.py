@@ -30,7 +30,7 @@ from gateway import demo as demo_programme
 from gateway.absences import absence_in_words, absences_of
 from gateway.accounts import BadPassword, set_password
 from gateway.agreed import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
-from gateway.audit import Head, first_broken, head_file_for, head_kept, head_of, note
+from gateway.audit import Head, first_broken, head_file_for, head_kept, head_of, note_about
 from gateway.chat import invite as invitation
 from gateway.consents import ConsentRefused, correct_band, record_guardian
 from gateway.database import Database
@@ -394,14 +394,7 @@ def password(phone: str) -> None:
         except BadPassword as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from error
-        note(
-            session,
-            programme_id=person.programme_id,
-            by=None,
-            action="set a password",
-            about=f"person:{person.id}",
-            now=utc_now(),
-        )
+        note_about(session, person, "set a password", by=None, now=utc_now())
     print("The password is set, and every browser of theirs is signed out.")
 
 
@@ -467,14 +460,7 @@ def export(phone: Annotated[str, typer.Argument(metavar="PERSON", help="Their nu
     with _database() as (_, database), database.writing() as session:
         person = _person(session, phone)
         everything = everything_about(session, person)
-        note(
-            session,
-            programme_id=person.programme_id,
-            by=None,
-            action="person.exported",
-            about=f"person:{person.id}",
-            now=utc_now(),
-        )
+        note_about(session, person, "person.exported", by=None, now=utc_now())
     written = json.dumps(everything, indent=2, ensure_ascii=False)
     # Half of a surrogate pair has no bytes to go out with.
     print(written.encode("utf-8", "replace").decode())

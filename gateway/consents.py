@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs import open_handoff_of
 from escalation.policy import ConsentPolicy, load_policy
-from gateway.audit import note
+from gateway.audit import note_about
 from gateway.policies import policy_in_use
 from models import AgeBand, Consent, Conversation, Person
 
@@ -101,12 +101,11 @@ def agree(session: Session, person: Person, band: AgeBand, *, now: datetime) -> 
     consent = Consent(person_id=person.id, at=now, terms=TERMS_VERSION, age_band=band)
     session.add(consent)
     session.flush()
-    note(
+    note_about(
         session,
-        programme_id=person.programme_id,
+        person,
+        "consent.given",
         by=person,
-        action="consent.given",
-        about=f"person:{person.id}",
         now=now,
         terms=TERMS_VERSION,
         age_band=band.value,
@@ -130,15 +129,7 @@ def record_guardian(
     given = _own_yes_of(session, person)
     given.guardian_name, given.guardian_agreed_at = name, now
     given.guardian_recorded_by_id = by.id if by else None
-    note(
-        session,
-        programme_id=person.programme_id,
-        by=by,
-        action="consent.guardian",
-        about=f"person:{person.id}",
-        now=now,
-        terms=given.terms,
-    )
+    note_about(session, person, "consent.guardian", by=by, now=now, terms=given.terms)
     return given
 
 
@@ -148,12 +139,11 @@ def correct_band(
     """Correct the band that a mentee has chosen by a slip. Raises ConsentRefused."""
     given = _own_yes_of(session, person)
     was, given.age_band = given.age_band, band
-    note(
+    note_about(
         session,
-        programme_id=person.programme_id,
+        person,
+        "consent.age_band",
         by=by,
-        action="consent.age_band",
-        about=f"person:{person.id}",
         now=now,
         was=was.value,
         age_band=band.value,

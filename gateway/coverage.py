@@ -13,13 +13,14 @@ from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.duty import rota_of
 from escalation.hours import holidays_of, is_within_hours
 from escalation.policy import Ladder, Policy
-from models import Absence, Match, Person, Programme, Role, Urgency
+from gateway.absences import absences_between, holds
+from models import Match, Person, Programme, Role, Urgency
 
 DAYS = 7
 HOUR = timedelta(hours=1)
@@ -106,13 +107,7 @@ class _Plan:
         staff = self.rota.people.values()
         self.textable = {person.id for person in staff if person.can_be_texted}
         self.managers = {person.id for person in staff if person.role is Role.MANAGER}
-        self.absences = session.scalars(
-            select(Absence).where(
-                Absence.person_id.in_(list(self.rota.people)),
-                Absence.begins_at < until,
-                or_(Absence.ends_at.is_(None), Absence.ends_at > since),
-            )
-        ).all()
+        self.absences = absences_between(session, self.rota.people, since=since, until=until)
         self.mentees = set(
             session.scalars(
                 select(Person.id).where(
@@ -133,11 +128,7 @@ class _Plan:
     def hour(self, at: datetime, ladder: Ladder) -> Hour:
         """How the hour from `at` on is covered: as it is at its beginning."""
         groups = {group for rung in ladder.rungs for group in rung.page}
-        away = {
-            absence.person_id
-            for absence in self.absences
-            if absence.begins_at <= at and (absence.ends_at is None or at < absence.ends_at)
-        }
+        away = {absence.person_id for absence in self.absences if holds(absence, at)}
         there = self.textable - away
         on_duty = {person.id for person in self.rota.on_duty(at)}
         duty = there & on_duty if "duty" in groups else set()

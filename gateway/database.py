@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session, sessionmaker
+
+from models import Programme
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "models" / "migrations"
 
@@ -86,3 +88,8 @@ def migration_config(connection: sa.Connection | None = None) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
+
+
+def hold_programme(session: Session, programme_id: int) -> None:
+    """Of two at once that change a programme, the second waits and sees what the first wrote."""
+    session.execute(select(Programme.id).where(Programme.id == programme_id).with_for_update())

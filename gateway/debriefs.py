@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import ask_for_debrief
 from escalation.rules import Rules
 from escalation.voice import say, thread_of
-from models import Debrief, Person, Role
-
-__all__ = ["answer_debrief", "answerable_debriefs_of", "ask_for_debrief", "open_debriefs_of"]
+from gateway.people import managers_to_text
+from gateway.receive import kept_words
+from models import Debrief, Person
 
 
 def open_debriefs_of(session: Session, person: Person) -> list[Debrief]:
@@ -57,7 +56,7 @@ def answer_debrief(
     Whoever wants to talk is named to the managers, once, without any content. Returns the
     managers who were told.
     """
-    words = (words or "").replace("\x00", "\ufffd").strip()
+    words = kept_words(words or "").strip()
     if words:
         debrief.words = f"{debrief.words}\n{words}" if debrief.words else words
     asks_now = wants_to_talk and not debrief.wants_to_talk
@@ -65,25 +64,10 @@ def answer_debrief(
     debrief.answered_at = debrief.answered_at or now
     session.flush()
     person = session.get_one(Person, debrief.person_id)
-    managers = managers_for(session, person)
+    managers = managers_to_text(session, person.programme_id, but=person.id)
     if asks_now:
         for manager in managers:
             thread = thread_of(session, rules, manager)
             key, code = "talk_wanted", debrief.handoff_id
             say(session, rules, thread, key, now=now, who=person.name, code=code)
     return managers if wants_to_talk else []
-
-
-def managers_for(session: Session, person: Person) -> list[Person]:
-    """The other managers of the programme who can be texted."""
-    managers = session.scalars(
-        select(Person)
-        .where(
-            Person.programme_id == person.programme_id,
-            Person.role == Role.MANAGER,
-            Person.left_at.is_(None),
-            Person.id != person.id,
-        )
-        .order_by(Person.id)
-    )
-    return [manager for manager in managers if manager.can_be_texted]

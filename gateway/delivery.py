@@ -189,7 +189,7 @@ def note_delivery(
             return False
         session.refresh(message)
         if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
-            _act_on_failed_text(session, line, message, now=now)
+            _act_on_failed_text(session, _line_of(session, line, message), message, now=now)
         return True
 
 
@@ -200,8 +200,7 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
             return  # a status callback was faster: it got through
-        conversation = session.get_one(Conversation, message.conversation_id)
-        line = line.of(session, conversation.programme_id)
+        line = _line_of(session, line, message)
         give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, now
         if failed.final or now >= give_up_at:
@@ -221,10 +220,14 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         )
 
 
+def _line_of(session: Session, line: Line, message: Message) -> Line:
+    conversation = session.get_one(Conversation, message.conversation_id)
+    return line.of(session, conversation.programme_id)
+
+
 def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
     """What a failed text means: for the person's number, for a ladder, for a mentor's words."""
     conversation = session.get_one(Conversation, message.conversation_id)
-    line = line.of(session, conversation.programme_id)
     code = message.error_code or ""
     if conversation.person is not None:
         if code in OPTED_OUT:

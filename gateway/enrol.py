@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.database import hold_programme
 from gateway.receive import as_e164
 from models import Conversation, Match, MatchKind, Person, Programme, Role
 from models.encryption import phone_index
@@ -360,9 +361,19 @@ def enrol(
     `people.problems`. The caller commits, or rolls back when none should be kept.
     """
     # One writer to a programme at a time, so that a file sent twice is enrolled once.
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    hold_programme(session, programme.id)
     planned = plan(session, programme, people)
     people.problems = list(planned.problems)
+    return carry_out(session, programme, planned, now=now)
+
+
+def carry_out(
+    session: Session, programme: Programme, planned: Plan, *, now: datetime
+) -> list[Person]:
+    """Do what was planned; the people of its steps, in their order.
+
+    The caller has held the programme since before it was planned.
+    """
     by_phone: dict[str, Person] = {}
     enrolled = []
     for step in planned.steps:

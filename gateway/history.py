@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from gateway.safeguarding import is_for_managers_only
 from gateway.sharing import what_may_be_read
 from gateway.spreadsheets import Table, as_csv
+from gateway.times_in_sql import first_alert_at, first_claim_at
 from models import (
     Alert,
     CheckIn,
@@ -697,19 +698,6 @@ def handoffs_of(
         .offset(offset)
     )
     mentor = aliased(Person)
-    first_alert = (
-        select(func.min(Message.sent_at))
-        .join(Alert, Alert.message_id == Message.id)
-        .where(Alert.handoff_id == Handoff.id)
-        .correlate(Handoff)
-        .scalar_subquery()
-    )
-    first_claim = (
-        select(func.min(HandoffEvent.at))
-        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
-        .correlate(Handoff)
-        .scalar_subquery()
-    )
     rows = session.execute(
         select(
             Handoff.id,
@@ -720,8 +708,8 @@ def handoffs_of(
             Handoff.urgency,
             Handoff.status,
             mentor.name.label("holder"),
-            first_alert.label("first_alert"),
-            first_claim.label("first_claim"),
+            first_alert_at().label("first_alert"),
+            first_claim_at().label("first_claim"),
             Handoff.first_reply_at,
             Handoff.closed_at,
             Handoff.outcome,

@@ -27,9 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from escalation.policy import Targets
-from gateway.times_in_sql import Time, local_week, nth_of, seconds_between
+from gateway.times_in_sql import (
+    Time,
+    first_alert_at,
+    first_claim_at,
+    local_week,
+    nth_of,
+    seconds_between,
+)
 from models import (
-    Alert,
     Conversation,
     Delivery,
     FollowUp,
@@ -197,19 +203,6 @@ def waits_of(
 
 def _times(session: Session, programme: Programme, period: Period, *, now: datetime) -> FromClause:
     """One row for each handoff: its seconds until each thing awaited, and until now."""
-    alerted = (
-        select(func.min(Message.sent_at))
-        .join(Alert, Alert.message_id == Message.id)
-        .where(Alert.handoff_id == Handoff.id)
-        .correlate(Handoff)
-        .scalar_subquery()
-    )
-    claimed = (
-        select(func.min(HandoffEvent.at))
-        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
-        .correlate(Handoff)
-        .scalar_subquery()
-    )
     present = literal(now, Handoff.opened_at.type)
     until = func.coalesce(Handoff.closed_at, present)
 
@@ -228,8 +221,8 @@ def _times(session: Session, programme: Programme, period: Period, *, now: datet
                 since=period.since,
                 until=period.until,
             ).label("week"),
-            after(alerted).label(Awaited.FIRST_ALERT.value),
-            after(claimed).label(Awaited.CLAIM.value),
+            after(first_alert_at()).label(Awaited.FIRST_ALERT.value),
+            after(first_claim_at()).label(Awaited.CLAIM.value),
             after(Handoff.first_reply_at).label(Awaited.FIRST_REPLY.value),
             after(Handoff.closed_at).label(Awaited.CLOSE.value),
             after(until).label("open_for"),

@@ -20,24 +20,24 @@ from escalation.availability import (
 )
 from escalation.handoffs import (
     AlreadyTaken,
-    CannotTransfer,
-    Closed,
     NeedsReason,
-    NotHolder,
-    Refused,
-    TransferOver,
-    answer_transfer,
     claim,
     hold_conversation,
     note_human_message,
-    offer_transfer,
-    open_transfer_of,
     release,
     resolve,
+)
+from escalation.ladder import pass_on, put_off
+from escalation.moves import Closed, NotHolder, Refused
+from escalation.transfers import (
+    CannotTransfer,
+    TransferOver,
+    answer_transfer,
+    offer_transfer,
+    open_transfer_of,
     transfers_asked_of,
     who_could_take,
 )
-from escalation.ladder import pass_on, put_off
 from escalation.voice import say, speak_as_person
 from gateway.absences import (
     Past,
@@ -118,7 +118,7 @@ def _take(
     if handoff is None:
         return "no_such_handoff", {"code": code}
     if transfer := _offered_to(session, handoff, mentor):
-        return _take_over(session, line, mentor, transfer, now=now)
+        return _answer_offer(session, line, mentor, transfer, accept=True, now=now)
     try:
         claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
     except AlreadyTaken as taken:
@@ -166,7 +166,7 @@ def _pass(
     if handoff is None:
         return "no_such_handoff", {"code": code}
     if transfer := _offered_to(session, handoff, mentor):
-        return _decline(session, line, mentor, transfer, now=now)
+        return _answer_offer(session, line, mentor, transfer, accept=False, now=now)
     if not handoff.is_open:
         return "is_closed", {"code": code}
     if handoff.status is Status.CLAIMED and handoff.mentor_id != mentor.id:
@@ -324,35 +324,30 @@ def _accept(
     if handoff is None:
         return "no_such_handoff", {"code": code}
     if transfer := _offered_to(session, handoff, mentor):
-        return _take_over(session, line, mentor, transfer, now=now)
+        return _answer_offer(session, line, mentor, transfer, accept=True, now=now)
     if handoff.mentor_id == mentor.id and handoff.is_open:
         return "already_yours", {"code": code}
     return "not_offered", {"code": code}
 
 
-def _take_over(
-    session: Session, line: Line, mentor: Person, transfer: Transfer, *, now: datetime
+def _answer_offer(
+    session: Session,
+    line: Line,
+    mentor: Person,
+    transfer: Transfer,
+    *,
+    accept: bool,
+    now: datetime,
 ) -> Answer:
     rules, code = line.rules, transfer.handoff_id
     try:
         answer_transfer(
-            session, transfer, by=mentor, accept=True, now=now, rules=rules, later=line.later
+            session, transfer, by=mentor, accept=accept, now=now, rules=rules, later=line.later
         )
     except TransferOver:
         return "not_offered", {"code": code}
-    return "you_have", {"code": code, "link": rules.link(code)}
-
-
-def _decline(
-    session: Session, line: Line, mentor: Person, transfer: Transfer, *, now: datetime
-) -> Answer:
-    rules, code = line.rules, transfer.handoff_id
-    try:
-        answer_transfer(
-            session, transfer, by=mentor, accept=False, now=now, rules=rules, later=line.later
-        )
-    except TransferOver:
-        return "not_offered", {"code": code}
+    if accept:
+        return "you_have", {"code": code, "link": rules.link(code)}
     return "you_declined", {"code": code, "who": transfer.from_.name}
 
 

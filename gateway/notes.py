@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import NotHolder
+from escalation.moves import NotHolder
+from gateway.receive import kept_words
 from models import Handoff, Note, Person, Role
 
 LONGEST_NOTE = 4000
@@ -33,7 +34,7 @@ def write_note(
     """
     if not may_note(handoff, by):
         raise NotHolder(handoff, by)
-    words = words.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
+    words = kept_words(words.replace("\r\n", "\n")).strip()
     if not words:
         raise BadNote("There is nothing to note yet. Write something first.")
     if len(words) > LONGEST_NOTE:

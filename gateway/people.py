@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from escalation.availability import away_now
 from escalation.duty import on_duty
-from escalation.handoffs import answer_transfer
-from gateway.audit import note
+from escalation.transfers import answer_transfer, transfers_asked_of
+from gateway.accounts import end_sign_ins
+from gateway.audit import note_about
+from gateway.database import hold_programme
 from gateway.enrol import (
     NOT_HERE,
     Doing,
@@ -22,8 +24,8 @@ from gateway.enrol import (
     Problem,
     Row,
     adopt_stranger,
+    carry_out,
     cleaned,
-    enrol,
     match,
     plan,
     read_row,
@@ -42,10 +44,8 @@ from models import (
     Programme,
     Role,
     Schedule,
-    SignIn,
     Speaker,
     Status,
-    Transfer,
 )
 from models.encryption import phone_index
 
@@ -190,6 +190,20 @@ def mentors_in(session: Session, programme_id: int) -> list[Person]:
     return sorted(staff, key=lambda person: (person.name.casefold(), person.id))
 
 
+def managers_to_text(session: Session, programme_id: int, *, but: int | None) -> list[Person]:
+    """The programme's managers who can be texted, without the person of the number `but`."""
+    managers = session.scalars(
+        select(Person)
+        .where(
+            Person.programme_id == programme_id,
+            Person.role == Role.MANAGER,
+            Person.left_at.is_(None),
+        )
+        .order_by(Person.id)
+    )
+    return [manager for manager in managers if manager.can_be_texted and manager.id != but]
+
+
 def mentors_of(session: Session, mentee: Person) -> tuple[Person | None, list[Person]]:
     """A mentee's own mentor, if there is one, and the back-ups."""
     rows = session.execute(
@@ -257,16 +271,17 @@ def add_person(
     if own is not None and row.role is not Role.MENTEE:
         raise CannotChange("Only a mentee has a mentor. Leave the mentor empty.")
     # As `enrol` does, before anything is looked at: a second click waits here for the first.
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
-    _refuse_taken(session, programme, row)
-    person = enrol(session, programme, PeopleFile(rows=[row]), now=now)[0]
+    hold_programme(session, programme.id)
+    planned = _refuse_taken(session, programme, row)
+    [person] = carry_out(session, programme, planned, now=now)
     if own is not None:
         match(session, person, [own])
-    _note(session, person, "person added", by, now, role=row.role.value)
+    note_about(session, person, "person added", by=by, now=now, role=row.role.value)
     return person
 
 
-def _refuse_taken(session: Session, programme: Programme, row: Row) -> None:
+def _refuse_taken(session: Session, programme: Programme, row: Row) -> Plan:
+    """What enrolling the row does, unless its number is taken."""
     planned = plan(session, programme, PeopleFile(rows=[row]))
     known = session.scalar(select(Person).where(Person.phone_index == phone_index(row.phone)))
     if known is not None and known.programme_id == programme.id:
@@ -274,6 +289,7 @@ def _refuse_taken(session: Session, programme: Programme, row: Row) -> None:
         raise CannotChange(f"{known.name} has that number already.{left}")
     if planned.problems:
         raise CannotChange(_sentence(planned.problems[0].reason))
+    return planned
 
 
 def import_people(
@@ -281,12 +297,12 @@ def import_people(
 ) -> Plan:
     """Do what the preview showed: enrol the good lines. Returns what was done."""
     # What is planned must be what is done, so nobody else enrols in between.
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    hold_programme(session, programme.id)
     planned = plan(session, programme, people)
-    enrolled = enrol(session, programme, people, now=now)
+    enrolled = carry_out(session, programme, planned, now=now)
     for step, person in zip(planned.steps, enrolled, strict=True):
         if step.doing is not Doing.LEAVES:
-            _note(session, person, "person imported", by, now, doing=step.doing.value)
+            note_about(session, person, "person imported", by=by, now=now, doing=step.doing.value)
     return planned
 
 
@@ -316,9 +332,7 @@ def change_person(
     row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, person.timezone)
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
-    session.execute(
-        select(Programme.id).where(Programme.id == person.programme_id).with_for_update()
-    )
+    hold_programme(session, person.programme_id)
     session.refresh(person)
     changed = []
     if row.phone != person.phone:
@@ -333,7 +347,7 @@ def change_person(
             changed.append(field)
     session.flush()
     if changed:
-        _note(session, person, "person changed", by, now, fields=changed)
+        note_about(session, person, "person changed", by=by, now=now, fields=changed)
     return changed
 
 
@@ -388,12 +402,12 @@ def match_with(
     if before == (own, others):
         return
     match(session, mentee, [own, *others] if own else [])
-    _note(
+    note_about(
         session,
         mentee,
         "person matched",
-        by,
-        now,
+        by=by,
+        now=now,
         own=own.id if own else None,
         back_ups=[one.id for one in others],
     )
@@ -415,8 +429,7 @@ def leave(session: Session, line: Line, person: Person, *, by: Person, now: date
         raise CannotChange(_what_is_left_behind(person, left_behind))
     if person.role is Role.MANAGER:
         _keep_a_manager(session, person, by=by)
-    offered = select(Transfer).where(Transfer.to_id == person.id, Transfer.answered_at.is_(None))
-    for transfer in session.scalars(offered).all():
+    for transfer in transfers_asked_of(session, person):
         answer_transfer(
             session,
             transfer,
@@ -433,11 +446,11 @@ def leave(session: Session, line: Line, person: Person, *, by: Person, now: date
     session.execute(
         delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
     )
-    session.execute(delete(SignIn).where(SignIn.person_id == person.id))
+    end_sign_ins(session, person)
     for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
         schedule.paused = True
     session.flush()
-    _note(session, person, "person left", by, now)
+    note_about(session, person, "person left", by=by, now=now)
 
 
 def come_back(session: Session, person: Person, *, by: Person, now: datetime) -> None:
@@ -451,7 +464,7 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
     if person.phone is None:
         raise CannotChange("What was kept of this person is erased. Enrol them anew.")
     person.left_at = None
-    _note(session, person, "person came back", by, now)
+    note_about(session, person, "person came back", by=by, now=now)
 
 
 def _what_is_left_behind(person: Person, handoffs: Sequence[Handoff]) -> str:
@@ -480,20 +493,6 @@ def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
     )
     if person.role is Role.MANAGER and others is None:
         raise CannotChange(f"{person.name} is the only manager; name another one first.")
-
-
-def _note(
-    session: Session, person: Person, action: str, by: Person, now: datetime, **detail: object
-) -> None:
-    note(
-        session,
-        programme_id=person.programme_id,
-        by=by,
-        action=action,
-        about=f"person:{person.id}",
-        now=now,
-        **detail,
-    )
 
 
 def _sentence(reason: str) -> str:

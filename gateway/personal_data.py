@@ -23,7 +23,7 @@ from bot.client import BotAway
 from escalation.handoffs import hold_conversation, open_handoff_of, withdraw
 from escalation.voice import say
 from gateway.asked import local_date
-from gateway.audit import note
+from gateway.audit import note_about
 from gateway.consent import one_word
 from gateway.delivery import acting
 from gateway.line import Line
@@ -90,8 +90,7 @@ def erasure_due_at(session: Session, line: Line, conversation: Conversation) -> 
     if last is None or last.script != "erase_set":
         return None
     at: datetime = last.at
-    policy = line.of(session, conversation.programme_id).rules.policy
-    return at + timedelta(days=policy.personal_data.erase_after_days)
+    return at + timedelta(days=line.rules.policy.personal_data.erase_after_days)
 
 
 def wish_erasure(
@@ -126,14 +125,7 @@ def take_back_wish(
 def _note_wish(session: Session, conversation: Conversation, action: str, *, now: datetime) -> None:
     person = conversation.person
     assert person is not None  # a number that nobody enrolled has no page and no keyword
-    note(
-        session,
-        programme_id=conversation.programme_id,
-        by=person,
-        action=action,
-        about=f"person:{person.id}",
-        now=now,
-    )
+    note_about(session, person, action, by=person, now=now)
 
 
 def is_about_erasure(session: Session, conversation: Conversation, message: Message) -> bool:
@@ -211,16 +203,18 @@ def _wished(line: Line) -> Sequence[int]:
 
 def _erase_if_due(line: Line, conversation_id: int, *, now: datetime) -> None:
     with line.database.reading() as session:
-        if not _is_due(session, line, session.get_one(Conversation, conversation_id), now=now):
+        conversation = session.get_one(Conversation, conversation_id)
+        here = line.of(session, conversation.programme_id)
+        if not _is_due(session, here, conversation, now=now):
             return
     # First, and outside of any transaction: if it fails, the wish still stands.
     line.bot.forget(conversation_id)
     with acting(line) as session:
         conversation = hold_conversation(session, conversation_id)
+        line = line.of(session, conversation.programme_id)
         # They may have written meanwhile.
         if not _is_due(session, line, conversation, now=now) or conversation.person is None:
             return
-        line = line.of(session, conversation.programme_id)
         handoff = open_handoff_of(session, conversation)
         if handoff is not None:
             withdraw(session, handoff, now=now, rules=line.rules)
@@ -229,7 +223,6 @@ def _erase_if_due(line: Line, conversation_id: int, *, now: datetime) -> None:
 
 
 def _is_due(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
-    line = line.of(session, conversation.programme_id)
     due_at = erasure_due_at(session, line, conversation)
     if due_at is None or now < due_at or conversation.person is None:
         return False
@@ -293,14 +286,7 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
     person.on_duty, person.shares_whole = False, False
     person.left_at = person.left_at or now
     session.flush()
-    note(
-        session,
-        programme_id=person.programme_id,
-        by=by,
-        action="person.erased",
-        about=f"person:{person.id}",
-        now=now,
-    )
+    note_about(session, person, "person.erased", by=by, now=now)
 
 
 def _erase_thread(session: Session, conversation: Conversation) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, line_of, read_policy
 from escalation.rules import Rules
+from gateway.database import hold_programme
 from models import Person, PolicyVersion, Programme
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ def take_up(
     if problems := check(text, file):
         raise UnreadablePolicy(problems)
     # One writer to a programme at a time, so that two tabs do not both replace the same version.
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    hold_programme(session, programme.id)
     newest = newest_version(session, programme.id)
     if newest is not None and newest.content == text and newest.id != instead_of:
         if newest.by_id == by.id and newest.reason == reason:

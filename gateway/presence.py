@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 
 from models import Handoff, Person, Presence
 
-# An open page reads itself anew every 30 seconds, and after each change.
-LOOKS_FOR = timedelta(seconds=60)
 # Not every reading is written down: the page may read several times a second.
 WRITE_AGAIN_AFTER = timedelta(seconds=15)
 

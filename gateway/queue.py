@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from escalation.availability import mentees_of_concern
+from gateway.debriefs import open_debriefs_of
 from models import (
-    Concern,
     Conversation,
     Debrief,
     Handoff,
@@ -64,11 +65,7 @@ def mine_of(session: Session, person: Person, *, now: datetime) -> Queue:
         closed=session.scalars(
             _closed_lately(person, now=now).where(Handoff.mentor_id == person.id)
         ).all(),
-        debriefs=session.scalars(
-            select(Debrief)
-            .where(Debrief.person_id == person.id, Debrief.answered_at.is_(None))
-            .order_by(Debrief.id.desc())
-        ).all(),
+        debriefs=open_debriefs_of(session, person),
         unanswered=_where_the_mentee_wrote_last(session, mine),
     )
 
@@ -108,7 +105,7 @@ def counts_of(session: Session, person: Person) -> Counts:
 
 def is_kept_from(session: Session, person: Person, handoff: Handoff) -> bool:
     """Whether the mentee has named `person` in a concern that is still open."""
-    named = _named_in_a_concern(person).where(
+    named = mentees_of_concern(person).where(
         SafeguardingRecord.mentee_id == handoff.conversation.person_id
     )
     return person.role is not Role.MANAGER and session.scalar(named.limit(1)) is not None
@@ -130,16 +127,8 @@ def _open_in(person: Person) -> Select[Handoff]:
         or_(
             Conversation.person_id.is_(None),
             _is_held_by(person),
-            Conversation.person_id.not_in(_named_in_a_concern(person)),
+            Conversation.person_id.not_in(mentees_of_concern(person)),
         )
-    )
-
-
-def _named_in_a_concern(person: Person) -> Select[int]:
-    return select(SafeguardingRecord.mentee_id).where(
-        SafeguardingRecord.mentor_id == person.id,
-        SafeguardingRecord.concern == Concern.MENTOR,
-        SafeguardingRecord.closed_at.is_(None),
     )
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.duty import Rota, rota_of
-from gateway.audit import note
+from gateway.absences import absences_between, holds
+from gateway.audit import note, note_about
+from gateway.database import hold_programme
 from gateway.enrol import cleaned, is_zone
 from models import Absence, DutyOverride, DutyShift, Holiday, Person, Programme, Role
 
@@ -63,7 +65,7 @@ def week_ahead(session: Session, programme: Programme, *, now: datetime) -> list
     today = now.astimezone(zone).date()
     until = _midnight(today + timedelta(days=DAYS_AHEAD), zone)
     rota = rota_of(session, programme)
-    absences = _absences(session, rota, since=now, until=until)
+    absences = absences_between(session, rota.people, since=now, until=until)
     moments = sorted(_moments(rota, absences, today, zone, since=now, until=until))
     holidays = {holiday.day: holiday.name for holiday in holidays_in(session, programme)}
     stretches: dict[date, list[Stretch]] = {}
@@ -119,29 +121,11 @@ def _stretch(
     for person in rota.on_duty(begins_at):
         if not person.can_be_texted:
             cannot.append((person, "cannot be texted"))
-        elif any(one.person_id == person.id and _holds(one, begins_at) for one in absences):
+        elif any(one.person_id == person.id and holds(one, begins_at) for one in absences):
             cannot.append((person, "away"))
         else:
             can.append(person)
     return Stretch(begins_at, ends_at, tuple(can), tuple(cannot))
-
-
-def _holds(absence: Absence, at: datetime) -> bool:
-    return absence.begins_at <= at and (absence.ends_at is None or at < absence.ends_at)
-
-
-def _absences(
-    session: Session, rota: Rota, *, since: datetime, until: datetime
-) -> Sequence[Absence]:
-    return session.scalars(
-        select(Absence)
-        .where(
-            Absence.person_id.in_(list(rota.people)),
-            Absence.begins_at < until,
-            or_(Absence.ends_at.is_(None), Absence.ends_at > since),
-        )
-        .order_by(Absence.begins_at, Absence.id)
-    ).all()
 
 
 def absences_ahead(
@@ -150,7 +134,7 @@ def absences_ahead(
     """Who is or will be away in the week ahead."""
     rota = rota_of(session, programme)
     until = now + timedelta(days=DAYS_AHEAD)
-    found = _absences(session, rota, since=now, until=until)
+    found = absences_between(session, rota.people, since=now, until=until)
     return [(rota.people[one.person_id], one) for one in found]
 
 
@@ -203,7 +187,7 @@ def add_holiday(
         raise CannotSet(f"Keep the name under {LONGEST_HOLIDAY_NAME} signs.")
     if on < now.astimezone(ZoneInfo(programme.timezone)).date():
         raise CannotSet(f"{on:%d %B %Y} is over. Choose a day that is still to come.")
-    _one_at_a_time(session, programme)
+    hold_programme(session, programme.id)
     known = session.scalar(
         select(Holiday).where(Holiday.programme_id == programme.id, Holiday.day == on)
     )
@@ -249,7 +233,7 @@ def add_shifts(
     if not days:
         raise CannotSet("Choose at least one day of the week.")
     begins_at, ends_at = read_clock(begins), read_clock(ends)
-    _one_at_a_time(session, programme)
+    hold_programme(session, programme.id)
     for weekday in days:
         known = session.scalar(
             select(DutyShift.id)
@@ -269,7 +253,7 @@ def add_shifts(
             )
     session.flush()
     hours = f"{begins_at:%H:%M}-{ends_at:%H:%M}"
-    _note_of(session, person, "duty added", by, now, weekdays=days, hours=hours)
+    note_about(session, person, "duty added", by=by, now=now, weekdays=days, hours=hours)
 
 
 def remove_shift(
@@ -279,7 +263,7 @@ def remove_shift(
     shift = session.get(DutyShift, number)
     if shift is None or shift.person.programme_id != programme.id:
         return False
-    _note_of(session, shift.person, "duty taken out", by, now, weekdays=[shift.weekday])
+    note_about(session, shift.person, "duty taken out", by=by, now=now, weekdays=[shift.weekday])
     session.delete(shift)
     return True
 
@@ -303,7 +287,7 @@ def add_override(
         raise CannotSet("The stretch ends before it begins. Put its end after its begin.")
     if ends_at <= now:
         raise CannotSet("The stretch is over already. Choose one that is still to come.")
-    _one_at_a_time(session, programme)
+    hold_programme(session, programme.id)
     same = session.scalar(
         select(DutyOverride.id)
         .where(
@@ -322,7 +306,7 @@ def add_override(
         )
     )
     session.flush()
-    _note_of(session, person, "duty differs", by, now, on_duty=on_duty)
+    note_about(session, person, "duty differs", by=by, now=now, on_duty=on_duty)
 
 
 def overrides_ahead(session: Session, programme: Programme, *, now: datetime) -> list[DutyOverride]:
@@ -343,7 +327,7 @@ def remove_override(
     override = session.get(DutyOverride, number)
     if override is None or override.person.programme_id != programme.id:
         return False
-    _note_of(session, override.person, "difference taken out", by, now)
+    note_about(session, override.person, "difference taken out", by=by, now=now)
     session.delete(override)
     return True
 
@@ -363,7 +347,7 @@ def switch_duty(
         return
     person.on_duty = on
     session.flush()
-    _note_of(session, person, "duty switched", by, now, on_duty=on)
+    note_about(session, person, "duty switched", by=by, now=now, on_duty=on)
 
 
 def _may_have_duty(programme: Programme, person: Person | None) -> Person:
@@ -372,11 +356,6 @@ def _may_have_duty(programme: Programme, person: Person | None) -> Person:
     if person.role is Role.MENTEE or person.left_at is not None:
         raise CannotSet(NO_SUCH_PERSON)
     return person
-
-
-def _one_at_a_time(session: Session, programme: Programme) -> None:
-    """Of two clicks at once, the second sees what the first has written."""
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
 
 
 # --- what is typed ---
@@ -431,20 +410,6 @@ def _note(
         by=by,
         action=action,
         about=f"programme:{programme.id}",
-        now=now,
-        **detail,
-    )
-
-
-def _note_of(
-    session: Session, person: Person, action: str, by: Person, now: datetime, **detail: object
-) -> None:
-    note(
-        session,
-        programme_id=person.programme_id,
-        by=by,
-        action=action,
-        about=f"person:{person.id}",
         now=now,
         **detail,
     )

@@ -15,7 +15,9 @@ from escalation.policy import load_policy
 from escalation.voice import say, thread_of
 from gateway.audit import note
 from gateway.line import Line
+from gateway.people import managers_to_text
 from gateway.policies import policy_in_use
+from gateway.receive import kept_words
 from models import (
     Concern,
     Conversation,
@@ -23,7 +25,6 @@ from models import (
     Match,
     Message,
     Person,
-    Role,
     SafeguardingRecord,
     Status,
 )
@@ -56,7 +57,7 @@ def open_record(
         mentor_id=mentor.id if mentor else None,
         handoff_id=handoff.id if handoff else None,
         concern=concern,
-        words=words.replace("\x00", "\ufffd").strip() or NO_WORDS,
+        words=kept_words(words).strip() or NO_WORDS,
         opened_at=now,
         opened_by_id=opened_by.id,
         due_at=now + timedelta(hours=policy.due_hours),
@@ -91,7 +92,7 @@ def raise_concern(
     """
     mentee = conversation.person
     assert mentee is not None  # only a mentee has mentors
-    words = words.replace("\x00", "\ufffd").strip()
+    words = kept_words(words).strip()
     record = _open_about(session, mentee, mentor)
     if record is not None:
         if words and words not in record.words.split("\n\n"):
@@ -128,16 +129,7 @@ def raise_concern(
 
 def managers_told_of(session: Session, record: SafeguardingRecord) -> list[Person]:
     """The programme's managers who can be texted; never the one it is about."""
-    managers = session.scalars(
-        select(Person)
-        .where(
-            Person.programme_id == record.programme_id,
-            Person.role == Role.MANAGER,
-            Person.left_at.is_(None),
-        )
-        .order_by(Person.id)
-    )
-    return [one for one in managers if one.can_be_texted and one.id != record.mentor_id]
+    return managers_to_text(session, record.programme_id, but=record.mentor_id)
 
 
 def _take_from(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, lazyload
 
 from bot.client import Answer, BotAway
@@ -103,8 +103,9 @@ def _one_failure_holds_up_nobody_else(asking: Asking) -> Iterator[None]:
 
 def _write_down_due(line: Line, programme_id: int, *, now: datetime) -> None:
     policy = line.rules.policy.schedule
+    its_own = Schedule.id.in_(_schedules_of(programme_id))
     with line.database.reading() as session:
-        last = {row[0]: (row[1], row[2]) for row in session.execute(last_written())}
+        last = {row[0]: (row[1], row[2]) for row in session.execute(last_written().where(its_own))}
         # Without the people: their names would be decrypted, every few seconds, for nothing.
         agreed = session.execute(
             select(Schedule, Person.timezone)
@@ -118,6 +119,14 @@ def _write_down_due(line: Line, programme_id: int, *, now: datetime) -> None:
         )
         if found.due_at <= now:
             _write_down(line, schedule.id, found)
+
+
+def _schedules_of(programme_id: int) -> Select[int]:
+    return (
+        select(Schedule.id)
+        .join(Person, Person.id == Schedule.person_id)
+        .where(Person.programme_id == programme_id)
+    )
 
 
 def _write_down(line: Line, schedule_id: int, occurrence: Occurrence) -> None:
@@ -142,15 +151,10 @@ def _write_down(line: Line, schedule_id: int, occurrence: Occurrence) -> None:
 def _give_up_late(line: Line, programme_id: int, *, now: datetime) -> None:
     """Leave out for that day what could not be asked for too long."""
     patience = timedelta(minutes=line.rules.policy.schedule.too_late_after_minutes)
-    its_own = (
-        select(Schedule.id)
-        .join(Person, Person.id == Schedule.person_id)
-        .where(Person.programme_id == programme_id)
-    )
     late = and_(
         UNASKED,
         ScheduledCheckIn.due_at <= now - patience,
-        ScheduledCheckIn.schedule_id.in_(its_own),
+        ScheduledCheckIn.schedule_id.in_(_schedules_of(programme_id)),
     )
     with line.database.reading() as session:
         if session.scalar(select(ScheduledCheckIn.id).where(late).limit(1)) is None:

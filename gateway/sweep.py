@@ -8,17 +8,12 @@ bot, runs the round of the scheduled check-ins, of what is asked after a handoff
 
 import threading
 from datetime import datetime, timedelta
+from functools import cache
 
 import structlog
 from sqlalchemy import or_, select, text
 
-from escalation.handoffs import (
-    hold_conversation,
-    lapse_if_unanswered,
-    overdue_claims,
-    overdue_transfers,
-    release_if_unanswered,
-)
+from escalation.handoffs import hold_conversation, overdue_claims, release_if_unanswered
 from escalation.ladder import (
     climb,
     climb_on_if_nobody_was_reached,
@@ -28,6 +23,7 @@ from escalation.ladder import (
 )
 from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, Work
 from escalation.rules import Rules
+from escalation.transfers import lapse_if_unanswered, overdue_transfers
 from gateway.chat import keep_unseen
 from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.engine import Engine
@@ -116,6 +112,7 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
             if is_overdue(handoff, now=now, grace=grace)
         ]
 
+        @cache
         def rules_of(programme: int) -> Rules:
             return line.of(session, programme).rules
 

@@ -1,4 +1,5 @@
-"""Time in SQL, the same on SQLite and PostgreSQL: lengths in seconds, days and weeks of a zone.
+"""Time in SQL, the same on SQLite and PostgreSQL: lengths in seconds, days and weeks of a zone, and
+when a handoff was first told of and taken up.
 
 SQLite knows no time zones. The changes of the clock within the time looked at are few, so they
 are found here and written into the query.
@@ -12,11 +13,34 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Date, Float, Integer, String, case, cast, func, type_coerce
 from sqlalchemy.orm import Session
 
+from models import Alert, Handoff, HandoffEvent, Message, Move
+
 Time = (
     sa.SQLColumnExpression[datetime]
     | sa.SQLColumnExpression[datetime | None]
     | sa.ScalarSelect[datetime | None]
 )
+
+
+def first_alert_at() -> sa.ScalarSelect[datetime | None]:
+    """When the first text to a mentor about the query's handoff was accepted for sending."""
+    return (
+        sa.select(func.min(Message.sent_at))
+        .join(Alert, Alert.message_id == Message.id)
+        .where(Alert.handoff_id == Handoff.id)
+        .correlate(Handoff)
+        .scalar_subquery()
+    )
+
+
+def first_claim_at() -> sa.ScalarSelect[datetime]:
+    """When the query's handoff was first taken up."""
+    return (
+        sa.select(func.min(HandoffEvent.at))
+        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
+        .correlate(Handoff)
+        .scalar_subquery()
+    )
 
 
 def seconds_between(session: Session, begins: Time, ends: Time) -> ColumnElement[float]:

@@ -1,6 +1,9 @@
-"""Which Chromium the browser tests use, and what it is told."""
+"""The Chromium of the browser tests: which one, what it is told, and how a page of it is judged."""
 
 import os
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # As root and without a network, Chromium needs to be told both.
@@ -14,3 +17,55 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def open_context(
+    browser: Browser,
+    url: str,
+    trouble: list[str],
+    *,
+    width: int,
+    height: int = 800,
+    colours: str = "light",
+    patience: float = 20_000,
+) -> BrowserContext:
+    """Somebody's own browser. `trouble` gets what it complains of, and other hosts it asks."""
+    context = browser.new_context(
+        base_url=url,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if colours == "dark" else "light",
+    )
+    context.on("weberror", lambda error: trouble.append(str(error.error)))
+    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
+    context.on(
+        "request", lambda asked: None if asked.url.startswith(url) else trouble.append(asked.url)
+    )
+    context.set_default_timeout(patience)
+    return context
+
+
+def fits(page: Page) -> None:
+    """Nothing sticks out to the side."""
+    wide, seen = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert wide <= seen, f"{page.url} is {wide} px wide on a screen of {seen} px"
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA."""
+    seen = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    return [
+        f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']][:3]}"
+        for one in seen.response["violations"]
+    ]
+
+
+def first_paint(page: Page, path: str) -> float:
+    """From asking for the page until its first content is painted, in milliseconds."""
+    page.goto(path)
+    painted = """new Promise(resolve => new PerformanceObserver(list => {
+        for (const one of list.getEntriesByName("first-contentful-paint")) resolve(one.startTime);
+    }).observe({type: "paint", buffered: true}))"""
+    return float(page.evaluate(painted))

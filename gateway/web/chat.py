@@ -217,7 +217,7 @@ def _news(request: Request, follower: Follower) -> News | None:
         follower.last_id = new[-1].id
     parts = {
         "standing": _part("chat_standing.html", line, standing=standing, person=person),
-        "choices": _part("chat_choices.html", line, choices=choices, standing=standing),
+        "choices": _part("chat_choices.html", line, choices=choices),
     }
     changed = {each: state for each, state in states.items() if follower.states.get(each) != state}
     told = json.dumps(parts)

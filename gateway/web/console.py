@@ -7,7 +7,8 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import AlreadyTaken, Closed, NotHolder, claim, release, resolve
+from escalation.handoffs import AlreadyTaken, claim, release, resolve
+from escalation.moves import Closed, NotHolder
 from gateway import audit
 from gateway.canned_replies import filled, reply_of
 from gateway.line import Line

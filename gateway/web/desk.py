@@ -9,17 +9,9 @@ from fastapi import Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import (
-    AlreadyTaken,
-    CannotTransfer,
-    Closed,
-    NeedsReason,
-    NotAsked,
-    NotHolder,
-    Refused,
-    TransferOver,
-    hold_conversation,
-)
+from escalation.handoffs import AlreadyTaken, NeedsReason, hold_conversation
+from escalation.moves import Closed, NotHolder, Refused
+from escalation.transfers import CannotTransfer, NotAsked, TransferOver
 from gateway import audit
 from gateway.brief import Brief, brief_of, load_guide, what_is_known
 from gateway.canned_replies import filled, replies_of
@@ -30,6 +22,7 @@ from gateway.notes import BadNote, may_note, notes_of
 from gateway.presence import is_worth_noting, touch
 from gateway.queue import is_kept_from
 from gateway.sharing import what_may_be_read
+from gateway.web.finding import handoff_of
 from gateway.web.pages import PageRefused, env, go_to, line_of, page, wants_part
 from gateway.web.verdicts import Judging, judging_handoff
 from models import (
@@ -108,21 +101,13 @@ Kept = Mapping[str, str]
 BOXES = ("words", "note", "to", "handing", "outcome", "reason", "debrief")
 
 
-def find(session: Session, person: Person, number: int) -> Handoff:
-    """The handoff with this number in the person's own programme; of others nothing is told."""
-    handoff = session.get(Handoff, number)
-    if handoff is None or handoff.conversation.programme_id != person.programme_id:
-        raise PageRefused(404, f"There is no #{number} in your programme.")
-    return handoff
-
-
 def view_of(session: Session, person: Person, number: int, *, all_of_it: bool = False) -> View:
     """A mentor reads what they hold, or held when it was closed; a manager reads everything.
 
     Raises:
         PageRefused: it is not there, or not for this person at all.
     """
-    handoff = find(session, person, number)
+    handoff = handoff_of(session, person, number)
     transfer = _transfer_of(session, handoff)
     stage = _stage(handoff, person, transfer)
     may_read = person.role is Role.MANAGER or handoff.mentor_id == person.id
@@ -174,7 +159,7 @@ def desk_of(session: Session, line: Line, person: Person, view: View) -> Desk:
 
 
 def brief_for(session: Session, line: Line, person: Person, handoff: Handoff) -> Brief:
-    cut_offs = line.of(session, person.programme_id).rules.policy.check_ins
+    cut_offs = line.rules.policy.check_ins
     known = what_is_known(session, handoff, person, cut_offs=cut_offs, now=line.clock())
     return brief_of(known, load_guide())
 
@@ -217,11 +202,11 @@ def act(
     line = line_of(request)
     try:
         with acting(line) as session:
-            handoff = find(session, person, number)
+            handoff = handoff_of(session, person, number)
             hold_conversation(session, handoff.conversation_id)
             session.refresh(handoff)
             try:
-                move(session, line.of(session, person.programme_id), handoff)
+                move(session, line, handoff)
             except Refused as refused:
                 # In words at once: with the transaction go the rows that the words are made of.
                 raise PageRefused(409, _in_plain_words(refused, number)) from refused

@@ -47,10 +47,11 @@ from gateway.reliance import leaning_mentees
 from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
 from gateway.towards import Month, all_together, month_of, pairs_of
 from gateway.verdicts import summary_of
+from gateway.web.finding import handoff_of
 from gateway.web.pages import Number, PageRefused, env, line_of, page, wants_part
 from gateway.web.sign_in import Manager
 from gateway.web.verdicts import judging_handoff, to_review
-from models import AuditEntry, Handoff, Need, Outcome, Person, Programme, Role, Urgency
+from models import AuditEntry, Need, Outcome, Person, Programme, Role, Urgency
 
 router = APIRouter()
 
@@ -78,6 +79,7 @@ COVERS = {
 }
 
 NONE = "\N{EN DASH}"
+NO_SUCH_TABLE = "There is no such table to download."
 
 E = TypeVar("E", bound=Enum)
 
@@ -178,7 +180,7 @@ def leaning(request: Request, manager: Manager) -> Response:
     """Who leans on the bot too much: apart, as it reads four weeks of everybody's messages."""
     line = line_of(request)
     with line.database.reading() as session:
-        policy = line.of(session, manager.programme_id).rules.policy.reliance
+        policy = line.rules.policy.reliance
         found = leaning_mentees(session, policy, manager.programme_id, now=line.clock())
     template = "log_leaning.html" if wants_part(request) else "log_leaning_page.html"
     return page(request, template, viewer=manager, leaning=found)
@@ -189,7 +191,7 @@ def verdicts(request: Request, manager: Manager) -> Response:
     """What the verdicts add up to: apart, as it weighs half a year of them."""
     line = line_of(request)
     with line.database.reading() as session:
-        policy = line.of(session, manager.programme_id).rules.policy
+        policy = line.rules.policy
         summary = summary_of(session, manager.programme, policy, now=line.clock())
     template = "log_verdicts.html" if wants_part(request) else "log_verdicts_page.html"
     return page(request, template, viewer=manager, verdicts=summary)
@@ -200,7 +202,7 @@ def _log(
 ) -> Response:
     line = line_of(request)
     with line.database.reading() as session:
-        policy = line.of(session, manager.programme_id).rules.policy
+        policy = line.rules.policy
         found = how_many_handoffs(session, manager.programme_id, choice.wanted)
         pages = max(-(-found // ROWS_A_PAGE), 1)
         shown = min(choice.page, pages)
@@ -255,7 +257,7 @@ def measures(
     now = line.clock()
     period, looked_at = _period(programme, weeks, now=now), _month(programme, month, now=now)
     with line.database.reading() as session:
-        policy = line.of(session, programme.id).rules.policy
+        policy = line.rules.policy
         silent_since = now - timedelta(days=policy.targets.inactive_after_days)
         shown: dict[str, Any] = {
             "waits": waits_of(session, programme, period, policy.targets, now=now),
@@ -304,12 +306,13 @@ def one_table(
     month: str = "",
 ) -> Response:
     """Any table of the managers' pages, to take away."""
-    if name not in TABLES or form not in MEDIA_TYPES:
-        raise PageRefused(404, "There is no such table to download.")
+    written = form_of(form)
+    if name not in TABLES:
+        raise PageRefused(404, NO_SUCH_TABLE)
     line, programme = line_of(request), manager.programme
     now = line.clock()
     with line.database.reading() as session:
-        policy = line.of(session, programme.id).rules.policy
+        policy = line.rules.policy
         asked = Asked(
             session,
             programme,
@@ -319,7 +322,6 @@ def one_table(
             now,
         )
         table = TABLES[name](asked)
-    written: Form = "csv" if form == "csv" else "xlsx"
     return download(request, manager, table, written, about=f"table:{name}", file=name)
 
 
@@ -362,12 +364,10 @@ def only_steps(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.get("/log/{number}/steps.{form}")
 def steps_to_take_away(request: Request, number: Number, manager: Manager, form: str) -> Response:
-    if form not in MEDIA_TYPES:
-        raise PageRefused(404, "There is no such table to download.")
+    written = form_of(form)
     with line_of(request).database.reading() as session:
-        _find(session, number, manager)
+        handoff_of(session, manager, number)
         table = steps_table_of(timeline(session, number), manager.programme.timezone)
-    written: Form = "csv" if form == "csv" else "xlsx"
     return download(
         request, manager, table, written, about=f"handoff:{number}", file=f"handoff-{number}"
     )
@@ -376,11 +376,11 @@ def steps_to_take_away(request: Request, number: Number, manager: Manager, form:
 def _one(request: Request, number: int, manager: Person, template: str) -> Response:
     line = line_of(request)
     with line.database.reading() as session:
-        _find(session, number, manager)
+        handoff_of(session, manager, number)
     # Noted before it is shown: what could not be noted is not read.
     read(line, manager, f"handoff:{number}")
     with line.database.reading() as session:
-        handoff = _find(session, number, manager)
+        handoff = handoff_of(session, manager, number)
         entries = timeline(session, number)
         judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
         readers = entries_about(session, manager.programme_id, f"handoff:{number}")
@@ -396,14 +396,15 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
     )
 
 
-def _find(session: Session, number: int, manager: Person) -> Handoff:
-    handoff = session.get(Handoff, number)
-    if handoff is None or handoff.conversation.programme_id != manager.programme_id:
-        raise PageRefused(404, f"There is no #{number} in your programme.")
-    return handoff
-
-
 # --- downloads ---
+
+
+def form_of(said: str) -> Form:
+    """The form of a file, as the end of an address says it. Raises PageRefused for any other."""
+    for form in MEDIA_TYPES:
+        if form == said:
+            return form
+    raise PageRefused(404, NO_SUCH_TABLE)
 
 
 def download(

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from gateway.accounts import begin_sign_in, end_sign_in, person_signed_in
 from gateway.web.pages import NotSignedIn, PageRefused, line_of, page, settings_of
-from models import Person, Role
+from gateway.web.roles import MAY, Action
+from models import Person
 
 COOKIE = "warmline_chat"
 # On a device that others use too, and on one's own.
@@ -39,16 +40,20 @@ def mentee_signed_in(session: Session, request: Request) -> Person | None:
     if not token:
         return None
     person = person_signed_in(session, token, now=line_of(request).clock())
-    if person is None or person.role is not Role.MENTEE or person.left_at is not None:
+    if person is None or person.role not in MAY[Action.CHAT] or person.left_at is not None:
         return None
     return person
 
 
 def mentee_of(request: Request) -> Person | None:
+    """Who is signed in to the chat, if anybody."""
     if COOKIE not in request.cookies:
         return None
     with line_of(request).database.reading() as session:
-        return mentee_signed_in(session, request)
+        person = mentee_signed_in(session, request)
+    # Their programme's rules are those of the line that this request gets; see line_of.
+    request.state.mentee = person
+    return person
 
 
 def signed_in_mentee(request: Request) -> Person:
@@ -56,8 +61,6 @@ def signed_in_mentee(request: Request) -> Person:
     person = mentee_of(request)
     if person is None:
         raise NotInChat
-    # Their programme's rules are those of the line that this request gets; see line_of.
-    request.state.mentee = person
     return person
 
 

@@ -6,12 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs import (
-    TransferOver,
-    answer_transfer,
-    offer_transfer,
-    open_transfer_of,
-)
+from escalation.transfers import TransferOver, answer_transfer, offer_transfer, open_transfer_of
 from gateway.debriefs import answer_debrief
 from gateway.line import Line
 from gateway.mentor_texts import LONGEST_TEXT
@@ -64,9 +59,11 @@ def transfer(
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         colleague = session.get(Person, int(to)) if to.isdecimal() and len(to) < 10 else None
-        if colleague is None or colleague.programme_id != mentor.programme_id:
-            raise PageRefused(422, "Choose the colleague whom you would like to ask.")
-        if colleague.role is Role.MENTEE:
+        if (
+            colleague is None
+            or colleague.programme_id != mentor.programme_id
+            or colleague.role is Role.MENTEE
+        ):
             raise PageRefused(422, "Choose the colleague whom you would like to ask.")
         if len(handing) > LONGEST_TEXT:
             raise PageRefused(422, f"Keep what you tell them under {LONGEST_TEXT:,} characters.")

@@ -3,10 +3,11 @@
 import base64
 import binascii
 import hashlib
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
 from gateway import audit
@@ -31,6 +32,7 @@ from gateway.people import (
     person_in,
     why_not_textable,
 )
+from gateway.web.finding import row_number
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones
@@ -52,6 +54,18 @@ Text = Annotated[str, Form()]
 Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
 Done = Annotated[Literal["", "imported", "added", "changed", "matched", "left", "back"], Query()]
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
+# What a change is given: the session, the person, the manager who makes it, and the time.
+Change = Callable[[Session, Person, Person, datetime], None]
+
+
+def particulars(
+    role: Text = "", name: Text = "", phone: Text = "", timezone: Text = ""
+) -> dict[str, str]:
+    """What the form says of a person, as it was typed."""
+    return {"role": role, "name": name, "phone": phone, "timezone": timezone}
+
+
+Particulars = Annotated[dict[str, str], Depends(particulars)]
 
 
 @router.get("")
@@ -128,14 +142,10 @@ def new_person(request: Request, manager: Manager) -> Response:
 def add(
     request: Request,
     manager: Manager,
-    role: Text = "",
-    name: Text = "",
-    phone: Text = "",
-    timezone: Text = "",
+    given: Particulars,
     own: Text = "",
 ) -> Response:
     line = line_of(request)
-    given = {"role": role, "name": name, "phone": phone, "timezone": timezone}
     try:
         with line.database.writing() as session:
             programme = session.get_one(Programme, manager.programme_id)
@@ -162,29 +172,11 @@ def one_person(request: Request, number: Number, manager: Manager, done: Done = 
 
 
 @router.post("/{number}")
-def change(
-    request: Request,
-    number: Number,
-    manager: Manager,
-    role: Text = "",
-    name: Text = "",
-    phone: Text = "",
-    timezone: Text = "",
-) -> Response:
-    line = line_of(request)
-    given = {"role": role, "name": name, "phone": phone, "timezone": timezone}
-    try:
-        with line.database.writing() as session:
-            change_person(
-                session,
-                _person(session, manager, number),
-                **given,
-                by=session.get_one(Person, manager.id),
-                now=line.clock(),
-            )
-    except CannotChange as refused:
-        return _one(request, manager, number, given=given, sentence=str(refused), status=422)
-    return go_to(request, f"/people/{number}?done=changed")
+def change(request: Request, number: Number, manager: Manager, given: Particulars) -> Response:
+    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        change_person(session, person, **given, by=by, now=now)
+
+    return _make(request, manager, number, make, done="changed", given=given)
 
 
 @router.post("/{number}/mentors")
@@ -195,46 +187,53 @@ def set_mentors(
     own: Text = "",
     back_up: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    line = line_of(request)
-    try:
-        with line.database.writing() as session:
-            match_with(
-                session,
-                _person(session, manager, number),
-                _mentor(session, manager, own) if own else None,
-                [_mentor(session, manager, one) for one in dict.fromkeys(back_up or [])],
-                by=session.get_one(Person, manager.id),
-                now=line.clock(),
-            )
-    except CannotChange as refused:
-        return _one(request, manager, number, sentence=str(refused), status=422)
-    return go_to(request, f"/people/{number}?done=matched")
+    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        its_own = _mentor(session, manager, own) if own else None
+        others = [_mentor(session, manager, one) for one in dict.fromkeys(back_up or [])]
+        match_with(session, person, its_own, others, by=by, now=now)
+
+    return _make(request, manager, number, make, done="matched")
 
 
 @router.post("/{number}/leave")
 def mark_as_left(request: Request, number: Number, manager: Manager) -> Response:
     line = line_of(request)
-    try:
-        with line.database.writing() as session:
-            person = _person(session, manager, number)
-            by = session.get_one(Person, manager.id)
-            leave(session, line, person, by=by, now=line.clock())
-    except CannotChange as refused:
-        return _one(request, manager, number, sentence=str(refused), status=409)
-    return go_to(request, f"/people/{number}?done=left")
+
+    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        leave(session, line, person, by=by, now=now)
+
+    return _make(request, manager, number, make, done="left", refused_with=409)
 
 
 @router.post("/{number}/back")
 def mark_as_back(request: Request, number: Number, manager: Manager) -> Response:
+    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        come_back(session, person, by=by, now=now)
+
+    return _make(request, manager, number, make, done="back", refused_with=409)
+
+
+def _make(
+    request: Request,
+    manager: Person,
+    number: int,
+    make: Change,
+    *,
+    done: str,
+    given: dict[str, str] | None = None,
+    refused_with: int = 422,
+) -> Response:
+    """Make one change to a person; when it cannot be made, their page comes back and says why."""
     line = line_of(request)
     try:
         with line.database.writing() as session:
             person = _person(session, manager, number)
-            by = session.get_one(Person, manager.id)
-            come_back(session, person, by=by, now=line.clock())
+            make(session, person, session.get_one(Person, manager.id), line.clock())
     except CannotChange as refused:
-        return _one(request, manager, number, sentence=str(refused), status=409)
-    return go_to(request, f"/people/{number}?done=back")
+        return _one(
+            request, manager, number, given=given, sentence=str(refused), status=refused_with
+        )
+    return go_to(request, f"/people/{number}?done={done}")
 
 
 # --- showing ---
@@ -401,8 +400,7 @@ def _person(session: Session, manager: Person, number: int) -> Person:
 
 
 def _mentor(session: Session, manager: Person, chosen: str) -> Person:
-    number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else 0
-    person = person_in(session, manager.programme_id, number)
+    person = person_in(session, manager.programme_id, row_number(chosen))
     if person is None or person.role is Role.MENTEE or person.left_at is not None:
         raise CannotChange("That mentor is not in your programme any more. Choose another.")
     return person

@@ -39,6 +39,7 @@ from gateway.replay import (
     taken_again,
 )
 from gateway.replay_tables import said_of
+from gateway.web.finding import row_number
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page, settings_of
 from gateway.web.sign_in import Manager
 from models import Conversation, Person, PolicyVersion, Programme, Urgency
@@ -107,8 +108,8 @@ def one_version(request: Request, number: Number, manager: Manager) -> Response:
     line = line_of(request)
     with line.database.reading() as session:
         version = _version(session, manager, number)
-        earlier = [one for one in versions_of(session, manager.programme_id) if one.id < number]
-        newest = newest_version(session, manager.programme_id)
+        versions = versions_of(session, manager.programme_id)
+    earlier = [one for one in versions if one.id < number]
     before = earlier[0].content if earlier else _file_of(request).read_text("utf-8")
     return page(
         request,
@@ -117,7 +118,7 @@ def one_version(request: Request, number: Number, manager: Manager) -> Response:
         version=version,
         before=earlier[0].id if earlier else None,
         lines=difference(before, version.content),
-        in_use=newest is not None and newest.id == number,
+        in_use=versions[0].id == number,
         zone=manager.programme.timezone,
     )
 
@@ -128,7 +129,9 @@ def try_out(
 ) -> Response:
     """Check the edited text, and run it over the last four weeks. Nothing is changed."""
     text = _plain(text)
-    return _page(request, manager, text=text, reason=reason.strip(), seen=_number(seen), tries=True)
+    return _page(
+        request, manager, text=text, reason=reason.strip(), seen=row_number(seen), tries=True
+    )
 
 
 @router.post("")
@@ -142,7 +145,7 @@ def take_up_policy(
 ) -> Response:
     line = line_of(request)
     text, why = _plain(text), " ".join(_plain(reason).split())
-    saw = _number(seen)
+    saw = row_number(seen)
 
     def again(status: int, sentence: str = "") -> Response:
         """The same page with all that was written, and why it was not taken up."""
@@ -278,7 +281,3 @@ def _plain(text: str) -> str:
     """As it was typed, with the line ends of a file; a browser sends those of a letter."""
     kept = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
     return kept.encode("utf-8", "replace").decode("utf-8").rstrip() + "\n"
-
-
-def _number(seen: str) -> int:
-    return int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0

@@ -1,7 +1,8 @@
 """The managers' page on their programme: hours, holidays, who is on duty, the week ahead."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from escalation.duty import rota_of
 from gateway import rota
 from gateway.people import mentors_in, person_in
+from gateway.web.finding import row_number
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones
@@ -23,8 +25,15 @@ Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
 Done = Annotated[Literal["", "saved", "removed"], Query()]
 # What a change is given: the session, the programme, the manager who makes it, and the time.
-Change = Callable[[Session, Programme, Person], None]
-Removal = Callable[[Session, Programme, Person], bool]
+Change = Callable[[Session, Programme, Person, datetime], None]
+
+
+class Removal(Protocol):
+    """Takes one entry out of a programme; False when it is not there."""
+
+    def __call__(
+        self, session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    ) -> bool: ...
 
 
 @router.get("")
@@ -36,9 +45,7 @@ def programme(request: Request, manager: Manager, done: Done = "") -> Response:
 def set_hours(
     request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
 ) -> Response:
-    now = line_of(request).clock()
-
-    def change(session: Session, programme: Programme, by: Person) -> None:
+    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
         rota.set_hours(
             session, programme, opens=opens, closes=closes, timezone=timezone, by=by, now=now
         )
@@ -49,9 +56,7 @@ def set_hours(
 
 @router.post("/holidays")
 def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
-    now = line_of(request).clock()
-
-    def change(session: Session, programme: Programme, by: Person) -> None:
+    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
         rota.add_holiday(session, programme, day=day, name=name, by=by, now=now)
 
     return _set(request, manager, "holidays", change, {"day": day, "name": name})
@@ -66,10 +71,10 @@ def add_shifts(
     begins: Text = "",
     ends: Text = "",
 ) -> Response:
-    now, days = line_of(request).clock(), weekday or []
+    days = weekday or []
 
-    def change(session: Session, programme: Programme, by: Person) -> None:
-        whom = _person(session, programme, person)
+    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
+        whom = person_in(session, programme.id, row_number(person))
         rota.add_shifts(
             session, programme, whom, weekdays=days, begins=begins, ends=ends, by=by, now=now
         )
@@ -87,10 +92,8 @@ def add_override(
     begins: Text = "",
     ends: Text = "",
 ) -> Response:
-    now = line_of(request).clock()
-
-    def change(session: Session, programme: Programme, by: Person) -> None:
-        whom = _person(session, programme, person)
+    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
+        whom = person_in(session, programme.id, row_number(person))
         rota.add_override(
             session,
             programme,
@@ -109,10 +112,9 @@ def add_override(
 @router.post("/duty/{number}")
 def switch_duty(request: Request, number: Number, manager: Manager, duty: Text = "off") -> Response:
     """The plain switch of `warmline duty`."""
-    now = line_of(request).clock()
 
-    def change(session: Session, programme: Programme, by: Person) -> None:
-        whom = _person(session, programme, str(number))
+    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
+        whom = person_in(session, programme.id, number)
         if whom is None:
             raise PageRefused(404, GONE)
         rota.switch_duty(session, programme, whom, on=duty == "on", by=by, now=now)
@@ -122,59 +124,41 @@ def switch_duty(request: Request, number: Number, manager: Manager, duty: Text =
 
 @router.post("/holidays/{number}/remove")
 def remove_holiday(request: Request, number: Number, manager: Manager) -> Response:
-    now = line_of(request).clock()
-    return _remove(
-        request,
-        manager,
-        lambda session, its, by: rota.remove_holiday(session, its, number, by=by, now=now),
-    )
+    return _remove(request, manager, number, rota.remove_holiday)
 
 
 @router.post("/shifts/{number}/remove")
 def remove_shift(request: Request, number: Number, manager: Manager) -> Response:
-    now = line_of(request).clock()
-    return _remove(
-        request,
-        manager,
-        lambda session, its, by: rota.remove_shift(session, its, number, by=by, now=now),
-    )
+    return _remove(request, manager, number, rota.remove_shift)
 
 
 @router.post("/overrides/{number}/remove")
 def remove_override(request: Request, number: Number, manager: Manager) -> Response:
-    now = line_of(request).clock()
-    return _remove(
-        request,
-        manager,
-        lambda session, its, by: rota.remove_override(session, its, number, by=by, now=now),
-    )
+    return _remove(request, manager, number, rota.remove_override)
 
 
 def _set(
     request: Request, manager: Person, form: str, change: Change, given: dict[str, str]
 ) -> Response:
     """Make one change; when it cannot be made, the page comes back with what was typed."""
+    line = line_of(request)
     try:
-        with line_of(request).database.writing() as session:
+        with line.database.writing() as session:
             programme = session.get_one(Programme, manager.programme_id)
-            change(session, programme, session.get_one(Person, manager.id))
+            change(session, programme, session.get_one(Person, manager.id), line.clock())
     except rota.CannotSet as refused:
         return _page(request, manager, form=form, given=given, sentence=str(refused), status=422)
     return go_to(request, "/programme?done=saved")
 
 
-def _remove(request: Request, manager: Person, removal: Removal) -> Response:
-    with line_of(request).database.writing() as session:
+def _remove(request: Request, manager: Person, number: int, remove: Removal) -> Response:
+    line = line_of(request)
+    with line.database.writing() as session:
         programme = session.get_one(Programme, manager.programme_id)
-        if not removal(session, programme, session.get_one(Person, manager.id)):
+        by = session.get_one(Person, manager.id)
+        if not remove(session, programme, number, by=by, now=line.clock()):
             raise PageRefused(404, GONE)
     return go_to(request, "/programme?done=removed")
-
-
-def _person(session: Session, programme: Programme, chosen: str) -> Person | None:
-    if not (chosen.isascii() and chosen.isdigit() and len(chosen) < 10):
-        return None
-    return person_in(session, programme.id, int(chosen))
 
 
 def _page(

@@ -13,9 +13,8 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway.audit import note, read
-from gateway.spreadsheets import MEDIA_TYPES, Table
-from gateway.spreadsheets import Form as FileForm
-from gateway.web.log import download
+from gateway.spreadsheets import Table
+from gateway.web.log import download, form_of
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from models import Concern, Person, SafeguardingRecord
@@ -55,12 +54,10 @@ def records(request: Request, manager: Manager) -> Response:
 @router.get("/safeguarding.{form}")
 def to_take_away(request: Request, manager: Manager, form: str) -> Response:
     """The list as it is shown: whose, what about, by when, whose to do. No words of anybody."""
-    if form not in MEDIA_TYPES:
-        raise PageRefused(404, "There is no such table to download.")
+    written = form_of(form)
     with line_of(request).database.reading() as session:
         rows = [*_open_ones(session, manager), *_closed_ones(session, manager, limit=None)]
         table = _table(rows, manager.programme.timezone, now=line_of(request).clock())
-    written: FileForm = "csv" if form == "csv" else "xlsx"
     return download(request, manager, table, written, about="safeguarding", file="safeguarding")
 
 

@@ -31,6 +31,7 @@ from gateway.verdicts import (
     may_judge,
     verdicts_on,
 )
+from gateway.web.finding import handoff_of
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager, Mentor
 from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
@@ -174,9 +175,7 @@ def _judge_handoff(
     line = line_of(request)
     chosen, said = _chosen(verdict), _said(note)
     with line.database.writing() as session:
-        handoff = session.get(Handoff, number)
-        if handoff is None or handoff.conversation.programme_id != person.programme_id:
-            raise PageRefused(404, f"There is no #{number} in your programme.")
+        handoff = handoff_of(session, person, number)
         try:
             judge_handoff(session, handoff, chosen, by=person, note=said, now=line.clock())
         except CannotJudge as refused:

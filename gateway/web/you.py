@@ -14,13 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.availability import mentors_of_concern
-from escalation.handoffs import (
-    Closed,
-    OnlyAPersonCloses,
-    hold_conversation,
-    open_handoff_of,
-    withdraw,
-)
+from escalation.handoffs import OnlyAPersonCloses, hold_conversation, open_handoff_of, withdraw
+from escalation.moves import Closed
 from escalation.voice import thread_of
 from gateway.agreed import schedules_of
 from gateway.asked import ask_for_a_person
@@ -144,8 +139,7 @@ def agree_to_terms(
         with line.database.writing() as session:
             person = session.get_one(Person, mentee.id)
             agree(session, person, band, now=line.clock())
-            policy = line.of(session, person.programme_id).rules.policy.consent
-            counts = consent_of(session, person, policy) is not None
+            counts = consent_of(session, person, line.rules.policy.consent) is not None
     except ConsentRefused as refused:
         return _terms_page(request, mentee, sentence=str(refused), status=409)
     return go_to(request, "/chat" if counts else "/chat/terms")
@@ -173,8 +167,8 @@ def _terms_page(
     status: int = 200,
 ) -> Response:
     line = line_of(request)
+    policy = line.rules.policy
     with line.database.reading() as session:
-        policy = line.of(session, mentee.programme_id).rules.policy
         given: Consent | None = given_by(session, mentee)
         counts = consent_of(session, mentee, policy.consent) is not None
     return page(
@@ -387,7 +381,6 @@ def _act(
     line = line_of(request)
     with acting(line) as session:
         person = session.get_one(Person, mentee.id)
-        line = line.of(session, person.programme_id)
         thread = thread_of(session, line.rules, person)
         return act(session, line, hold_conversation(session, thread.id))
 
@@ -421,7 +414,7 @@ def _you_page(
     """The page; `sentence` is said where the form stands that it is `about`."""
     line = line_of(request)
     with line.database.reading() as session:
-        view = _view(session, line.of(session, mentee.programme_id), mentee)
+        view = _view(session, line, mentee)
     return page(
         request,
         "you.html",

@@ -10,9 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from escalation.handoffs import (
     AlreadyTaken,
-    Closed,
     NeedsReason,
-    NotHolder,
     OnlyAPersonCloses,
     claim,
     hold_conversation,
@@ -21,6 +19,7 @@ from escalation.handoffs import (
     resolve,
     withdraw,
 )
+from escalation.moves import Closed, NotHolder
 from models import (
     Conversation,
     Handoff,

@@ -7,18 +7,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from escalation.handoffs import (
+from escalation.handoffs import hold_conversation
+from escalation.moves import Closed, NotHolder
+from escalation.rules import Rules
+from escalation.transfers import (
     CannotTransfer,
-    Closed,
     NotAsked,
-    NotHolder,
     TransferOver,
     answer_transfer,
-    hold_conversation,
     offer_transfer,
     open_transfer_of,
 )
-from escalation.rules import Rules
 from gateway.delivery import acting
 from models import Absence, Handoff, HandoffEvent, Move, Person, Status, Transfer
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk

@@ -7,48 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browsers import CHROMIUM, FLAGS
+from tests.browsers import fits, open_context
 from tests.processes import Stack
 
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshot.png"
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.start()
-    yield stack
-    stack.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def trouble() -> list[str]:
-    """What the browser complained of: scripts that failed, things refused, other hosts asked."""
-    return []
-
-
 @pytest.fixture
 def context(browser: Browser, stack: Stack, trouble: list[str]) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        base_url=stack.url, viewport={"width": 1330, "height": 900}, color_scheme="light"
-    )
-    context.on("weberror", lambda error: trouble.append(str(error.error)))
-    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    context.on(
-        "request",
-        lambda asked: None if asked.url.startswith(stack.url) else trouble.append(asked.url),
-    )
-    context.set_default_timeout(10_000)
+    context = open_context(browser, stack.url, trouble, width=1330, height=900, patience=10_000)
     yield context
     context.close()
 
@@ -201,7 +170,7 @@ def test_every_page_fits_every_screen(
     page.get_by_role("button", name="Ruth, manager").click()
     for path in ("/phones", "/console", "/console/1", "/log", "/log/1", "/sign-in"):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        fits(page)
         assert page.get_by_role("heading", level=1).count() == 1, path
         unnamed = page.locator(
             "button:not([aria-label]):empty, input:not([type=hidden]):not(label *)"

@@ -3,58 +3,23 @@
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browsers import CHROMIUM, FLAGS
+from tests.browsers import fits, open_context
 from tests.processes import ROOT, Process, Stack
 
 PHONES = {"Maya": "+12025550101", "Jo": "+12025550102"}
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.start()
-    yield stack
-    stack.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def trouble() -> list[str]:
-    """What the browser complained of: scripts that failed, things refused, other hosts asked."""
-    return []
-
-
 def open_browser(
     browser: Browser, stack: Stack, trouble: list[str], *, width: int, colours: str = "light"
 ) -> BrowserContext:
-    context = browser.new_context(
-        base_url=stack.url,
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if colours == "dark" else "light",
-    )
-    context.on("weberror", lambda error: trouble.append(str(error.error)))
-    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    context.on(
-        "request",
-        lambda asked: None if asked.url.startswith(stack.url) else trouble.append(asked.url),
-    )
-    context.set_default_timeout(15_000)
-    return context
+    return open_context(browser, stack.url, trouble, width=width, colours=colours, patience=15_000)
 
 
 def invitation(stack: Stack, mentee: str) -> str:
@@ -144,7 +109,7 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
 
     numbers = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
     assert numbers == sorted(set(numbers)), "each once, in order"
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    fits(page)
     page.reload()
     again = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
     assert again == numbers, "what came live is what stands there"
@@ -199,15 +164,19 @@ def test_without_script_it_works_by_plain_forms(
     page.get_by_role("button", name="Jo, mentee").click()
     if page.url.endswith("/chat/terms"):
         comes_in(page, stack, "Jo")
+    # Jo's evening before asked, and was answered, the same.
+    questions, answers = said(page, "how can i sleep better"), said(page, "get up at the same time")
+    asked, answered = questions.count(), answers.count()
     page.get_by_label("Your message").fill("how can i sleep better")
     page.get_by_role("button", name="Send").click()
-    expect(said(page, "how can i sleep better").last).to_be_visible()
+    expect(questions).to_have_count(asked + 1)
     for _ in range(20):
-        if said(page, "get up at the same time").last.is_visible():
+        if answers.count() > answered:
             break
         page.wait_for_timeout(300)
         page.get_by_role("link", name="Look for new messages").click()
-    expect(said(page, "get up at the same time").last).to_be_visible()
+    expect(answers).to_have_count(answered + 1)
+    expect(answers.last).to_be_visible()
     context.close()
 
 
@@ -241,14 +210,14 @@ def test_every_page_of_the_chat_fits_every_screen(
     page = context.new_page()
     for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        fits(page)
         assert page.get_by_role("heading", level=1).count() == 1, path
     page.get_by_role("button", name="Maya, mentee").click()
     if page.url.endswith("/chat/terms"):
         comes_in(page, stack, "Maya")
     page.goto("/chat")
     writes(page, "https://a.very.long.address.example/" + "x" * 200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    fits(page)
     assert page.get_by_role("heading", level=1).count() == 1
     expect(page.get_by_role("button", name="Talk to a person")).to_be_in_viewport()
     expect(page.get_by_role("link", name="988")).to_be_in_viewport()

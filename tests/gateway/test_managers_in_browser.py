@@ -4,14 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from gateway.database import Database, make_engine
 from models.encryption import use_key
-from tests.browsers import CHROMIUM, FLAGS
+from tests.browsers import fits, open_context, violations
 from tests.conftest import KEY
-from tests.gateway.test_accessibility import RULES
 from tests.line import RUTH, SAM, Talk
 from tests.processes import Process
 
@@ -31,47 +29,27 @@ def ruth_and_sam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pro
     gateway.kill()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def open_browser(
-    browser: Browser, gateway: Process, trouble: list[str], *, width: int, dark: bool
-) -> BrowserContext:
-    context = browser.new_context(
-        base_url=gateway.url,
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if dark else "light",
-    )
-    context.on("weberror", lambda error: trouble.append(str(error.error)))
-    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    context.on(
-        "request",
-        lambda asked: None if asked.url.startswith(gateway.url) else trouble.append(asked.url),
-    )
-    context.set_default_timeout(20_000)
-    return context
-
-
 def check(page: Page) -> None:
     """Nothing sticks out to the side, and axe-core finds nothing against WCAG 2.2 AA."""
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= page.evaluate("document.documentElement.clientWidth"), page.url
-    seen = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
-    assert [one["id"] for one in seen.response["violations"]] == [], page.url
+    fits(page)
+    assert violations(page) == [], page.url
 
 
-@pytest.mark.parametrize(("width", "dark"), [(320, False), (1280, True)])
+@pytest.mark.parametrize(
+    ("width", "colours", "day", "stuck_after"),
+    [(320, "light", "Monday", 5), (1280, "dark", "Tuesday", 6)],
+)
 def test_a_file_of_people_a_shift_and_another_policy(
-    browser: Browser, ruth_and_sam: tuple[Process, int, int], width: int, dark: bool
+    browser: Browser,
+    ruth_and_sam: tuple[Process, int, int],
+    trouble: list[str],
+    width: int,
+    colours: str,
+    day: str,
+    stuck_after: int,
 ) -> None:
     gateway, ruth, sam = ruth_and_sam
-    trouble: list[str] = []
-    context = open_browser(browser, gateway, trouble, width=width, dark=dark)
+    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
     assert context.request.post(f"/sign-in/as/{ruth}").ok
     page = context.new_page()
 
@@ -97,12 +75,12 @@ def test_a_file_of_people_a_shift_and_another_policy(
     page.goto("/programme")
     form = page.locator("form[action='/programme/shifts']")
     form.get_by_label("Who").select_option(str(sam))
-    form.get_by_text("Monday", exact=True).click()
+    form.get_by_text(day, exact=True).click()
     form.get_by_label("From").fill("22:00")
     form.get_by_label("Until").fill("06:00")
     form.get_by_role("button", name="Add").click()
     expect(page.get_by_text("Saved. It holds from now on.")).to_be_visible()
-    expect(page.get_by_text(re.compile("Monday 22:00.06:00 .to the next day"))).to_be_visible()
+    expect(page.get_by_text(re.compile(f"{day} 22:00.06:00 .to the next day"))).to_be_visible()
     check(page)
 
     page.goto("/policy")
@@ -114,7 +92,7 @@ def test_a_file_of_people_a_shift_and_another_policy(
     expect(page.get_by_role("alert")).to_contain_text("bot.stuck_after")
     expect(page.get_by_label("Why it changes")).to_have_value(f"tried at {width}")
     check(page)
-    box.fill(re.sub(r"stuck_after = \d+", f"stuck_after = {5 + dark}", text, count=1))
+    box.fill(re.sub(r"stuck_after = \d+", f"stuck_after = {stuck_after}", text, count=1))
     page.get_by_role("button", name="See what it would have done").click()
     expect(page.get_by_role("heading", name="The last four weeks again")).to_be_visible()
     check(page)

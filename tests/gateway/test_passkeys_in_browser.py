@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
 from models.encryption import use_key
-from tests.browsers import CHROMIUM, FLAGS
+from tests.browsers import fits, open_context
 from tests.processes import KEY, Process
 
 FINGER = {
@@ -41,41 +41,17 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     gateway.kill()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[390, 1280])
 def width(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
 @pytest.fixture
-def trouble() -> list[str]:
-    """What the browser complained of, and any other host that was asked."""
-    return []
-
-
-@pytest.fixture
 def context(
     browser: Browser, gateway: str, width: int, trouble: list[str]
 ) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        base_url=gateway,
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if width < 1000 else "light",
-    )
-    context.on("weberror", lambda error: trouble.append(str(error.error)))
-    context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    context.on(
-        "request",
-        lambda asked: None if asked.url.startswith(gateway) else trouble.append(asked.url),
-    )
-    context.set_default_timeout(20_000)
+    colours = "dark" if width < 1000 else "light"
+    context = open_context(browser, gateway, trouble, width=width, colours=colours)
     yield context
     context.close()
 
@@ -89,10 +65,6 @@ def page_with_finger(context: BrowserContext) -> Page:
     return page
 
 
-def fits(page: Page, width: int) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth") <= width)
-
-
 def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     context: BrowserContext, width: int, trouble: list[str]
 ) -> None:
@@ -104,7 +76,7 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     expect(page.get_by_role("status").filter(has_text="The passkey is added.")).to_be_visible()
     passkeys = page.get_by_role("list", name="Passkeys")
     expect(passkeys.get_by_text("not used yet").first).to_be_visible()
-    assert fits(page, width)
+    fits(page)
 
     box = passkeys.get_by_role("textbox", name="Name").last
     box.fill(f"My phone, {width} wide")
@@ -120,7 +92,7 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     expect(page.get_by_role("heading", name="Sign in", level=1)).to_be_visible()
     page.goto("/account")
     expect(page.get_by_role("heading", name="Sign in", level=1)).to_be_visible()
-    assert fits(page, width)
+    fits(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("heading", name="Your account", level=1)).to_be_visible()
     expect(page.get_by_text("Signed in as Noor")).to_be_visible()
@@ -169,13 +141,13 @@ def test_somebody_gets_a_link_by_text_and_sets_a_password(
     page.get_by_label("Your phone number").fill(number)
     page.get_by_role("button", name="Text me a link").click()
     expect(page.get_by_role("status").filter(has_text="a link is on its way")).to_be_visible()
-    assert fits(page, width)
+    fits(page)
 
     page.goto("/phones")
     phone = page.get_by_role("region", name=name, exact=True)
     address = phone.locator("a[href*='/sign-in/link/']").last
     page.goto(address.get_attribute("href") or "")
-    assert fits(page, width)
+    fits(page)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_text(f"Signed in as {name}")).to_be_visible()
 

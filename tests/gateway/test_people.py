@@ -348,7 +348,7 @@ def test_a_mentee_who_waits_for_a_person_is_not_marked_as_left(talk: Talk, web: 
 
 
 def test_an_offer_to_who_leaves_goes_back_to_its_holder(talk: Talk, web: Web) -> None:
-    from escalation.handoffs import offer_transfer
+    from escalation.transfers import offer_transfer
     from models import Handoff, Transfer
 
     talk.texts(MAYA, LONELY)

@@ -58,22 +58,12 @@ def acts() -> st.SearchStrategy[tuple[str, str]]:
     return st.one_of(st.tuples(mentees, words), mentors, time)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables and nobody in it, to be copied."""
-    file = tmp_path_factory.mktemp("replay") / "empty.db"
-    database = Database(make_engine(f"sqlite:///{file}"))
-    database.migrate()
-    database.engine.dispose()
-    return file
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.lists(acts(), min_size=3, max_size=15))
 def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
-    empty: Path, acts: list[tuple[str, str]]
+    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
 ) -> None:
-    file = shutil.copy(empty, empty.with_name("tried.db"))
+    file = shutil.copy(migrated_file, tmp_path_factory.mktemp("replay"))
     database = Database(make_engine(f"sqlite:///{file}"))
     talk = Talk(database)
     for who, what in acts:

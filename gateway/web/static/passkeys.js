@@ -66,7 +66,7 @@ const run = async (form) => {
 
 const forms = window.PublicKeyCredential ? document.querySelectorAll("form[data-passkey]") : [];
 for (const form of forms) {
-  form.closest("[hidden]").hidden = false;
+  form.hidden = false;
   form.parentElement.querySelector("[data-no-passkeys]")?.remove();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
