@@ -27,6 +27,7 @@ check: $(HOUSE)/.ready
 	$(HOUSE)/mypy
 	$(HOUSE)/lint-imports
 	@$(HOUSE)/python -m gateway.content --brief
+	@$(HOUSE)/python -m gateway.catalogue --check
 
 ## Check every text, train and test the bot alone.
 bot: $(HOUSE)/.ready $(BOT)/.ready

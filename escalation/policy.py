@@ -187,6 +187,7 @@ class ConsentPolicy(Part):
 
 class SafeguardingPolicy(Part):
     due_hours: Annotated[float, Field(gt=0, le=168)]
+    told_again_after_hours: Annotated[float, Field(gt=0, le=168)]
 
 
 class FollowUpPolicy(Part):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from escalation.languages import FIRST, in_language
+
 SCRIPT_FILE = Path(__file__).with_name("script.toml")
 
 
@@ -18,13 +20,13 @@ class BadScript(Exception):
 class Script:
     lines: Mapping[str, str]
 
-    def line(self, key: str, **blanks: object) -> str:
-        """The sentence `key` with its blanks filled.
+    def line(self, key: str, *, language: str = FIRST, **blanks: object) -> str:
+        """The sentence `key` in `language` with its blanks filled.
 
         Raises:
             KeyError: there is no such line, or a blank of it was not given.
         """
-        return self.lines[key].format_map(blanks)
+        return in_language(language, self.lines[key]).format_map(blanks)
 
     def blanks(self, key: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(self.lines[key]) if name}

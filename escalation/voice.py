@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.guard import Claim, Kind, claims
+from escalation.languages import FIRST
 from escalation.rules import Rules
 from escalation.script import load_script
 from models import Channel, Conversation, Delivery, Message, Person, Role, Speaker
@@ -29,8 +30,9 @@ def say(
     now: datetime,
     **blanks: object,
 ) -> Message:
-    """Write lines of the script, joined, as one message of the bot."""
-    words = " ".join(rules.script.line(key, **blanks) for key in keys)
+    """Write lines of the script, joined, as one message of the bot, in its reader's language."""
+    language = language_of(conversation)
+    words = " ".join(rules.script.line(key, language=language, **blanks) for key in keys)
     return _write(
         session,
         conversation,
@@ -52,7 +54,7 @@ def say_by_text(
     **blanks: object,
 ) -> Message:
     """Write a line that goes to the person's phone, wherever they wrote last."""
-    words = rules.script.line(key, **blanks)
+    words = rules.script.line(key, language=language_of(conversation), **blanks)
     return _write(
         session,
         conversation,
@@ -65,10 +67,19 @@ def say_by_text(
 
 
 def speak_as_bot(
-    session: Session, conversation: Conversation, words: str, *, now: datetime, dropped: bool
+    session: Session,
+    conversation: Conversation,
+    words: str,
+    *,
+    now: datetime,
+    dropped: bool,
+    own_words: str | None = None,
 ) -> Message:
-    """Write Rasa's own words; `dropped` when a person has taken the conversation meanwhile."""
-    message = _write(session, conversation, words, now=now)
+    """Write Rasa's own words; `dropped` when a person has taken the conversation meanwhile.
+
+    `own_words` are the same in English where `words` are a translation: the guard reads English.
+    """
+    message = _write(session, conversation, words, now=now, own_words=own_words)
     if dropped:
         message.delivery, message.error_code = Delivery.DROPPED, "yielded_to_person"
     return message
@@ -110,6 +121,11 @@ def say_unless_said_lately(
         say(session, rules, conversation, key, now=now, **blanks)
 
 
+def language_of(conversation: Conversation) -> str:
+    """What the reader of a thread wants to read: a number that nobody enrolled, English."""
+    return conversation.person.language if conversation.person else FIRST
+
+
 def thread_of(session: Session, rules: Rules, person: Person) -> Conversation:
     """The person's conversation, begun on the programme's texting channel if there is none."""
     thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
@@ -136,13 +152,14 @@ def _write(
 ) -> Message:
     """Write one message: a person's, or else the bot's, which the guard may replace.
 
-    `own_words` are those that the bot says itself, where `words` holds others' too. It goes by
-    `channel`, or to where the person reads. On the web a row that is written is sent: the
-    page shows it, and nothing more is to be done.
+    `own_words` are those that the bot says itself, in English, which is what the guard reads;
+    `words` may hold others' too, and be in another language. It goes by `channel`, or to where
+    the person reads. On the web a row that is written is sent: the page shows it, and nothing
+    more is to be done.
     """
     _hold_thread(session, conversation)
     if person is None and (found := claims(own_words or words)):
-        words = _neutral_words()
+        words = _neutral_words(language_of(conversation))
         _note_replaced(session, conversation, found, script=script)
     channel = channel or _where_read(session, conversation)
     on_web = channel is Channel.WEB
@@ -216,8 +233,8 @@ def _note_replaced(
 
 
 @cache
-def _neutral_words() -> str:
-    return load_script().line("guard_neutral")
+def _neutral_words(language: str) -> str:
+    return load_script().line("guard_neutral", language=language)
 
 
 def replaced_by_guard(session: Session) -> list[Kind]:

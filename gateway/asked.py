@@ -8,10 +8,13 @@ from sqlalchemy.orm import Session
 from escalation.availability import is_away, mentors_of_concern
 from escalation.handoffs import open_handoff
 from escalation.ladder import own_mentor_of
-from escalation.voice import say
+from escalation.languages import FIRST, gettext_noop, in_language, one_after_another, written
+from escalation.voice import language_of, say
 from gateway.line import Line
 from gateway.sharing import what_may_be_read
 from models import Conversation, Handoff, Message, Need, Person, Urgency
+
+A_MENTOR = gettext_noop("a mentor")
 
 # What is said of who is asked, where they may not read the whole.
 SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_here"}
@@ -50,15 +53,17 @@ def tell_who_is_asked(
     """The mentee reads why a person is asked, and who; the pages exist already."""
     conversation = handoff.conversation
     own = mentor_to_name(session, conversation)
+    language = language_of(conversation)
     blanks: dict[str, object] = {}
     if own is not None and paged == [own]:
         who, blanks = "who_own", {"mentor": own.name}
     elif paged:
-        who, blanks = "who_team", {"mentors": _in_words([person.name for person in paged])}
+        names = one_after_another(language, [person.name for person in paged])
+        who, blanks = "who_team", {"mentors": names}
     elif handoff.rung < 0 and handoff.next_page_at:
         who, own = "who_at_opening", mentor_to_name(session, conversation, at=handoff.next_page_at)
         blanks = {
-            "mentor": own.name if own else "a mentor",
+            "mentor": own.name if own else in_language(language, A_MENTOR),
             "time": local_time(handoff.next_page_at, conversation, day=now),
         }
     else:
@@ -85,20 +90,19 @@ def local_time(at: datetime, conversation: Conversation, *, day: datetime | None
     """A time as the person reads it; with its weekday when it is not on the day of `day`."""
     local = at.astimezone(_zone_of(conversation))
     if day is not None and local.date() != day.astimezone(local.tzinfo).date():
-        return f"{local:%A %H:%M}"
+        return written(local, "%A %H:%M", language_of(conversation))
     return f"{local:%H:%M}"
 
 
 def local_date(at: datetime, conversation: Conversation) -> str:
     """A date as the person reads it: Tuesday 17 November."""
     local = at.astimezone(_zone_of(conversation))
-    return f"{local:%A} {local.day} {local:%B}"
+    language = language_of(conversation)
+    if language == FIRST:
+        return f"{local:%A} {local.day} {local:%B}"
+    return written(local, "%A %d %B", language)
 
 
 def _zone_of(conversation: Conversation) -> ZoneInfo:
     person = conversation.person
     return ZoneInfo(person.timezone if person else conversation.programme.timezone)
-
-
-def _in_words(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy import event, func, select
+from sqlalchemy import ColumnElement, and_, event, func, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -137,7 +137,7 @@ def read(line: Line, viewer: Person, about: str) -> None:
     """
     now = line.clock()
     with line.database.reading() as session:
-        if _read_lately(session, viewer, about, now=now):
+        if _read_lately(session, AuditEntry.by_id == viewer.id, about, now=now):
             return
     with line.database.writing() as session:
         note(
@@ -150,11 +150,34 @@ def read(line: Line, viewer: Person, about: str) -> None:
         )
 
 
-def _read_lately(session: Session, viewer: Person, about: str, *, now: datetime) -> bool:
+def read_by_program(line: Line, programme_id: int, token_id: int, about: str) -> None:
+    """As `read`, for a program: no person stands in the entry, but the token that was shown."""
+    now = line.clock()
+    by_token = and_(
+        AuditEntry.by_id.is_(None),
+        AuditEntry.programme_id == programme_id,
+        AuditEntry.detail["token"].as_integer() == token_id,
+    )
+    with line.database.reading() as session:
+        if _read_lately(session, by_token, about, now=now):
+            return
+    with line.database.writing() as session:
+        note(
+            session,
+            programme_id=programme_id,
+            by=None,
+            action="read",
+            about=about,
+            now=now,
+            token=token_id,
+        )
+
+
+def _read_lately(session: Session, by: ColumnElement[bool], about: str, *, now: datetime) -> bool:
     last = select(func.max(AuditEntry.id)).scalar_subquery()
     lately = select(AuditEntry.id).where(
         AuditEntry.id > last - LOOKED_THROUGH,
-        AuditEntry.by_id == viewer.id,
+        by,
         AuditEntry.about == about,
         AuditEntry.action == "read",
         AuditEntry.at > now - READ_ANEW_AFTER,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, load_only
 
 from escalation.handoffs import hold_conversation, open_handoff_of, owner_of
 from escalation.hours import holidays_of, is_within_hours, next_opening
+from escalation.languages import gettext_noop
 from escalation.rules import Rules
 from escalation.schedules import is_quiet
 from escalation.voice import say_by_text
@@ -153,21 +154,21 @@ def note_shown(session: Session, conversation: Conversation, up_to: int, *, now:
 def state_of(message: Message) -> str:
     """How far a message has come, as its mentee reads it."""
     if message.delivery is None:
-        return "sent"
+        return gettext_noop("sent")
     by_text = message.channel is not Channel.WEB
     match message.delivery:
         case Delivery.DELIVERED:
-            return "delivered to your phone" if by_text else "delivered"
+            return gettext_noop("delivered to your phone") if by_text else gettext_noop("delivered")
         case Delivery.SENT:
-            return "sent to your phone" if by_text else "sent"
+            return gettext_noop("sent to your phone") if by_text else gettext_noop("sent")
         case Delivery.QUEUED | Delivery.SENDING:
-            return "on its way to your phone"
+            return gettext_noop("on its way to your phone")
         case Delivery.DROPPED if message.error_code == "opted_out":
-            return "not texted: you stopped texts"
+            return gettext_noop("not texted: you stopped texts")
         case Delivery.DROPPED:
-            return "withdrawn"
+            return gettext_noop("withdrawn")
         case _:
-            return "failed: it did not reach your phone"
+            return gettext_noop("failed: it did not reach your phone")
 
 
 def states_of(session: Session, conversation: Conversation) -> dict[str, str]:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from escalation.languages import keyword_meant
+
 # Words in capitals that the bot's texts give as an answer (bot/domain, escalation/script.toml).
 # PERSON has its own place on the page; the carriers' words, STOP before all, are no answers.
 WORDS = """
@@ -15,7 +17,7 @@ MOOD PHQ GAD WELLBEING CONTACT MATCH
 """
 KEYWORDS = frozenset(WORDS.split())
 GO_ON = "GO ON"
-CAPITALS = re.compile(r"GO ON|(?<![\w-])[A-Z]{2,}(?![\w-])")
+CAPITALS = re.compile(r"GO ON|(?<![\w-])[A-ZÁÉÍÓÚÜÑ]{2,}(?![\w-])")
 # "0 not at all, 1 several days, 2 more than half the days"
 NUMBERED = re.compile(r"(?<=[:?.,] )(\d) ([a-z][a-z ]*[a-z])(?=,|\.?$)")
 # "from 0 (very bad) to 10 (very good)"
@@ -52,5 +54,9 @@ def _choices_in(words: str) -> list[Choice]:
     lower = words.casefold()
     if "goal" in lower and all(answer in lower for answer in GOAL_ANSWERS):
         choices = [Choice(answer, answer.capitalize()) for answer in GOAL_ANSWERS]
-    named = [word for word in CAPITALS.findall(words) if word in KEYWORDS or word == GO_ON]
+    named = [
+        word
+        for word in CAPITALS.findall(words)
+        if word in KEYWORDS or word == GO_ON or keyword_meant(word) in KEYWORDS
+    ]
     return [*choices, *(Choice(word, word.capitalize()) for word in named)]

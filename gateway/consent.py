@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from escalation.languages import keyword_meant
 from escalation.voice import say
 from gateway.line import Line
 from models import Channel, Conversation, Message, Role
@@ -17,7 +18,8 @@ HELP_WORDS = frozenset({"help", "info"})
 
 
 def one_word(words: str) -> str:
-    return words.strip().strip(".!").casefold()
+    """The words bare of signs and case; those that are a keyword in any language, in English."""
+    return (keyword_meant(words) or words.strip().strip(".!")).casefold()
 
 
 def is_about_consent(words: str) -> bool:

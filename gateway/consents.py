@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs import open_handoff_of
+from escalation.languages import gettext_noop
 from escalation.policy import ConsentPolicy, load_policy
 from gateway.audit import note_about
 from gateway.policies import policy_in_use
@@ -26,15 +27,26 @@ BEGINS_AT = {
     AgeBand.ADULT: 18,
 }
 BANDS = {
-    AgeBand.UNDER_13: "12 or younger",
-    AgeBand.FROM_13: "13 to 15",
-    AgeBand.FROM_16: "16 or 17",
-    AgeBand.ADULT: "18 or older",
+    AgeBand.UNDER_13: gettext_noop("12 or younger"),
+    AgeBand.FROM_13: gettext_noop("13 to 15"),
+    AgeBand.FROM_16: gettext_noop("16 or 17"),
+    AgeBand.ADULT: gettext_noop("18 or older"),
 }
 
 
 class ConsentRefused(Exception):
     """A yes that cannot be recorded. Its text is a sentence for the person who gave it."""
+
+
+class BandChosenBefore(ConsentRefused):
+    SENTENCE = gettext_noop(
+        "You have chosen {band} before. If that was a slip, a manager of the programme can "
+        "correct it."
+    )
+
+    def __init__(self, band: AgeBand) -> None:
+        self.band = BANDS[band]
+        super().__init__(self.SENTENCE.format(band=self.band))
 
 
 def consent_of(
@@ -85,7 +97,7 @@ def agree(session: Session, person: Person, band: AgeBand, *, now: datetime) -> 
     """Record the mentee's yes. The same yes sent twice is recorded once.
 
     Raises:
-        ConsentRefused: another band was chosen before. Who was told that a guardian is needed
+        BandChosenBefore: another band was chosen before. Who was told that a guardian is needed
             does not get in by choosing again; a manager corrects a slip.
     """
     # Two tabs may send it at the same moment.
@@ -94,10 +106,7 @@ def agree(session: Session, person: Person, band: AgeBand, *, now: datetime) -> 
     if given is not None and given.age_band is band:
         return given
     if given is not None:
-        raise ConsentRefused(
-            f"You have chosen {BANDS[given.age_band]} before. If that was a slip, a manager of "
-            "the programme can correct it."
-        )
+        raise BandChosenBefore(given.age_band)
     consent = Consent(person_id=person.id, at=now, terms=TERMS_VERSION, age_band=band)
     session.add(consent)
     session.flush()

@@ -49,6 +49,7 @@ BLANKS = {
     "programme": "Harbor Mentoring",
     "start": "Wed 30 Sep 2027 12:00",
     "time": "Wednesday 12:00",
+    "tongue": "ESPAÑOL",
     "until": "Wed 30 Sep 2027 12:00",
     "who": "Maximilian",
     "whose": "your mentee",

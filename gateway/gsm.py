@@ -8,6 +8,9 @@ DEFAULT_ALPHABET = frozenset(
 EXTENSION = frozenset("\f^{}\\[~]|€")
 ONE_SEGMENT = 160
 EACH_OF_SEVERAL = 153
+# With a character outside of it the whole text goes as UCS-2.
+ONE_IN_UCS_2 = 70
+EACH_IN_UCS_2 = 67
 
 
 def outside_gsm_7(text: str) -> set[str]:
@@ -22,6 +25,14 @@ def septets(text: str) -> int:
 def segments(text: str) -> int:
     length = septets(text)
     return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
+
+
+def segments_of(text: str) -> int:
+    """How many segments any text costs, in GSM-7 or, where that lacks a character, in UCS-2."""
+    if not outside_gsm_7(text):
+        return segments(text)
+    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return 1 if length <= ONE_IN_UCS_2 else -(-length // EACH_IN_UCS_2)
 
 
 def longest(of: int) -> int:

@@ -180,6 +180,7 @@ class Row:
 class Missed:
     """A scheduled check-in that was asked, reminded of once at most, and not answered."""
 
+    mentee_id: int
     mentee: str
     check_in: str
     sent_at: datetime
@@ -908,6 +909,7 @@ def missed_check_ins(
         missed = missed.where(Person.programme_id == programme_id)
     return [
         Missed(
+            mentee_id=scheduled.schedule.person_id,
             mentee=scheduled.schedule.person.name,
             check_in=CHECK_IN_NAMES.get(scheduled.schedule.check_in, scheduled.schedule.check_in),
             sent_at=scheduled.sent_at,

@@ -6,7 +6,7 @@ somebody really had, of an even number the lower middle one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -165,6 +165,14 @@ class WeekOfWords:
     monday: date
     bot: int
     people: int
+
+
+def latest_weeks(programme: Programme, weeks: int, *, now: datetime) -> Period:
+    """So many weeks, this one among them, from a Monday on."""
+    zone = ZoneInfo(programme.timezone)
+    today = now.astimezone(zone).date()
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    return Period(datetime.combine(monday, time(), zone), now, programme.timezone)
 
 
 # --- waits ---

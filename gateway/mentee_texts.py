@@ -33,6 +33,7 @@ from escalation.handoffs import (
     raise_handoff,
     withdraw,
 )
+from escalation.languages import FIRST, keyword_meant, known
 from escalation.policy import Policy
 from escalation.reliance import Sign
 from escalation.scales import Scored, line_after
@@ -53,6 +54,7 @@ from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.decided import inputs_of
 from gateway.follow_ups import answer as answer_follow_up
 from gateway.follow_ups import answered_by
+from gateway.language_choice import act_on_language, is_about_language
 from gateway.line import Line
 from gateway.pauses import act_on_pauses, is_about_pauses
 from gateway.personal_data import act_on_erasure, is_about_erasure
@@ -137,6 +139,7 @@ def _is_for_us(session: Session, conversation: Conversation, message: Message) -
         is_about_concern(message.words)
         or is_about_erasure(session, conversation, message)
         or is_about_pauses(session, conversation, message.words)
+        or is_about_language(conversation, message.words)
     )
 
 
@@ -157,7 +160,9 @@ def understand(line: Line, before: Before) -> Understood:
     try:
         if before.forget_bot:
             line.bot.forget(message.conversation_id)
-        answer = line.bot.answer(message.conversation_id, message.words)
+        # The bot reads English: MENÚ is its MENU.
+        words = keyword_meant(message.words) or message.words
+        answer = line.bot.answer(message.conversation_id, words)
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(signals, BotState.AWAY)
@@ -221,6 +226,8 @@ def act_on_mentee_text(
     if act_on_erasure(session, line, conversation, message, now=now) and not in_crisis:
         return
     if act_on_pauses(session, line, conversation, message, now=now):
+        return
+    if act_on_language(session, line, conversation, message, now=now):
         return
     handoff = open_handoff_of(session, conversation)
     standing = _standing(session, line, conversation, message)
@@ -451,6 +458,8 @@ def _disclose(
     )
     if key is not None:
         say(session, line.rules, conversation, key, now=now)
+        if known(conversation.person.language) != FIRST:
+            say(session, line.rules, conversation, "bot_in_english", now=now)
 
 
 def _keep_bots_words(

@@ -7,27 +7,32 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop
 from gateway.sharing import what_may_be_read
 from models import AuditEntry, Conversation, Handoff, Need, Outcome, Person, Status, Urgency
 
 SHOWN = 50
 
+ENDED_SOMEHOW = gettext_noop("It has ended.")
+
 WHY = {
-    Need.CRISIS: "What you wrote sounded like danger.",
-    Need.CONCERN: "What you wrote was more for a person than for a bot.",
-    Need.REQUEST: "You asked for a person.",
-    Need.CONNECTION: "It sounded like something to share with a person.",
-    Need.STUCK: "The bot had not been much help.",
+    Need.CRISIS: gettext_noop("What you wrote sounded like danger."),
+    Need.CONCERN: gettext_noop("What you wrote was more for a person than for a bot."),
+    Need.REQUEST: gettext_noop("You asked for a person."),
+    Need.CONNECTION: gettext_noop("It sounded like something to share with a person."),
+    Need.STUCK: gettext_noop("The bot had not been much help."),
 }
 ENDED = {
-    Outcome.TALKED: "You talked.",
-    Outcome.REFERRED: "You were told of other help.",
-    Outcome.NOANSWER: "There was no answer from you.",
-    Outcome.NOTNEEDED: "It was noted as not needed.",
+    Outcome.TALKED: gettext_noop("You talked."),
+    Outcome.REFERRED: gettext_noop("You were told of other help."),
+    Outcome.NOANSWER: gettext_noop("There was no answer from you."),
+    Outcome.NOTNEEDED: gettext_noop("It was noted as not needed."),
 }
-WHOLE_IN_CRISIS = "The whole chat, because it was a crisis."
-WHOLE = "The whole chat."
-FROM_THE_WISH_ON = "What you wrote from then on, and a short summary of what came before."
+WHOLE_IN_CRISIS = gettext_noop("The whole chat, because it was a crisis.")
+WHOLE = gettext_noop("The whole chat.")
+FROM_THE_WISH_ON = gettext_noop(
+    "What you wrote from then on, and a short summary of what came before."
+)
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,13 @@ def _may_be_read(session: Session, handoff: Handoff) -> str:
 def _how_it_stands(handoff: Handoff) -> str:
     match handoff.status:
         case Status.WAITING:
-            return "People have been asked. Nobody has taken it up yet."
+            return gettext_noop("People have been asked. Nobody has taken it up yet.")
         case Status.CLAIMED:
-            return "It is open now."
+            return gettext_noop("It is open now.")
         case Status.WITHDRAWN:
-            return "You called it off."
+            return gettext_noop("You called it off.")
         case _:
-            return ENDED[handoff.outcome] if handoff.outcome else "It has ended."
+            return ENDED[handoff.outcome] if handoff.outcome else ENDED_SOMEHOW
 
 
 def _who_opened(

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from escalation.voice import say
+from escalation.languages import FIRST, written
+from escalation.voice import language_of, say
 from gateway.agreed import next_due, schedules_of
 from gateway.consent import one_word
 from gateway.line import Line
@@ -42,6 +43,8 @@ def act_on_pauses(
     else:
         policy = line.rules.policy.schedule
         due = min(next_due(session, schedule, now=now, policy=policy) for schedule in schedules)
-        time = f"{due:%A} at {due:%H:%M}"
+        language = language_of(conversation)
+        first = f"{due:%A} at {due:%H:%M}"
+        time = first if language == FIRST else written(due, "%A, %H:%M", language)
         say(session, line.rules, conversation, "check_ins_resumed", now=now, time=time)
     return True

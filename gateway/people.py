@@ -85,9 +85,8 @@ def people_of(
     """Everybody, also who left: managers, mentors and mentees, each by name."""
     people = session.scalars(select(Person).where(Person.programme_id == programme.id)).all()
     by_id = {person.id: person for person in people}
-    wrote = _last(session, programme, Message.speaker_id == Conversation.person_id)
-    from_staff = Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
-    heard = _last(session, programme, Message.outgoing & from_staff)
+    its_own = Conversation.programme_id == programme.id
+    wrote, heard = last_wrote(session, its_own), last_heard(session, its_own)
     duty = {person.id for person in on_duty(session, programme, now=now)}
     away = away_now(session, by_id, now=now)
     own: dict[int, str] = {}
@@ -110,9 +109,7 @@ def people_of(
             mentees=mentees.get(person.id, 0),
             wrote_at=wrote.get(person.id),
             heard_at=heard.get(person.id) if person.role is Role.MENTEE else None,
-            silent=person.role is Role.MENTEE
-            and person.left_at is None
-            and (wrote.get(person.id) or person.enrolled_at) < now - inactive_after,
+            silent=is_silent(person, wrote.get(person.id), since=now - inactive_after),
             away=away.get(person.id),
             on_duty=person.id in duty,
             trouble=why_not_textable(person),
@@ -125,16 +122,31 @@ def people_of(
     )
 
 
+def is_silent(person: Person, wrote_at: datetime | None, *, since: datetime) -> bool:
+    """Whether this is a mentee who has written nothing since then and was enrolled by then."""
+    if person.role is not Role.MENTEE or person.left_at is not None:
+        return False
+    return (wrote_at or person.enrolled_at) < since
+
+
+def last_wrote(session: Session, those: ColumnElement[bool]) -> dict[int, datetime]:
+    """When each person of those threads last wrote."""
+    return _last(session, those, Message.speaker_id == Conversation.person_id)
+
+
+def last_heard(session: Session, those: ColumnElement[bool]) -> dict[int, datetime]:
+    """When a mentor or manager last wrote to each person of those threads."""
+    from_staff = Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
+    return _last(session, those, Message.outgoing & from_staff)
+
+
 def _last(
-    session: Session, programme: Programme, which: ColumnElement[bool]
+    session: Session, those: ColumnElement[bool], which: ColumnElement[bool]
 ) -> dict[int, datetime]:
-    """When the last such message was written in each person's thread."""
     rows = session.execute(
         select(Conversation.person_id, func.max(Message.at))
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(
-            Conversation.programme_id == programme.id, Conversation.person_id.is_not(None), which
-        )
+        .where(those, Conversation.person_id.is_not(None), which)
         .group_by(Conversation.person_id)
     )
     return {person: at for person, at in rows if person is not None}

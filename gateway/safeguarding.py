@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs import open_handoff_of, release
+from escalation.languages import words_for
 from escalation.policy import load_policy
+from escalation.rules import Rules
 from escalation.voice import say, thread_of
 from gateway.audit import note
 from gateway.line import Line
@@ -32,7 +34,10 @@ from models import (
 # A text that begins with it is for the managers. No carrier's word. "Concern about school" is
 # taken for one, too: a manager who reads in vain is better than a flag that nobody reads.
 KEYWORD = "CONCERN"
-WITH_WORDS = re.compile(r"\s*concern\b[\s:.,!-]*(?P<words>.*)", re.IGNORECASE | re.DOTALL)
+WITH_WORDS = re.compile(
+    rf"\s*(?:{'|'.join(map(re.escape, words_for('CONCERN')))})\b[\s:.,!-]*(?P<words>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 NO_WORDS = "(no words were given)"
 
@@ -120,11 +125,15 @@ def raise_concern(
             "concern_alert",
             now=now,
             time=f"{record.due_at.astimezone(zone):%A %H:%M}",
-            link=line.rules.console.removesuffix("/console") + f"/safeguarding/{record.id}",
+            link=link_to(line.rules, record),
         )
     if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
         _take_from(session, line, handoff, mentor, now=now)
     return record
+
+
+def link_to(rules: Rules, record: SafeguardingRecord) -> str:
+    return rules.console.removesuffix("/console") + f"/safeguarding/{record.id}"
 
 
 def managers_told_of(session: Session, record: SafeguardingRecord) -> list[Person]:

@@ -3,7 +3,8 @@
 Every few seconds it looks for messages nobody handled, texts nobody sent, rungs nobody paged
 and engine work whose process died. Each is guarded by its own row, so that looking too often,
 or from two processes, does nothing twice. Beside it, on a thread of its own because it asks the
-bot, runs the round of the scheduled check-ins, of what is asked after a handoff, and of erasures.
+bot, runs the round of the scheduled check-ins, of what is asked after a handoff, of overdue
+safeguarding records, and of erasures; and on another, the telling of webhooks.
 """
 
 import threading
@@ -29,8 +30,10 @@ from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.engine import Engine
 from gateway.follow_ups import keep_follow_ups
 from gateway.line import Line
+from gateway.overdue_records import tell_of_overdue_records
 from gateway.personal_data import keep_erasures
 from gateway.schedules import keep_schedules
+from gateway.telling import Teller
 from gateway.turns import take_turns
 from models import Delivery, Handoff, Message, Status, Transfer
 
@@ -131,15 +134,20 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
 
 
 class Sweeper:
-    """Runs `sweep` and `keep_schedules`, each in its own thread, until it is stopped."""
+    """Runs `sweep`, `keep_schedules` and the telling of webhooks, each in its own thread."""
 
     def __init__(self, line: Line, engine: Engine) -> None:
         self.line = line
         self.engine = engine
+        self.teller = Teller(line)
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for name, run in (("sweeper", self._run), ("schedules", self._run_schedules))
+            for name, run in (
+                ("sweeper", self._run),
+                ("schedules", self._run_schedules),
+                ("webhooks", self._run_webhooks),
+            )
         ]
         self._clean_at = self._erase_at = line.clock()
 
@@ -151,6 +159,7 @@ class Sweeper:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=10)
+        self.teller.stop()
 
     def _run(self) -> None:
         # On SQLite this is the only process: what lies there at the start lies since a crash.
@@ -167,7 +176,7 @@ class Sweeper:
 
     def _run_schedules(self) -> None:
         while not self._stop.wait(SCHEDULES_EVERY.total_seconds()):
-            rounds = [keep_schedules, keep_follow_ups, keep_unseen]
+            rounds = [keep_schedules, keep_follow_ups, keep_unseen, tell_of_overdue_records]
             if (now := self.line.clock()) >= self._erase_at:
                 rounds.append(keep_erasures)
                 self._erase_at = now + ERASURES_EVERY
@@ -176,6 +185,13 @@ class Sweeper:
                     keep(self.line, now=self.line.clock())
                 except Exception:
                     log.exception("a round failed and will be tried again", round=keep.__name__)
+
+    def _run_webhooks(self) -> None:
+        while not self._stop.wait(EVERY.total_seconds()):
+            try:
+                self.teller.go_round()
+            except Exception:
+                log.exception("webhooks could not be told and will be tried again")
 
     def _look_after_engine(self) -> None:
         now = self.line.clock()

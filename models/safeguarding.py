@@ -45,6 +45,10 @@ class SafeguardingRecord(Base):
     outcome: Mapped[str | None] = mapped_column(Encrypted)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    overdue_told_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When its owner, or the managers, were told that it is overdue"
+    )
+    overdue_told_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mentee: Mapped[Person] = relationship(foreign_keys=mentee_id, lazy="joined")
     mentor: Mapped[Person | None] = relationship(foreign_keys=mentor_id, lazy="joined")

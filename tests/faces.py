@@ -50,6 +50,7 @@ FACES = [
     Face("console-waiting", "/console/2", "Sam"),
     Face("console-brief", "/console/1/brief", "Sam"),
     Face("console-managers", "/console/1", "Ruth"),
+    Face("console-mentees", "/console/mentees", "Sam"),
     Face("console-replies", "/console/replies", "Ruth"),
     Face("log", "/log", "Ruth"),
     Face("log-handoff", "/log/1", "Ruth"),
@@ -62,6 +63,7 @@ FACES = [
     Face("people-import", "/people/import", "Ruth"),
     Face("people-one", "/people/4", "Ruth"),
     Face("programme", "/programme", "Ruth"),
+    Face("programs", "/programme/programs", "Ruth"),
     Face("policy", "/policy", "Ruth"),
     Face("refused", "/log", "Sam", status=403),
 ]
@@ -89,6 +91,7 @@ class Evening:
         self._until("Maya", "Sam is here now")
         self._texts("Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
         self._texts("Maya", "hi sam. it has been a long week")
+        self._lets_programs_in()
         self._texts("Jo", "i want to kill myself tonight")
         self._until("Noor", "URGENT")
         for name in self.ids:
@@ -136,6 +139,19 @@ class Evening:
         form.locator("textarea").fill("He asked me for my address twice.")
         with page.expect_navigation():
             form.get_by_role("button", name="Tell the managers").click()
+        context.close()
+
+    def _lets_programs_in(self) -> None:
+        """Ruth makes a token, and has an address told at which nobody answers."""
+        self._sign_in("Ruth")
+        context = self.context("Ruth", width=1280, theme="light")
+        forms: dict[str, dict[str, str | float | bool]] = {
+            "tokens": {"name": "The office's board", "scope": "handoffs:read"},
+            "webhooks": {"url": "http://127.0.0.1:9/told"},
+        }
+        for form, given in forms.items():
+            answer = context.request.post(f"/programme/programs/{form}", form=given)
+            assert answer.status == 201, f"{form}: {answer.status}"
         context.close()
 
     def _texts(self, name: str, words: str) -> None:

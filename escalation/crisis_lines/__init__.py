@@ -27,6 +27,8 @@ class CrisisLine(BaseModel):
     ways: Annotated[tuple[Literal["tel", "sms"], ...], Field(min_length=1)]
     name: Annotated[str, Field(min_length=1)]
     says: Annotated[str, Field(min_length=1)]
+    # What a text there begins with, where it decides the language.
+    sms_words: str = ""
     verified: date
     source: Annotated[str, Field(min_length=1)]
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from escalation.detect.fold import fold
-from escalation.detect.lexicon import load_lexicon
+from escalation.detect.lexicon import SPANISH, load_lexicon
 from escalation.detect.spelling import english
 from escalation.signals import Axis
 
@@ -35,8 +35,11 @@ LINK = re.compile(r"\b(?:https?://|www\.)\S+")
 
 @dataclass(frozen=True)
 class FunctionWords:
+    """`spanish` are those of the others by which a message is read as Spanish, too."""
+
     english: frozenset[str]
     others: frozenset[str]
+    spanish: frozenset[str]
 
 
 @cache
@@ -44,7 +47,8 @@ def _function_words() -> FunctionWords:
     lists = tomllib.loads(LANGUAGES.read_text("utf-8"))
     ours = frozenset(lists["english"].split())
     others = frozenset(word for words in lists["others"].values() for word in words.split())
-    return FunctionWords(ours, others - ours)
+    spanish = load_lexicon(SPANISH).signs.union(lists["others"]["spanish"].split()) - ours
+    return FunctionWords(ours, (others - ours) | spanish, spanish)
 
 
 def covered(text: str) -> bool:
@@ -58,6 +62,11 @@ def covered(text: str) -> bool:
     if sum(map(_is_english, words)) > ENGLISH_SHARE * len(words):
         return True
     return len(words) < FEW and not any(map(_is_of_another_language, words))
+
+
+def partly_spanish(folded: str) -> bool:
+    """Whether one word or more is Spanish, of a text that was folded."""
+    return not _function_words().spanish.isdisjoint(WORD.findall(folded))
 
 
 def less_sure(score: float, axis: Axis) -> float:

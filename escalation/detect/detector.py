@@ -6,9 +6,10 @@ from dataclasses import replace
 from escalation.detect.calibration import load_calibration, sigmoid
 from escalation.detect.coverage import covered, less_sure
 from escalation.detect.heads import Head, inputs_of, load_heads
-from escalation.detect.lexicon import Lexicon, load_lexicon
+from escalation.detect.lexicon import SPANISH, Lexicon, load_lexicon
 from escalation.detect.rules import crisis_hits, plain_answer, request_hits
 from escalation.detect.sentences import Features, Sentence, Vector, read
+from escalation.detect.spanish import in_spanish
 from escalation.detect.wording import Plain, in_plain_words, join
 from escalation.signals import Axis, Evidence, Signals
 
@@ -36,7 +37,8 @@ def detect(text: str, history: Sequence[str] = ()) -> Signals:
 
 
 def _version() -> str:
-    return f"rules-{load_lexicon().version} heads-{load_heads().version}"
+    english, spanish = load_lexicon().version, load_lexicon(SPANISH).version
+    return f"rules-{english} heads-{load_heads().version} es-{spanish}"
 
 
 def _among(now: Signals, plain: Plain, inputs: Vector, earlier: Sequence[str]) -> Signals:
@@ -64,9 +66,19 @@ def _alone(text: str, plain: Plain, features: Features, inputs: Vector) -> Signa
     if not (known := covered(text)):
         connection, tools = less_sure(connection, Axis.CONNECTION), less_sure(tools, Axis.TOOLS)
         crisis = crisis if hits else less_sure(crisis, Axis.CRISIS)
+    spanish = in_spanish(text)
+    if spanish is not None and (score := spanish.score) is not None:
+        # Of Spanish words the rules know more than a head that never saw any.
+        crisis = max(crisis, score) if known or hits else score
 
     spans = [_quoted(Axis.PERSON, hit.rule, text, plain, hit.start, hit.end) for hit in requests]
     spans += [_quoted(Axis.CRISIS, hit.rule, text, plain, hit.start, hit.end) for hit in hits]
+    if spanish is not None:
+        seen = [(Axis.PERSON, hit) for hit in spanish.requests]
+        seen += [(Axis.CRISIS, hit) for hit in spanish.crisis]
+        spans += [
+            _quoted(axis, hit.rule, text, spanish.plain, hit.start, hit.end) for axis, hit in seen
+        ]
     for axis, score, head in (
         (Axis.CRISIS, crisis, heads.crisis),
         (Axis.CONNECTION, connection, heads.connection),
@@ -80,8 +92,8 @@ def _alone(text: str, plain: Plain, features: Features, inputs: Vector) -> Signa
         crisis=crisis,
         connection=connection,
         tools=tools,
-        asked_for_person=bool(requests),
-        says=plain_answer(plain.text, lexicon),
+        asked_for_person=bool(requests or (spanish and spanish.requests)),
+        says=plain_answer(plain.text, lexicon) or (spanish.says if spanish else None),
         covered=known,
         evidence=_first_of_each(spans),
         version=_version(),

@@ -19,6 +19,10 @@ from escalation.signals import Axis, YesOrNo
 FOLDER = Path(__file__).parent.parent / "lexicon"
 FILES = ("spellings", "idioms", "crisis", "requests", "guards", "wishes")
 
+# English is the language that the heads were trained on, and the only one with cues for them. The
+# files of another are named after it: es_crisis.toml.
+ENGLISH, SPANISH = "en", "es"
+
 LONG_FORM = 6
 
 LIST_NAME = re.compile(r"<([a-z_0-9]+)>")
@@ -103,7 +107,10 @@ class Cue:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Every phrase list. `version` changes with any edit of any file."""
+    """Every phrase list of one language. `version` changes with any edit of any of its files.
+
+    `signs` are words by which a message is known to be in this language; English needs none.
+    """
 
     spellings: Spellings
     idioms: tuple[Idiom, ...]
@@ -112,6 +119,7 @@ class Lexicon:
     answers: Mapping[YesOrNo, re.Pattern[str]]
     guards: tuple[Guard, ...]
     cues: tuple[Cue, ...]
+    signs: frozenset[str]
     version: str
 
 
@@ -217,14 +225,26 @@ def _guards(source: _Source) -> tuple[Guard, ...]:
     )
 
 
+def _cues(source: _Source) -> tuple[Cue, ...]:
+    return tuple(
+        Cue(source.text(e, "name"), Axis(source.text(e, "axis")), source.pattern(e))
+        for e in source.entries("cue")
+    )
+
+
 @cache
-def load_lexicon() -> Lexicon:
+def load_lexicon(language: str = ENGLISH) -> Lexicon:
     """Raises BadLexicon, naming the file, the rule and what is wrong with it."""
-    sources = {name: _source(name) for name in FILES}
-    idioms, requests, wishes = sources["idioms"], sources["requests"], sources["wishes"]
-    content = b"".join((FOLDER / f"{name}.toml").read_bytes() for name in FILES)
+    named = {
+        name: name if language == ENGLISH else f"{language}_{name}"
+        for name in FILES
+        if language == ENGLISH or name != "wishes"
+    }
+    sources = {name: _source(file) for name, file in named.items()}
+    idioms, requests, spellings = sources["idioms"], sources["requests"], sources["spellings"]
+    content = b"".join((FOLDER / f"{file}.toml").read_bytes() for file in named.values())
     return Lexicon(
-        spellings=_spellings(sources["spellings"]),
+        spellings=_spellings(spellings),
         idioms=tuple(
             Idiom(idioms.text(e, "name"), idioms.pattern(e), idioms.text(e, "means"))
             for e in idioms.entries("idiom")
@@ -239,10 +259,8 @@ def load_lexicon() -> Lexicon:
             for answer in YesOrNo
         },
         guards=_guards(sources["guards"]),
-        cues=tuple(
-            Cue(wishes.text(e, "name"), Axis(wishes.text(e, "axis")), wishes.pattern(e))
-            for e in wishes.entries("cue")
-        ),
+        cues=_cues(sources["wishes"]) if "wishes" in sources else (),
+        signs=frozenset(spellings.content.get("signs", {}).get("words", "").split()),
         version=hashlib.sha256(content).hexdigest()[:8],
     )
 

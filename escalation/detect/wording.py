@@ -1,7 +1,7 @@
 """From a message as written to plain words: folded, short forms opened, sayings replaced."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,19 +58,29 @@ def _phrases(folded: Folded, lexicon: Lexicon) -> Folded:
 
 
 def in_plain_words(text: str, lexicon: Lexicon) -> Plain:
-    """Never raises."""
-    words = lexicon.spellings.words
+    """Of English, with slips of the finger read as what was meant. Never raises."""
 
-    def plain(match: re.Match[str]) -> str:
-        word = match[0]
-        if known := words.get(word):
-            return known
+    def plain(word: str) -> str:
         if "'" in word:
             return _opened(word) or word
         intended = meant(word, lexicon.spellings.sought)
-        return words.get(intended, intended)
+        return lexicon.spellings.words.get(intended, intended)
 
-    folded = fold(text)
+    return _reworded(fold(text), lexicon, plain)
+
+
+def in_words_of(folded: Folded, lexicon: Lexicon) -> Plain:
+    """Of another language: the spellings and sayings that are listed. Never raises."""
+    return _reworded(folded, lexicon, str)
+
+
+def _reworded(folded: Folded, lexicon: Lexicon, otherwise: Callable[[str], str]) -> Plain:
+    """`otherwise` reads a word that is not in the list of spellings."""
+    words = lexicon.spellings.words
+
+    def plain(match: re.Match[str]) -> str:
+        return words.get(match[0]) or otherwise(match[0])
+
     folded = _phrases(folded, lexicon).replace(WORD, plain)
     # Once more: "kms" and "my self" only now read as the words the phrases look for.
     folded = _phrases(folded, lexicon)

@@ -17,11 +17,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from gateway.api.app import MOUNTED_AT, create_api
 from gateway.line import Line
 from gateway.settings import Settings
 from gateway.web import (
     account,
     canned_replies,
+    caseload,
     chat,
     console,
     health,
@@ -33,6 +35,7 @@ from gateway.web import (
     phones,
     policy,
     programme,
+    programs,
     safeguarding,
     sign_in,
     twilio,
@@ -136,11 +139,13 @@ def create_app(
     app.include_router(account.router)
     # Before the console, whose addresses are numbers.
     app.include_router(canned_replies.router)
+    app.include_router(caseload.router)
     app.include_router(console.router)
     app.include_router(mentoring.router)
     app.include_router(log.router)
     app.include_router(people.router)
     app.include_router(programme.router)
+    app.include_router(programs.router)
     app.include_router(policy.router)
     app.include_router(safeguarding.router)
     app.include_router(verdicts.router)
@@ -149,6 +154,7 @@ def create_app(
     app.include_router(you.router)
     if settings.sms == "phones":
         app.include_router(phones.router)
+    app.mount(MOUNTED_AT, create_api(line))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/")

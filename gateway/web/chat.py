@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.crisis_lines import crisis_lines
+from escalation.languages import gettext_noop, in_language, known
 from gateway.accounts import end_sign_in
 from gateway.chat import (
     Standing,
@@ -40,6 +41,7 @@ from gateway.line import Line
 from gateway.one_time_keys import KeyRefused, use_code, use_link
 from gateway.receive import as_e164, record_on_web
 from gateway.turns import take_turns
+from gateway.web.languages import language_of, said_to
 from gateway.web.live import Pulse
 from gateway.web.mentee_sign_in import (
     COOKIE,
@@ -66,16 +68,19 @@ TRIES_PER_NUMBER = 5
 TRIES_PER_ADDRESS = 60
 KEY = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
-WRONG_CODE = (
+WRONG_CODE = gettext_noop(
     "That code does not open the chat. It may be mistyped, used, or older than ten minutes. "
     "Type the newest one you were sent, or ask for another."
 )
-NEEDS_TERMS = "Before you write here, please read what this chat is and agree to it."
-TOO_LONG = (
-    f"That is longer than {LONGEST_TEXT} characters, so it was not sent. "
-    "Send it in two or more messages."
+NEEDS_TERMS = gettext_noop("Before you write here, please read what this chat is and agree to it.")
+TOO_LONG = gettext_noop(
+    "That is longer than {longest} characters, so it was not sent. Send it in two or more messages."
 )
-EMPTY = "There is nothing in it yet. Write a few words, then send them."
+EMPTY = gettext_noop("There is nothing in it yet. Write a few words, then send them.")
+NO_NUMBER = gettext_noop(
+    "That is no telephone number. Write it with its area code, like 202 555 0101."
+)
+NOT_FOR_THE_CHAT = gettext_noop("This link is not for the chat. Mentors and managers use /sign-in.")
 
 env.filters.update(chat_state=state_of)
 env.globals.update(crisis_lines=crisis_lines)
@@ -122,11 +127,13 @@ def write(
     with line.database.reading() as session:
         may_enter = _may_enter(session, line, person)
     if not may_enter:
-        return _give_back(request, PageRefused(403, NEEDS_TERMS), words)
+        return _give_back(request, PageRefused(403, said_to(request, NEEDS_TERMS)), words)
     if not words.strip():
-        return _give_back(request, PageRefused(422, EMPTY), words)
+        return _give_back(request, PageRefused(422, said_to(request, EMPTY)), words)
     if len(words) > LONGEST_TEXT:
-        return _give_back(request, PageRefused(413, TOO_LONG), words)
+        return _give_back(
+            request, PageRefused(413, said_to(request, TOO_LONG, longest=LONGEST_TEXT)), words
+        )
     if not KEY.fullmatch(key):
         key = secrets.token_urlsafe(16)
     kept = record_on_web(line.database, person, words, key=key, rules=line.rules, now=line.clock())
@@ -216,15 +223,17 @@ def _news(request: Request, follower: Follower) -> News | None:
     if new:
         follower.last_id = new[-1].id
     parts = {
-        "standing": _part("chat_standing.html", line, standing=standing, person=person),
-        "choices": _part("chat_choices.html", line, choices=choices),
+        "standing": _part("chat_standing.html", line, person, standing=standing),
+        "choices": _part("chat_choices.html", line, person, choices=choices),
     }
     changed = {each: state for each, state in states.items() if follower.states.get(each) != state}
     told = json.dumps(parts)
     if told == follower.told and not changed:
         return News(messages, None, more=bool(new))
     follower.told, follower.states = told, states
-    return News(messages, json.dumps({**parts, "states": changed}), more=bool(new))
+    says = {state: in_language(person.language, state) for state in changed.values()}
+    told = json.dumps({**parts, "states": changed, "says": says})
+    return News(messages, told, more=bool(new))
 
 
 # --- coming in ---
@@ -243,14 +252,12 @@ def come_in(request: Request, token: str, own: Annotated[str, Form()] = "") -> R
         with line.database.writing() as session:
             person = use_link(session, token, "chat", now=line.clock())
             if person.role is not Role.MENTEE:
-                raise KeyRefused(
-                    "This link is not for the chat. Mentors and managers use /sign-in."
-                )
+                raise KeyRefused(NOT_FOR_THE_CHAT)
             cookie = sign_mentee_in(session, request, person, own=bool(own))
     except KeyRefused as refused:
         if mentee_of(request) is not None:
             return RedirectResponse("/chat", 303)  # clicked twice, or came back to it
-        return _sign_in_page(request, sentence=str(refused), status=410)
+        return _sign_in_page(request, sentence=said_to(request, str(refused)), status=410)
     return remember(request, RedirectResponse("/chat", 303), cookie, own=bool(own))
 
 
@@ -271,7 +278,7 @@ def ask_for_code(
     line = line_of(request)
     number = as_e164(phone)
     if number is None:
-        sentence = "That is no telephone number. Write it with its area code, like 202 555 0101."
+        sentence = said_to(request, NO_NUMBER)
         return _sign_in_page(request, phone=phone, words=words, sentence=sentence, status=422)
     index = phone_index(number)
     limits = {
@@ -279,7 +286,8 @@ def ask_for_code(
         f"chat {address_of(request)}": TRIES_PER_ADDRESS,
     }
     if wait := tries_of(request).take(limits, now=line.clock()):
-        return _sign_in_page(request, phone=phone, words=words, sentence=too_many(wait), status=429)
+        sentence = too_many(wait, language_of(request))
+        return _sign_in_page(request, phone=phone, words=words, sentence=sentence, status=429)
     with line.database.reading() as session:
         person = session.scalar(select(Person).where(Person.phone_index == index))
     if person is not None:
@@ -305,9 +313,9 @@ def give_code(
         f"chat try {index}": TRIES_PER_NUMBER,
         f"chat try {address_of(request)}": TRIES_PER_ADDRESS,
     }
-    sentence, status = WRONG_CODE, 401
+    sentence, status = said_to(request, WRONG_CODE), 401
     if wait := tries_of(request).take(limits, now=now):
-        sentence, status = too_many(wait), 429
+        sentence, status = too_many(wait, language_of(request)), 429
     elif person := _let_in(request, index, code, own=bool(own)):
         tries_of(request).give_back(limits)
         return _after_sign_in(request, *person, words, own=bool(own))
@@ -422,10 +430,11 @@ def _page(
 
 def _give_back(request: Request, refused: PageRefused, words: str) -> Response:
     """Say why words were not sent, and lose none of them."""
+    sentence = said_to(request, str(refused)) if isinstance(refused, NotInChat) else str(refused)
     if asks_by_itself(request):
-        return PlainTextResponse(str(refused), refused.status)
+        return PlainTextResponse(sentence, refused.status)
     if isinstance(refused, NotInChat):
-        return _sign_in_page(request, words=words, sentence=str(refused), status=401)
+        return _sign_in_page(request, words=words, sentence=sentence, status=401)
     line = line_of(request)
     person = mentee_of(request)
     with line.database.reading() as session:
@@ -473,8 +482,16 @@ def _may_enter(session: Session, line: Line, person: Person) -> bool:
 
 
 def _message_html(message: Message, person: Person) -> str:
-    return env.get_template("chat_message.html").render(said=message, zone=person.timezone)
+    return env.get_template("chat_message.html").render(
+        said=message, zone=person.timezone, language=known(person.language)
+    )
 
 
-def _part(template: str, line: Line, **values: object) -> str:
-    return env.get_template(template).render(now=line.clock(), owners=Owner, **values)
+def _part(template: str, line: Line, person: Person, **values: object) -> str:
+    return env.get_template(template).render(
+        now=line.clock(),
+        owners=Owner,
+        person=person,
+        language=known(person.language),
+        **values,
+    )

@@ -31,10 +31,10 @@ from gateway.line import Line
 from gateway.log_tables import TABLES, Asked
 from gateway.measures import (
     Awaited,
-    Period,
     Share,
     followed_up,
     judged_of,
+    latest_weeks,
     loads_of,
     mentees_who_wrote,
     messages_to_mentees,
@@ -255,7 +255,7 @@ def measures(
 ) -> Response:
     line, programme = line_of(request), manager.programme
     now = line.clock()
-    period, looked_at = _period(programme, weeks, now=now), _month(programme, month, now=now)
+    period, looked_at = latest_weeks(programme, weeks, now=now), _month(programme, month, now=now)
     with line.database.reading() as session:
         policy = line.rules.policy
         silent_since = now - timedelta(days=policy.targets.inactive_after_days)
@@ -317,7 +317,7 @@ def one_table(
             session,
             programme,
             policy,
-            _period(programme, weeks, now=now),
+            latest_weeks(programme, weeks, now=now),
             _month(programme, month, now=now),
             now,
         )
@@ -483,14 +483,6 @@ def _midnight(day: date | None, zone: str) -> datetime | None:
     return datetime.combine(day, time(), ZoneInfo(zone)) if day else None
 
 
-def _period(programme: Programme, weeks: int, *, now: datetime) -> Period:
-    """So many weeks, this one among them, from a Monday on."""
-    today = now.astimezone(ZoneInfo(programme.timezone)).date()
-    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-    since = datetime.combine(monday, time(), ZoneInfo(programme.timezone))
-    return Period(since, now, programme.timezone)
-
-
 def _month(programme: Programme, said: str, *, now: datetime) -> Month:
     this = month_of(now, programme.timezone)
     if not said:
@@ -546,12 +538,20 @@ def done_in_words(entry: AuditEntry) -> str:
     return ACTIONS.get(entry.action, entry.action.replace("_", " ").replace(".", ": "))
 
 
+def by_whom(entry: AuditEntry) -> str:
+    if entry.by is not None:
+        return entry.by.name
+    token = entry.detail.get("token")
+    return "The line" if token is None else f"A program (token {token})"
+
+
 def plain_choices(words: Mapping[Enum, str]) -> list[tuple[str, str]]:
     """What a select offers: the value as the address carries it, and its words."""
     return [(str(kind.value), said[:1].upper() + said[1:]) for kind, said in words.items()]
 
 
 env.filters.update(
+    by_whom=by_whom,
     plain_choices=plain_choices,
     share_in_words=share_in_words,
     towards_in_words=towards_in_words,

@@ -11,7 +11,9 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, in_language
 from gateway.accounts import begin_sign_in, end_sign_in, person_signed_in
+from gateway.web.languages import language_of
 from gateway.web.pages import NotSignedIn, PageRefused, line_of, page, settings_of
 from gateway.web.roles import MAY, Action
 from models import Person
@@ -21,7 +23,7 @@ COOKIE = "warmline_chat"
 LASTS_HERE = timedelta(hours=12)
 LASTS_ON_OWN = timedelta(days=30)
 
-SIGNED_OUT = (
+SIGNED_OUT = gettext_noop(
     "You are signed out, so nothing was sent. What you wrote stays here: sign in again in "
     "another tab, come back, and send it."
 )
@@ -80,8 +82,10 @@ def asks_by_itself(request: Request) -> bool:
 
 def chat_refusal(request: Request, refused: PageRefused) -> Response:
     """A request within the chat that is not granted, in the chat's own look."""
+    # Most sentences are in the reader's language already; what was raised anywhere is not.
+    sentence = in_language(language_of(request), str(refused))
     if asks_by_itself(request):
-        return PlainTextResponse(str(refused), refused.status)
+        return PlainTextResponse(sentence, refused.status)
     if isinstance(refused, NotSignedIn) and request.method == "GET":
         return RedirectResponse("/chat/sign-in", 303)
     return page(
@@ -89,7 +93,7 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
         "chat_refused.html",
         viewer=None,
         status=refused.status,
-        sentence=str(refused),
+        sentence=sentence,
         words="",
     )
 

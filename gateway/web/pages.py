@@ -22,11 +22,11 @@ from gateway.history import (
     called,
     finely,
     how_far,
-    in_words,
     masked,
 )
 from gateway.line import Line
 from gateway.settings import Settings
+from gateway.web.languages import about_language, keep_choice, speak_languages
 from models import Person
 
 
@@ -97,10 +97,13 @@ def page(
         path=request.url.path,
         now=line_of(request).clock(),
         public_url=settings_of(request).public_url,
+        **about_language(request, viewer),
         **values,
     )
     # Half of a surrogate pair may come in with broken UTF-8; it has no bytes to go out with.
-    return HTMLResponse(html.encode("utf-8", "replace"), status)
+    response = HTMLResponse(html.encode("utf-8", "replace"), status)
+    keep_choice(request, response)
+    return response
 
 
 def refusal(request: Request, refused: PageRefused) -> Response:
@@ -133,24 +136,8 @@ def with_links(words: str, public_url: str) -> Markup:
     )
 
 
-def local(at: datetime, zone: str, form: str = "%H:%M") -> Markup:
-    """A `<time>` in a time zone; the exact moment stands in its attributes."""
-    there = at.astimezone(ZoneInfo(zone))
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        there.isoformat(timespec="seconds"),
-        f"{there:%A %d %B %Y, %H:%M:%S %Z}",
-        f"{there:{form}}",
-    )
-
-
 def day(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y}"
-
-
-def zone_name(zone: str, at: datetime) -> str:
-    """A zone as a reader knows it: New York time (EST)."""
-    place = zone.rsplit("/", 1)[-1].replace("_", " ")
-    return f"{place} time ({at.astimezone(ZoneInfo(zone)):%Z})"
 
 
 env.filters.update(
@@ -158,12 +145,10 @@ env.filters.update(
     finely=finely,
     day=day,
     how_far=how_far,
-    in_words=in_words,
-    local=local,
     masked=masked,
     with_links=with_links,
-    zone_name=zone_name,
 )
+speak_languages(env)
 env.globals.update(
     needs=NEEDS,
     outcomes=OUTCOMES,

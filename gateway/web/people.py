@@ -32,7 +32,9 @@ from gateway.people import (
     person_in,
     why_not_textable,
 )
+from gateway.people_tables import people_table
 from gateway.web.finding import row_number
+from gateway.web.log import download, form_of
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones
@@ -79,6 +81,16 @@ def list_people(
 ) -> Response:
     sentence = _imported(added, changed) if done == "imported" else ""
     return _list(request, manager, show, "", sentence)
+
+
+@router.get(".{form}")
+def to_take_away(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
+    """The list as it is shown. Not what was searched for: an address keeps no names."""
+    written = form_of(form)
+    line = line_of(request)
+    chosen = [one for one in _listed(line, manager) if _is_shown(one, show, "")]
+    table = people_table(chosen, manager.programme.timezone)
+    return download(request, manager, table, written, about="people", file="people")
 
 
 @router.post("/search")

@@ -4,8 +4,6 @@ Nothing is taken up without having been seen beside the replay of the last four 
 takes it up; then it counts from the programme's next message on, in every process.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,21 +26,19 @@ from gateway.policies import (
     warnings,
 )
 from gateway.replay import (
-    Difference,
-    History,
-    Load,
-    Replayed,
     differences,
     load_by_hour,
     read_history,
     replay,
     taken_again,
 )
+from gateway.replay_sheets import REPLAY_SHEETS, Compared
 from gateway.replay_tables import said_of
 from gateway.web.finding import row_number
+from gateway.web.log import NO_SUCH_TABLE, download, form_of
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page, settings_of
 from gateway.web.sign_in import Manager
-from models import Conversation, Person, PolicyVersion, Programme, Urgency
+from models import Conversation, Person, PolicyVersion, Programme
 
 router = APIRouter(prefix="/policy")
 
@@ -54,30 +50,6 @@ LOOK_FIRST = (
 Text = Annotated[str, Form()]
 Done = Annotated[Literal["", "taken"], Query()]
 Of = Annotated[int, Query(ge=1, le=2**31 - 1)]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """The last four weeks under the policy in use and under the edited text."""
-
-    history: History
-    now: Replayed
-    other: Replayed
-    parted: Sequence[Difference]
-    names: dict[int, str]
-    loads: Sequence[tuple[Load, Load]]
-    taken_again: int
-
-    @property
-    def per_week(self) -> list[tuple[str, float, float]]:
-        weeks = max(self.history.weeks, 1 / 7)
-        counts = [("Handoffs", len(self.now.handoffs), len(self.other.handoffs))]
-        counts += [
-            (f"of these {urgency.name.lower()}", self.now.count(urgency), self.other.count(urgency))
-            for urgency in sorted(Urgency, reverse=True)
-        ]
-        counts.append(("Offers of a person", self.now.offers, self.other.offers))
-        return [(name, one / weeks, two / weeks) for name, one, two in counts]
 
 
 @router.get("")
@@ -132,6 +104,22 @@ def try_out(
     return _page(
         request, manager, text=text, reason=reason.strip(), seen=row_number(seen), tries=True
     )
+
+
+@router.post("/try/{name}.{form}")
+def take_away_the_replay(
+    request: Request, manager: Manager, name: str, form: str, tried: Text = ""
+) -> Response:
+    """A table of what the tried text would have done. It is sent, as an address holds no policy."""
+    written = form_of(form)
+    if name not in REPLAY_SHEETS:
+        raise PageRefused(404, NO_SUCH_TABLE)
+    line, text = line_of(request), _plain(tried)
+    if check(text, (line.file_rules or line.rules).policy):
+        raise PageRefused(422, "The text cannot be read as a policy. Go back and try it first.")
+    with line.database.reading() as session:
+        table = REPLAY_SHEETS[name](_try(session, line, manager, read_policy(text)))
+    return download(request, manager, table, written, about=f"replay:{name}", file=f"replay-{name}")
 
 
 @router.post("")
@@ -247,14 +235,14 @@ def _page(
     )
 
 
-def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Tried:
+def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Compared:
     programme = session.get_one(Programme, manager.programme_id)
     now = line.clock()
     history = read_history(session, programme, since=now - LOOKED_BACK, now=now)
     one, two = replay(history, line.rules.policy), replay(history, edited)
     parted = differences(history, one, two)
     names = {}
-    for difference_ in parted[:MOST_SHOWN]:
+    for difference_ in parted:
         conversation = session.get_one(Conversation, difference_.step.conversation)
         person = conversation.person
         names[conversation.id] = person.name if person else "Unknown number"
@@ -263,7 +251,7 @@ def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Tried
         for pair in zip(load_by_hour(history, one), load_by_hour(history, two), strict=True)
         if any(load.opened or load.at_once for load in pair)
     ]
-    return Tried(history, one, two, parted, names, loads, taken_again(history, one))
+    return Compared(history, one, two, parted, names, loads, taken_again(history, one))
 
 
 def _version(session: Session, manager: Person, number: int) -> PolicyVersion:

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from escalation.duty import rota_of
 from gateway import rota
 from gateway.people import mentors_in, person_in
+from gateway.rota_tables import ROTA_TABLES
 from gateway.web.finding import row_number
+from gateway.web.log import NO_SUCH_TABLE, download, form_of
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones
@@ -39,6 +41,19 @@ class Removal(Protocol):
 @router.get("")
 def programme(request: Request, manager: Manager, done: Done = "") -> Response:
     return _page(request, manager, done=done)
+
+
+@router.get("/tables/{name}.{form}")
+def one_table(request: Request, manager: Manager, name: str, form: str) -> Response:
+    """Any table of the rota, to take away."""
+    written = form_of(form)
+    if name not in ROTA_TABLES:
+        raise PageRefused(404, NO_SUCH_TABLE)
+    line = line_of(request)
+    with line.database.reading() as session:
+        programme = session.get_one(Programme, manager.programme_id)
+        table = ROTA_TABLES[name](session, programme, line.clock())
+    return download(request, manager, table, written, about=f"rota:{name}", file=f"rota-{name}")
 
 
 @router.post("/hours")

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in."""
+"""How often somebody may try to sign in, and a program may ask."""
 
 import threading
 from collections import deque
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
+from escalation.languages import FIRST, gettext_noop, how_long, in_language
 from gateway.history import in_words
 
 TRIES_WITHIN = timedelta(minutes=15)
@@ -18,7 +19,8 @@ class Tries:
     what a restart forgets is a quarter of an hour. Each process counts for itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, within: timedelta = TRIES_WITHIN) -> None:
+        self._within = within
         self._tries: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
 
@@ -30,7 +32,7 @@ class Tries:
         with self._lock:
             self._forget_old(now)
             waits = [
-                self._tries[key][0] + TRIES_WITHIN - now
+                self._tries[key][0] + self._within - now
                 for key, limit in limits.items()
                 if len(self._tries.get(key, ())) >= limit
             ]
@@ -49,7 +51,7 @@ class Tries:
 
     def _forget_old(self, now: datetime) -> None:
         for key, tries in list(self._tries.items()):
-            while tries and tries[0] + TRIES_WITHIN <= now:
+            while tries and tries[0] + self._within <= now:
                 tries.popleft()
             if not tries:
                 del self._tries[key]
@@ -65,5 +67,10 @@ def address_of(request: Request) -> str:
     return f"address {request.client.host if request.client else ''}"
 
 
-def too_many(wait: timedelta) -> str:
-    return f"Too many tries. Wait {in_words(wait + timedelta(minutes=1))}, then try again."
+TOO_MANY = gettext_noop("Too many tries. Wait {wait}, then try again.")
+
+
+def too_many(wait: timedelta, language: str = FIRST) -> str:
+    wait += timedelta(minutes=1)
+    said = in_words(wait) if language == FIRST else how_long(wait, language)
+    return in_language(language, TOO_MANY).format(wait=said)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from escalation.availability import mentors_of_concern
 from escalation.handoffs import OnlyAPersonCloses, hold_conversation, open_handoff_of, withdraw
+from escalation.languages import LANGUAGES, gettext_noop
 from escalation.moves import Closed
 from escalation.voice import thread_of
 from gateway.agreed import schedules_of
@@ -22,7 +23,7 @@ from gateway.asked import ask_for_a_person
 from gateway.audit import note
 from gateway.consents import (
     BANDS,
-    ConsentRefused,
+    BandChosenBefore,
     agree,
     consent_of,
     given_by,
@@ -50,6 +51,7 @@ from gateway.safeguarding import (
     mentors_matched_with,
     raise_concern,
 )
+from gateway.web.languages import said_to
 from gateway.web.mentee_sign_in import SIGNED_OUT, Mentee, mentee_of
 from gateway.web.pages import PageRefused, go_to, line_of, page
 from models import AgeBand, Channel, Consent, Conversation, Handoff, Person, Schedule
@@ -62,24 +64,33 @@ LONGEST_CONCERN = 5_000
 
 # What the page says after a form of it was sent, by the word in its address.
 DONE = {
-    "whole": "From now on, whoever comes may read the whole chat.",
-    "summary": "From now on, whoever comes reads what you write from your wish on, and a summary.",
-    "declined": "You have called it off. You can ask for a person again whenever you like.",
-    "ended": "That had ended already. Nothing was changed.",
-    "paused": "Your check-ins are paused.",
-    "resumed": "Your check-ins are on again.",
-    "stopped": "You get no more texts. You can go on writing here.",
-    "started": "You may get texts again.",
-    "deleting": "It is set. Nothing is deleted before the date below, and you can still undo it.",
-    "kept": "Nothing is deleted.",
-    "concern": "Thank you for saying it. The programme's managers have been told, and no mentor.",
-    "concern-kept": (
+    "said": gettext_noop("From now on the line writes to you in this language."),
+    "whole": gettext_noop("From now on, whoever comes may read the whole chat."),
+    "summary": gettext_noop(
+        "From now on, whoever comes reads what you write from your wish on, and a summary."
+    ),
+    "declined": gettext_noop(
+        "You have called it off. You can ask for a person again whenever you like."
+    ),
+    "ended": gettext_noop("That had ended already. Nothing was changed."),
+    "paused": gettext_noop("Your check-ins are paused."),
+    "resumed": gettext_noop("Your check-ins are on again."),
+    "stopped": gettext_noop("You get no more texts. You can go on writing here."),
+    "started": gettext_noop("You may get texts again."),
+    "deleting": gettext_noop(
+        "It is set. Nothing is deleted before the date below, and you can still undo it."
+    ),
+    "kept": gettext_noop("Nothing is deleted."),
+    "concern": gettext_noop(
+        "Thank you for saying it. The programme's managers have been told, and no mentor."
+    ),
+    "concern-kept": gettext_noop(
         "Thank you for saying it. It is kept, but no manager could be told by text. Please tell "
         "an adult you trust as well. Childhelp helps at any hour, free: call or text 800-422-4453."
     ),
-    "answered": "Thank you, that is noted.",
-    "asked": "People have been asked to write to you in the chat.",
-    "nobody": "All right, nobody is asked.",
+    "answered": gettext_noop("Thank you, that is noted."),
+    "asked": gettext_noop("People have been asked to write to you in the chat."),
+    "nobody": gettext_noop("All right, nobody is asked."),
 }
 
 
@@ -131,17 +142,23 @@ def agree_to_terms(
     line = line_of(request)
     band = next((one for one in AgeBand if one.value == age_band), None)
     if band is None:
-        return _terms_page(request, mentee, sentence="Choose how old you are.", status=422)
+        return _terms_page(
+            request, mentee, sentence=said_to(request, "Choose how old you are."), status=422
+        )
     if agrees != "yes":
-        sentence = "Tick the box if you agree. If not, you can still talk to a person."
+        sentence = said_to(
+            request, "Tick the box if you agree. If not, you can still talk to a person."
+        )
         return _terms_page(request, mentee, band=band, sentence=sentence, status=422)
     try:
         with line.database.writing() as session:
             person = session.get_one(Person, mentee.id)
             agree(session, person, band, now=line.clock())
             counts = consent_of(session, person, line.rules.policy.consent) is not None
-    except ConsentRefused as refused:
-        return _terms_page(request, mentee, sentence=str(refused), status=409)
+    except BandChosenBefore as refused:
+        chosen = said_to(request, refused.band)
+        sentence = said_to(request, refused.SENTENCE, band=chosen)
+        return _terms_page(request, mentee, sentence=sentence, status=409)
     return go_to(request, "/chat" if counts else "/chat/terms")
 
 
@@ -194,13 +211,32 @@ def _terms_page(
 
 @router.get("/you")
 def you(request: Request, mentee: Mentee, done: str = "") -> Response:
-    return _you_page(request, mentee, done=DONE.get(done, ""))
+    return _you_page(request, mentee, done=said_to(request, DONE.get(done, "")))
+
+
+@router.post("/you/language")
+def choose_language(
+    request: Request,
+    mentee: Mentee,
+    language: Annotated[str, Form()] = "",
+    then: Annotated[str, Form()] = "",
+) -> Response:
+    """What the line says from now on, here and by text. `then` is where the page stood."""
+    if language not in LANGUAGES:
+        raise PageRefused(422, said_to(request, "Choose a language."))
+    line = line_of(request)
+    with line.database.writing() as session:
+        person = session.get_one(Person, mentee.id)
+        if person.language != language:
+            person.language = language
+            _note(session, person, f"language.{language}", line)
+    return go_to(request, "/chat/terms") if then == "terms" else _done(request, "said", "language")
 
 
 @router.post("/you/sharing")
 def share(request: Request, mentee: Mentee, whole: Annotated[str, Form()] = "") -> Response:
     if whole not in ("yes", "no"):
-        raise PageRefused(422, "Choose what whoever comes may read.")
+        raise PageRefused(422, said_to(request, "Choose what whoever comes may read."))
     line = line_of(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
@@ -223,11 +259,12 @@ def decline(request: Request, mentee: Mentee, number: Annotated[int, Form()] = 0
         except Closed:
             return "ended"
         except OnlyAPersonCloses as refused:
-            raise PageRefused(
-                409,
+            sentence = said_to(
+                request,
                 "This one cannot be called off: a person will still write to you. "
                 "You need not answer.",
-            ) from refused
+            )
+            raise PageRefused(409, sentence) from refused
         return "declined"
 
     return _done(request, _act(request, mentee, call_off), "talks")
@@ -238,7 +275,7 @@ def pause_check_ins(
     request: Request, mentee: Mentee, pause: Annotated[str, Form()] = ""
 ) -> Response:
     if pause not in ("yes", "no"):
-        raise PageRefused(422, "Choose whether check-ins are paused.")
+        raise PageRefused(422, said_to(request, "Choose whether check-ins are paused."))
     line = line_of(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
@@ -251,7 +288,7 @@ def pause_check_ins(
 @router.post("/you/texts")
 def stop_texts(request: Request, mentee: Mentee, stop: Annotated[str, Form()] = "") -> Response:
     if stop not in ("yes", "no"):
-        raise PageRefused(422, "Choose whether you get texts.")
+        raise PageRefused(422, said_to(request, "Choose whether you get texts."))
     line = line_of(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
@@ -273,7 +310,9 @@ def delete_everything(
         return _you_page(
             request,
             mentee,
-            sentence="Tick the box first: what is deleted cannot be brought back.",
+            sentence=said_to(
+                request, "Tick the box first: what is deleted cannot be brought back."
+            ),
             about="delete",
             status=422,
         )
@@ -308,14 +347,18 @@ def flag(
             "you_signed_out.html",
             viewer=None,
             status=401,
-            sentence=SIGNED_OUT,
+            sentence=said_to(request, SIGNED_OUT),
             words=words,
         )
     if len(words) > LONGEST_CONCERN:
         return _you_page(
             request,
             mentee,
-            sentence=f"Keep it to {LONGEST_CONCERN:,} characters. Nothing was sent yet.",
+            sentence=said_to(
+                request,
+                "Keep it to {longest} characters. Nothing was sent yet.",
+                longest=f"{LONGEST_CONCERN:,}",
+            ),
             about="concern",
             words=words,
             chosen=mentor,
@@ -325,7 +368,9 @@ def flag(
     def tell(session: Session, line: Line, conversation: Conversation) -> str:
         known = {str(person.id): person for person in mentors_known_to(session, conversation)}
         if mentor not in ("", "nobody") and mentor not in known:
-            raise PageRefused(422, "Choose whom it is about. Nothing was sent yet.")
+            raise PageRefused(
+                422, said_to(request, "Choose whom it is about. Nothing was sent yet.")
+            )
         record = raise_concern(
             session,
             line,
@@ -349,7 +394,7 @@ def follow_up(
 ) -> Response:
     """One answer. One that was given already, here or by text, stays as it is."""
     if says not in ("yes", "no"):
-        raise PageRefused(422, "Choose yes or no.")
+        raise PageRefused(422, said_to(request, "Choose yes or no."))
 
     def take(session: Session, line: Line, conversation: Conversation) -> str:
         now = line.clock()
@@ -465,4 +510,4 @@ def _asked(session: Session, line: Line, conversation: Conversation) -> Asked | 
     if asked is None or question is None:
         return None
     who = who_came(session, session.get_one(Handoff, asked.handoff_id))
-    return Asked(asked.handoff_id, who.name if who else "somebody", question)
+    return Asked(asked.handoff_id, who.name if who else "", question)

@@ -849,7 +849,7 @@ def test_the_first_load_is_light(talk: Talk, maya: Browser) -> None:
     page = maya.opens()
     assert len(shown(page)) == 60
     asked = {"/chat", *re.findall(r'(?:href|src)="(/static/[^"]+)"', page)}
-    assert len(asked) == 4
+    assert len(asked) == 5
     weights = {}
     for path in sorted(asked):
         with maya.client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:

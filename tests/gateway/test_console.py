@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from gateway.canned_replies import filled
 from gateway.database import Database
@@ -19,11 +19,14 @@ from models import (
     Conversation,
     Debrief,
     Handoff,
+    Match,
     Note,
     Person,
     Presence,
     Role,
     SafeguardingRecord,
+    Schedule,
+    ScheduledCheckIn,
     SkillOutcome,
     SkillUse,
     Status,
@@ -136,6 +139,90 @@ def test_whom_maya_named_in_a_concern_neither_sees_nor_takes_her(talk: Talk, web
         assert "concern" not in refused.text
     web.is_now(NOOR)
     assert rows_of(web.gets("/console").text) == ["1"]
+
+
+# --- one's own mentees ---
+
+
+def mentees_on(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><bdi>(\w+)</bdi>', page)
+
+
+def test_sam_sees_his_own_mentees_who_is_quiet_longest_first_and_no_words(
+    talk: Talk, web: Web
+) -> None:
+    web.is_now(SAM)
+    assert 'href="/console/mentees"' in web.gets("/console").text
+    never = web.gets("/console/mentees").text
+    assert mentees_on(never) == ["Maya", "Jo"]
+    assert (never.count("you are a back-up"), never.count("never")) == (1, 4)
+    talk.texts(JO, "hi there")
+    talk.passes(days=20)
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "Hey Maya, Sam here.")
+    with talk.database.writing() as session:
+        maya = talk.person(MAYA)
+        schedule = session.scalars(select(Schedule).where(Schedule.person_id == maya.id)).one()
+        asked = talk.clock() - timedelta(days=3)
+        session.add(
+            ScheduledCheckIn(
+                schedule_id=schedule.id,
+                local_date=asked.date(),
+                due_at=asked,
+                sent_at=asked,
+                missed_at=asked + timedelta(hours=20),
+            )
+        )
+    talk.passes(days=2)
+    web.is_now(SAM)
+    page = web.gets("/console/mentees").text
+    assert mentees_on(page) == ["Jo", "Maya"], "Jo wrote 22 days ago, Maya two"
+    jo, maya_row = page.split("<tr>")[2:]
+    assert "silent for 21 days or more" in jo
+    assert "missed" not in jo
+    assert "#1" not in jo
+    assert "silent" not in maya_row
+    assert "1 agreed check-in missed" in maya_row
+    assert '<a href="/console/1">#1</a>' in maya_row
+    assert "with you" in maya_row
+    assert "30 Nov 2026" in maya_row
+    assert "10 Nov 2026" in jo
+    assert ASKS not in page
+    assert "Hey Maya" not in page
+    web.is_now(NOOR)
+    page = web.gets("/console/mentees").text
+    assert mentees_on(page) == ["Jo", "Maya"]
+    assert "with <bdi>Sam</bdi>" in page
+    web.is_now(RUTH)
+    assert "matched with nobody" in web.gets("/console/mentees").text
+    with talk.database.reading() as session:
+        about = select(AuditEntry.by_id).where(AuditEntry.about == "mentees")
+        read_by = list(session.scalars(about.order_by(AuditEntry.id)))
+    sam, noor, ruth = (talk.person(number).id for number in (SAM, NOOR, RUTH))
+    assert read_by == [sam, sam, noor, ruth], "each reading is kept, with the time between them"
+
+
+def test_who_was_named_in_a_concern_does_not_see_that_she_waits(talk: Talk, web: Web) -> None:
+    talk.texts(MAYA, "CONCERN Sam is strange to me")
+    talk.texts(MAYA, ASKS)
+    web.is_now(SAM)
+    page = web.gets("/console/mentees").text
+    assert sorted(mentees_on(page)) == ["Jo", "Maya"]
+    assert "#1" not in page
+    assert "oncern" not in page
+    web.is_now(NOOR)
+    assert "#1" in web.gets("/console/mentees").text
+
+
+def test_who_left_or_is_another_mentors_is_not_on_the_list(talk: Talk, web: Web) -> None:
+    with talk.database.writing() as session:
+        session.get_one(Person, talk.person(JO).id).left_at = talk.clock()
+        session.execute(delete(Match).where(Match.mentor_id == talk.person(NOOR).id))
+    web.is_now(SAM)
+    assert mentees_on(web.gets("/console/mentees").text) == ["Maya"]
+    web.is_now(NOOR)
+    assert mentees_on(web.gets("/console/mentees").text) == []
 
 
 # --- presence, and who read what ---

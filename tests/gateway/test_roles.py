@@ -32,6 +32,7 @@ from gateway.web.roles import MAY, Action
 from gateway.web.tries import Tries
 from models import (
     AgeBand,
+    ApiToken,
     Base,
     CannedReply,
     Concern,
@@ -47,6 +48,8 @@ from models import (
     Role,
     SafeguardingRecord,
     SignIn,
+    Webhook,
+    WebhookDelivery,
 )
 from models.encryption import phone_index, use_key
 from tests.conftest import KEY
@@ -64,7 +67,7 @@ class Seen(StrEnum):
 
 
 IN, SIGN_IN, NO, GONE = Seen
-# Sam holds #1; his colleague Noor holds nothing. Eve and Ann are of another programme.
+# Sam holds #1; his colleague Noor holds nothing. Eve, Ann and Kim are of another programme.
 WHO = (
     "nobody",
     "mentee",
@@ -73,28 +76,29 @@ WHO = (
     "manager",
     "manager elsewhere",
     "mentor elsewhere",
+    "mentee elsewhere",
 )
-Row = tuple[Seen, Seen, Seen, Seen, Seen, Seen, Seen]
+Row = tuple[Seen, Seen, Seen, Seen, Seen, Seen, Seen, Seen]
 
 # fmt: off
-#                    nobody   mentee   mentor   colleague manager  and both elsewhere
-EVERYBODY: Row =    (IN,      IN,      IN,      IN,       IN,      IN,      IN)
-NOBODY: Row =       (NO,      NO,      NO,      NO,       NO,      NO,      NO)
-NOT_HERE: Row =     (GONE,    GONE,    GONE,    GONE,     GONE,    GONE,    GONE)
+#                    nobody   mentee   mentor   colleague manager  and the three elsewhere
+EVERYBODY: Row =    (IN,      IN,      IN,      IN,       IN,      IN,      IN,      IN)
+NOBODY: Row =       (NO,      NO,      NO,      NO,       NO,      NO,      NO,      NO)
+NOT_HERE: Row =     (GONE,    GONE,    GONE,    GONE,     GONE,    GONE,    GONE,    GONE)
 # What gives no right key gets in nowhere; a mentee who is in the chat already stays there.
-WRONG: Row =        (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN)
-WRONG_CODE: Row =   (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN)
+WRONG: Row =        (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN)
+WRONG_CODE: Row =   (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, IN)
 # Of one's own programme, whichever it is, or of oneself.
-STAFF: Row =        (SIGN_IN, NO,      IN,      IN,       IN,      IN,      IN)
-MANAGERS: Row =     (SIGN_IN, NO,      NO,      NO,       IN,      IN,      NO)
-MENTEES: Row =      (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN)
+STAFF: Row =        (SIGN_IN, NO,      IN,      IN,       IN,      IN,      IN,      NO)
+MANAGERS: Row =     (SIGN_IN, NO,      NO,      NO,       IN,      IN,      NO,      NO)
+MENTEES: Row =      (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, IN)
 # Of Sam's programme.
-ITS_STAFF: Row =    (SIGN_IN, NO,      IN,      IN,       IN,      GONE,    GONE)
-ITS_MANAGERS: Row = (SIGN_IN, NO,      NO,      NO,       IN,      GONE,    NO)
+ITS_STAFF: Row =    (SIGN_IN, NO,      IN,      IN,       IN,      GONE,    GONE,    NO)
+ITS_MANAGERS: Row = (SIGN_IN, NO,      NO,      NO,       IN,      GONE,    NO,      NO)
 # Of #1, which Sam holds and a manager may look after.
-HOLDER: Row =       (SIGN_IN, NO,      IN,      NO,       IN,      GONE,    GONE)
+HOLDER: Row =       (SIGN_IN, NO,      IN,      NO,       IN,      GONE,    GONE,    NO)
 # Of Sam himself: nobody else's business, not even the manager's.
-SAMS: Row =         (SIGN_IN, NO,      IN,      GONE,     GONE,    GONE,    GONE)
+SAMS: Row =         (SIGN_IN, NO,      IN,      GONE,     GONE,    GONE,    GONE,    NO)
 # fmt: on
 
 
@@ -139,6 +143,7 @@ ROUTES = {
     # The console
     "GET /console": Route(STAFF),
     "GET /console/lists": Route(STAFF),
+    "GET /console/mentees": Route(STAFF),
     "GET /console/replies": Route(MANAGERS),
     "POST /console/replies": Route(MANAGERS),
     "POST /console/replies/{number}/remove": Route(MANAGERS),
@@ -198,6 +203,7 @@ ROUTES = {
     "POST /chat/you/decline": Route(MENTEES),
     "POST /chat/you/check-ins": Route(MENTEES),
     "POST /chat/you/texts": Route(MENTEES),
+    "POST /chat/you/language": Route(MENTEES, form={"language": "es"}),
     "POST /chat/you/delete": Route(MENTEES),
     "POST /chat/you/keep": Route(MENTEES),
     "POST /chat/you/concern": Route(MENTEES),
@@ -210,6 +216,7 @@ ROUTES = {
     "POST /people/import": Route(MANAGERS),
     "POST /people/import/preview": Route(MANAGERS),
     "GET /people/template.csv": Route(MANAGERS),
+    "GET /people.{form}": Route(MANAGERS, {"form": "csv"}),
     "POST /people/search": Route(MANAGERS),
     "GET /people/{number}": Route(ITS_MANAGERS),
     "POST /people/{number}": Route(ITS_MANAGERS),
@@ -217,9 +224,11 @@ ROUTES = {
     "POST /people/{number}/leave": Route(ITS_MANAGERS),
     "POST /people/{number}/back": Route(ITS_MANAGERS),
     "GET /programme": Route(MANAGERS),
+    "GET /programme/tables/{name}.{form}": Route(MANAGERS, {"name": "week", "form": "csv"}),
     "GET /policy": Route(MANAGERS),
     "POST /policy": Route(MANAGERS),
     "POST /policy/try": Route(MANAGERS),
+    "POST /policy/try/{name}.{form}": Route(MANAGERS, {"name": "weeks", "form": "csv"}),
     "GET /policy/versions/{number}": Route(ITS_MANAGERS),
     "POST /programme/hours": Route(MANAGERS),
     "POST /programme/holidays": Route(MANAGERS),
@@ -229,6 +238,12 @@ ROUTES = {
     "POST /programme/overrides": Route(MANAGERS),
     "POST /programme/overrides/{number}/remove": Route(ITS_MANAGERS),
     "POST /programme/duty/{number}": Route(ITS_MANAGERS),
+    "GET /programme/programs": Route(MANAGERS),
+    "POST /programme/programs/tokens": Route(MANAGERS),
+    "POST /programme/programs/tokens/{number}/revoke": Route(ITS_MANAGERS),
+    "POST /programme/programs/webhooks": Route(MANAGERS),
+    "POST /programme/programs/webhooks/{number}/remove": Route(ITS_MANAGERS),
+    "POST /programme/programs/deliveries/{number}/again": Route(ITS_MANAGERS),
     # The demo's phones: everybody's, and there only in the demo
     "GET /phones": Route(EVERYBODY, demo=True),
     "GET /phones/all": Route(EVERYBODY, demo=True),
@@ -304,6 +319,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
     for name, role, phone in (
         ("Eve", Role.MANAGER, "+12025550150"),
         ("Ann", Role.MENTOR, "+12025550151"),
+        ("Kim", Role.MENTEE, "+12025550152"),
     ):
         people[name] = Person(
             programme_id=elsewhere.id,
@@ -317,7 +333,9 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         session.add(people[name])
     session.flush()
     maya, sam, ruth = people["Maya"], people["Sam"], people["Ruth"]
-    session.add(Consent(person_id=maya.id, at=now, terms=TERMS_VERSION, age_band=AgeBand.ADULT))
+    for name in ("Maya", "Kim"):
+        mentee = people[name].id
+        session.add(Consent(person_id=mentee, at=now, terms=TERMS_VERSION, age_band=AgeBand.ADULT))
     session.add(
         Passkey(
             person_id=sam.id, credential_id="AAAA", public_key=b"", sign_count=0, name="k", at=now
@@ -354,6 +372,28 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
             programme_id=sam.programme_id, at=now, by_id=ruth.id, reason=WORDS, content=""
         )
     )
+    session.add(
+        ApiToken(
+            programme_id=sam.programme_id,
+            name=f"board{ENDING}",
+            token_hash="0" * 64,
+            scopes="handoffs:read",
+            by_id=ruth.id,
+            at=now,
+        )
+    )
+    told = Webhook(
+        programme_id=sam.programme_id,
+        url="https://program.example/told",
+        secret="whsec_c2VjcmV0",
+        by_id=ruth.id,
+        at=now,
+    )
+    session.add(told)
+    session.flush()
+    # Given up, so that it may be sent again.
+    opened = {"type": "handoff.opened", "timestamp": "", "data": {"handoff_id": 1}}
+    session.add(WebhookDelivery(webhook_id=told.id, event_id=1, payload=opened, at=now, tries=7))
     begin_sign_in(session, sam, now=now)
     session.flush()
     numbers = {
@@ -364,7 +404,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         "INVITATION": new_link(session, maya, "chat", now=now, lasts=timedelta(minutes=15)),
         "WEEK": last_full_week(sam.programme, now=now).name,
     }
-    order = (None, maya, sam, people["Noor"], ruth, people["Eve"], people["Ann"])
+    order = (None, maya, sam, people["Noor"], ruth, people["Eve"], people["Ann"], people["Kim"])
     cookies = {
         who: begin_sign_in(session, person, now=now)
         for who, person in zip(WHO, order, strict=True)

@@ -1,16 +1,20 @@
 """Maya is uncomfortable with Sam: the managers learn of it, Sam does not, and is kept away."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from escalation.availability import mentors_of_concern
+from gateway.overdue_records import tell_of_overdue_records
 from gateway.safeguarding import NO_WORDS, is_about_concern
 from models import (
     AuditEntry,
     Concern,
     Person,
+    Role,
     SafeguardingRecord,
     Status,
     Urgency,
@@ -272,3 +276,117 @@ def test_the_words_are_unreadable_in_the_database(talk: Talk) -> None:
         stored = raw.scalars().one()
     assert records(talk)[0].words == WORDS
     assert WORDS not in stored
+
+
+# --- overdue ---
+
+
+def looks_for_overdue(talk: Talk) -> list[tuple[str, str]]:
+    """What one round of the sweeper tells."""
+    tell_of_overdue_records(talk.line, now=talk.clock())
+    return talk.new_texts()
+
+
+def owned_by(talk: Talk, number: str | None) -> None:
+    with talk.database.writing() as session:
+        for record in session.scalars(select(SafeguardingRecord)):
+            record.owner_id = talk.person(number).id if number else None
+
+
+def a_second_manager(talk: Talk, number: str = NOOR) -> None:
+    with talk.database.writing() as session:
+        session.get_one(Person, talk.person(number).id).role = Role.MANAGER
+
+
+def test_an_overdue_record_is_told_once_without_content_and_again_a_day_later(talk: Talk) -> None:
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    talk.new_texts()
+    talk.passes(hours=23)
+    assert looks_for_overdue(talk) == []
+    talk.passes(hours=1)
+    [(who, words)] = looks_for_overdue(talk)
+    assert who == "ruth"
+    assert "was due Wednesday 10:00 and has no outcome yet" in words
+    assert f"/safeguarding/{records(talk)[0].id}" in words
+    assert not re.search(f"Maya|Sam|{WORDS}", words)
+    assert looks_for_overdue(talk) == [], "a round too many tells nothing"
+    talk.passes(hours=24)
+    assert [who for who, _ in looks_for_overdue(talk)] == ["ruth"]
+    talk.passes(days=9)
+    assert looks_for_overdue(talk) == [], "twice at most"
+    with talk.database.reading() as session:
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "safeguarding.overdue")
+        ).all()
+    assert [entry.detail for entry in entries] == [{"told": [talk.person(RUTH).id]}] * 2
+
+
+def test_what_has_an_outcome_is_not_told_of_any_more(talk: Talk) -> None:
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    talk.passes(hours=24)
+    talk.new_texts()
+    assert len(looks_for_overdue(talk)) == 1
+    close(talk)
+    talk.passes(hours=25)
+    assert looks_for_overdue(talk) == []
+
+
+def test_whoever_owns_it_is_told_and_while_nobody_does_every_manager_but_whom_it_is_about(
+    talk: Talk,
+) -> None:
+    a_second_manager(talk)
+    a_second_manager(talk, SAM)
+    talk.texts(MAYA, f"CONCERN {WORDS} Sam")
+    talk.passes(hours=24)
+    talk.new_texts()
+    assert {who for who, _ in looks_for_overdue(talk)} == {"noor", "ruth"}
+    owned_by(talk, NOOR)
+    talk.passes(hours=24)
+    assert [who for who, _ in looks_for_overdue(talk)] == ["noor"]
+
+
+def test_an_owner_whom_no_text_reaches_is_stood_in_for(talk: Talk) -> None:
+    a_second_manager(talk)
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    owned_by(talk, NOOR)
+    talk.texts(NOOR, "STOP")
+    talk.passes(hours=24)
+    talk.new_texts()
+    assert [who for who, _ in looks_for_overdue(talk)] == ["ruth"]
+
+
+def test_with_nobody_to_tell_it_waits_for_somebody(talk: Talk) -> None:
+    with talk.database.writing() as session:
+        session.get_one(Person, talk.person(RUTH).id).role = Role.MENTOR
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    talk.passes(hours=30)
+    talk.new_texts()
+    assert looks_for_overdue(talk) == []
+    a_second_manager(talk, RUTH)
+    assert [who for who, _ in looks_for_overdue(talk)] == ["ruth"]
+
+
+def test_a_crash_between_telling_and_sending_tells_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    talk.passes(hours=24)
+    talk.new_texts()
+    with monkeypatch.context() as crash:
+        crash.setattr(talk.line.workers, "submit", lambda *_, **__: None)
+        assert looks_for_overdue(talk) == [], "the process died before anything left"
+    assert looks_for_overdue(talk) == []
+    talk.passes(minutes=1)
+    talk.sweeps()
+    assert [who for who, _ in talk.new_texts()] == ["ruth"], "the sweep sends what lay there"
+
+
+def test_two_processes_that_look_at_once_tell_once(talk: Talk) -> None:
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    talk.passes(hours=24)
+    talk.new_texts()
+    with ThreadPoolExecutor(4) as processes:
+        list(
+            processes.map(lambda _: tell_of_overdue_records(talk.line, now=talk.clock()), range(4))
+        )
+    assert [who for who, _ in talk.new_texts()] == ["ruth"]

@@ -1,7 +1,6 @@
 // What the chat does by itself. Without it everything works by plain forms.
 
 const one = (selector) => document.querySelector(selector);
-const LOST = "The line could not be reached, so nothing was sent. Your words are still here.";
 
 // A button clicked twice is one click.
 for (const form of document.querySelectorAll("form[data-once]")) {
@@ -13,6 +12,8 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 }
 
 const main = one("[data-chat]");
+// What the page says by itself, in its language.
+const says = main ? JSON.parse(main.dataset.says) : {};
 if (main && !("earlier" in main.dataset)) begin();
 
 function begin() {
@@ -73,7 +74,8 @@ function begin() {
       if (!item) continue;
       if (state === "withdrawn") { item.remove(); continue; }
       const mark = item.querySelector(".state");
-      if (mark.textContent !== state) mark.textContent = state;
+      const said = news.says[state] || state;
+      if (mark.textContent !== said) mark.textContent = said;
       mark.classList.toggle("failed", state.startsWith("failed"));
       if (state !== "sent") delete item.dataset.unseen;
     }
@@ -108,7 +110,7 @@ function begin() {
     });
     source.addEventListener("signed-out", signedOut);
     source.addEventListener("error", () => {
-      connection(navigator.onLine ? "Connection lost. Trying again…" : "You are offline. Waiting for the network…");
+      connection(navigator.onLine ? says.connection_lost : says.offline);
       if (source.readyState === EventSource.CLOSED) setTimeout(askWhy, 2000);
     });
   }
@@ -122,7 +124,7 @@ function begin() {
 
   function signedOut() {
     source?.close();
-    connection("You are signed out. What you wrote stays here: sign in again in another tab, then come back.");
+    connection(says.signed_out);
     addEventListener("focus", listen, { once: true });
   }
 
@@ -166,8 +168,8 @@ function begin() {
     }
     retry = () => send(form, form.id === "write" ? box.value : words, form.elements.key.value, button);
     if (answer?.status === 401) addEventListener("focus", listen, { once: true });
-    const why = answer && answer.status < 500 ? await answer.text() : LOST;
-    say(form.id === "write" ? why : why.replace("Your words are still here", `Not sent: ${words}`), true);
+    const why = answer && answer.status < 500 ? await answer.text() : form.id === "write" ? says.lost : says.not_sent.replace("{words}", words);
+    say(why, true);
   }
 
   document.addEventListener("submit", (event) => {

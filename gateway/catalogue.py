@@ -1,0 +1,207 @@
+"""The catalogues of the languages other than English, and what is missing in them.
+
+    python -m gateway.catalogue          adds what is new to each catalogue, for a translator
+    python -m gateway.catalogue --check  names what is missing or wrong, and changes nothing
+
+A new language begins as an empty folder in escalation/locales: the first command fills it.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.pofile import write_po
+
+from escalation.languages import FIRST, FOLDER, KEYWORD, read_catalogue
+from escalation.script import SCRIPT_FILE, load_script
+from gateway import gsm
+from gateway.choices import KEYWORDS
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "gateway" / "web" / "templates"
+# The pages that a mentee reads. Those for mentors and managers are in English.
+PAGES = ("chat*.html", "you*.html", "terms.html")
+MODULES = (ROOT / "escalation", ROOT / "gateway", ROOT / "gateway" / "web")
+CALLS = {"gettext_noop": None, "said_to": (2,)}
+IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
+
+# What a mentee texts, beside the words of the bot's menu.
+OWN_WORDS = (
+    "PERSON",
+    "STOP",
+    "START",
+    "HELP",
+    "CONCERN",
+    "NEVER MIND",
+    "DELETE MY DATA",
+    "DELETE ALL",
+)
+# An accent that GSM-7 lacks leaves 67 characters to an SMS, so what took two takes up to five.
+MOST_WITH_ACCENTS = 5
+HEADER = """\
+# Each msgid is the English sentence. A blank, a number and a tag stand in both.
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: {plural}\\n"
+
+"""
+BLANK = re.compile(r"\{(\w*)\}|%\((\w+)\)s")
+NUMBER = re.compile(r"(?<![\d-])(?:988|911|800-422-4453)(?![\d-])")
+TAG = re.compile(r"</?(\w+)")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`msgid` is the English sentence; `problem` says what to do."""
+
+    file: Path
+    msgid: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: “{self.msgid[:70]}”: {self.problem}"
+
+
+# --- what there is to say ---
+
+
+def script_template() -> Catalog:
+    """The script's lines for mentees, and the words that they may text."""
+    template = Catalog(fuzzy=False)
+    staffs = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
+    for key, words in load_script().lines.items():
+        if f"\n[{key}]\n" not in staffs:
+            template.add(words, auto_comments=[key])
+    for word in (*OWN_WORDS, *sorted(KEYWORDS)):
+        template.add(word, context=KEYWORD)
+    return template
+
+
+def pages_template() -> Catalog:
+    """Every sentence of the mentees' pages, and those that Python gives them."""
+    template = Catalog(fuzzy=False)
+    for pattern in PAGES:
+        for page in sorted(TEMPLATES.glob(pattern)):
+            _add(template, page, "jinja2.ext:babel_extract", IN_TEMPLATES)
+    for folder in MODULES:
+        for module in sorted(folder.glob("*.py")):
+            _add(template, module, "python", CALLS)
+    return template
+
+
+def _add(
+    template: Catalog, file: Path, method: str, calls: Mapping[str, tuple[int, ...] | None]
+) -> None:
+    options = {"newstyle_gettext": "true", "trimmed": "false", "silent": "false"}
+    source = BytesIO(file.read_bytes())
+    found = extract(method, source, calls, options=options if file.suffix == ".html" else None)
+    for _, msgid, comments, context in found:
+        if msgid:
+            template.add(msgid, context=context, auto_comments=comments)
+
+
+TEMPLATES_OF = {"script.po": script_template, "pages.po": pages_template}
+
+
+# --- what is wrong ---
+
+
+def faults_in(folder: Path, language: str) -> Iterator[Fault]:
+    """What is missing or wrong in the catalogues of one language. Raises BadCatalogue."""
+    for name, template in TEMPLATES_OF.items():
+        file = folder / language / name
+        there = read_catalogue(file, language) if file.exists() else Catalog()
+        yield from _faults(file, template(), there)
+
+
+def _faults(file: Path, wanted: Catalog, there: Catalog) -> Iterator[Fault]:
+    said = {_key(message): message for message in there if message.id}
+    asked = {_key(message): message for message in wanted if message.id}
+    for key in said.keys() - asked.keys():
+        yield Fault(file, key[0], "nobody says this any more; take it out")
+    for key, message in asked.items():
+        here = said.get(key)
+        if here is None or not all(_strings(here.string)):
+            yield Fault(file, key[0], "is not translated")
+        elif here.fuzzy:
+            yield Fault(file, key[0], "is marked fuzzy: read it again and take the mark off")
+        else:
+            yield from _differences(file, message, here)
+
+
+def _differences(file: Path, message: Message, here: Message) -> Iterator[Fault]:
+    msgid = _key(message)[0]
+    if message.context == KEYWORD:
+        return
+    for ours, theirs in zip(_strings(message.id)[-1:], _strings(here.string)[-1:], strict=True):
+        for what, pattern in (("blanks", BLANK), ("numbers", NUMBER), ("tags", TAG)):
+            if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
+                yield Fault(file, msgid, f"its {what} differ from the English")
+        if file.name == "script.po" and gsm.segments_of(theirs) > MOST_WITH_ACCENTS:
+            yield Fault(file, msgid, f"takes {gsm.segments_of(theirs)} SMS; make it shorter")
+
+
+def _key(message: Message) -> tuple[str, str | None]:
+    return _strings(message.id)[0], message.context
+
+
+def _strings(said: str | Iterable[str] | None) -> list[str]:
+    return [said or ""] if said is None or isinstance(said, str) else list(said)
+
+
+# --- the command ---
+
+
+def add_what_is_new(folder: Path, language: str) -> int:
+    """Write each catalogue anew with all that is to be said; returns how much has no words yet."""
+    missing = 0
+    for name, template in TEMPLATES_OF.items():
+        file = folder / language / name
+        there = read_catalogue(file, language) if file.exists() else Catalog(language)
+        said = {_key(message): message for message in there if message.id}
+        new = Catalog(language, fuzzy=False)
+        new.locale = language.replace("-", "_")
+        for message in template():
+            if not message.id:
+                continue
+            here = said.get(_key(message))
+            new.add(
+                message.id,
+                here.string if here else None,
+                context=message.context,
+                auto_comments=message.auto_comments,
+                user_comments=here.user_comments if here else (),
+                flags=here.flags if here else (),
+            )
+            missing += here is None or not all(_strings(here.string))
+        with file.open("wb") as written:
+            written.write(HEADER.format(language=language, plural=new.plural_forms).encode())
+            write_po(written, new, width=100, omit_header=True, no_location=True)
+    return missing
+
+
+def main(arguments: list[str]) -> int:
+    languages = sorted(one.name for one in FOLDER.iterdir() if one.is_dir())
+    if "--check" not in arguments:
+        for language in languages:
+            print(f"{language}: {add_what_is_new(FOLDER, language)} without words yet.")
+        return 0
+    faults = [fault for language in languages for fault in faults_in(FOLDER, language)]
+    for fault in faults:
+        print(fault)
+    if not faults:
+        print(f"The catalogues are complete: {', '.join([FIRST, *languages])}.")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,84 @@
+"""Telling webhooks, beside everything else: who answers slowly holds up nobody but themselves."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from gateway.line import Line
+from gateway.webhook_posts import post, signed
+from gateway.webhooks import due_webhooks, note_answer, note_moves, take_next
+from models import Channel
+
+log = structlog.get_logger()
+
+AT_A_TIME = 8
+
+
+def is_demo(line: Line) -> bool:
+    """Whether the phones are the demo's; there a program on the same machine may be told."""
+    return line.rules.texting is Channel.PHONES
+
+
+def tell(line: Line, webhook_id: int) -> None:
+    """Send one webhook what is due, in order, until all is or one does not arrive."""
+    while True:
+        with line.database.writing() as session:
+            taken = take_next(session, webhook_id, now=line.clock())
+        if taken is None:
+            return
+        headers = signed(taken.secret, taken.number, taken.body, now=line.clock())
+        answer = post(taken.url, taken.body, headers, demo=is_demo(line))
+        with line.database.writing() as session:
+            note_answer(
+                session,
+                taken.delivery_id,
+                answer.status,
+                arrived=answer.arrived,
+                now=line.clock(),
+            )
+        if not answer.arrived:
+            # Not the address: it may hold a key of somebody else's.
+            log.warning(
+                "a webhook was not told",
+                webhook=webhook_id,
+                delivery=taken.delivery_id,
+                status=answer.status,
+                why=answer.why,
+            )
+            return
+
+
+class Teller:
+    """Tells each webhook on a thread of its own, and no webhook on two at once."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self._threads = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="webhook")
+        self._busy: set[int] = set()
+        self._lock = threading.Lock()
+
+    def go_round(self) -> None:
+        """Write what is to be told, and begin telling whoever is not being told already."""
+        now = self.line.clock()
+        note_moves(self.line.database, now=now)
+        with self.line.database.reading() as session:
+            due = due_webhooks(session, now=now)
+        for webhook_id in due:
+            with self._lock:
+                if webhook_id in self._busy:
+                    continue
+                self._busy.add(webhook_id)
+            self._threads.submit(self._tell, webhook_id)
+
+    def stop(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _tell(self, webhook_id: int) -> None:
+        try:
+            tell(self.line, webhook_id)
+        except Exception:
+            log.exception("telling a webhook failed and will be tried again", webhook=webhook_id)
+        finally:
+            with self._lock:
+                self._busy.discard(webhook_id)

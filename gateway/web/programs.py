@@ -1,0 +1,171 @@
+"""The managers' page on programs: tokens with which they read, and addresses that are told."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy.orm import Session
+
+from gateway.api.app import MOUNTED_AT
+from gateway.api.scopes import MEANS, Scope, scopes_in
+from gateway.telling import is_demo
+from gateway.tokens import CannotMake, make_token, revoke_token, tokens_of
+from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
+from gateway.web.sign_in import Manager
+from gateway.webhook_posts import NotAllowed, NotFound
+from gateway.webhooks import (
+    TAKEN_FOR,
+    CannotAdd,
+    add_webhook,
+    deliveries_to,
+    look_up,
+    remove_webhook,
+    send_again,
+    webhooks_of,
+)
+from models import Person, Programme, WebhookDelivery
+
+HERE = "/programme/programs"
+router = APIRouter(prefix=HERE)
+
+DELIVERIES_SHOWN = 10
+DONE = {
+    "revoked": "Revoked. Whoever shows that token is refused from now on.",
+    "removed": "Removed. Nothing more is sent there.",
+    "again": "It is sent again now.",
+}
+GONE = "There is no such entry in your programme, or it was taken out already."
+NOTHING_TO_SEND = "There is nothing to send again: it arrived, or is about to be sent."
+
+Text = Annotated[str, Form()]
+Texts = Annotated[list[str] | None, Form()]
+
+
+@router.get("")
+def programs(request: Request, manager: Manager, done: str = "") -> Response:
+    return _page(request, manager, done=DONE.get(done, ""))
+
+
+@router.post("/tokens")
+def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
+    """The answer shows the token. Loaded again, it finds the name taken and makes no second one."""
+    line, given = line_of(request), {"name": name, "scopes": " ".join(scope or [])}
+    try:
+        with line.database.writing() as session:
+            secret = make_token(
+                session,
+                session.get_one(Programme, manager.programme_id),
+                name=name,
+                scopes=scope or [],
+                by=session.get_one(Person, manager.id),
+                now=line.clock(),
+            )
+    except CannotMake as refused:
+        sentence = str(refused)
+        return _page(request, manager, form="tokens", given=given, sentence=sentence, status=422)
+    return _page(request, manager, token=secret, status=201)
+
+
+@router.post("/tokens/{number}/revoke")
+def revoke(request: Request, number: Number, manager: Manager) -> Response:
+    line = line_of(request)
+    with line.database.writing() as session:
+        programme, by = _who(session, manager)
+        if not revoke_token(session, programme, number, by=by, now=line.clock()):
+            raise PageRefused(404, GONE)
+    return go_to(request, f"{HERE}?done=revoked")
+
+
+@router.post("/webhooks")
+def add(request: Request, manager: Manager, url: Text = "") -> Response:
+    line = line_of(request)
+    try:
+        # Asks the network, so before anything is held.
+        found = look_up(url, demo=is_demo(line))
+        with line.database.writing() as session:
+            programme, by = _who(session, manager)
+            webhook = add_webhook(session, programme, found, by=by, now=line.clock())
+    except (NotAllowed, NotFound, CannotAdd) as refused:
+        sentence = str(refused)
+        return _page(
+            request, manager, form="webhooks", given={"url": url}, sentence=sentence, status=422
+        )
+    return _page(request, manager, secret=webhook.secret, status=201)
+
+
+@router.post("/webhooks/{number}/remove")
+def remove(request: Request, number: Number, manager: Manager) -> Response:
+    line = line_of(request)
+    with line.database.writing() as session:
+        programme, by = _who(session, manager)
+        if not remove_webhook(session, programme, number, by=by, now=line.clock()):
+            raise PageRefused(404, GONE)
+    return go_to(request, f"{HERE}?done=removed")
+
+
+@router.post("/deliveries/{number}/again")
+def again(request: Request, number: Number, manager: Manager) -> Response:
+    line = line_of(request)
+    with line.database.writing() as session:
+        programme, by = _who(session, manager)
+        if not send_again(session, programme, number, by=by, now=line.clock()):
+            raise PageRefused(404, NOTHING_TO_SEND)
+    return go_to(request, f"{HERE}?done=again")
+
+
+def _who(session: Session, manager: Person) -> tuple[Programme, Person]:
+    return session.get_one(Programme, manager.programme_id), session.get_one(Person, manager.id)
+
+
+def _page(
+    request: Request,
+    manager: Person,
+    *,
+    token: str = "",
+    secret: str = "",
+    done: str = "",
+    form: str = "",
+    given: dict[str, str] | None = None,
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    line = line_of(request)
+    with line.database.reading() as session:
+        tokens = tokens_of(session, manager.programme_id)
+        makers = {one.by_id: session.get_one(Person, one.by_id) for one in tokens}
+        webhooks = [
+            (one, deliveries_to(session, one, limit=DELIVERIES_SHOWN))
+            for one in webhooks_of(session, manager.programme_id)
+        ]
+    return page(
+        request,
+        "programs.html",
+        viewer=manager,
+        status=status,
+        tokens=tokens,
+        makers=makers,
+        scopes=Scope,
+        scope_means=MEANS,
+        webhooks=webhooks,
+        token=token,
+        secret=secret,
+        done=done,
+        form=form,
+        given=given or {},
+        sentence=sentence,
+        may_be_local=is_demo(line),
+        soon=line.clock() + TAKEN_FOR,
+        api=MOUNTED_AT,
+        zone=manager.programme.timezone,
+    )
+
+
+def what_was_told(delivery: WebhookDelivery) -> str:
+    """The move, as the log says it: opened, paged, claimed."""
+    return str(delivery.payload["type"]).removeprefix("handoff.")
+
+
+def last_answer(delivery: WebhookDelivery) -> str:
+    return "no answer" if delivery.status is None else f"answer {delivery.status}"
+
+
+env.filters.update(what_was_told=what_was_told, last_answer=last_answer, scopes_in=scopes_in)
