@@ -123,7 +123,9 @@ def keyword_meant(words: str) -> str | None:
     Neither case, accents nor a full stop count, nor whose language it is: who writes PERSONA
     means a person.
     """
-    return _keywords().get(_bare(words)) if len(words) < 80 else None
+    meant = _keywords().get(_bare(words)) if len(words) < 80 else None
+    # A word that is the same in English, as NO is, stays as it was written.
+    return None if meant is None or words.strip().casefold() == meant.casefold() else meant
 
 
 def words_for(keyword: str) -> list[str]:
@@ -152,7 +154,6 @@ def _keywords() -> Mapping[str, str]:
         for language in reversed(LANGUAGES)
         for english, said in _catalogue(FOLDER, language).keywords.items()
         for word in said.split(",")
-        if _bare(word) != _bare(english)
     }
 
 

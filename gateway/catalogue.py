@@ -21,6 +21,7 @@ from escalation.languages import FIRST, FOLDER, KEYWORD, read_catalogue
 from escalation.script import SCRIPT_FILE, load_script
 from gateway import gsm
 from gateway.choices import KEYWORDS
+from gateway.content import read_content
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "gateway" / "web" / "templates"
@@ -41,6 +42,8 @@ OWN_WORDS = (
     "DELETE MY DATA",
     "DELETE ALL",
 )
+# What the bot reads and its menu does not name.
+BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet")
 # An accent that GSM-7 lacks leaves 67 characters to an SMS, so what took two takes up to five.
 MOST_WITH_ACCENTS = 5
 HEADER = """\
@@ -109,7 +112,23 @@ def _add(
             template.add(msgid, context=context, auto_comments=comments)
 
 
-TEMPLATES_OF = {"script.po": script_template, "pages.po": pages_template}
+def bot_template() -> Catalog:
+    """What the bot says, from its domain, and the words that only it reads."""
+    template = Catalog(fuzzy=False)
+    for text in read_content().texts:
+        if text.file.startswith("bot/"):
+            about = f"{Path(text.file).stem}: {text.key.removeprefix('utter_')}"
+            template.add(text.words, auto_comments=[about])
+    for word in BOTS_WORDS:
+        template.add(word, context=KEYWORD)
+    return template
+
+
+TEMPLATES_OF = {
+    "script.po": script_template,
+    "bot.po": bot_template,
+    "pages.po": pages_template,
+}
 
 
 # --- what is wrong ---
@@ -146,7 +165,7 @@ def _differences(file: Path, message: Message, here: Message) -> Iterator[Fault]
         for what, pattern in (("blanks", BLANK), ("numbers", NUMBER), ("tags", TAG)):
             if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
                 yield Fault(file, msgid, f"its {what} differ from the English")
-        if file.name == "script.po" and gsm.segments_of(theirs) > MOST_WITH_ACCENTS:
+        if file.name in ("script.po", "bot.po") and gsm.segments_of(theirs) > MOST_WITH_ACCENTS:
             yield Fault(file, msgid, f"takes {gsm.segments_of(theirs)} SMS; make it shorter")
 
 

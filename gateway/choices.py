@@ -1,6 +1,7 @@
 """What the bot's last words offer as an answer, for buttons. Each sends ordinary words."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,10 +20,10 @@ KEYWORDS = frozenset(WORDS.split())
 GO_ON = "GO ON"
 CAPITALS = re.compile(r"GO ON|(?<![\w-])[A-ZÁÉÍÓÚÜÑ]{2,}(?![\w-])")
 # "0 not at all, 1 several days, 2 more than half the days"
-NUMBERED = re.compile(r"(?<=[:?.,] )(\d) ([a-z][a-z ]*[a-z])(?=,|\.?$)")
-# "from 0 (very bad) to 10 (very good)"
-RANGE = re.compile(r"from (\d)(?: \([^)]*\))? to (\d{1,2})\b")
-GOAL_ANSWERS = ("done", "partly", "not yet")
+NUMBERED = re.compile(r"(?<=[:?.,] )(\d) ([a-zà-ÿ][a-zà-ÿ ]*[a-zà-ÿ])(?=,|\.?$)")
+# "from 0 (very bad) to 10 (very good)"; in Spanish "de 0 (muy mal) a 10 (muy bien)"
+RANGE = re.compile(r"(?:from|de) (\d)(?: \([^)]*\))? (?:to|a) (\d{1,2})\b")
+GOAL_ANSWERS = {"goal": ("done", "partly", "not yet"), "meta": ("hecho", "en parte", "todavía no")}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ def choices_in(said: Iterable[str]) -> list[Choice]:
     return list(found.values())
 
 
+def answer_meant(asked: str, words: str) -> str | None:
+    """The number of the answer that `words` name, among those that `asked` gives with a number."""
+    for number, label in NUMBERED.findall(asked):
+        if _bare(words) in (_bare(label), _bare(f"{number} {label}")):
+            return str(number)
+    return None
+
+
+def _bare(words: str) -> str:
+    apart = unicodedata.normalize("NFKD", words.strip(" .!¡").casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
 def _choices_in(words: str) -> list[Choice]:
     numbered = NUMBERED.findall(words)
     if len(numbered) > 1:
@@ -52,11 +66,12 @@ def _choices_in(words: str) -> list[Choice]:
         if lowest < highest <= 10:
             choices = [Choice(str(n), str(n)) for n in range(lowest, highest + 1)]
     lower = words.casefold()
-    if "goal" in lower and all(answer in lower for answer in GOAL_ANSWERS):
-        choices = [Choice(answer, answer.capitalize()) for answer in GOAL_ANSWERS]
+    for goal, answers in GOAL_ANSWERS.items():
+        if goal in lower and all(answer in lower for answer in answers):
+            choices = [Choice(answer, answer.capitalize()) for answer in answers]
     named = [
         word
         for word in CAPITALS.findall(words)
-        if word in KEYWORDS or word == GO_ON or keyword_meant(word) in KEYWORDS
+        if (keyword_meant(word) or word) in {*KEYWORDS, GO_ON}
     ]
     return [*choices, *(Choice(word, word.capitalize()) for word in named)]

@@ -175,7 +175,7 @@ def enrol(
         bool, typer.Option("--keep-good", help="Enrol the good lines even if others are bad.")
     ] = False,
 ) -> None:
-    """Enrol people from a CSV file: role,name,phone,timezone,mentor."""
+    """Enrol people from a CSV file: role,name,phone,timezone,mentor,language."""
     people = read_people(file.read_bytes(), timezone=timezone)
     with _database() as (_, database), database.writing() as session:
         chosen = _programme(session, programme, timezone, hours)

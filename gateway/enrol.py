@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import FIRST, LANGUAGES, name_of
+from escalation.languages import known as known_language
 from gateway.database import hold_programme
 from gateway.receive import as_e164
 from models import Conversation, Match, MatchKind, Person, Programme, Role
 from models.encryption import phone_index
 
-COLUMNS = ("role", "name", "phone", "timezone", "mentor")
+COLUMNS = ("role", "name", "phone", "timezone", "mentor", "language")
 LONGEST_NAME = 60
 MOST_LINES = 5_000
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -46,7 +48,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Row:
-    """One person as a line names them. Without `says_timezone` the zone is only a default."""
+    """One person as a line names them. Without `says_timezone` the zone is only a default.
+
+    `language` is what the line writes to a mentee in (BCP 47); empty where the line says nothing.
+    """
 
     line: int
     role: Role
@@ -55,6 +60,7 @@ class Row:
     timezone: str
     mentors: tuple[str, ...]
     says_timezone: bool = True
+    language: str = ""
 
 
 @dataclass
@@ -116,7 +122,8 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
 
     CSV as spreadsheets write it: UTF-8 or Windows-1252 (or UTF-16 with its mark), separated by
     commas, semicolons or tabs. `timezone` is used where the column is empty. `mentor` names a
-    mentee's own mentor by name or number; further ones, separated by "/", are back-ups.
+    mentee's own mentor by name or number; further ones, separated by "/", are back-ups. `language`
+    is the mentee's, such as es; empty leaves it as it is.
     """
     people = PeopleFile()
     if content.startswith(b"PK\x03\x04"):
@@ -230,7 +237,14 @@ def read_row(cells: dict[str, str], line: int, timezone: str) -> Row | Problem:
     mentors = tuple(mentor.strip() for mentor in cells["mentor"].split("/") if mentor.strip())
     if mentors and role is not Role.MENTEE:
         return Problem(line, "only a mentee has a mentor; leave that column empty")
-    return Row(line, role, cells["name"], phone, zone, mentors, bool(cells["timezone"]))
+    language = cells.get("language", "").casefold()
+    if language and language not in LANGUAGES:
+        there = ", ".join(LANGUAGES)
+        return Problem(line, f"language {language!r} is unknown; there are {there}")
+    if language and role is not Role.MENTEE:
+        return Problem(line, "only a mentee has a language; leave that column empty")
+    says_zone = bool(cells["timezone"])
+    return Row(line, role, cells["name"], phone, zone, mentors, says_zone, language)
 
 
 def is_zone(name: str) -> bool:
@@ -343,6 +357,8 @@ def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> 
         changes.append(f"name was {person.name}")
     if row.says_timezone and person.timezone != row.timezone:
         changes.append(f"time zone was {person.timezone}")
+    if row.language and known_language(person.language) != row.language:
+        changes.append(f"language was {name_of(person.language)}")
     matched = known.matches.get(person.id, [])
     if mentors and [one.person.id if one.person else None for one in mentors] != matched:
         changes.append("mentors change")
@@ -399,6 +415,7 @@ def _person(session: Session, programme: Programme, step: Step, *, now: datetime
             phone=row.phone,
             phone_index=phone_index(row.phone),
             timezone=row.timezone,
+            language=row.language or FIRST,
             enrolled_at=now,
         )
         session.add(person)
@@ -408,6 +425,8 @@ def _person(session: Session, programme: Programme, step: Step, *, now: datetime
     person.name, person.left_at = row.name, None
     if row.says_timezone:
         person.timezone = row.timezone
+    if row.language:
+        person.language = row.language
     session.flush()
     return person
 

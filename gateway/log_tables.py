@@ -30,6 +30,7 @@ from gateway.measures import (
     weeks_of_waits,
     weeks_of_words,
 )
+from gateway.mentor_checks import mentor_checks_of
 from gateway.reliance import leaning_mentees
 from gateway.review import last_full_week, sample_of
 from gateway.spreadsheets import Table
@@ -242,6 +243,19 @@ def _towards(asked: Asked) -> Table:
     )
 
 
+def _mentor_checks(asked: Asked) -> Table:
+    cut_offs = asked.policy.check_ins.mentor_check
+    headings = ("mentee", "own_mentor", "latest_total", "answered", "change_since_first", "answers")
+    return Table(
+        "What mentees say",
+        headings,
+        [
+            (one.mentee, one.mentor, one.latest, asked.local(one.at), one.change, one.count)
+            for one in mentor_checks_of(asked.session, asked.programme, cut_offs)
+        ],
+    )
+
+
 def _hundredths(share: float | None) -> float | None:
     return None if share is None else round(share, 2)
 
@@ -301,6 +315,7 @@ TABLES: Mapping[str, Callable[[Asked], Table]] = {
     "verdicts": _verdicts,
     "follow-ups": _follow_ups,
     "towards": _towards,
+    "mentor-checks": _mentor_checks,
     "coverage": _coverage,
     "audit": _audit,
 }

@@ -39,7 +39,7 @@ from escalation.reliance import Sign
 from escalation.scales import Scored, line_after
 from escalation.signals import Axis, Evidence, Signals
 from escalation.turning_point import turning_point
-from escalation.voice import say, say_unless_said_lately, speak_as_bot, thread_of
+from escalation.voice import language_of, say, say_unless_said_lately, thread_of
 from gateway.asked import local_time, mentor_to_name, tell_who_is_asked
 from gateway.bot_reports import (
     leave_skill,
@@ -49,7 +49,9 @@ from gateway.bot_reports import (
     record_goal_result,
     record_skill_step,
 )
+from gateway.bot_texts import say_bots_words
 from gateway.check_ins import next_to_begin, scored_of
+from gateway.choices import answer_meant
 from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.decided import inputs_of
 from gateway.follow_ups import answer as answer_follow_up
@@ -88,7 +90,8 @@ class Before:
     """A message and where its conversation stood when it was read.
 
     `is_for_us` is true of a word that the gateway acts on itself, `is_follow_up` of an answer to
-    what is asked after a handoff. The bot hears neither.
+    what is asked after a handoff. The bot hears neither. `chosen` is the number of an answer that
+    the bot gave to choose from, where it was chosen by its words in another language.
     """
 
     message: Message
@@ -98,6 +101,7 @@ class Before:
     is_for_us: bool
     is_follow_up: bool
     goal: str | None
+    chosen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,15 @@ def read_before_understanding(session: Session, line: Line, message: Message) ->
         _is_for_us(session, conversation, message),
         answered_by(session, line, conversation, message) is not None,
         goal.words if goal else None,
+        _chosen(session, conversation, message),
     )
+
+
+def _chosen(session: Session, conversation: Conversation, message: Message) -> str | None:
+    if known(language_of(conversation)) == FIRST:
+        return None
+    asked = _last_said_before(session, message)
+    return answer_meant(asked.words, message.words) if asked is not None else None
 
 
 def _is_for_us(session: Session, conversation: Conversation, message: Message) -> bool:
@@ -161,7 +173,7 @@ def understand(line: Line, before: Before) -> Understood:
         if before.forget_bot:
             line.bot.forget(message.conversation_id)
         # The bot reads English: MENÚ is its MENU.
-        words = keyword_meant(message.words) or message.words
+        words = before.chosen or keyword_meant(message.words) or message.words
         answer = line.bot.answer(message.conversation_id, words)
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
@@ -352,7 +364,7 @@ def _let_bot_speak(
 ) -> None:
     """The bot's answer; what is to be said of a check-in's result; and what it begins next."""
     for words in understood.answer.words if understood.answer else ():
-        speak_as_bot(session, conversation, words, now=now, dropped=False)
+        say_bots_words(session, conversation, words, now=now, dropped=False)
     key = line_after(understood.scored) if understood.scored else None
     if key is None and _continues(understood) and understood.begun is None:
         key = "check_in_noted"  # the bot went away between the two scales
@@ -363,7 +375,7 @@ def _let_bot_speak(
     if understood.goal is not None and not _continues(understood):
         say(session, line.rules, conversation, "goal_reminder", now=now, goal=understood.goal)
     for words in understood.begun.words:
-        speak_as_bot(session, conversation, words, now=now, dropped=False)
+        say_bots_words(session, conversation, words, now=now, dropped=False)
 
 
 def _continues(understood: Understood) -> bool:
@@ -458,8 +470,6 @@ def _disclose(
     )
     if key is not None:
         say(session, line.rules, conversation, key, now=now)
-        if known(conversation.person.language) != FIRST:
-            say(session, line.rules, conversation, "bot_in_english", now=now)
 
 
 def _keep_bots_words(
@@ -486,7 +496,7 @@ def _keep_bots_words(
     if not decision.bot_speaks:
         unsent = (*answer.words, *begun.words)
         for words in unsent:
-            speak_as_bot(session, conversation, words, now=now, dropped=True)
+            say_bots_words(session, conversation, words, now=now, dropped=True)
         leave_skill(session, conversation, message, now=now)
         conversation.forget_bot = True
         return len(unsent)

@@ -20,9 +20,10 @@ from bot.client import Answer, BotAway
 from escalation.disclosure import FIRST
 from escalation.handoffs import hold_conversation, open_handoff_of
 from escalation.schedules import Occurrence, is_quiet, missed_at, reminder_due_at
-from escalation.voice import say, speak_as_bot, thread_of
+from escalation.voice import say, thread_of
 from gateway.agreed import KEYWORDS, following, last_written
 from gateway.bot_reports import record_skill_step
+from gateway.bot_texts import say_bots_words
 from gateway.delivery import acting
 from gateway.holds import let_go, take_hold
 from gateway.line import Line
@@ -310,7 +311,7 @@ def _say(
         say(session, line.rules, conversation, FIRST, now=now)
     say(session, line.rules, conversation, "scheduled_check_in", now=now)
     for words in answer.words:
-        speak_as_bot(session, conversation, words, now=now, dropped=False)
+        say_bots_words(session, conversation, words, now=now, dropped=False)
     conversation.forget_bot = False
     for step in answer.skills:
         record_skill_step(session, conversation, None, step, now=now)

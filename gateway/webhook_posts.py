@@ -19,6 +19,7 @@ from standardwebhooks import Webhook as Signer
 
 TIMEOUT_SECONDS = 10
 LONGEST_URL = 500
+PORTS = 2**16
 LOOPBACK = "127.0.0.1"
 # What is handed out to sites; all other IPv6 is local, special or not in use.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
@@ -65,6 +66,8 @@ def read_url(written: str, *, demo: bool) -> httpx.URL:
         raise NotAllowed("The address names no host. Write it like https://program.example/told.")
     if url.userinfo or url.fragment:
         raise NotAllowed("Leave out the part with the password and the part behind #.")
+    if url.port is not None and not 0 < url.port < PORTS:
+        raise NotAllowed(f"There is no port {url.port}. Leave it out, or take one below {PORTS}.")
     return url
 
 
@@ -136,7 +139,8 @@ def post_to(
 
     try:
         return Answer(asyncio.run(within_time()))
-    except (httpx.HTTPError, OSError, TimeoutError) as error:
+    except Exception as error:
+        # Whatever it is: one that came out of here would be sent each minute and never given up.
         return Answer(None, type(error).__name__)
 
 

@@ -3,76 +3,185 @@
 Used to photograph them (`make screens`) and to look at each with axe-core.
 """
 
+import itertools
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from sqlalchemy import select
 
-from tests.processes import Stack
+from gateway.database import Database, make_engine
+from gateway.line import utc_now
+from gateway.one_time_keys import new_link
+from gateway.review import last_full_week
+from models import Conversation, FollowUp, Person
+from models.encryption import use_key
+from tests.line import JO, MAYA, SAM, Talk
+from tests.processes import KEY, Stack
 
 PATIENCE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Face:
-    """One page. `who` looks at it: somebody of the demo, or nobody who is signed in.
+    """One page: a route, as the application writes it, and in `at` what stands for its parts.
 
-    `status` is what the server answers, so that nobody looks at a refusal and takes it for a page.
+    `who` looks at it: somebody of the demo, or nobody who is signed in. `does` is what they do
+    there before they look. `status` is what the server answers, so that nobody looks at a refusal
+    and takes it for a page.
     """
 
     name: str
-    path: str
+    route: str
     who: str | None = None
     status: int = 200
+    at: dict[str, str] = field(default_factory=dict)
+    does: Callable[[Page], None] | None = None
 
-    def opened_in(self, context: BrowserContext) -> Page:
-        page = context.new_page()
-        answer = page.goto(self.path)
-        assert answer is not None
-        assert answer.status == self.status, f"{self.path} answered {answer.status} to {self.who}"
-        return page
 
+# --- what somebody does on a page to come to the next one ---
+
+# Reserved for examples, and nobody's: each asks once, so that no limit is reached.
+_numbers = itertools.count(30)
+
+
+def asks_for_a_code(page: Page) -> None:
+    page.get_by_label("Your phone number").fill(f"202 555 01{next(_numbers)}")
+    sends(page, page.locator("form[action='/chat/sign-in'] button"))
+
+
+def types_a_wrong_password(page: Page) -> None:
+    page.get_by_label("Phone number").fill(f"202 555 01{next(_numbers)}")
+    page.get_by_label("Password").fill("not the password")
+    sends(page, page.get_by_role("button", name="Sign in", exact=True), status=401)
+
+
+def opens_an_old_link(page: Page) -> None:
+    sends(page, page.locator("main form button").first, status=410)
+
+
+def writes_when_signed_out(page: Page) -> None:
+    page.get_by_label("Your message").fill("are you still there")
+    page.context.clear_cookies()
+    with page.expect_navigation() as answer:
+        page.evaluate("document.querySelector('form[action=\"/chat\"]').submit()")
+    assert answer.value is not None
+    assert answer.value.status == 401
+
+
+def tells_a_concern_when_signed_out(page: Page) -> None:
+    page.context.clear_cookies()
+    form = page.locator("form[action='/chat/you/concern']")
+    form.locator("textarea").fill("He asked me for my address twice.")
+    sends(page, form.get_by_role("button"), status=401)
+
+
+def forgets_the_tick(page: Page) -> None:
+    sends(page, page.locator("form[action='/chat/terms'] button"), status=422)
+
+
+def chooses_a_file(page: Page) -> None:
+    rows = b"role,name,phone,timezone,mentor\nmentee,Zoe,+12025550160,,Sam\nmentee,Cy,?,,\n"
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": rows}
+    )
+    sends(page, page.get_by_role("button", name="Look at it first"))
+
+
+def tries_another_policy(page: Page) -> None:
+    box = page.get_by_label("Policy, as TOML")
+    box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 6", box.input_value(), count=1))
+    sends(page, page.get_by_role("button", name="See what it would have done"))
+
+
+def tries_what_is_no_policy(page: Page) -> None:
+    page.get_by_label("Policy, as TOML").fill("stuck_after = many")
+    page.get_by_label("Why it changes").fill("a try")
+    sends(page, page.get_by_role("button", name="See what it would have done"), status=422)
+
+
+def sends(page: Page, button: Locator, *, status: int = 200) -> None:
+    with page.expect_navigation() as answer:
+        button.click()
+    assert answer.value is not None
+    assert answer.value.status == status, f"{page.url} answered {answer.value.status}"
+
+
+# --- the pages ---
+
+# Maya's of last week, Maya's of tonight, and Jo's.
+CLOSED, MINE, WAITING = {"number": "1"}, {"number": "2"}, {"number": "3"}
 
 FACES = [
     Face("phones", "/phones"),
-    Face("mentee-code", "/chat/sign-in"),
+    Face("mentee-sign-in", "/chat/sign-in"),
+    Face("mentee-code", "/chat/sign-in", does=asks_for_a_code),
+    Face("mentee-invited", "/chat/in/{token}", at={"token": "INVITATION"}),
+    Face("mentee-old-link", "/chat/in/{token}", at={"token": "old"}, does=opens_an_old_link),
     Face("mentee-terms", "/chat/terms", "Jo"),
+    Face("mentee-terms-refused", "/chat/terms", "Jo", does=forgets_the_tick),
     Face("mentee-chat", "/chat", "Maya"),
+    Face("mentee-chat-signed-out", "/chat", "Maya", does=writes_when_signed_out),
     Face("mentee-you", "/chat/you", "Maya"),
+    Face("mentee-you-signed-out", "/chat/you", "Maya", does=tells_a_concern_when_signed_out),
+    Face("mentee-nowhere", "/chat/nowhere", "Maya", status=404),
     Face("sign-in", "/sign-in"),
+    Face("sign-in-refused", "/sign-in", does=types_a_wrong_password),
     Face("sign-in-link", "/sign-in/link"),
+    Face("sign-in-by-link", "/sign-in/link/{token}", at={"token": "LINK"}),
+    Face("sign-in-old-link", "/sign-in/link/{token}", at={"token": "old"}, does=opens_an_old_link),
     Face("account", "/account", "Sam"),
     Face("console", "/console", "Sam"),
-    Face("console-mine", "/console/1", "Sam"),
-    Face("console-waiting", "/console/2", "Sam"),
-    Face("console-brief", "/console/1/brief", "Sam"),
-    Face("console-managers", "/console/1", "Ruth"),
+    Face("console-mine", "/console/{number}", "Sam", at=MINE),
+    Face("console-waiting", "/console/{number}", "Sam", at=WAITING),
+    Face("console-closed", "/console/{number}", "Sam", at=CLOSED),
+    Face("console-brief", "/console/{number}/brief", "Sam", at=MINE),
+    Face("console-managers", "/console/{number}", "Ruth", at=MINE),
     Face("console-mentees", "/console/mentees", "Sam"),
     Face("console-replies", "/console/replies", "Ruth"),
     Face("log", "/log", "Ruth"),
-    Face("log-handoff", "/log/1", "Ruth"),
+    Face("log-handoff", "/log/{number}", "Ruth", at=MINE),
+    Face("log-handoff-closed", "/log/{number}", "Ruth", at=CLOSED),
+    Face("log-leaning", "/log/leaning", "Ruth"),
+    Face("log-verdicts", "/log/verdicts", "Ruth"),
+    Face(
+        "log-review",
+        "/log/review/{week}/{number}",
+        "Ruth",
+        at={"week": "LAST_WEEK", "number": "JOS_THREAD"},
+    ),
     Face("log-measures", "/log/measures", "Ruth"),
     Face("log-audit", "/log/audit", "Ruth"),
     Face("safeguarding", "/safeguarding", "Ruth"),
-    Face("safeguarding-record", "/safeguarding/1", "Ruth"),
+    Face("safeguarding-record", "/safeguarding/{number}", "Ruth", at={"number": "1"}),
     Face("people", "/people", "Ruth"),
     Face("people-new", "/people/new", "Ruth"),
     Face("people-import", "/people/import", "Ruth"),
-    Face("people-one", "/people/4", "Ruth"),
+    Face("people-preview", "/people/import", "Ruth", does=chooses_a_file),
+    Face("people-one", "/people/{number}", "Ruth", at={"number": "MAYA"}),
+    Face("people-mentor", "/people/{number}", "Ruth", at={"number": "SAM"}),
     Face("programme", "/programme", "Ruth"),
     Face("programs", "/programme/programs", "Ruth"),
     Face("policy", "/policy", "Ruth"),
+    Face("policy-tried", "/policy", "Ruth", does=tries_another_policy),
+    Face("policy-refused", "/policy", "Ruth", does=tries_what_is_no_policy),
+    Face("policy-version", "/policy/versions/{number}", "Ruth", at={"number": "1"}),
     Face("refused", "/log", "Sam", status=403),
+    Face("nowhere", "/nowhere", "Ruth", status=404),
 ]
 
 MENTEES = ("Maya", "Jo")
 
 
 class Evening:
-    """The demo, with things in it to look at: Maya is answered, Jo waits, a concern stands."""
+    """The demo, with things in it to look at: Maya is answered, Jo waits, a concern stands.
+
+    Last week Maya was in a crisis that is over, and nobody was brought to Jo.
+    """
 
     def __init__(self, stack: Stack, browser: Browser) -> None:
         self.stack = stack
@@ -81,26 +190,44 @@ class Evening:
         phones = self.http.get("/phones").text
         self.ids = {name: key for key, name in re.findall(r'phone-(\d+)-owner"><bdi>(\w+)', phones)}
         self.cookies: dict[str | None, list[dict[str, object]]] = {None: []}
+        # What stands for a part of an address, by its name in FACES.
+        self.known: dict[str, str] = {name.upper(): number for name, number in self.ids.items()}
 
     def happens(self) -> None:
+        self._last_week()
         self._texts("Maya", "how can i sleep better")
         self._until("Maya", "same time each day")
         self._texts("Maya", "nobody would notice if i was gone, i just want someone to talk to")
-        self._until("Sam", "TAKE 1")
-        self._texts("Sam", "take 1")
+        self._until("Sam", "TAKE 2")
+        self._texts("Sam", "take 2")
         self._until("Maya", "Sam is here now")
         self._texts("Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
         self._texts("Maya", "hi sam. it has been a long week")
         self._lets_programs_in()
         self._texts("Jo", "i want to kill myself tonight")
         self._until("Noor", "URGENT")
+        self._wait(self._shows_that_nobody_was_told, "the address was not posted to")
         for name in self.ids:
             self._sign_in(name)
         self._agrees("Maya")
         self._raises_a_concern("Maya")
+        self._rules()
 
     def ends(self) -> None:
         self.http.close()
+
+    def opens(self, face: Face, context: BrowserContext) -> Page:
+        """The page in a new tab, once what is done on it first has been done."""
+        path = face.route
+        for part, value in face.at.items():
+            path = path.replace(f"{{{part}}}", self.known.get(value, value))
+        page = context.new_page()
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == face.status, f"{path} answered {answer.status} to {face.who}"
+        if face.does is not None:
+            face.does(page)
+        return page
 
     def context(self, who: str | None, *, width: int, theme: str) -> BrowserContext:
         context = self.browser.new_context(
@@ -110,6 +237,46 @@ class Evening:
         )
         context.add_cookies(self.cookies[who])  # type: ignore[arg-type]
         return context
+
+    def _last_week(self) -> None:
+        use_key(KEY)
+        database = Database(make_engine(self.stack.environment["DATABASE_URL"]))
+        talk = Talk(database)
+        now = utc_now()
+        talk.clock.now = now - timedelta(days=7)
+        talk.texts(JO, "hi there")
+        talk.texts(MAYA, "i want to kill myself")
+        talk.texts(SAM, "take 1")
+        talk.texts(SAM, "Hi Maya, I am here. Are you safe right now?")
+        talk.clock.now += timedelta(minutes=40)
+        talk.texts(SAM, "done 1 referred her aunt is with her")
+        with database.writing() as session:
+            maya, sam = (session.get_one(Person, talk.person(one).id) for one in (MAYA, SAM))
+            threads = select(Conversation.id).where(Conversation.person_id == talk.person(JO).id)
+            session.add(FollowUp(handoff_id=1, asked_at=now))
+            a_day = timedelta(days=1)
+            self.known |= {
+                "JOS_THREAD": str(session.scalars(threads).one()),
+                "LAST_WEEK": last_full_week(sam.programme, now=now).name,
+                "INVITATION": new_link(session, maya, "chat", now=now, lasts=a_day),
+                "LINK": new_link(session, sam, "sign_in", now=now, lasts=a_day),
+            }
+        database.engine.dispose()
+
+    def _rules(self) -> None:
+        """Ruth judges what is over, and takes up another policy."""
+        context = self.context("Ruth", width=1280, theme="light")
+        judged = context.request.post("/log/1/verdict", form={"verdict": "right"})
+        assert judged.ok, f"Ruth could not judge: {judged.status}"
+        page = context.new_page()
+        page.goto("/policy")
+        box = page.get_by_label("Policy, as TOML")
+        box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 5", box.input_value(), count=1))
+        page.get_by_label("Why it changes").fill("Fewer are to be brought for nothing.")
+        page.get_by_role("button", name="See what it would have done").click()
+        page.get_by_role("button", name="Take it up").click()
+        page.get_by_role("status").filter(has_text="Taken up.").wait_for()
+        context.close()
 
     def _sign_in(self, name: str) -> None:
         way = "/chat/as" if name in MENTEES else "/sign-in/as"
@@ -153,6 +320,12 @@ class Evening:
             answer = context.request.post(f"/programme/programs/{form}", form=given)
             assert answer.status == 201, f"{form}: {answer.status}"
         context.close()
+
+    def _shows_that_nobody_was_told(self) -> bool:
+        context = self.context("Ruth", width=1280, theme="light")
+        shown = context.request.get("/programme/programs").text()
+        context.close()
+        return "no answer, again" in shown
 
     def _texts(self, name: str, words: str) -> None:
         sent = self.http.post(

@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
                 for width in WIDTHS:
                     for face in FACES:
                         context = evening.context(face.who, width=width, theme=theme)
-                        page = face.opened_in(context)
+                        page = evening.opens(face, context)
                         page.wait_for_timeout(300)  # parts that are read afterwards, and charts
                         name = f"{face.name}-{width}-{theme}.png"
                         page.screenshot(path=folder / name, full_page=True)

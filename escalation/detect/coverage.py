@@ -6,6 +6,7 @@ writes mostly little words, of which a few dozen are listed for each (coverage.t
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,14 +60,17 @@ def covered(text: str) -> bool:
     words = WORD.findall(LINK.sub(" ", fold(text).text))
     if not words:
         return True
-    if sum(map(_is_english, words)) > ENGLISH_SHARE * len(words):
+    if _mostly_english(words):
         return True
     return len(words) < FEW and not any(map(_is_of_another_language, words))
 
 
-def partly_spanish(folded: str) -> bool:
-    """Whether one word or more is Spanish, of a text that was folded."""
-    return not _function_words().spanish.isdisjoint(WORD.findall(folded))
+def may_be_spanish(folded: str) -> bool:
+    """Whether a word of a folded text is known as Spanish, or its words are mostly not English."""
+    words = WORD.findall(folded)
+    if not _function_words().spanish.isdisjoint(words):
+        return True
+    return bool(words) and not _mostly_english(words)
 
 
 def less_sure(score: float, axis: Axis) -> float:
@@ -75,6 +79,10 @@ def less_sure(score: float, axis: Axis) -> float:
     For heads alone. What a rule saw, it saw.
     """
     return (score + USUAL[axis]) / 2
+
+
+def _mostly_english(words: Sequence[str]) -> bool:
+    return sum(map(_is_english, words)) > ENGLISH_SHARE * len(words)
 
 
 def _is_english(word: str) -> bool:

@@ -1,14 +1,14 @@
 """Spanish, by rules alone: what is a crisis, who asks for a person, a plain yes or no.
 
 There is no trained head for it, so nothing is said here of the two wishes, and a rule's score is
-the probability itself. A message without a Spanish word is left alone, so that what English
-messages show does not change.
+the probability itself. A message of English words is left alone, so that what English messages show
+does not change.
 """
 
 from dataclasses import dataclass
 
 from escalation.detect.calibration import load_calibration
-from escalation.detect.coverage import partly_spanish
+from escalation.detect.coverage import may_be_spanish
 from escalation.detect.fold import fold
 from escalation.detect.lexicon import SPANISH, load_lexicon
 from escalation.detect.rules import Hit, crisis_hits, plain_answer, request_hits
@@ -37,9 +37,9 @@ class InSpanish:
 
 
 def in_spanish(text: str) -> InSpanish | None:
-    """None for a message without a Spanish word. Never raises."""
+    """None for a message of English words. Never raises."""
     folded = fold(text)
-    if not partly_spanish(folded.text):
+    if not may_be_spanish(folded.text):
         return None
     lexicon = load_lexicon(SPANISH)
     plain = in_words_of(folded, lexicon)

@@ -43,7 +43,15 @@ from gateway.web import (
     you,
 )
 from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat
-from gateway.web.pages import CANNOT_BE_READ, NO_SUCH_PAGE, PageRefused, refusal
+from gateway.web.pages import (
+    CANNOT_BE_READ,
+    NO_SUCH_PAGE,
+    NotSignedIn,
+    PageRefused,
+    refusal,
+    wants_part,
+)
+from gateway.web.signed_out import sent_with, signed_out
 
 STATIC = Path(__file__).with_name("static")
 
@@ -119,6 +127,17 @@ def create_app(
     @app.exception_handler(PageRefused)
     def say_why_not(request: Request, refused: PageRefused) -> Response:
         return refuse(request, refused)
+
+    @app.exception_handler(NotSignedIn)
+    async def say_where_to_sign_in(request: Request, refused: NotSignedIn) -> Response:
+        if (
+            request.method == "POST"
+            and not wants_part(request)
+            and not is_of_chat(request.url.path)
+        ):
+            # The words may be nowhere else any more: they come back with the answer.
+            return await run_in_threadpool(signed_out, request, await sent_with(request))
+        return await run_in_threadpool(refuse, request, refused)
 
     @app.exception_handler(StarletteHTTPException)
     async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:

@@ -43,6 +43,7 @@ from gateway.measures import (
     weeks_of_waits,
     weeks_of_words,
 )
+from gateway.mentor_checks import mentor_checks_of
 from gateway.reliance import leaning_mentees
 from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
 from gateway.towards import Month, all_together, month_of, pairs_of
@@ -270,6 +271,7 @@ def measures(
             "follow_ups": followed_up(session, programme, period),
             "loads": loads_of(session, programme, period),
             "pairs": pairs_of(session, programme, looked_at, limit=PAIRS_SHOWN),
+            "mentor_checks": mentor_checks_of(session, programme, policy.check_ins.mentor_check),
             "together": all_together(session, programme, looked_at),
             "together_before": all_together(session, programme, looked_at.before),
             "coverage": week_ahead(session, programme, policy, now=now),

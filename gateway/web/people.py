@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gateway import audit
 from gateway.enrol import COLUMNS, MOST_LINES, Plan, Problem, Step, plan, read_people
+from gateway.guardians import note_guardian, terms_of, today_of
 from gateway.line import Line
 from gateway.people import (
     PERSON_NOT_HERE,
@@ -54,7 +55,9 @@ CHANGED_MEANWHILE = (
 )
 Text = Annotated[str, Form()]
 Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
-Done = Annotated[Literal["", "imported", "added", "changed", "matched", "left", "back"], Query()]
+Done = Annotated[
+    Literal["", "imported", "added", "changed", "matched", "guardian", "left", "back"], Query()
+]
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
 # What a change is given: the session, the person, the manager who makes it, and the time.
 Change = Callable[[Session, Person, Person, datetime], None]
@@ -207,6 +210,19 @@ def set_mentors(
     return _make(request, manager, number, make, done="matched")
 
 
+@router.post("/{number}/guardian")
+def set_guardian(
+    request: Request, number: Number, manager: Manager, name: Text = "", day: Text = ""
+) -> Response:
+    """That a parent or guardian has agreed to the web chat, as the manager saw it."""
+
+    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        note_guardian(session, person, name=name, day=day, by=by, now=now)
+
+    typed = {"name": name, "day": day}
+    return _make(request, manager, number, make, done="guardian", guardian=typed)
+
+
 @router.post("/{number}/leave")
 def mark_as_left(request: Request, number: Number, manager: Manager) -> Response:
     line = line_of(request)
@@ -233,6 +249,7 @@ def _make(
     *,
     done: str,
     given: dict[str, str] | None = None,
+    guardian: dict[str, str] | None = None,
     refused_with: int = 422,
 ) -> Response:
     """Make one change to a person; when it cannot be made, their page comes back and says why."""
@@ -243,7 +260,13 @@ def _make(
             make(session, person, session.get_one(Person, manager.id), line.clock())
     except CannotChange as refused:
         return _one(
-            request, manager, number, given=given, sentence=str(refused), status=refused_with
+            request,
+            manager,
+            number,
+            given=given,
+            guardian=guardian,
+            sentence=str(refused),
+            status=refused_with,
         )
     return go_to(request, f"/people/{number}?done={done}")
 
@@ -304,6 +327,7 @@ def _one(
     number: int,
     *,
     given: dict[str, str] | None = None,
+    guardian: dict[str, str] | None = None,
     done: str = "",
     sentence: str = "",
     status: int = 200,
@@ -311,6 +335,8 @@ def _one(
     line = line_of(request)
     with line.database.reading() as session:
         person = _person(session, manager, number)
+        terms = terms_of(session, person, line.rules.policy.consent)
+        today = today_of(person, now=line.clock())
         own, back_ups = mentors_of(session, person)
         mentors = mentors_in(session, manager.programme_id)
         mentees = mentees_of(session, person)
@@ -329,6 +355,9 @@ def _one(
             "phone": person.phone or "",
             "timezone": person.timezone,
         },
+        terms=terms,
+        guardian=guardian or {"name": "", "day": today.isoformat()},
+        today=today,
         own=own,
         back_ups={one.id for one in back_ups},
         mentors=mentors,

@@ -1,14 +1,62 @@
 """Every page for everybody: no violation of WCAG 2.2 AA that axe-core can see, and no sideways
-scrolling on a small phone."""
+scrolling on a small phone.
+
+Which pages there are, the application says: what answers to GET is among the faces, or below
+with the reason why it is no page.
+"""
 
 from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
 
+import httpx
 import pytest
+from fastapi.routing import iter_route_contexts
 from playwright.sync_api import Browser
 
+from gateway.database import Database, make_engine
 from tests.browsers import fits, violations
 from tests.faces import FACES, Evening, Face
+from tests.gateway.test_pages import Web
+from tests.line import Talk
 from tests.processes import Stack
+
+
+class NoPage(StrEnum):
+    """Why something that answers to GET has no face of its own."""
+
+    REDIRECT = "it sends the browser on"
+    STREAM = "events for a page that is open"
+    DOWNLOAD = "a file to keep"
+    PART = "a part of a page, which is looked at there"
+    MACHINES = "for programs that watch the line"
+
+
+# Each with the address that is asked for, as Ruth, to see that the reason is true.
+NO_PAGES = {
+    "/": (NoPage.REDIRECT, "/"),
+    "/live": (NoPage.STREAM, "/live"),
+    "/chat/live": (NoPage.STREAM, "/chat/live"),
+    "/log.csv": (NoPage.DOWNLOAD, "/log.csv"),
+    "/log.xlsx": (NoPage.DOWNLOAD, "/log.xlsx"),
+    "/log/tables/{name}.{form}": (NoPage.DOWNLOAD, "/log/tables/load.csv"),
+    "/log/{number}/steps.{form}": (NoPage.DOWNLOAD, "/log/1/steps.csv"),
+    "/safeguarding.{form}": (NoPage.DOWNLOAD, "/safeguarding.csv"),
+    "/people.{form}": (NoPage.DOWNLOAD, "/people.csv"),
+    "/people/template.csv": (NoPage.DOWNLOAD, "/people/template.csv"),
+    "/programme/tables/{name}.{form}": (NoPage.DOWNLOAD, "/programme/tables/week.csv"),
+    "/console/lists": (NoPage.PART, "/console/lists"),
+    "/console/{number}/now": (NoPage.PART, "/console/2/now"),
+    "/console/{number}/notes": (NoPage.PART, "/console/2/notes"),
+    "/log/rows": (NoPage.PART, "/log/rows"),
+    "/log/{number}/steps": (NoPage.PART, "/log/2/steps"),
+    "/phones/all": (NoPage.PART, "/phones/all"),
+    "/healthz": (NoPage.MACHINES, "/healthz"),
+    "/readyz": (NoPage.MACHINES, "/readyz"),
+    "/metrics": (NoPage.MACHINES, "/metrics"),
+}
+# What no route is for is answered with a page, too.
+NOWHERE = {"/nowhere", "/chat/nowhere"}
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +67,60 @@ def evening(stack: Stack, browser: Browser) -> Iterator[Evening]:
     evening.ends()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_among_those_that_are_looked_at(tmp_path: Path) -> None:
+    database = Database(make_engine(f"sqlite:///{tmp_path / 'warmline.db'}"))
+    database.migrate()
+    app = Web(Talk(database)).app
+    database.engine.dispose()
+    routes = {
+        route.path for route in iter_route_contexts(app.routes) if "GET" in (route.methods or ())
+    }
+    faces = {face.route for face in FACES} - NOWHERE
+    assert sorted(routes - faces - set(NO_PAGES)) == [], "pages that nobody looks at"
+    assert sorted((faces | set(NO_PAGES)) - routes) == [], "these are no routes any more"
+    assert sorted(faces & set(NO_PAGES)) == [], "a page, and said to be none"
+    assert not NOWHERE & routes
+
+
+def test_what_is_said_to_be_no_page_is_none(evening: Evening) -> None:
+    cookies = {
+        str(cookie["name"]): str(cookie["value"])
+        for name in ("Ruth", "Maya")
+        for cookie in evening.cookies[name]
+    }
+    seen = {}
+    with httpx.Client(base_url=evening.stack.url, cookies=cookies, timeout=20) as client:
+        for route, (_, address) in NO_PAGES.items():
+            with client.stream("GET", address, headers={"Accept": "text/html"}) as answer:
+                seen[route] = what_it_is(answer)
+    assert seen == {route: reason for route, (reason, _) in NO_PAGES.items()}
+
+
+def what_it_is(answer: httpx.Response) -> NoPage | str:
+    kind = answer.headers.get("Content-Type", "")
+    if answer.is_redirect and "sign-in" not in answer.headers["Location"]:
+        return NoPage.REDIRECT
+    if answer.status_code != 200:
+        return f"answered {answer.status_code}"
+    if kind.startswith("text/event-stream"):
+        return NoPage.STREAM
+    if answer.headers.get("Content-Disposition", "").startswith("attachment"):
+        return NoPage.DOWNLOAD
+    if kind.startswith(("application/json", "text/plain")):
+        return NoPage.MACHINES
+    return "a page" if b"<html" in answer.read() else NoPage.PART
+
+
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
-def test_everybody_can_use_it(face: Face, theme: str, evening: Evening) -> None:
-    context = evening.context(face.who, width=1280, theme=theme)
-    page = face.opened_in(context)
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(150)  # parts that are read afterwards, and charts
-        assert violations(page) == [], f"{face.path} for {face.who} at {width} px, {theme}"
+def test_everybody_can_use_it(face: Face, evening: Evening) -> None:
+    context = evening.context(face.who, width=1280, theme="light")
+    page = evening.opens(face, context)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(150)  # parts that are read afterwards, and charts
+            assert violations(page) == [], f"{face.name} for {face.who} at {width} px, {theme}"
     context.close()
 
 
@@ -35,7 +128,7 @@ def test_everybody_can_use_it(face: Face, theme: str, evening: Evening) -> None:
 def test_nothing_sticks_out_sideways(face: Face, evening: Evening) -> None:
     for width in (320, 390):
         context = evening.context(face.who, width=width, theme="light")
-        page = face.opened_in(context)
+        page = evening.opens(face, context)
         page.wait_for_timeout(150)
         fits(page)
         context.close()

@@ -18,12 +18,14 @@ from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from sqlalchemy import select
 from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 from gateway.api.callers import CALLS
+from gateway.api.problems import SORRY
 from gateway.api.scopes import Scope
 from gateway.coverage import week_ahead
 from gateway.tokens import make_token
-from models import ApiToken, AuditEntry, Match, Person, Programme
+from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Programme
 from tests.gateway.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 
@@ -426,6 +428,21 @@ def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
                     content_type=answer.headers["Content-Type"],
                 ),
             )
+
+
+def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
+    talk: Talk, web: Web, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    with talk.database.writing() as session:
+        detail = {"urgency": "dreadful"}
+        session.add(HandoffEvent(handoff_id=1, at=talk.clock(), move=Move.OPEN, detail=detail))
+    board = program(Scope.HANDOFFS_READ)
+    board.client = TestClient(web.app, raise_server_exceptions=False)
+    answer = board.asks("GET", "/handoffs/1")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["detail"]) == (500, SORRY)
+    assert "dreadful" not in answer.text
 
 
 # --- enrolling ---

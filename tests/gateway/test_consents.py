@@ -222,6 +222,53 @@ def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) 
     assert all("Alex" not in str(entry.detail) for entry in entries)
 
 
+def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Talk) -> None:
+    maya, ruth = at_the_chat(talk), Web(talk)
+    ruth.is_now(RUTH)
+    page = f"/people/{talk.person(MAYA).id}"
+    assert "They have not agreed to the terms yet" in ruth.gets(page).text
+    early = ruth.posts(f"{page}/guardian", name="Alex Doe", day="2026-11-10")
+    assert (early.status_code, "has not agreed" in early.text) == (422, True)
+    says_yes(maya, AgeBand.UNDER_13)
+    assert maya.gets("/chat").headers["Location"] == "/chat/terms"
+    shown = ruth.gets(page).text
+    assert "12 or younger" in shown
+    assert "A parent or guardian must agree, too" in shown
+    for name, day, why in (
+        (" ", "2026-11-09", "Who agreed?"),
+        ("Alex Doe", "2026-11-11", "still to come"),
+        ("Alex Doe", "next week", "cannot be read"),
+    ):
+        refused = ruth.posts(f"{page}/guardian", name=name, day=day)
+        assert (refused.status_code, why in refused.text) == (422, True), day
+    assert 'name="name" value="Alex Doe" maxlength="80"' in refused.text, "what was typed stays"
+    assert not has_agreed(talk)
+    for _ in range(2):
+        noted = ruth.posts(f"{page}/guardian", name="Alex\u202e Doe", day="2026-11-09")
+        assert noted.headers["Location"] == f"{page}?done=guardian"
+    shown = ruth.gets(noted.headers["Location"]).text
+    assert "<bdi>Alex Doe</bdi></strong>, agreed on" in shown
+    assert "09 Nov 2026" in shown
+    assert "noted by <bdi>Ruth</bdi>" in shown
+    assert maya.gets("/chat").status_code == 200
+    with talk.database.reading() as session:
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "consent.guardian")
+        ).all()
+    assert [(one.by_id, one.at) for one in entries] == [(talk.person(RUTH).id, talk.clock())]
+    assert "Alex" not in str(entries[0].detail)
+
+
+def test_no_guardian_is_asked_for_where_none_is_needed(talk: Talk) -> None:
+    says_yes(at_the_chat(talk), AgeBand.ADULT)
+    ruth = Web(talk)
+    ruth.is_now(RUTH)
+    shown = ruth.gets(f"/people/{talk.person(MAYA).id}").text
+    assert "No guardian needs to agree" in shown
+    assert "/guardian" not in shown
+    assert "/guardian" not in ruth.gets(f"/people/{talk.person(SAM).id}").text
+
+
 def test_another_mentees_yes_is_not_hers(talk: Talk) -> None:
     says_yes(at_the_chat(talk, JO), AgeBand.ADULT)
     assert has_agreed(talk, JO)

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.enrol import enrol as enrol_people
 from gateway.enrol import read_people
-from models import Match, MatchKind, Person, Role
+from models import Match, MatchKind, Person, Programme, Role
 from tests.line import MAYA, STRANGER, Talk
 from tests.processes import KEY
 
@@ -115,3 +116,30 @@ def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
         ).all()
     assert kinds == [MatchKind.OWN, MatchKind.BACK_UP]
     assert talk.person(MAYA).role is Role.MENTEE
+
+
+def test_a_mentee_is_written_to_in_the_language_of_the_file(talk: Talk) -> None:
+    lines = (
+        "role,name,phone,language\n"
+        "mentee,Ana,+12025550161,ES\n"
+        "mentee,Bo,+12025550162,xx\n"
+        "mentor,Lu,+12025550163,es\n"
+        "mentee,Cy,+12025550164,\n"
+    )
+    people = read_people(lines.encode(), timezone="America/New_York")
+    assert [str(problem) for problem in people.problems] == [
+        "line 3: language 'xx' is unknown; there are en, es",
+        "line 4: only a mentee has a language; leave that column empty",
+    ]
+    with talk.database.writing() as session:
+        programme = session.scalars(select(Programme)).first()
+        assert programme is not None
+        enrolled = enrol_people(session, programme, people, now=talk.clock())
+        languages = {person.name: person.language for person in enrolled}
+    assert languages == {"Ana": "es", "Cy": "en"}
+    talk.texts("+12025550161", "hola")
+    assert "Hola. Soy el bot de Warmline" in " ".join(talk.read_by("+12025550161"))
+    again = read_people(b"role,name,phone\nmentee,Ana,+12025550161\n", timezone="America/New_York")
+    with talk.database.writing() as session:
+        programme = session.get_one(Programme, programme.id)
+        assert enrol_people(session, programme, again, now=talk.clock())[0].language == "es"

@@ -203,6 +203,11 @@ def test_the_buttons_offer_what_the_spanish_words_name() -> None:
     said = in_language("es", load_script().lines["offer_own"])
     assert [choice.words for choice in choices_in([said])] == ["SÍ", "NO"]
     assert keyword_meant("Sí.") == "OK"
+    assert (keyword_meant("menú"), keyword_meant("no"), keyword_meant("menu")) == (
+        "MENU",
+        None,
+        None,
+    )
     assert keyword_meant("no entiendo nada") is None
 
 

@@ -14,7 +14,18 @@ from gateway.audit import first_broken
 from gateway.history import EVERYTHING, Wanted, handoffs_of, how_many_handoffs
 from gateway.log_tables import TABLES
 from gateway.safeguarding import open_record
-from models import AuditEntry, Concern, Handoff, Person, Role, SafeguardingRecord, Urgency
+from models import (
+    AuditEntry,
+    CheckIn,
+    Concern,
+    Conversation,
+    Handoff,
+    Message,
+    Person,
+    Role,
+    SafeguardingRecord,
+    Urgency,
+)
 from models.encryption import phone_index
 from tests.gateway.test_pages import Web
 from tests.gateway.test_spreadsheets import read_xlsx
@@ -49,6 +60,29 @@ def shown(web: Web, query: str) -> set[int]:
     answer = web.gets(f"/log{query}")
     assert answer.status_code == 200, answer.text
     return {int(number) for number in re.findall(r'id="row(\d+)"', answer.text)}
+
+
+def answered(talk: Talk, number: str, *totals: int | None) -> None:
+    """Somebody answers the mentor check this often, a day between each."""
+    for day in range(len(totals)):
+        talk.texts(number, f"hi {day}")
+    with talk.database.writing() as session:
+        thread = Conversation.person_id == talk.person(number).id
+        messages = select(Message).join(Conversation).where(thread, ~Message.outgoing)
+        latest = session.scalars(messages.order_by(Message.id.desc()).limit(len(totals))).all()
+        for day, total in enumerate(totals):
+            last = latest[day]
+            session.add(
+                CheckIn(
+                    conversation_id=last.conversation_id,
+                    message_id=last.id,
+                    at=talk.clock() + timedelta(days=day),
+                    kind="mentor_check",
+                    score=total,
+                    answers="[1, 2, 2, 1]",
+                    note="secret",
+                )
+            )
 
 
 def audited(talk: Talk) -> list[tuple[str, str]]:
@@ -294,6 +328,37 @@ def test_the_measures_say_what_they_are_and_show_a_table_beside_each_chart(
     assert "<td>100%</td>" in page
     for words in ("JMIR Mental Health 2024;11:e56529", "Human at the Helm", "[targets]"):
         assert words in page
+
+
+def test_what_mentees_say_of_their_mentor_stands_by_pair_and_not_answer_by_answer(
+    an_evening: Talk, web: Web
+) -> None:
+    web.is_now(RUTH)
+    assert "Nobody has answered the four questions yet" in web.gets("/log/measures").text
+    # The latest one has too many gaps for a total.
+    answered(an_evening, MAYA, 14, 6, None)
+    answered(an_evening, JO, 12)
+    page = web.gets("/log/measures").text
+    said = page[page.index("mentor-checks-heading") : page.index("coverage-heading")]
+    assert re.findall(r'scope="row"><bdi>(\w+)</bdi></th><td><bdi>(\w+)</bdi>', said) == [
+        ("Maya", "Sam"),
+        ("Jo", "Noor"),
+    ], "the lowest first"
+    assert said.count(">low<") == 1
+    assert "<td>-8</td><td>2</td>" in said
+    maya, jo = rows_of(web.gets("/log/tables/mentor-checks.csv").content)
+    assert list(maya.values())[:3] == ["Maya", "Sam", "6"]
+    assert (maya["change_since_first"], maya["answers"]) == ("-8", "2")
+    assert (jo["latest_total"], jo["change_since_first"], jo["answers"]) == ("12", "", "1")
+    assert "secret" not in said
+    web.is_now(SAM)
+    assert web.gets("/log/tables/mentor-checks.csv").status_code == 403
+    with an_evening.database.writing() as session:
+        session.get_one(Person, an_evening.person(JO).id).left_at = an_evening.clock()
+    web.is_now(RUTH)
+    assert [
+        row["mentee"] for row in rows_of(web.gets("/log/tables/mentor-checks.csv").content)
+    ] == ["Maya"]
 
 
 NO_TIME = {

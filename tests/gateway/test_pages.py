@@ -6,6 +6,7 @@ import io
 import re
 import time
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import httpx2
@@ -357,6 +358,77 @@ def test_a_page_of_somebody_signed_out_meanwhile_keeps_its_words(talk: Talk, web
     assert answer.status_code == 401
     assert "what you wrote stays here" in answer.text
     assert "HX-Redirect" not in answer.headers
+
+
+def test_a_form_sent_after_the_sign_in_has_ended_gives_its_words_back_and_sends_them_later(
+    talk: Talk, web: Web
+) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE")
+    web.is_now(SAM)
+    talk.clock.now += timedelta(hours=13)
+    words = 'hey <Maya>,\n\nis "tonight" better?'
+    answer = web.posts("/console/1/reply", words=words)
+    assert (answer.status_code, "Location" in answer.headers) == (401, False)
+    assert "You are signed out" in answer.text
+    [(action, box, kept)] = re.findall(
+        r'<form class="card stack" method="post" action="([^"]+)">.*?'
+        r'<textarea name="(\w+)"[^>]*>\n(.*?)</textarea>',
+        answer.text,
+        re.DOTALL,
+    )
+    assert (action, box, unescape(kept)) == ("/console/1/reply", "words", words)
+    assert 'href="/sign-in" target="_blank"' in answer.text
+    assert "tonight" not in " ".join(said_to(talk, MAYA)), "nothing was sent"
+    assert web.posts(action, words=words).text.count("tonight") == 1, "still signed out"
+    web.is_now(SAM)
+    assert web.posts(action, **{box: unescape(kept)}).status_code == 303
+    assert words in said_to(talk, MAYA)
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "shown"),
+    [
+        ("/console/1/note", {"note": "call her mum"}, ["note"]),
+        ("/console/1/verdict", {"note": "too late", "verdict": "right"}, ["note"]),
+        ("/console/1/done", {"outcome": "talked", "reason": "she slept"}, ["reason"]),
+        ("/console/1/transfer", {"to": "3", "handing": "she likes you"}, ["handing"]),
+        ("/safeguarding/1/close", {"outcome": "told her aunt"}, ["outcome"]),
+        ("/people", {"role": "mentee", "name": "Ana", "phone": "555 0130"}, ["name", "phone"]),
+        (
+            "/policy",
+            {"text": "[x]", "seen": "0", "tried": "[x]", "reason": "so"},
+            ["text", "reason"],
+        ),
+        ("/programme/holidays", {"day": "2026-12-24", "name": "Eve"}, ["name"]),
+    ],
+)
+def test_whatever_was_written_comes_back_and_what_was_chosen_goes_with_it(
+    web: Web, path: str, form: dict[str, str], shown: list[str]
+) -> None:
+    answer = web.posts(path, **form)
+    assert answer.status_code == 401
+    assert re.findall(r'<textarea name="(\w+)"', answer.text) == shown
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', answer.text))
+    assert {*shown, *hidden} == set(form)
+    assert all(form[name] == unescape(value) for name, value in hidden.items())
+
+
+def test_passwords_never_come_back_and_a_click_without_words_leads_to_the_sign_in(
+    web: Web,
+) -> None:
+    answer = web.posts("/account/password", old="hunter2hunter2", new="x" * 12, again="x" * 12)
+    assert (answer.status_code, "hunter2" in answer.text, "xxxx" in answer.text) == (
+        401,
+        False,
+        False,
+    )
+    here = {"Referer": f"{HERE}/console/1"}
+    clicked = web.client.post("/console/1/take", headers=here)
+    assert (clicked.status_code, "<textarea" in clicked.text) == (401, False)
+    assert 'href="/sign-in?next=%2Fconsole%2F1"' in clicked.text
+    elsewhere = {"Referer": "https://evil.example/console/1"}
+    assert 'next=%2Fconsole"' in web.client.post("/console/1/take", headers=elsewhere).text
 
 
 def test_nobody_is_texted_after_stop(talk: Talk, web: Web) -> None:

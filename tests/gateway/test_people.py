@@ -19,7 +19,9 @@ from models import (
     SignIn,
 )
 from models.encryption import phone_index
+from tests.gateway.test_log import rows_of
 from tests.gateway.test_pages import Web
+from tests.gateway.test_spreadsheets import read_xlsx
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 
 LONELY = "nobody would notice if i was gone, i just want someone to talk to"
@@ -117,6 +119,34 @@ def test_the_list_says_who_cannot_be_reached_who_is_silent_and_who_is_away(
     assert "has opted out of texts (STOP)" in shown
     assert "code 30005" in shown
     assert shown.count("silent for") == 2, "Maya and Jo"
+
+
+def test_the_list_can_be_taken_away_as_it_is_shown(talk: Talk, web: Web) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(NOOR, "STOP")
+    answer = web.gets("/people.csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="people.csv"'
+    rows = {row["name"]: row for row in rows_of(answer.content)}
+    assert list(rows) == ["Ruth", "Noor", "Sam", "Jo", "Maya"]
+    maya, noor = rows["Maya"], rows["Noor"]
+    assert (maya["own_mentor"], maya["back_ups"], maya["wrote_last"]) == (
+        "Sam",
+        "Noor",
+        "2026-11-10",
+    )
+    assert (noor["mentees"], noor["on_duty_now"]) == ("2", "yes")
+    assert "STOP" in noor["cannot_be_texted"]
+    assert MAYA not in answer.text
+    assert MAYA[-4:] in maya["number"], "by the last digits only"
+    headings, *mentors = read_xlsx(web.gets("/people.xlsx?show=mentor").content)
+    assert [row[list(headings).index("name")] for row in mentors] == ["Noor", "Sam"]
+    assert len(read_xlsx(web.gets("/people.xlsx?show=left").content)) == 1, "only headings"
+    assert web.gets("/people.pdf").status_code == 404
+    assert 'href="/people.csv?show=mentor"' in web.gets("/people?show=mentor").text
+    with talk.database.reading() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "export")).all()
+    noted = [(entry.about, entry.detail["form"], entry.detail["rows"]) for entry in entries]
+    assert noted == [("people", "csv", 5), ("people", "xlsx", 2), ("people", "xlsx", 0)]
 
 
 def test_mentors_and_mentees_see_none_of_it(talk: Talk, web: Web) -> None:

@@ -11,8 +11,11 @@ from sqlalchemy import select
 
 from escalation.policy import POLICY_FILE, UnreadablePolicy, load_policy, read_policy
 from gateway.policies import difference, passed_over, policy_in_use, warnings
+from gateway.replay_sheets import REPLAY_SHEETS
 from models import AuditEntry, DecisionRecord, Handoff, Message, PolicyVersion, Programme, Status
+from tests.gateway.test_log import rows_of
 from tests.gateway.test_pages import Web
+from tests.gateway.test_spreadsheets import read_xlsx
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 
 SHIPPED = POLICY_FILE.read_text("utf-8")
@@ -134,6 +137,31 @@ def test_the_replay_beside_it_says_what_would_differ_and_changes_nothing(
     assert "thresholds.concern is " in shown.text
     assert '<li class="plus">' in shown.text
     assert versions(talk) == []
+
+
+def test_the_replay_can_be_taken_away_as_it_is_shown(web: Web, talk: Talk) -> None:
+    for name in REPLAY_SHEETS:
+        empty = web.posts(f"/policy/try/{name}.csv", tried=SHIPPED)
+        assert len(empty.content.decode("utf-8-sig").splitlines()) == 1, "only headings"
+    talk.texts(MAYA, TIDES)
+    text = always_brings()
+    shown = tries(web, text).text
+    assert set(re.findall(r'formaction="/policy/try/(\w+)\.xlsx"', shown)) == set(REPLAY_SHEETS)
+    weeks, hours, parted = (
+        rows_of(web.posts(f"/policy/try/{name}.csv", tried=text).content)
+        for name in ("weeks", "hours", "differences")
+    )
+    assert weeks[0]["a_week"] == "Handoffs"
+    assert float(weeks[0]["in_use"]) == 0 < float(weeks[0]["tried"])
+    assert [row["hour"] for row in hours][:1] == ["10"]
+    assert [(row["mentee"], row["at"]) for row in parted] == [("Maya", "2026-11-10T10:00:00-05:00")]
+    assert TIDES not in str(parted)
+    assert read_xlsx(web.posts("/policy/try/differences.xlsx", tried=text).content)[1][0] == "Maya"
+    assert web.posts("/policy/try/weeks.csv", tried="no policy").status_code == 422
+    assert web.posts("/policy/try/words.csv", tried=text).status_code == 404
+    with talk.database.reading() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "export")).all()
+    assert [entry.about for entry in entries[:3]] == [f"replay:{name}" for name in REPLAY_SHEETS]
 
 
 def test_a_policy_that_changes_no_decision_is_said_to_change_none(web: Web, talk: Talk) -> None:

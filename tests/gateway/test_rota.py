@@ -1,5 +1,6 @@
 """The programme's page: hours, holidays, who is on duty, and the week ahead with its gaps."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from sqlalchemy import select
 
 from escalation.hours import is_within_hours, next_opening
 from gateway.rota import CannotSet, read_moment, week_ahead
+from gateway.rota_tables import ROTA_TABLES
 from models import (
     Absence,
     AuditEntry,
@@ -17,7 +19,9 @@ from models import (
     Person,
     Programme,
 )
+from tests.gateway.test_log import rows_of
 from tests.gateway.test_pages import Web
+from tests.gateway.test_spreadsheets import read_xlsx
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -85,6 +89,39 @@ def test_the_week_ahead_names_who_and_every_gap(web: Web, talk: Talk) -> None:
     shown = web.gets("/programme").text
     assert "6 stretches with nobody on duty" in shown
     assert shown.count('<span class="badge crisis">gap</span>') == 6
+
+
+def test_the_rota_of_the_week_can_be_taken_away_also_with_nothing_in_it(
+    web: Web, talk: Talk
+) -> None:
+    offered = set(re.findall(r'href="/programme/tables/(\w+)\.xlsx"', web.gets("/programme").text))
+    assert offered == set(ROTA_TABLES)
+    for name in ("duty", "overrides", "absences"):
+        assert rows_of(web.gets(f"/programme/tables/{name}.csv").content) == []
+        assert len(read_xlsx(web.gets(f"/programme/tables/{name}.xlsx").content)) == 1
+    adds_shifts(web, talk, SAM, "1", "09:00", "17:00")
+    sam = number(talk, SAM)
+    tonight = {"begins": "2026-11-10 20:00", "ends": "2026-11-10 22:00"}
+    web.posts("/programme/overrides", person=sam, duty="on", **tonight)
+    with talk.database.writing() as session:
+        ends = talk.clock() + timedelta(hours=2)
+        away = Absence(person_id=int(sam), begins_at=talk.clock(), ends_at=ends, by_id=int(sam))
+        session.add(away)
+        session.get_one(Person, talk.person(NOOR).id).on_duty = True
+    tables = {
+        name: rows_of(web.gets(f"/programme/tables/{name}.csv").content) for name in ROTA_TABLES
+    }
+    sam_on, noor_on = tables["duty"]
+    assert tuple(sam_on.values()) == ("Sam", "mentor", "Tuesday", "09:00", "17:00")
+    assert (noor_on["name"], noor_on["day"]) == ("Noor", "at all hours")
+    assert tables["overrides"][0]["begins"] == "2026-11-10T20:00:00-05:00"
+    assert tables["absences"][0]["ends"] == "2026-11-10T12:00:00-05:00"
+    first = tables["week"][0]
+    assert (first["on_duty"], first["on_duty_and_cannot"], first["gap"]) == ("Noor", "Sam away", "")
+    assert web.gets("/programme/tables/secrets.csv").status_code == 404
+    with talk.database.reading() as session:
+        abouts = select(AuditEntry.about).where(AuditEntry.action == "export")
+        assert "rota:week" in set(session.scalars(abouts))
 
 
 def test_who_is_away_or_cannot_be_texted_closes_no_gap(web: Web, talk: Talk) -> None:
