@@ -17,11 +17,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import write_po
 
-from escalation.languages import FIRST, FOLDER, KEYWORD, read_catalogue
+from escalation.languages import FIRST, FOLDER, KEYWORD, keyword_in, read_catalogue
 from escalation.script import SCRIPT_FILE, load_script
 from gateway import gsm
-from gateway.choices import KEYWORDS
-from gateway.content import read_content
+from gateway.choices import CAPITALS, GO_ON, KEYWORDS
+from gateway.content import Text, read_content
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "gateway" / "web" / "templates"
@@ -43,9 +43,11 @@ OWN_WORDS = (
     "DELETE ALL",
 )
 # What the bot reads and its menu does not name.
-BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet")
+BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet", "HI", "THANKS", "BYE")
 # An accent that GSM-7 lacks leaves 67 characters to an SMS, so what took two takes up to five.
 MOST_WITH_ACCENTS = 5
+# Catalogues of what leaves as an SMS.
+TEXTED = ("script.po", "bot.po")
 HEADER = """\
 # Each msgid is the English sentence. A blank, a number and a tag stand in both.
 msgid ""
@@ -165,8 +167,22 @@ def _differences(file: Path, message: Message, here: Message) -> Iterator[Fault]
         for what, pattern in (("blanks", BLANK), ("numbers", NUMBER), ("tags", TAG)):
             if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
                 yield Fault(file, msgid, f"its {what} differ from the English")
-        if file.name in ("script.po", "bot.po") and gsm.segments_of(theirs) > MOST_WITH_ACCENTS:
-            yield Fault(file, msgid, f"takes {gsm.segments_of(theirs)} SMS; make it shorter")
+        if file.name not in TEXTED:
+            continue
+        for word in _words_to_text(ours):
+            if (shown := keyword_in(file.parent.name, word)) not in theirs:
+                yield Fault(file, msgid, f"does not name {shown}, the word to text for {word}")
+        key = next(iter(message.auto_comments), "")
+        needed = gsm.segments_of(Text(file.name, key, theirs, "").as_sent)
+        if needed > MOST_WITH_ACCENTS:
+            yield Fault(file, msgid, f"takes {needed} SMS; make it shorter")
+
+
+def _words_to_text(said: str) -> Iterator[str]:
+    """The words that a text asks for; OK and NO are also said for themselves."""
+    for word in CAPITALS.findall(said):
+        if word in {*KEYWORDS, "PERSON", GO_ON} - {"OK", "NO"}:
+            yield word
 
 
 def _key(message: Message) -> tuple[str, str | None]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     FromClause,
     Integer,
@@ -182,7 +183,8 @@ def waits_of(
     session: Session, programme: Programme, period: Period, targets: Targets, *, now: datetime
 ) -> list[Waits]:
     """For each urgency and each thing awaited, in that order; zero where there was none."""
-    times = _times(session, programme, period, now=now)
+    # Reckoned once in a query: each column is looked at several times, and takes a look-up itself.
+    times = _times(session, programme, period, now=now).prefix_with("MATERIALIZED")
     ranked = {
         (row.awaited, row.urgency): row
         for row in session.execute(union_all(*(_percentiles(times, one) for one in Awaited)))
@@ -209,7 +211,7 @@ def waits_of(
     return waits
 
 
-def _times(session: Session, programme: Programme, period: Period, *, now: datetime) -> FromClause:
+def _times(session: Session, programme: Programme, period: Period, *, now: datetime) -> CTE:
     """One row for each handoff: its seconds until each thing awaited, and until now."""
     present = literal(now, Handoff.opened_at.type)
     until = func.coalesce(Handoff.closed_at, present)
@@ -366,6 +368,9 @@ def loads_of(session: Session, programme: Programme, period: Period) -> list[Loa
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
             Conversation.programme_id == programme.id,
+            # Whatever was claimed in the time was open in it: so fewer moves are looked through.
+            Handoff.opened_at < period.until,
+            or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
             HandoffEvent.move == Move.CLAIM,
             HandoffEvent.at >= period.since,
             HandoffEvent.at < period.until,
@@ -499,7 +504,8 @@ def _to_mentees(programme: Programme, period: Period) -> list[SQLColumnExpressio
 
 def _written_in(period: Period) -> list[ColumnElement[bool]]:
     return [
-        # No message moves before it is written, and by this there is an index.
+        # No message moves before it is written. Where the time is short and the programme is the
+        # only one, the index by this is the quickest; else the one by thread and time.
         Message.moved_at >= period.since,
         Message.at >= period.since,
         Message.at < period.until,
@@ -508,28 +514,25 @@ def _written_in(period: Period) -> list[ColumnElement[bool]]:
 
 def mentees_who_wrote(session: Session, programme: Programme, period: Period) -> list[Counted]:
     """Everybody who wrote, once: with a person, without the person asked for, or with the bot."""
-    wrote = (
-        select(Message.conversation_id)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .join(Person, Person.id == Conversation.person_id)
-        .where(
-            Conversation.programme_id == programme.id,
-            Message.speaker == Speaker.MENTEE,
-            *_written_in(period),
-        )
-        .distinct()
-        .subquery()
+    by_a_person = and_(
+        Message.outgoing,
+        Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
+        Message.delivery != Delivery.DROPPED,
     )
-    of_a_person = (
-        select(Message.conversation_id)
+    said = (
+        select(
+            Message.conversation_id,
+            func.max(case((Message.speaker == Speaker.MENTEE, 1), else_=0)).label("wrote"),
+            func.max(case((by_a_person, 1), else_=0)).label("a_person"),
+        )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(
             Conversation.programme_id == programme.id,
-            Message.outgoing,
-            Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
-            Message.delivery != Delivery.DROPPED,
+            Conversation.person_id.is_not(None),
             *_written_in(period),
         )
+        .group_by(Message.conversation_id)
+        .subquery()
     )
     handed_over = (
         select(Handoff.conversation_id)
@@ -539,17 +542,19 @@ def mentees_who_wrote(session: Session, programme: Programme, period: Period) ->
             Handoff.opened_at < period.until,
             or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
         )
+        .distinct()
+        .subquery()
     )
-    came = select(
-        wrote.c.conversation_id.in_(of_a_person).label("a_person"),
-        wrote.c.conversation_id.in_(handed_over).label("asked"),
-    ).subquery()
+    a_person, asked = said.c.a_person == 1, handed_over.c.conversation_id.is_not(None)
     person, nobody, bot = session.execute(
         select(
-            _how_many(came.c.a_person),
-            _how_many(and_(came.c.asked, ~came.c.a_person)),
-            _how_many(and_(~came.c.asked, ~came.c.a_person)),
-        ).select_from(came)
+            _how_many(a_person),
+            _how_many(and_(asked, ~a_person)),
+            _how_many(and_(~asked, ~a_person)),
+        )
+        .select_from(said)
+        .outerjoin(handed_over, handed_over.c.conversation_id == said.c.conversation_id)
+        .where(said.c.wrote == 1)
     ).one()
     return counted({A_PERSON: person, NOBODY_YET: nobody, BOT_ALONE: bot})
 

@@ -159,6 +159,9 @@ def understand(line: Line, before: Before) -> Understood:
     """Detect first, here; then ask Rasa, if it is the bot's turn. No transaction is open."""
     message = before.message
     signals = line.detect(message.words, before.history)
+    if before.chosen or keyword_meant(message.words):
+        # Short as it is, it is understood: nobody has to be asked what was meant.
+        signals = replace(signals, covered=True)
     if before.is_follow_up:
         # The script has the answer to it: it is no message that the bot failed to understand.
         return Understood(signals, BotState.ANSWERED, is_follow_up=True)
@@ -567,7 +570,7 @@ def _standing(
 ) -> Standing:
     handoff = open_handoff_of(session, conversation)
     policy = line.rules.policy
-    named = policy.bot.names_a_skill(message.words)
+    named = policy.bot.names_a_skill(keyword_meant(message.words) or message.words)
     answer_until = timedelta(minutes=policy.offer.answer_within_minutes)
     before = _last_said_before(session, message)
     return Standing(

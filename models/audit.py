@@ -16,6 +16,8 @@ class AuditEntry(Base):
     """
 
     __tablename__ = "audit_entry"
+    # Read by every page that says who read it.
+    __table_args__ = (sa.Index("audit_entry_about", "programme_id", "about"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -113,6 +113,8 @@ class Message(Base):
             sqlite_where=sa.text("delivery IN ('queued', 'sending')"),
         ),
         sa.Index("message_thread", "conversation_id", "id"),
+        # Read by the measures: what was written in a thread in some time.
+        sa.Index("message_of_thread_by_time", "conversation_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -90,6 +90,8 @@ class Handoff(Base):
             sqlite_where=sa.text(OPEN),
         ),
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
+        # Read by the measures.
+        sa.Index("handoff_of_conversation_by_time", "conversation_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

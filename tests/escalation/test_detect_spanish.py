@@ -133,9 +133,9 @@ def test_every_kind_of_crisis_has_a_spanish_rule_and_no_name_is_used_twice() -> 
 def test_the_patterns_are_written_as_folded_text_is_read() -> None:
     """A letter with an accent in a pattern would never match: folding takes it away."""
     spanish = load_lexicon(SPANISH)
-    patterns = [
-        rule.pattern.pattern for rule in (*spanish.crisis, *spanish.requests, *spanish.guards)
-    ]
+    patterns = [rule.pattern.pattern for rule in spanish.crisis]
+    patterns += [rule.pattern.pattern for rule in spanish.requests]
+    patterns += [guard.pattern.pattern for guard in spanish.guards]
 
     assert [pattern for pattern in patterns if not pattern.isascii()] == []
 

@@ -73,7 +73,9 @@ def test_every_page_is_among_those_that_are_looked_at(tmp_path: Path) -> None:
     app = Web(Talk(database)).app
     database.engine.dispose()
     routes = {
-        route.path for route in iter_route_contexts(app.routes) if "GET" in (route.methods or ())
+        str(route.path)
+        for route in iter_route_contexts(app.routes)
+        if "GET" in (route.methods or ())
     }
     faces = {face.route for face in FACES} - NOWHERE
     assert sorted(routes - faces - set(NO_PAGES)) == [], "pages that nobody looks at"
