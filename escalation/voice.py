@@ -107,17 +107,20 @@ def say_unless_said_lately(
     now: datetime,
     **blanks: object,
 ) -> None:
-    """Write the line `key`, unless it was said here within that time already."""
-    said = session.scalar(
-        select(Message.id)
-        .where(
+    """Write the line `key`, unless the same was said here within that time already.
+
+    With something else in its blanks it is not the same: the news of one mentee is not that of
+    another, whom the same mentor has too.
+    """
+    words = rules.script.line(key, language=language_of(conversation), **blanks)
+    said = session.scalars(
+        select(Message).where(
             Message.conversation_id == conversation.id,
             Message.script == key,
             Message.at > now - timedelta(minutes=within_minutes),
         )
-        .limit(1)
     )
-    if said is None:
+    if all(message.words != words for message in said):
         say(session, rules, conversation, key, now=now, **blanks)
 
 

@@ -111,7 +111,7 @@ class Plan:
         return [step for step in self.steps if step.doing is not Doing.LEAVES]
 
     def count(self, doing: Doing) -> int:
-        return sum(step.doing is doing for step in self.steps)
+        return sum(step.doing == doing for step in self.steps)
 
 
 # --- reading ---

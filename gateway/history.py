@@ -437,9 +437,11 @@ def _what_would_have_changed(record: DecisionRecord) -> list[str]:
     told = [QUADRANTS[record.quadrant]] if record.quadrant else []
     if point := record.turning_point:
         urgency = f", {point['urgency']}" if point["urgency"] else ""
+        # What is needed there is the nearest number below a mark, and rounds to the mark.
+        below = "below " if point["needed"] < point["score"] else ""
         told.append(
-            f"With {point['axis']} {point['needed']:.2f} instead of {point['score']:.2f} it would "
-            f"have decided to {DECISIONS[point['decision']]}{urgency}."
+            f"With {point['axis']} {below}{point['needed']:.2f} instead of {point['score']:.2f} "
+            f"it would have decided to {DECISIONS[point['decision']]}{urgency}."
         )
     if record.seen and not record.seen["covered"]:
         told.append("In a language that detection does not cover: the scores say little.")
@@ -447,10 +449,13 @@ def _what_would_have_changed(record: DecisionRecord) -> list[str]:
 
 
 def _evidence_details(record: DecisionRecord) -> list[str]:
-    """What pointed at each axis: the phrases of the rules, or a trained head."""
+    """What pointed at each axis: the phrases of the rules, or a trained head's score."""
     rules: dict[str, list[str]] = {}
     for span in json.loads(record.evidence):
-        rules.setdefault(span["axis"], []).append(f"“{span['rule']}”")
+        named = (
+            "its learned score" if span["rule"] == f"{span['axis']} head" else f"“{span['rule']}”"
+        )
+        rules.setdefault(span["axis"], []).append(named)
     found = "; ".join(f"{axis} by {', '.join(names)}" for axis, names in rules.items())
     return [f"Evidence: {found}."] if found else []
 

@@ -14,11 +14,15 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 from sqlalchemy import select
 
+from escalation.rules import load_rules
+from gateway.consents import TERMS_VERSION
 from gateway.database import Database, make_engine
+from gateway.demo import seed_demo
+from gateway.enrol import enrol, read_people
 from gateway.line import utc_now
 from gateway.one_time_keys import new_link
 from gateway.review import last_full_week
-from models import Conversation, FollowUp, Person
+from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person
 from models.encryption import use_key
 from tests.line import JO, MAYA, SAM, Talk
 from tests.processes import KEY, Stack
@@ -29,6 +33,7 @@ PATIENCE_SECONDS = 20
 @dataclass(frozen=True)
 class Face:
     """One page: a route, as the application writes it, and in `at` what stands for its parts.
+    A question behind it is no part of the route.
 
     `who` looks at it: somebody of the demo, or nobody who is signed in. `does` is what they do
     there before they look. `status` is what the server answers, so that nobody looks at a refusal
@@ -67,7 +72,7 @@ def opens_an_old_link(page: Page) -> None:
 def writes_when_signed_out(page: Page) -> None:
     page.get_by_label("Your message").fill("are you still there")
     page.context.clear_cookies()
-    submits(page, "form[action='/chat']", status=401)
+    submits(page, "#write", status=401)
 
 
 def tells_a_concern_when_signed_out(page: Page) -> None:
@@ -75,6 +80,12 @@ def tells_a_concern_when_signed_out(page: Page) -> None:
     box = page.locator("form[action='/chat/you/concern'] textarea")
     box.fill("He asked me for my address twice.")
     submits(page, "form[action='/chat/you/concern']", status=401)
+
+
+def replies_when_signed_out(page: Page) -> None:
+    page.locator("#words").fill("That sounds like a long week. Is tomorrow at five any good?")
+    page.context.clear_cookies()
+    submits(page, "form[action$='/reply']", status=401)
 
 
 def forgets_the_tick(page: Page) -> None:
@@ -134,6 +145,10 @@ FACES = [
     Face("mentee-you", "/chat/you", "Maya"),
     Face("mentee-you-signed-out", "/chat/you", "Maya", does=tells_a_concern_when_signed_out),
     Face("mentee-nowhere", "/chat/nowhere", "Maya", status=404),
+    Face("mentee-sign-in-spanish", "/chat/sign-in?language=es"),
+    Face("mentee-terms-spanish", "/chat/terms", "Ana"),
+    Face("mentee-chat-spanish", "/chat", "Ana"),
+    Face("mentee-you-spanish", "/chat/you", "Ana"),
     Face("sign-in", "/sign-in"),
     Face("sign-in-refused", "/sign-in", does=types_a_wrong_password),
     Face("sign-in-link", "/sign-in/link"),
@@ -147,6 +162,13 @@ FACES = [
     Face("console-brief", "/console/{number}/brief", "Sam", at=MINE),
     Face("console-managers", "/console/{number}", "Ruth", at=MINE),
     Face("console-mentees", "/console/mentees", "Sam"),
+    Face(
+        "console-signed-out",
+        "/console/{number}",
+        "Sam",
+        at=MINE,
+        does=replies_when_signed_out,
+    ),
     Face("console-replies", "/console/replies", "Ruth"),
     Face("log", "/log", "Ruth"),
     Face("log-handoff", "/log/{number}", "Ruth", at=MINE),
@@ -179,11 +201,13 @@ FACES = [
     Face("nowhere", "/nowhere", "Ruth", status=404),
 ]
 
-MENTEES = ("Maya", "Jo")
+MENTEES = ("Maya", "Jo", "Ana")
+ANA = "+12025550103"
+WHO_READS_SPANISH = f"role,name,phone,mentor,language\nmentee,Ana,{ANA},Sam/Noor,es\n"
 
 
 class Evening:
-    """The demo, with things in it to look at: Maya is answered, Jo waits, a concern stands.
+    """The demo on a stack of its own, with things to look at: Maya is answered, Jo waits.
 
     Last week Maya was in a crisis that is over, and nobody was brought to Jo.
     """
@@ -192,14 +216,15 @@ class Evening:
         self.stack = stack
         self.browser = browser
         self.http = httpx.Client(base_url=stack.url, timeout=20)
-        phones = self.http.get("/phones").text
-        self.ids = {name: key for key, name in re.findall(r'phone-(\d+)-owner"><bdi>(\w+)', phones)}
+        self.ids: dict[str, str] = {}
         self.cookies: dict[str | None, list[dict[str, object]]] = {None: []}
         # What stands for a part of an address, by its name in FACES.
-        self.known: dict[str, str] = {name.upper(): number for name, number in self.ids.items()}
+        self.known: dict[str, str] = {}
 
     def happens(self) -> None:
+        # Before there is a line, so that nobody but the one in here answers last week's texts.
         self._last_week()
+        self.stack.start()
         self._texts("Maya", "how can i sleep better")
         self._until("Maya", "same time each day")
         self._texts("Maya", "nobody would notice if i was gone, i just want someone to talk to")
@@ -211,6 +236,8 @@ class Evening:
         self._lets_programs_in()
         self._texts("Jo", "i want to kill myself tonight")
         self._until("Noor", "URGENT")
+        self._texts("Ana", "quiero hablar con una persona")
+        self._until("Ana", "Sam")
         self._wait(self._shows_that_nobody_was_told, "the address was not posted to")
         for name in self.ids:
             self._sign_in(name)
@@ -220,6 +247,7 @@ class Evening:
 
     def ends(self) -> None:
         self.http.close()
+        self.stack.kill()
 
     def opens(self, face: Face, context: BrowserContext) -> Page:
         """The page in a new tab, once what is done on it first has been done."""
@@ -246,8 +274,11 @@ class Evening:
     def _last_week(self) -> None:
         use_key(KEY)
         database = Database(make_engine(self.stack.environment["DATABASE_URL"]))
-        talk = Talk(database)
+        database.migrate()
         now = utc_now()
+        with database.writing() as session:
+            seed_demo(session, now=now - timedelta(days=30))
+        talk = Talk(database, rules=load_rules(self.stack.url, Channel.PHONES))
         talk.clock.now = now - timedelta(days=7)
         talk.texts(JO, "hi there")
         talk.texts(MAYA, "i want to kill myself")
@@ -260,7 +291,15 @@ class Evening:
             threads = select(Conversation.id).where(Conversation.person_id == talk.person(JO).id)
             session.add(FollowUp(handoff_id=1, asked_at=now))
             a_day = timedelta(days=1)
-            self.known |= {
+            people = read_people(WHO_READS_SPANISH.encode(), timezone=sam.timezone)
+            [ana] = enrol(session, sam.programme, people, now=talk.clock())
+            session.add(
+                Consent(person_id=ana.id, at=now, terms=TERMS_VERSION, age_band=AgeBand.FROM_16)
+            )
+            everybody = session.scalars(select(Person)).all()
+            self.ids = {person.name: str(person.id) for person in everybody}
+            self.known = {
+                **{name.upper(): number for name, number in self.ids.items()},
                 "JOS_THREAD": str(session.scalars(threads).one()),
                 "LAST_WEEK": last_full_week(sam.programme, now=now).name,
                 "INVITATION": new_link(session, maya, "chat", now=now, lasts=a_day),

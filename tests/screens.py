@@ -20,10 +20,9 @@ THEMES = ("light", "dark")
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as kept, sync_playwright() as playwright:
-        stack = Stack(Path(kept)).start()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        evening = Evening(Stack(Path(kept)), browser)
         try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            evening = Evening(stack, browser)
             evening.happens()
             for theme in THEMES:
                 for width in WIDTHS:
@@ -34,10 +33,9 @@ def main(folder: Path) -> None:
                         name = f"{face.name}-{width}-{theme}.png"
                         page.screenshot(path=folder / name, full_page=True)
                         context.close()
-            evening.ends()
             browser.close()
         finally:
-            stack.kill()
+            evening.ends()
     print(f"{len(FACES) * len(WIDTHS) * len(THEMES)} pictures in {folder}")
 
 

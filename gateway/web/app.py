@@ -142,7 +142,9 @@ def create_app(
     @app.exception_handler(StarletteHTTPException)
     async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
         if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
-            return refuse(request, PageRefused(404, NO_SUCH_PAGE))
+            # No route has asked yet who is signed in, and the page's head says it.
+            await run_in_threadpool(sign_in.viewer_of, request)
+            return await run_in_threadpool(refuse, request, PageRefused(404, NO_SUCH_PAGE))
         return await http_exception_handler(request, error)
 
     @app.exception_handler(RequestValidationError)

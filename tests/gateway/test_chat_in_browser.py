@@ -3,17 +3,56 @@
 import re
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from escalation.rules import load_rules
+from gateway.chat import invite
+from gateway.database import Database, make_engine
+from gateway.enrol import enrol, read_people
+from gateway.line import utc_now
+from models import Channel, Person, Programme
+from models.encryption import phone_index, use_key
 from tests.browsers import fits, open_context
-from tests.processes import ROOT, Process, Stack
+from tests.processes import KEY, ROOT, Process, Stack
 
-PHONES = {"Maya": "+12025550101", "Jo": "+12025550102"}
+# The demo's mentees, and two more, so that each evening is somebody's first.
+PHONES = {
+    "Maya": "+12025550101",
+    "Jo": "+12025550102",
+    "Kit": "+12025550103",
+    "Lou": "+12025550104",
+}
+MORE_MENTEES = f"""role,name,phone,timezone,mentor
+mentee,Kit,{PHONES["Kit"]},America/New_York,Sam/Noor
+mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
+"""
+
+
+@contextmanager
+def records_of(stack: Stack) -> Iterator[Session]:
+    """What the line keeps, beside the line that runs on it."""
+    use_key(KEY)
+    database = Database(make_engine(stack.environment["DATABASE_URL"]))
+    with database.writing() as session:
+        yield session
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def more_mentees(stack: Stack) -> None:
+    with records_of(stack) as session:
+        programme = session.scalars(select(Programme)).one()
+        people = read_people(MORE_MENTEES.encode(), timezone=programme.timezone)
+        assert len(enrol(session, programme, people, now=utc_now())) == 2, people.problems
 
 
 def open_browser(
@@ -23,11 +62,10 @@ def open_browser(
 
 
 def invitation(stack: Stack, mentee: str) -> str:
-    command = [*stack.command[:-1], "invite", PHONES[mentee]]
-    printed = subprocess.run(
-        command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=True
-    )
-    return printed.stdout.strip()
+    with records_of(stack) as session:
+        index = phone_index(PHONES[mentee])
+        person = session.scalars(select(Person).where(Person.phone_index == index)).one()
+        return invite(session, person, load_rules(stack.url, Channel.SMS), now=utc_now())
 
 
 def text_from(stack: Stack, owner: str, words: str) -> None:
@@ -62,7 +100,12 @@ def writes(page: Page, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("width", "colours", "mentee", "mentor"),
-    [(390, "light", "Maya", "Sam"), (1280, "dark", "Jo", "Noor")],
+    [
+        (390, "light", "Maya", "Sam"),
+        (1280, "dark", "Jo", "Noor"),
+        (390, "dark", "Lou", "Noor"),
+        (1280, "light", "Kit", "Sam"),
+    ],
 )
 def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     browser: Browser,

@@ -125,7 +125,11 @@ def test_the_preview_says_line_by_line_what_would_be_and_writes_nothing(
         f"mentee,Cy,nonsense,,\nmentee,Sam,{SAM},,\nmentor,Ana again,{ANA},,\n"
         f"mentee,Di,{BEN},,Nix\n"
     )
-    lines = lines_of(previews(web, file.encode()))
+    shown = previews(web, file.encode())
+    said = re.sub(r"</?strong>", "", shown.text)
+    assert "1 would be added, 1 changed, 1 stays as they are. 4 lines cannot be taken." in said
+    assert "Import these 2" in said
+    lines = lines_of(shown)
     assert "be added" in lines[2]
     assert "be changed" in lines[3]
     assert "name was Maya" in lines[3]

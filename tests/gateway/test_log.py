@@ -224,7 +224,12 @@ def test_what_ruth_reads_and_takes_away_is_noted_once_each(an_evening: Talk, web
     page = web.gets("/log/2").text
     assert re.search(r"<strong><bdi>Ruth</bdi></strong> read it", page)
     assert re.search(r"<strong><bdi>Ruth</bdi></strong> took it away as a file", page)
-    assert 'href="/log/2">#2</a>' in web.gets("/log/audit").text
+    maya = an_evening.person(MAYA).id
+    web.gets(f"/people/{maya}")
+    audit = web.gets("/log/audit").text
+    assert 'href="/log/2">#2</a>' in audit
+    assert f'href="/people/{maya}">person {maya}</a>' in audit
+    assert "<td>table load</td>" in audit
 
 
 def test_a_handoff_that_is_not_there_is_not_noted_as_read(an_evening: Talk, web: Web) -> None:

@@ -37,7 +37,12 @@ def check(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("width", "colours", "day", "stuck_after"),
-    [(320, "light", "Monday", 5), (1280, "dark", "Tuesday", 6)],
+    [
+        (320, "light", "Monday", 5),
+        (1280, "dark", "Tuesday", 6),
+        (390, "dark", "Wednesday", 7),
+        (1280, "light", "Thursday", 8),
+    ],
 )
 def test_a_file_of_people_a_shift_and_another_policy(
     browser: Browser,
@@ -54,8 +59,8 @@ def test_a_file_of_people_a_shift_and_another_policy(
     page = context.new_page()
 
     page.goto("/people/import")
-    number = f"+1202555{width:04}"
-    file = f"role;name;phone;timezone;mentor\nmentee;Zoë{width};{number};;Sam\nmentee;Cy;?;;\n"
+    name, number = f"Zoë{stuck_after}", f"+1202555016{stuck_after}"
+    file = f"role;name;phone;timezone;mentor\nmentee;{name};{number};;Sam\nmentee;Cy;?;;\n"
     page.get_by_label("CSV file").set_input_files(
         {"name": "people.csv", "mimeType": "text/csv", "buffer": file.encode("cp1252")}
     )
@@ -65,7 +70,7 @@ def test_a_file_of_people_a_shift_and_another_policy(
     check(page)
     page.get_by_role("button", name="Import these 1").dblclick()
     expect(page.get_by_role("status").filter(has_text=re.compile("added|nothing"))).to_be_visible()
-    person = page.get_by_role("link", name=f"Zoë{width}")
+    person = page.get_by_role("link", name=name)
     expect(person).to_have_count(1)
     check(page)
     person.click()
@@ -87,10 +92,10 @@ def test_a_file_of_people_a_shift_and_another_policy(
     box = page.get_by_label("Policy, as TOML")
     text = box.input_value()
     box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 0", text, count=1))
-    page.get_by_label("Why it changes").fill(f"tried at {width}")
+    page.get_by_label("Why it changes").fill(f"tried on {day}")
     page.get_by_role("button", name="See what it would have done").click()
     expect(page.get_by_role("alert")).to_contain_text("bot.stuck_after")
-    expect(page.get_by_label("Why it changes")).to_have_value(f"tried at {width}")
+    expect(page.get_by_label("Why it changes")).to_have_value(f"tried on {day}")
     check(page)
     box.fill(re.sub(r"stuck_after = \d+", f"stuck_after = {stuck_after}", text, count=1))
     page.get_by_role("button", name="See what it would have done").click()
@@ -99,7 +104,7 @@ def test_a_file_of_people_a_shift_and_another_policy(
     page.get_by_role("button", name="Take it up").click()
     expect(page.get_by_role("status").filter(has_text="Taken up.")).to_be_visible()
     page.get_by_role("link", name=re.compile("Version")).first.click()
-    expect(page.get_by_text(f"tried at {width}")).to_be_visible()
+    expect(page.get_by_text(f"tried on {day}")).to_be_visible()
     check(page)
     # A sentence of ours comes with its status, which the browser notes.
     assert [one for one in trouble if "422" not in one] == []

@@ -513,3 +513,15 @@ def test_who_has_left_is_answered_and_moves_nothing(talk: Talk) -> None:
     for words in ("TAKE 1", "hello Maya", "WAITING", "ON"):
         assert "no longer on the list of" in says(talk, SAM, words)
     assert talk.handoff().status is Status.WAITING
+
+
+def test_who_holds_two_is_told_of_each_mentee_who_writes(talk: Talk) -> None:
+    for mentee in (MAYA, JO):
+        talk.texts(mentee, ASKS)
+    talk.texts(SAM, "take 1")
+    talk.texts(SAM, "take 2")
+    told = len(talk.read_by(SAM))
+    for mentee in (MAYA, JO, MAYA, JO):
+        talk.texts(mentee, "are you there")
+    news = [re.findall(r"#(\d) wrote to you", words) for words in talk.read_by(SAM)[told:]]
+    assert news == [["1"], ["2"]], "each once for a burst, and neither in place of the other"

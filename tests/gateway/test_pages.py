@@ -296,6 +296,15 @@ def test_the_most_urgent_waits_on_top(talk: Talk, web: Web) -> None:
     assert page.index("<bdi>Jo</bdi>") < page.index("<bdi>Maya</bdi>")
 
 
+def test_an_address_that_is_nowhere_does_not_look_as_if_one_were_signed_out(web: Web) -> None:
+    web.is_now(RUTH)
+    nowhere = web.gets("/nowhere")
+    assert (nowhere.status_code, "There is no such page here." in nowhere.text) == (404, True)
+    assert "Signed in as <strong><bdi>Ruth</bdi>" in nowhere.text
+    web.posts("/sign-out")
+    assert 'href="/sign-in">Sign in</a>' in web.gets("/nowhere").text
+
+
 def test_who_comes_second_is_told_who_has_it_and_reads_nothing(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "my secret. " + ASKS)
     talk.texts(SAM, "TAKE")
@@ -593,6 +602,10 @@ def test_the_log_tells_every_step_in_order_with_its_time(talk: Talk, web: Web) -
     assert [in_words(entry.after) for entry in entries][5:8] == ["3 min", "1 min", "20 min"]
     threshold = talk.line.rules.policy.thresholds.crisis
     assert f"crisis from {threshold:.2f}" in entries[1].details[0]
+    # A manager is not told of heads; and what is needed below a mark does not round to the mark.
+    details = " ".join(entries[1].details)
+    assert "its learned score" in details
+    assert " head”" not in details
     assert "".join(piece.words for piece in entries[0].quote).startswith("nobody would notice")
     web.is_now(RUTH)
     page = web.gets("/log/1").text
@@ -602,6 +615,15 @@ def test_the_log_tells_every_step_in_order_with_its_time(talk: Talk, web: Web) -
     row = handoff_rows(talk)[0]
     assert (row.first_alert_after, row.claimed_after) == (timedelta(), timedelta(minutes=3))
     assert row.first_reply_after == timedelta(minutes=4)
+
+
+def test_what_would_have_changed_a_crisis_is_said_to_lie_below_its_mark(
+    talk: Talk, web: Web
+) -> None:
+    talk.texts(MAYA, "i want to kill myself")
+    web.is_now(RUTH)
+    threshold = talk.line.rules.policy.thresholds.crisis
+    assert f"With crisis below {threshold:.2f} instead of" in web.gets("/log/1").text
 
 
 def handoff_rows(talk: Talk) -> list[Row]:

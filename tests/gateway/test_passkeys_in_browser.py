@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import select
 
 from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
+from gateway.enrol import enrol, read_people
+from models import Programme
 from models.encryption import use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, Process
@@ -32,6 +35,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database.migrate()
     with database.writing() as session:
         seed_demo(session, now=datetime.now(UTC))
+        programme = session.scalars(select(Programme)).one()
+        people = read_people(
+            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=programme.timezone
+        )
+        enrol(session, programme, people, now=datetime.now(UTC))
     database.engine.dispose()
     gateway = Process(folder, "serve", SMS="phones")
     address = f"http://localhost:{gateway.port}"
@@ -41,16 +49,25 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     gateway.kill()
 
 
-@pytest.fixture(params=[390, 1280])
-def width(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+# Who asks for a link on which screen: each sets a password, and does it for the first time.
+SCREENS = {
+    "390 dark": ("Ruth", "202 555 0121"),
+    "1280 light": ("Sam", "(202) 555-0111"),
+    "390 light": ("Noor", "202-555-0112"),
+    "1280 dark": ("Lee", "2025550113"),
+}
+
+
+@pytest.fixture(params=SCREENS)
+def screen(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def context(
-    browser: Browser, gateway: str, width: int, trouble: list[str]
+    browser: Browser, gateway: str, screen: str, trouble: list[str]
 ) -> Iterator[BrowserContext]:
-    colours = "dark" if width < 1000 else "light"
+    width, colours = int(screen.split()[0]), screen.split()[1]
     context = open_context(browser, gateway, trouble, width=width, colours=colours)
     yield context
     context.close()
@@ -66,7 +83,7 @@ def page_with_finger(context: BrowserContext) -> Page:
 
 
 def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
-    context: BrowserContext, width: int, trouble: list[str]
+    context: BrowserContext, screen: str, trouble: list[str]
 ) -> None:
     page = page_with_finger(context)
     page.goto("/sign-in?next=/account")
@@ -79,7 +96,7 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     fits(page)
 
     box = passkeys.get_by_role("textbox", name="Name").last
-    box.fill(f"My phone, {width} wide")
+    box.fill(f"My phone, {screen}")
     passkeys.get_by_role("button", name=re.compile("^Rename")).last.click()
     expect(page.get_by_role("status").filter(has_text="new name")).to_be_visible()
 
@@ -98,7 +115,7 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     expect(page.get_by_text("Signed in as Noor")).to_be_visible()
     expect(passkeys.get_by_text("last used").last).to_be_visible()
 
-    passkeys.get_by_role("button", name=f"Remove My phone, {width} wide").click()
+    passkeys.get_by_role("button", name=f"Remove My phone, {screen}").click()
     expect(page.get_by_role("status").filter(has_text="The passkey is removed.")).to_be_visible()
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.get_by_role("button", name="Sign in with a passkey").click()
@@ -132,9 +149,9 @@ def test_without_scripts_nobody_is_offered_what_would_not_work(
 
 
 def test_somebody_gets_a_link_by_text_and_sets_a_password(
-    context: BrowserContext, width: int, trouble: list[str]
+    context: BrowserContext, screen: str, trouble: list[str]
 ) -> None:
-    name, number = ("Ruth", "202 555 0121") if width < 1000 else ("Sam", "(202) 555-0111")
+    name, number = SCREENS[screen]
     page = context.new_page()
     page.goto("/sign-in")
     page.get_by_role("link", name="Get a link by text").click()

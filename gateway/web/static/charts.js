@@ -3,6 +3,8 @@
 (() => {
   const DASHES = { soon: [8, 5], routine: [2, 4], bot: [8, 5] };
   const HEIGHT = 224;
+  // Nobody counts half a handoff.
+  const WHOLE = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000].map((tens) => n * tens)).sort((a, b) => a - b);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const read = (table) => {
@@ -28,7 +30,7 @@
       scales: { x: { time: false }, y: { range: (_, least, most) => [0, Math.max(most ?? 0, 1) * 1.1] } },
       axes: [
         { ...axis, space: 70, incrs: [1, 2, 4, 8, 13, 26], values: (_, at) => at.map((n) => labels[n] ?? "") },
-        { ...axis, size: 66, values: (_, at) => at.map((n) => `${n}${figure.dataset.unit ? ` ${figure.dataset.unit}` : ""}`) },
+        { ...axis, size: (_, said) => 26 + 7 * Math.max(...(said ?? [""]).map((one) => one.length)), ...(figure.dataset.unit ? {} : { incrs: WHOLE }), values: (_, at) => at.map((n) => `${n}${figure.dataset.unit ? ` ${figure.dataset.unit}` : ""}`) },
       ],
       series: [{}, ...lines.map(({ name, line }) => ({
         label: name,

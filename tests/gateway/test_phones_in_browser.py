@@ -1,0 +1,106 @@
+"""A mentor's evening by SMS alone, on the demo's phones in a real browser: no console is opened.
+
+The same evening without a browser is tests/conversations/an_evening_by_sms.txt. The gateway runs
+without the bot, which is away.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from gateway.database import Database, make_engine
+from gateway.demo import seed_demo
+from models.encryption import use_key
+from tests.browsers import fits, open_context
+from tests.processes import KEY, Process
+
+PATIENCE = 15_000  # on a machine busy with other tests
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("phones")
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    with database.writing() as session:
+        seed_demo(session, now=datetime.now(UTC))
+    database.engine.dispose()
+    gateway = Process(folder, "serve", SMS="phones").start()
+    yield gateway
+    gateway.kill()
+
+
+class Phone:
+    """One of the phones that stand side by side on the page."""
+
+    def __init__(self, page: Page, owner: str) -> None:
+        self.region = page.get_by_role("region", name=owner, exact=True)
+        self.thread = page.get_by_role("log", name=f"Texts on the phone of {owner}")
+        self.box = page.get_by_label(f"Text from the phone of {owner}")
+
+    def texts(self, words: str) -> None:
+        self.box.fill(words)
+        self.region.get_by_role("button", name="Send").click()
+        expect(self.box).to_have_value("", timeout=PATIENCE)
+
+    def shows(self, words: str) -> Locator:
+        """The newest text there that says this."""
+        text = self.thread.get_by_role("listitem").filter(has_text=words).last
+        expect(text).to_be_visible(timeout=PATIENCE)
+        return text
+
+
+@pytest.mark.parametrize(
+    ("evening", "width", "colours"),
+    [(1, 390, "light"), (2, 1280, "dark")],
+)
+def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
+    browser: Browser, gateway: Process, trouble: list[str], evening: int, width: int, colours: str
+) -> None:
+    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/phones")
+    maya, sam, noor = (Phone(page, owner) for owner in ("Maya", "Sam", "Noor"))
+    fits(page)
+
+    maya.texts(f"can i talk to a real person please, evening {evening}")
+    maya.shows(f"evening {evening}")
+    call = sam.shows(f"#{evening}: your mentee needs a person soon.")
+    expect(call).not_to_contain_text("real person please")
+
+    sam.texts("take")
+    sam.shows(f"You have #{evening}.")
+    maya.shows("Sam is here now")
+    sam.texts(f"Hi Maya, on my way home, evening {evening}.")
+    maya.shows(f"Sam: Hi Maya, on my way home, evening {evening}.")
+    maya.texts(f"mum and me had a fight on evening {evening}")
+    news = sam.shows(f"#{evening} wrote to you.")
+    expect(news).not_to_contain_text("fight")
+
+    sam.texts(f"note {evening}: fight with her mother, evening {evening}")
+    sam.shows(f"Noted for #{evening}.")
+    expect(maya.thread).not_to_contain_text("fight with her mother")
+
+    sam.texts(f"give {evening} to Noor she knows the aunt")
+    noor.shows(f"Sam asks you to take over #{evening}. ACCEPT {evening} takes it")
+    noor.texts("accept")
+    maya.shows("Noor is here now in place of Sam")
+    sam.shows(f"Noor has #{evening} now.")
+    noor.texts(f"Hi Maya, Noor here on evening {evening}")
+    maya.shows(f"Noor: Hi Maya, Noor here on evening {evening}")
+
+    noor.texts("done")
+    noor.shows(f"#{evening} is closed")
+    maya.shows("Noor has ended this talk.")
+    expect(maya.thread).not_to_contain_text("555-01")
+    fits(page)
+    consoles = [url for url in asked if re.search("/console|/log|/sign-in", url)]
+    assert consoles == [], "nobody opened a page but the phones"
+    assert trouble == []
+    context.close()
