@@ -158,7 +158,12 @@ def _keywords() -> Mapping[str, str]:
 
 
 def _bare(words: str) -> str:
-    apart = unicodedata.normalize("NFKD", words.strip().strip(".!¡?¿,;").strip().casefold())
+    return without_accents(words.strip().strip(".!¡?¿,;").strip())
+
+
+def without_accents(words: str) -> str:
+    """In small letters, and á as a: on a phone many leave the accents out."""
+    apart = unicodedata.normalize("NFKD", words.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
@@ -200,6 +205,7 @@ _PARTS = {
     "%A": "EEEE",
     "%a": "EEE",
     "%d": "d",
+    "%-d": "d",
     "%B": "MMMM",
     "%b": "MMM",
     "%Y": "y",
@@ -209,7 +215,7 @@ _PARTS = {
 
 
 def written(at: datetime, form: str, language: str = FIRST) -> str:
-    """A local time in a form of strftime (%A %a %d %B %b %Y %H %M), in the names of `language`."""
+    """A local time in a form of strftime, in the names of `language`; of _PARTS alone."""
     language = known(language)
     if language == FIRST:
         return f"{at:{form}}"

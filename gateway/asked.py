@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from escalation.availability import is_away, mentors_of_concern
 from escalation.handoffs import open_handoff
 from escalation.ladder import own_mentor_of
-from escalation.languages import FIRST, gettext_noop, in_language, one_after_another, written
+from escalation.languages import gettext_noop, in_language, one_after_another, written
 from escalation.voice import language_of, say
 from gateway.line import Line
 from gateway.sharing import what_may_be_read
@@ -97,10 +97,7 @@ def local_time(at: datetime, conversation: Conversation, *, day: datetime | None
 def local_date(at: datetime, conversation: Conversation) -> str:
     """A date as the person reads it: Tuesday 17 November."""
     local = at.astimezone(_zone_of(conversation))
-    language = language_of(conversation)
-    if language == FIRST:
-        return f"{local:%A} {local.day} {local:%B}"
-    return written(local, "%A %d %B", language)
+    return written(local, "%A %-d %B", language_of(conversation))
 
 
 def _zone_of(conversation: Conversation) -> ZoneInfo:

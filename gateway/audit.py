@@ -28,7 +28,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session, SessionTransaction
 
 from gateway.line import Line
-from models import AuditEntry, Person
+from models import ApiToken, AuditEntry, Person, SafeguardingRecord, Webhook
 from models.base import JsonDict
 from models.encryption import seal
 
@@ -49,6 +49,14 @@ AT_ONCE = 2000
 APPENDING = 7_210_446_905
 
 WAITING, APPENDED = "audit_waiting", "audit_appended"
+
+# What an entry is about begins with this word; its number follows.
+KINDS: dict[type, str] = {
+    Person: "person",
+    SafeguardingRecord: "safeguarding",
+    ApiToken: "token",
+    Webhook: "webhook",
+}
 
 
 @dataclass(frozen=True)
@@ -111,20 +119,20 @@ def note(
 
 def note_about(
     session: Session,
-    person: Person,
+    thing: Person | SafeguardingRecord | ApiToken | Webhook,
     action: str,
     *,
     by: Person | None,
     now: datetime,
     **detail: Any,
 ) -> None:
-    """`note` what was done about a person, in their programme."""
+    """`note` what was done about a person, or a thing with a number, in its programme."""
     note(
         session,
-        programme_id=person.programme_id,
+        programme_id=thing.programme_id,
         by=by,
         action=action,
-        about=f"person:{person.id}",
+        about=f"{KINDS[type(thing)]}:{thing.id}",
         now=now,
         **detail,
     )

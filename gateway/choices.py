@@ -1,11 +1,10 @@
 """What the bot's last words offer as an answer, for buttons. Each sends ordinary words."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from escalation.languages import keyword_meant
+from escalation.languages import keyword_meant, without_accents
 
 # Words in capitals that the bot's texts give as an answer (bot/domain, escalation/script.toml).
 # PERSON has its own place on the page; the carriers' words, STOP before all, are no answers.
@@ -52,8 +51,7 @@ def answer_meant(asked: str, words: str) -> str | None:
 
 
 def _bare(words: str) -> str:
-    apart = unicodedata.normalize("NFKD", words.strip(" .!¡").casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return without_accents(words.strip(" .!¡"))
 
 
 def _choices_in(words: str) -> list[Choice]:

@@ -11,20 +11,20 @@ from gateway.line import Line
 from models import Conversation, Message, Role
 
 
-def is_about_language(conversation: Conversation, words: str) -> bool:
-    """Whether this names another language than the mentee's. One's own may be a school subject."""
+def language_asked_for(conversation: Conversation, words: str) -> str | None:
+    """Another language than the mentee's that a text names. One's own may be a school subject."""
     person, named = conversation.person, language_named(words)
-    if person is None or person.role is not Role.MENTEE or named is None:
-        return False
-    return named != known(person.language)
+    if person is None or person.role is not Role.MENTEE or named == known(person.language):
+        return None
+    return named
 
 
 def act_on_language(
     session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
 ) -> bool:
     """Take up the language and say so in it, and return True; False for other words."""
-    person, named = conversation.person, language_named(message.words)
-    if person is None or named is None or not is_about_language(conversation, message.words):
+    person, named = conversation.person, language_asked_for(conversation, message.words)
+    if person is None or named is None:
         return False
     before, person.language = known(person.language), named
     session.flush()

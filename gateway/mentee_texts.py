@@ -56,7 +56,7 @@ from gateway.consent import act_on_consent, is_about_consent, one_word
 from gateway.decided import inputs_of
 from gateway.follow_ups import answer as answer_follow_up
 from gateway.follow_ups import answered_by
-from gateway.language_choice import act_on_language, is_about_language
+from gateway.language_choice import act_on_language, language_asked_for
 from gateway.line import Line
 from gateway.pauses import act_on_pauses, is_about_pauses
 from gateway.personal_data import act_on_erasure, is_about_erasure
@@ -151,7 +151,7 @@ def _is_for_us(session: Session, conversation: Conversation, message: Message) -
         is_about_concern(message.words)
         or is_about_erasure(session, conversation, message)
         or is_about_pauses(session, conversation, message.words)
-        or is_about_language(conversation, message.words)
+        or language_asked_for(conversation, message.words) is not None
     )
 
 
@@ -159,7 +159,9 @@ def understand(line: Line, before: Before) -> Understood:
     """Detect first, here; then ask Rasa, if it is the bot's turn. No transaction is open."""
     message = before.message
     signals = line.detect(message.words, before.history)
-    if before.chosen or keyword_meant(message.words):
+    # The bot reads English: MENÚ is its MENU.
+    meant = before.chosen or keyword_meant(message.words)
+    if meant:
         # Short as it is, it is understood: nobody has to be asked what was meant.
         signals = replace(signals, covered=True)
     if before.is_follow_up:
@@ -175,9 +177,7 @@ def understand(line: Line, before: Before) -> Understood:
     try:
         if before.forget_bot:
             line.bot.forget(message.conversation_id)
-        # The bot reads English: MENÚ is its MENU.
-        words = before.chosen or keyword_meant(message.words) or message.words
-        answer = line.bot.answer(message.conversation_id, words)
+        answer = line.bot.answer(message.conversation_id, meant or message.words)
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(signals, BotState.AWAY)

@@ -5,17 +5,15 @@ or a round too many tells nobody twice.
 """
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.voice import say, thread_of
-from gateway.audit import note
+from gateway.audit import note_about
 from gateway.delivery import acting
 from gateway.line import Line
-from gateway.safeguarding import link_to, managers_told_of
+from gateway.safeguarding import managers_told_of, tell
 from models import Person, SafeguardingRecord
 from models.conditional import changes_one
 
@@ -51,25 +49,9 @@ def _tell(session: Session, line: Line, record_id: int, *, now: datetime) -> Non
     people = whom_to_tell(session, record)
     if not people or not _is_ours_to_tell(session, line, record, now=now):
         return
-    for person in people:
-        say(
-            session,
-            line.rules,
-            thread_of(session, line.rules, person),
-            "concern_overdue",
-            now=now,
-            time=f"{record.due_at.astimezone(ZoneInfo(person.timezone)):%A %H:%M}",
-            link=link_to(line.rules, record),
-        )
-    note(
-        session,
-        programme_id=record.programme_id,
-        by=None,
-        action="safeguarding.overdue",
-        about=f"safeguarding:{record.id}",
-        now=now,
-        told=[person.id for person in people],
-    )
+    tell(session, line, record, people, "concern_overdue", now=now)
+    told = [person.id for person in people]
+    note_about(session, record, "safeguarding.overdue", by=None, now=now, told=told)
 
 
 def whom_to_tell(session: Session, record: SafeguardingRecord) -> list[Person]:

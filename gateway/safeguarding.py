@@ -4,6 +4,7 @@ While it is open that mentor is not called for this mentee, and does not hold th
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from escalation.languages import words_for
 from escalation.policy import load_policy
 from escalation.rules import Rules
 from escalation.voice import say, thread_of
-from gateway.audit import note
+from gateway.audit import note_about
 from gateway.line import Line
 from gateway.people import managers_to_text
 from gateway.policies import policy_in_use
@@ -69,15 +70,7 @@ def open_record(
     )
     session.add(record)
     session.flush()
-    note(
-        session,
-        programme_id=programme_id,
-        by=opened_by,
-        action="safeguarding.opened",
-        about=f"safeguarding:{record.id}",
-        now=now,
-        concern=concern.value,
-    )
+    note_about(session, record, "safeguarding.opened", by=opened_by, now=now, concern=concern.value)
     return record
 
 
@@ -116,17 +109,7 @@ def raise_concern(
         mentor=mentor,
         handoff=handoff,
     )
-    for manager in managers_told_of(session, record):
-        zone = ZoneInfo(manager.timezone)
-        say(
-            session,
-            line.rules,
-            thread_of(session, line.rules, manager),
-            "concern_alert",
-            now=now,
-            time=f"{record.due_at.astimezone(zone):%A %H:%M}",
-            link=link_to(line.rules, record),
-        )
+    tell(session, line, record, managers_told_of(session, record), "concern_alert", now=now)
     if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
         _take_from(session, line, handoff, mentor, now=now)
     return record
@@ -134,6 +117,22 @@ def raise_concern(
 
 def link_to(rules: Rules, record: SafeguardingRecord) -> str:
     return rules.console.removesuffix("/console") + f"/safeguarding/{record.id}"
+
+
+def tell(
+    session: Session,
+    line: Line,
+    record: SafeguardingRecord,
+    people: Iterable[Person],
+    key: str,
+    *,
+    now: datetime,
+) -> None:
+    """Text people the line `key` about a record: when it is due and where it is read, no words."""
+    for person in people:
+        due = record.due_at.astimezone(ZoneInfo(person.timezone))
+        thread, link = thread_of(session, line.rules, person), link_to(line.rules, record)
+        say(session, line.rules, thread, key, now=now, time=f"{due:%A %H:%M}", link=link)
 
 
 def managers_told_of(session: Session, record: SafeguardingRecord) -> list[Person]:

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from gateway import audit
 from gateway.api.scopes import Scope
+from gateway.audit import note_about
 from gateway.database import hold_programme
 from gateway.enrol import cleaned
 from models import ApiToken, Person, Programme
@@ -71,7 +71,8 @@ def make_token(
     )
     session.add(token)
     session.flush()
-    _note(session, token, "token made", by=by, now=now, scopes=[scope.value for scope in chosen])
+    allowed = [scope.value for scope in chosen]
+    note_about(session, token, "token made", by=by, now=now, scopes=allowed)
     return secret
 
 
@@ -109,22 +110,8 @@ def revoke_token(
     )
     if not changes_one(session, revoking.values(revoked_at=now)):
         return False
-    _note(session, session.get_one(ApiToken, number), "token revoked", by=by, now=now)
+    note_about(session, session.get_one(ApiToken, number), "token revoked", by=by, now=now)
     return True
-
-
-def _note(
-    session: Session, token: ApiToken, action: str, *, by: Person, now: datetime, **detail: object
-) -> None:
-    audit.note(
-        session,
-        programme_id=token.programme_id,
-        by=by,
-        action=action,
-        about=f"token:{token.id}",
-        now=now,
-        **detail,
-    )
 
 
 def _hash(secret: str) -> str:

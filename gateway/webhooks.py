@@ -12,13 +12,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from gateway import audit
+from gateway.audit import note_about
 from gateway.database import Database, hold_programme
 from gateway.webhook_posts import addresses_of, read_url
 from models import Conversation, Handoff, HandoffEvent, Move, Person, Programme, Webhook
@@ -104,7 +103,7 @@ def add_webhook(
     webhook = Webhook(programme_id=programme.id, url=url, secret=secret, by_id=by.id, at=now)
     session.add(webhook)
     session.flush()
-    _note(session, webhook, "webhook added", by=by, now=now)
+    note_about(session, webhook, "webhook added", by=by, now=now)
     return webhook
 
 
@@ -153,7 +152,7 @@ def send_again(
     )
     if not changes_one(session, anew.values(next_try_at=now, tries=0)):
         return False
-    _note(session, webhook, "sent again", by=by, now=now, delivery=number)
+    note_about(session, webhook, "sent again", by=by, now=now, delivery=number)
     return True
 
 
@@ -313,25 +312,5 @@ def _remove(session: Session, webhook: Webhook, *, by: Person | None, now: datet
         .values(next_try_at=None)
     )
     detail = {} if by else {"status": 410}
-    _note(session, webhook, "webhook removed", by=by, now=now, **detail)
+    note_about(session, webhook, "webhook removed", by=by, now=now, **detail)
     return True
-
-
-def _note(
-    session: Session,
-    webhook: Webhook,
-    action: str,
-    *,
-    by: Person | None,
-    now: datetime,
-    **detail: Any,
-) -> None:
-    audit.note(
-        session,
-        programme_id=webhook.programme_id,
-        by=by,
-        action=action,
-        about=f"webhook:{webhook.id}",
-        now=now,
-        **detail,
-    )

@@ -144,16 +144,16 @@ def list_handoffs(
 def one_handoff(number: Number, caller: ReadsHandoffs) -> HandoffInFull:
     """One handoff with its moves and the texts that called people to it."""
     with caller.line.database.reading() as session:
-        if not _rows(session, caller, [Handoff.id == number], limit=1):
+        found = _rows(session, caller, [Handoff.id == number], limit=1)
+        if not found:
             raise not_there("handoff", number)
-    caller.has_read(f"handoff:{number}")
-    with caller.line.database.reading() as session:
-        [row] = _rows(session, caller, [Handoff.id == number], limit=1)
-        return HandoffInFull(
-            **_summary(row, caller),
+        shown = HandoffInFull(
+            **_summary(found[0], caller),
             events=_events(session, number),
             alerts=_alerts(session, number, caller),
         )
+    caller.has_read(f"handoff:{number}")
+    return shown
 
 
 def _rows(

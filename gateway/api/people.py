@@ -111,11 +111,11 @@ def one_person(number: Number, caller: ReadsPeople) -> Person:
     """One person of the programme, also one who left."""
     with caller.line.database.reading() as session:
         person = person_in(session, caller.programme.id, number)
-    if person is None:
-        raise not_there("person", number)
+        if person is None:
+            raise not_there("person", number)
+        [shown] = _told(session, [person], caller)
     caller.has_read(f"person:{number}")
-    with caller.line.database.reading() as session:
-        return _told(session, [person], caller)[0]
+    return shown
 
 
 @router.post("", status_code=201)

@@ -1,13 +1,12 @@
 """One's own account: where one is signed in, one's passkeys, one's password."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
-from gateway import audit, passkeys
+from gateway import passkeys
 from gateway.accounts import (
     BadPassword,
     check_password,
@@ -16,6 +15,7 @@ from gateway.accounts import (
     sign_in_with,
     sign_ins_of,
 )
+from gateway.audit import note_about
 from gateway.passkeys import MOST_PASSKEYS, PasskeyRefused, passkeys_of, site_of
 from gateway.web import sessions
 from gateway.web.pages import (
@@ -61,7 +61,7 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
         if sign_in is None or sign_in.person_id != viewer.id:
             raise PageRefused(404, NO_SUCH_SIGN_IN)
         session.delete(sign_in)
-        _note(session, viewer, "signed out a browser", now=now)
+        note_about(session, viewer, "signed out a browser", by=viewer, now=now)
     return go_to(request, "/account?done=ended")
 
 
@@ -71,7 +71,7 @@ def end_others(request: Request, viewer: Staff) -> Response:
     with line_of(request).database.writing() as session:
         here = sign_in_with(session, request.cookies.get(COOKIE, ""), now=now)
         end_sign_ins(session, viewer, but=here)
-        _note(session, viewer, "signed out all other browsers", now=now)
+        note_about(session, viewer, "signed out all other browsers", by=viewer, now=now)
     return go_to(request, "/account?done=others")
 
 
@@ -91,7 +91,7 @@ def change_password(
         return _refuse(request, viewer, 429, too_many(wait))
     if viewer.password_hash is not None and not check_password(viewer, old):
         with line.database.writing() as session:
-            _note(session, viewer, "failed to change the password", now=now)
+            note_about(session, viewer, "failed to change the password", by=viewer, now=now)
         return _refuse(request, viewer, 403, "The old password is not right.")
     tries_of(request).give_back(limits)
     if new != again:
@@ -100,7 +100,7 @@ def change_password(
         with line.database.writing() as session:
             person = session.get_one(Person, viewer.id)
             set_password(person, new)
-            _note(session, viewer, "changed the password", now=now)
+            note_about(session, viewer, "changed the password", by=viewer, now=now)
             token = sessions.begin(request, session, person)
     except BadPassword as bad:
         return _refuse(request, viewer, 422, str(bad))
@@ -133,7 +133,7 @@ def add_passkey(request: Request, viewer: Staff, answer: Annotated[str, Form()] 
                 name=browser_of(request),
                 now=now,
             )
-            _note(session, viewer, "added a passkey", now=now)
+            note_about(session, viewer, "added a passkey", by=viewer, now=now)
     except PasskeyRefused as refused:
         return _refuse(request, viewer, 409, str(refused))
     response = go_to(request, "/account?done=added")
@@ -151,7 +151,7 @@ def rename_passkey(
     now = line_of(request).clock()
     with line_of(request).database.writing() as session:
         _own_passkey(session, viewer, number).name = name
-        _note(session, viewer, "renamed a passkey", now=now)
+        note_about(session, viewer, "renamed a passkey", by=viewer, now=now)
     return go_to(request, "/account?done=renamed")
 
 
@@ -160,7 +160,7 @@ def remove_passkey(request: Request, number: Number, viewer: Staff) -> Response:
     now = line_of(request).clock()
     with line_of(request).database.writing() as session:
         session.delete(_own_passkey(session, viewer, number))
-        _note(session, viewer, "removed a passkey", now=now)
+        note_about(session, viewer, "removed a passkey", by=viewer, now=now)
     return go_to(request, "/account?done=removed")
 
 
@@ -169,17 +169,6 @@ def _own_passkey(session: Session, viewer: Person, number: int) -> Passkey:
     if passkey is None or passkey.person_id != viewer.id:
         raise PageRefused(404, NO_SUCH_PASSKEY)
     return passkey
-
-
-def _note(session: Session, viewer: Person, action: str, *, now: datetime) -> None:
-    audit.note(
-        session,
-        programme_id=viewer.programme_id,
-        by=viewer,
-        action=action,
-        about=f"person:{viewer.id}",
-        now=now,
-    )
 
 
 def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Response:

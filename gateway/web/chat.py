@@ -232,8 +232,8 @@ def _news(request: Request, follower: Follower) -> News | None:
         return News(messages, None, more=bool(new))
     follower.told, follower.states = told, states
     says = {state: in_language(person.language, state) for state in changed.values()}
-    told = json.dumps({**parts, "states": changed, "says": says})
-    return News(messages, told, more=bool(new))
+    news = json.dumps({**parts, "states": changed, "says": says})
+    return News(messages, news, more=bool(new))
 
 
 # --- coming in ---

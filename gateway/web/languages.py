@@ -106,6 +106,10 @@ def zone_name(zone: str, at: datetime, *, language: str = FIRST) -> str:
     return in_language(language, PLACE_TIME).format(place=place, zone=there)
 
 
+def length_in_words(time: timedelta, language: str = FIRST) -> str:
+    return in_words(time) if language == FIRST else how_long(time, language)
+
+
 @pass_context
 def _gettext(context: Context, words: str) -> str:
     return in_language(_language(context), words)
@@ -133,17 +137,12 @@ def _zone_name(context: Context, zone: str, at: datetime) -> str:
 
 @pass_context
 def _in_words(context: Context, time: timedelta) -> str:
-    language = _language(context)
-    return in_words(time) if language == FIRST else how_long(time, language)
+    return length_in_words(time, _language(context))
 
 
 @pass_context
 def _keyword(context: Context, word: str) -> str:
     return keyword_in(_language(context), word)
-
-
-def _said_in(words: str, language: str) -> str:
-    return in_language(language, words)
 
 
 def _language(context: Context) -> str:
@@ -160,7 +159,6 @@ def speak_languages(env: Environment) -> None:
         in_words=_in_words,
         keyword=_keyword,
         local=_local,
-        said_in=_said_in,
         written=_written,
         zone_name=_zone_name,
     )

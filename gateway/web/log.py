@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.audit import entries_about, latest_entries, note, read
+from gateway.audit import entries_about, latest_entries, read
 from gateway.coverage import Cover, week_ahead
 from gateway.history import (
     Unreached,
@@ -27,7 +27,6 @@ from gateway.history import (
     table_of,
     timeline,
 )
-from gateway.line import Line
 from gateway.log_tables import TABLES, Asked
 from gateway.measures import (
     Awaited,
@@ -45,9 +44,10 @@ from gateway.measures import (
 )
 from gateway.mentor_checks import mentor_checks_of
 from gateway.reliance import leaning_mentees
-from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
+from gateway.spreadsheets import Form
 from gateway.towards import Month, all_together, month_of, pairs_of
 from gateway.verdicts import summary_of
+from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
 from gateway.web.finding import handoff_of
 from gateway.web.pages import Number, PageRefused, env, line_of, page, wants_part
 from gateway.web.sign_in import Manager
@@ -80,7 +80,6 @@ COVERS = {
 }
 
 NONE = "\N{EN DASH}"
-NO_SUCH_TABLE = "There is no such table to download."
 
 E = TypeVar("E", bound=Enum)
 
@@ -396,41 +395,6 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
         readers=readers,
         zone=manager.programme.timezone,
     )
-
-
-# --- downloads ---
-
-
-def form_of(said: str) -> Form:
-    """The form of a file, as the end of an address says it. Raises PageRefused for any other."""
-    for form in MEDIA_TYPES:
-        if form == said:
-            return form
-    raise PageRefused(404, NO_SUCH_TABLE)
-
-
-def download(
-    request: Request, manager: Person, table: Table, form: Form, *, about: str, file: str
-) -> Response:
-    """A table as a file. That it left is noted in the audit before it does."""
-    line = line_of(request)
-    note_export(line, manager, about=about, form=form, rows=len(table.rows))
-    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
-    return Response(written_as(table, form), media_type=MEDIA_TYPES[form], headers=headers)
-
-
-def note_export(line: Line, manager: Person, *, about: str, form: Form, rows: int) -> None:
-    with line.database.writing() as session:
-        note(
-            session,
-            programme_id=manager.programme_id,
-            by=manager,
-            action="export",
-            about=about,
-            now=line.clock(),
-            form=form,
-            rows=rows,
-        )
 
 
 # --- reading an address ---

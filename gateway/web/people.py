@@ -34,8 +34,8 @@ from gateway.people import (
     why_not_textable,
 )
 from gateway.people_tables import people_table
+from gateway.web.downloads import download, form_of
 from gateway.web.finding import row_number
-from gateway.web.log import download, form_of
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones

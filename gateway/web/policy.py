@@ -34,8 +34,8 @@ from gateway.replay import (
 )
 from gateway.replay_sheets import REPLAY_SHEETS, Compared
 from gateway.replay_tables import said_of
+from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
 from gateway.web.finding import row_number
-from gateway.web.log import NO_SUCH_TABLE, download, form_of
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page, settings_of
 from gateway.web.sign_in import Manager
 from models import Conversation, Person, PolicyVersion, Programme

@@ -11,8 +11,8 @@ from escalation.duty import rota_of
 from gateway import rota
 from gateway.people import mentors_in, person_in
 from gateway.rota_tables import ROTA_TABLES
+from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
 from gateway.web.finding import row_number
-from gateway.web.log import NO_SUCH_TABLE, download, form_of
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.web.zones import common_zones

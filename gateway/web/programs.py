@@ -1,6 +1,7 @@
 """The managers' page on programs: tokens with which they read, and addresses that are told."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
@@ -51,13 +52,9 @@ def make(request: Request, manager: Manager, name: Text = "", scope: Texts = Non
     line, given = line_of(request), {"name": name, "scopes": " ".join(scope or [])}
     try:
         with line.database.writing() as session:
+            programme, by = _who(session, manager)
             secret = make_token(
-                session,
-                session.get_one(Programme, manager.programme_id),
-                name=name,
-                scopes=scope or [],
-                by=session.get_one(Person, manager.id),
-                now=line.clock(),
+                session, programme, name=name, scopes=scope or [], by=by, now=line.clock()
             )
     except CannotMake as refused:
         sentence = str(refused)
@@ -67,12 +64,7 @@ def make(request: Request, manager: Manager, name: Text = "", scope: Texts = Non
 
 @router.post("/tokens/{number}/revoke")
 def revoke(request: Request, number: Number, manager: Manager) -> Response:
-    line = line_of(request)
-    with line.database.writing() as session:
-        programme, by = _who(session, manager)
-        if not revoke_token(session, programme, number, by=by, now=line.clock()):
-            raise PageRefused(404, GONE)
-    return go_to(request, f"{HERE}?done=revoked")
+    return _do(request, manager, revoke_token, number, done="revoked")
 
 
 @router.post("/webhooks")
@@ -94,22 +86,37 @@ def add(request: Request, manager: Manager, url: Text = "") -> Response:
 
 @router.post("/webhooks/{number}/remove")
 def remove(request: Request, number: Number, manager: Manager) -> Response:
-    line = line_of(request)
-    with line.database.writing() as session:
-        programme, by = _who(session, manager)
-        if not remove_webhook(session, programme, number, by=by, now=line.clock()):
-            raise PageRefused(404, GONE)
-    return go_to(request, f"{HERE}?done=removed")
+    return _do(request, manager, remove_webhook, number, done="removed")
 
 
 @router.post("/deliveries/{number}/again")
 def again(request: Request, number: Number, manager: Manager) -> Response:
+    return _do(request, manager, send_again, number, done="again", otherwise=NOTHING_TO_SEND)
+
+
+class _ByNumber(Protocol):
+    """What is done with one entry of a programme; False when there is none to do it with."""
+
+    def __call__(
+        self, session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    ) -> bool: ...
+
+
+def _do(
+    request: Request,
+    manager: Person,
+    act: _ByNumber,
+    number: int,
+    *,
+    done: str,
+    otherwise: str = GONE,
+) -> Response:
     line = line_of(request)
     with line.database.writing() as session:
         programme, by = _who(session, manager)
-        if not send_again(session, programme, number, by=by, now=line.clock()):
-            raise PageRefused(404, NOTHING_TO_SEND)
-    return go_to(request, f"{HERE}?done=again")
+        if not act(session, programme, number, by=by, now=line.clock()):
+            raise PageRefused(404, otherwise)
+    return go_to(request, f"{HERE}?done={done}")
 
 
 def _who(session: Session, manager: Person) -> tuple[Programme, Person]:

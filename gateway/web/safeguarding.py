@@ -12,9 +12,9 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from gateway.audit import note, read
+from gateway.audit import note_about, read
 from gateway.spreadsheets import Table
-from gateway.web.log import download, form_of
+from gateway.web.downloads import download, form_of
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from models import Concern, Person, SafeguardingRecord
@@ -94,15 +94,8 @@ def own(
             raise PageRefused(
                 409, f"{holder} has record {number} now. Go back, look again, then decide."
             )
-        note(
-            session,
-            programme_id=manager.programme_id,
-            by=manager,
-            action="safeguarding.owned",
-            about=f"safeguarding:{number}",
-            now=line.clock(),
-            was=record.owner_id,
-        )
+        now, was = line.clock(), record.owner_id
+        note_about(session, record, "safeguarding.owned", by=manager, now=now, was=was)
     return go_to(request, f"/safeguarding/{number}")
 
 
@@ -122,14 +115,7 @@ def close(
         if not problem and not _close(session, record, manager, words, now=line.clock()):
             problem = "It was taken over or closed in this moment. Look again, then decide."
         if not problem:
-            note(
-                session,
-                programme_id=manager.programme_id,
-                by=manager,
-                action="safeguarding.closed",
-                about=f"safeguarding:{number}",
-                now=line.clock(),
-            )
+            note_about(session, record, "safeguarding.closed", by=manager, now=line.clock())
     if problem:
         return _show(request, number, manager, problem=problem, written=outcome)
     return go_to(request, f"/safeguarding/{number}")

@@ -4,7 +4,7 @@ No answer tells whether there is such a person: the same words, the same status,
 takes its time for somebody who exists is done after the answer has gone.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from escalation.voice import say, thread_of
-from gateway import audit
 from gateway.accounts import check_password, end_sign_in
+from gateway.audit import note_about
 from gateway.delivery import acting
 from gateway.line import Line
 from gateway.one_time_keys import KeyRefused, new_link, use_link
@@ -266,7 +266,7 @@ def _text_link(line: Line, index: str, *, address: str) -> None:
 
 def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:
     now = line_of(request).clock()
-    _note(session, "signed in", person, by=person, now=now, how=how)
+    note_about(session, person, "signed in", by=person, now=now, how=how)
     return sessions.begin(request, session, person)
 
 
@@ -276,21 +276,7 @@ def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
         return
     with line.database.writing() as session:
         person = session.get_one(Person, person_id)
-        _note(session, "failed to sign in", person, by=None, now=line.clock(), how=how)
-
-
-def _note(
-    session: Session, action: str, person: Person, *, by: Person | None, now: datetime, how: str
-) -> None:
-    audit.note(
-        session,
-        programme_id=person.programme_id,
-        by=by,
-        action=action,
-        about=f"person:{person.id}",
-        now=now,
-        how=how,
-    )
+        note_about(session, person, "failed to sign in", by=None, now=line.clock(), how=how)
 
 
 def _signed_in(request: Request, token: str, wanted: str) -> Response:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from escalation.languages import FIRST, gettext_noop, how_long, in_language
-from gateway.history import in_words
+from escalation.languages import FIRST, gettext_noop, in_language
+from gateway.web.languages import length_in_words
 
 TRIES_WITHIN = timedelta(minutes=15)
 
@@ -72,5 +72,4 @@ TOO_MANY = gettext_noop("Too many tries. Wait {wait}, then try again.")
 
 def too_many(wait: timedelta, language: str = FIRST) -> str:
     wait += timedelta(minutes=1)
-    said = in_words(wait) if language == FIRST else how_long(wait, language)
-    return in_language(language, TOO_MANY).format(wait=said)
+    return in_language(language, TOO_MANY).format(wait=length_in_words(wait, language))

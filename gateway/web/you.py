@@ -20,7 +20,7 @@ from escalation.moves import Closed
 from escalation.voice import thread_of
 from gateway.agreed import schedules_of
 from gateway.asked import ask_for_a_person
-from gateway.audit import note
+from gateway.audit import note_about
 from gateway.consents import (
     BANDS,
     BandChosenBefore,
@@ -229,7 +229,7 @@ def choose_language(
         person = session.get_one(Person, mentee.id)
         if person.language != language:
             person.language = language
-            _note(session, person, f"language.{language}", line)
+            note_about(session, person, f"language.{language}", by=person, now=line.clock())
     return go_to(request, "/chat/terms") if then == "terms" else _done(request, "said", "language")
 
 
@@ -242,7 +242,8 @@ def share(request: Request, mentee: Mentee, whole: Annotated[str, Form()] = "") 
         person = session.get_one(Person, mentee.id)
         if person.shares_whole is not (whole == "yes"):
             person.shares_whole = whole == "yes"
-            _note(session, person, "sharing.whole" if whole == "yes" else "sharing.summary", line)
+            action = "sharing.whole" if whole == "yes" else "sharing.summary"
+            note_about(session, person, action, by=person, now=line.clock())
     return _done(request, "whole" if whole == "yes" else "summary", "sharing")
 
 
@@ -281,7 +282,8 @@ def pause_check_ins(
         person = session.get_one(Person, mentee.id)
         for schedule in schedules_of(session, person):
             schedule.paused = pause == "yes"
-        _note(session, person, "check_ins.paused" if pause == "yes" else "check_ins.resumed", line)
+        action = "check_ins.paused" if pause == "yes" else "check_ins.resumed"
+        note_about(session, person, action, by=person, now=line.clock())
     return _done(request, "paused" if pause == "yes" else "resumed", "pause")
 
 
@@ -298,7 +300,8 @@ def stop_texts(request: Request, mentee: Mentee, stop: Annotated[str, Form()] = 
             thread_of(session, line.rules, person).channel = Channel.WEB
         else:
             person.opted_out_at = None
-        _note(session, person, "texts.stopped" if stop == "yes" else "texts.started", line)
+        action = "texts.stopped" if stop == "yes" else "texts.started"
+        note_about(session, person, action, by=person, now=line.clock())
     return _done(request, "stopped" if stop == "yes" else "started", "stop")
 
 
@@ -432,17 +435,6 @@ def _act(
 
 def _done(request: Request, word: str, about: str) -> Response:
     return go_to(request, f"/chat/you?done={word}#{about}")
-
-
-def _note(session: Session, person: Person, action: str, line: Line) -> None:
-    note(
-        session,
-        programme_id=person.programme_id,
-        by=person,
-        action=action,
-        about=f"person:{person.id}",
-        now=line.clock(),
-    )
 
 
 def _you_page(

@@ -227,20 +227,22 @@ def spoilt(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "instead", "problem"),
+    ("name", "words", "instead", "problem"),
     [
-        ('msgstr "Iniciar sesión en el chat"', 'msgstr ""', "is not translated"),
-        ('msgid "Your chat"\n', '#, fuzzy\nmsgid "Your chat"\n', "fuzzy"),
-        ('msgid "Your chat"\n', 'msgid "Our chat"\n', "take it out"),
-        ("Espera {wait} y", "Espera y", "blanks differ"),
-        ("llama al 911.", "llama al 912.", "numbers differ"),
-        ("<strong>bot</strong>: un", "bot: un", "tags differ"),
+        ("pages", 'msgstr "Iniciar sesión en el chat"', 'msgstr ""', "is not translated"),
+        ("pages", 'msgid "Your chat"\n', '#, fuzzy\nmsgid "Your chat"\n', "fuzzy"),
+        ("pages", 'msgid "Your chat"\n', 'msgid "Our chat"\n', "take it out"),
+        ("pages", "Espera {wait} y", "Espera y", "blanks differ"),
+        ("pages", "llama al 911.", "llama al 912.", "numbers differ"),
+        ("pages", "<strong>bot</strong>: un", "bot: un", "tags differ"),
+        ("bot", "MENÚ muestra qué más hay", "La lista muestra qué más hay", "does not name MENÚ"),
+        ("bot", "Bien, seguimos.", "Así seguimos, paso a paso. " * 20, "make it shorter"),
     ],
 )
 def test_what_a_translator_slips_on_is_named(
-    spoilt: Path, words: str, instead: str, problem: str
+    spoilt: Path, name: str, words: str, instead: str, problem: str
 ) -> None:
-    file = spoilt / "es" / "pages.po"
+    file = spoilt / "es" / f"{name}.po"
     before = file.read_text("utf-8")
     assert words in before
     file.write_text(before.replace(words, instead, 1), "utf-8")

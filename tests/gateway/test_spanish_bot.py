@@ -9,7 +9,7 @@ from gateway.bot_texts import in_readers_language
 from gateway.catalogue import faults_in
 from gateway.choices import answer_meant, choices_in
 from gateway.content import read_content
-from models import Conversation, Need, Status, Urgency
+from models import Conversation, Goal, Need, Status, Urgency
 from tests.line import MAYA, NOOR, SAM, Talk
 from tests.rasa_server import RasaServer
 
@@ -113,3 +113,24 @@ def test_buttons_show_spanish_and_send_what_the_bot_reads() -> None:
         "es", "No worries. Text MENU to see what I can do, or PERSON to ask for a mentor."
     )
     assert [choice.words for choice in choices_in([left])] == ["MENÚ"]
+
+
+def test_a_greeting_is_understood_and_of_free_words_nothing_so_she_is_asked(talk: Talk) -> None:
+    for words in ("hola", "menú", "gracias"):
+        talk.texts(MAYA, words)
+    said = " ".join(talk.read_by(MAYA))
+    assert "¡Hola!" in said
+    assert "De nada." in said
+    assert "SÍ o NO" not in said
+    talk.texts(MAYA, "mi gato se comió mi lonche")
+    assert "¿Le pido a Sam, tu mentor, que te escriba aquí? SÍ o NO" in talk.read_by(MAYA)[-1]
+
+
+def test_a_goal_in_her_own_words_is_kept_as_she_wrote_it(talk: Talk) -> None:
+    for words in ("meta", "7", "terminar mi ensayo de historia", "una página al día"):
+        talk.texts(MAYA, words)
+    for words in ("el lunes después de la escuela", "si me canso, descanso", "8"):
+        talk.texts(MAYA, words)
+    assert "Pasaste de 7 a 8." in talk.read_by(MAYA)[-1]
+    with talk.database.reading() as session:
+        assert session.scalars(select(Goal)).one().words == "terminar mi ensayo de historia"

@@ -1,0 +1,43 @@
+"""A table as a file to take away, from whatever page. That it left is noted in the audit."""
+
+from fastapi import Request, Response
+
+from gateway.audit import note
+from gateway.line import Line
+from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
+from gateway.web.pages import PageRefused, line_of
+from models import Person
+
+NO_SUCH_TABLE = "There is no such table to download."
+
+
+def form_of(said: str) -> Form:
+    """The form of a file, as the end of an address says it. Raises PageRefused for any other."""
+    for form in MEDIA_TYPES:
+        if form == said:
+            return form
+    raise PageRefused(404, NO_SUCH_TABLE)
+
+
+def download(
+    request: Request, manager: Person, table: Table, form: Form, *, about: str, file: str
+) -> Response:
+    """A table as a file. That it left is noted in the audit before it does."""
+    line = line_of(request)
+    note_export(line, manager, about=about, form=form, rows=len(table.rows))
+    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
+    return Response(written_as(table, form), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def note_export(line: Line, manager: Person, *, about: str, form: Form, rows: int) -> None:
+    with line.database.writing() as session:
+        note(
+            session,
+            programme_id=manager.programme_id,
+            by=manager,
+            action="export",
+            about=about,
+            now=line.clock(),
+            form=form,
+            rows=rows,
+        )
