@@ -221,7 +221,9 @@ def claim(
     event = log_move(session, handoff, Move.CLAIM, by=mentor, now=now)
     handoff.conversation.skill = None
     handoff.conversation.forget_bot = True
-    say(session, rules, handoff.conversation, "claimed", now=now, mentor=mentor.name)
+    may_end = handoff.urgency is not Urgency.CRISIS
+    key = "claimed_may_end" if may_end else "claimed"
+    say(session, rules, handoff.conversation, key, now=now, mentor=mentor.name)
     check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
 
 

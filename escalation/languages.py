@@ -123,7 +123,7 @@ def keyword_meant(words: str) -> str | None:
     Neither case, accents nor a full stop count, nor whose language it is: who writes PERSONA
     means a person.
     """
-    meant = _keywords().get(_bare(words)) if len(words) < 80 else None
+    meant = _keywords().get(bare(words)) if len(words) < 80 else None
     # A word that is the same in English, as NO is, stays as it was written.
     return None if meant is None or words.strip().casefold() == meant.casefold() else meant
 
@@ -143,21 +143,21 @@ def words_for(keyword: str) -> list[str]:
 
 def language_named(words: str) -> str | None:
     """The language that a whole message names in its own words: es for ESPAÑOL or espanol."""
-    named = {_bare(name_of(language)): language for language in LANGUAGES}
-    return named.get(_bare(words)) if len(words) < 80 else None
+    named = {bare(name_of(language)): language for language in LANGUAGES}
+    return named.get(bare(words)) if len(words) < 80 else None
 
 
 @cache
 def _keywords() -> Mapping[str, str]:
     return {
-        _bare(word): english
+        bare(word): english
         for language in reversed(LANGUAGES)
         for english, said in _catalogue(FOLDER, language).keywords.items()
         for word in said.split(",")
     }
 
 
-def _bare(words: str) -> str:
+def bare(words: str) -> str:
     return without_accents(words.strip().strip(".!¡?¿,;").strip())
 
 

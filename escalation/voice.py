@@ -19,6 +19,8 @@ from models import Channel, Conversation, Delivery, Message, Person, Role, Speak
 log = structlog.get_logger()
 
 SPOKEN_IN = "spoken in"
+# The one text that still leaves after a stop: it confirms it.
+STOP_CONFIRMED = "stop_confirmed"
 REPLACED = "replaced by the guard"
 
 

@@ -88,6 +88,8 @@ def script_template() -> Catalog:
             template.add(words, auto_comments=[key])
     for word in (*OWN_WORDS, *sorted(KEYWORDS)):
         template.add(word, context=KEYWORD)
+    # Beside OK, which says the same and may be an answer: this one only undoes a stop.
+    template.add("YES", context="consent")
     return template
 
 

@@ -313,9 +313,11 @@ def _faults_of_text(text: Text) -> Iterator[Fault]:
 
 
 def _taken(text: Text) -> frozenset[str]:
-    """The script explains STOP, and nothing else of the carrier's."""
-    in_script = text.file.endswith(".toml") and re.search(r"\bSTOP ends texts\b", text.words)
-    return CARRIER_WORDS - {"STOP"} if in_script else CARRIER_WORDS
+    """The script explains STOP, and to who has stopped START; nothing else of the carrier's."""
+    if not text.file.endswith(".toml"):
+        return CARRIER_WORDS
+    explained = {"STOP": r"\bSTOP ends texts\b", "START": r"^\{programme\}: no more texts\b"}
+    return CARRIER_WORDS - {word for word, how in explained.items() if re.search(how, text.words)}
 
 
 def _too_hard(text: Text) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs import hold_conversation, open_handoff_of, owner_of
 from escalation.ladder import climb_on_if_nobody_was_reached
 from escalation.later import Deliver
-from escalation.voice import say, spoken_in
+from escalation.voice import STOP_CONFIRMED, say, spoken_in
 from gateway.chat_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.line import Line
 from gateway.sms import BAD_NUMBER, OPTED_OUT, Sent, TextFailed
@@ -145,7 +145,8 @@ def _why_not(session: Session, conversation: Conversation, message: Message) -> 
     if message.from_rasa and owner_of(open_handoff_of(session, conversation)) is Owner.MENTOR:
         return "yielded_to_person"
     person = conversation.person
-    if person is not None and person.opted_out_at is not None:
+    stopped = person is not None and person.opted_out_at is not None
+    if stopped and message.script != STOP_CONFIRMED:
         return "opted_out"
     return None if conversation.phone else "no_number"
 

@@ -174,14 +174,22 @@ class Talk:
     def _detect(self, words: str, history: Sequence[str]) -> Signals:
         return detect(words, history)
 
-    def texts(self, number: str, words: str, *, media: int = 0) -> None:
+    def texts(
+        self, number: str, words: str, *, media: int = 0, channel: Channel = Channel.SMS
+    ) -> None:
         """Somebody texts the line, and the line does all it does at once."""
-        conversation_id = self.arrives(number, words, media=media)
+        conversation_id = self.arrives(number, words, media=media, channel=channel)
         if conversation_id is not None:
             self.line.soon(take_turns, conversation_id)
 
     def arrives(
-        self, number: str, words: str, *, media: int = 0, provider_id: str | None = None
+        self,
+        number: str,
+        words: str,
+        *,
+        media: int = 0,
+        provider_id: str | None = None,
+        channel: Channel = Channel.SMS,
     ) -> int | None:
         """A text is recorded, and nothing more happens yet."""
         return record(
@@ -189,7 +197,7 @@ class Talk:
             phone=number,
             words=words,
             provider_id=provider_id or f"SM{next(self._ids):032d}",
-            channel=Channel.SMS,
+            channel=channel,
             media=media,
             now=self.clock(),
         )
