@@ -180,9 +180,14 @@ class Targets(Part):
 
 
 class ConsentPolicy(Part):
-    """Before the first use of the web chat. Below this age, in years, a guardian must agree."""
+    """Before the first use. Below `guardian_below`, in years, a guardian must agree as well.
+
+    `by_text` says whether who texts is asked, too, or has agreed when they were enrolled. It has
+    a value by itself because versions of a policy were taken up before there was a choice.
+    """
 
     guardian_below: Literal[0, 13, 16, 18]
+    by_text: Literal["enrolment", "asked"] = "enrolment"
 
 
 class SafeguardingPolicy(Part):

@@ -20,6 +20,11 @@ class Rules:
     console: str
     texting: Channel
 
+    @property
+    def terms(self) -> str:
+        """Where anybody reads the terms, signed in or not."""
+        return f"{self.console.removesuffix('/console')}/chat/terms/read"
+
     def link(self, code: int) -> str:
         return f"{self.console}/{code}"
 

@@ -26,7 +26,7 @@ from gateway.content import Text, read_content
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "gateway" / "web" / "templates"
 # The pages that a mentee reads. Those for mentors and managers are in English.
-PAGES = ("chat*.html", "you*.html", "terms.html")
+PAGES = ("chat*.html", "you*.html", "terms*.html")
 MODULES = (ROOT / "escalation", ROOT / "gateway", ROOT / "gateway" / "web")
 CALLS = {"gettext_noop": None, "said_to": (2,)}
 IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
@@ -39,6 +39,7 @@ OWN_WORDS = (
     "HELP",
     "CONCERN",
     "NEVER MIND",
+    "AGREE",
     "DELETE MY DATA",
     "DELETE ALL",
 )

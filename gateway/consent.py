@@ -53,7 +53,7 @@ def asks_to_stop(words: str) -> bool:
     """Whether a mentee's message asks for an end of texts, by the carriers' word or another."""
     if one_word(words) in STOP_WORDS:
         return True
-    plain = " ".join(words.casefold().replace("’", "'").split()).strip(" .!")
+    plain = " ".join(words.casefold().replace("\u2019", "'").split()).strip(" .!")
     return ASKS_TO_STOP.fullmatch(plain) is not None
 
 

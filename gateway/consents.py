@@ -1,6 +1,7 @@
-"""A mentee's yes to the terms, before the first use of the web chat; and a guardian's, if needed.
+"""A mentee's yes to the terms, before the first use; and a guardian's, if needed.
 
-Who writes by SMS has agreed when they were enrolled: that is the programme's to ask and to keep.
+Who writes by SMS has agreed when they were enrolled, which is the programme's to ask and to keep;
+or is asked by text, where the programme's policy says so (terms_by_text.py).
 """
 
 from datetime import datetime
@@ -15,8 +16,8 @@ from gateway.audit import note_about
 from gateway.policies import policy_in_use
 from models import AgeBand, Consent, Conversation, Person
 
-# Of the words on the page of the terms (templates/terms.html). Change it with them: everybody is
-# asked anew then, and so is a guardian.
+# Of the words on the page of the terms (templates/terms_words.html). Change it with them:
+# everybody is asked anew then, and so is a guardian.
 TERMS_VERSION = "2026-11"
 
 # The age, in years, from which each band begins.

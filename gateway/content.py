@@ -31,6 +31,7 @@ FEWEST_EXAMPLES = 20
 
 # As long as what stands in a blank really gets, so that a text fits with it, too.
 BLANKS = {
+    "age": "18",
     "also": "muscle relaxation",
     "before": "Alexandra",
     "code": "12345",

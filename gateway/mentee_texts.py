@@ -62,6 +62,7 @@ from gateway.pauses import act_on_pauses, is_about_pauses
 from gateway.personal_data import act_on_erasure, is_about_erasure
 from gateway.reliance import may_nudge, noted, nudge_if_leaning, said_only_you
 from gateway.safeguarding import act_on_concern, is_about_concern
+from gateway.terms_by_text import act_on_terms, terms_due
 from models import (
     Conversation,
     DecisionRecord,
@@ -90,8 +91,9 @@ class Before:
     """A message and where its conversation stood when it was read.
 
     `is_for_us` is true of a word that the gateway acts on itself, `is_follow_up` of an answer to
-    what is asked after a handoff. The bot hears neither. `chosen` is the number of an answer that
-    the bot gave to choose from, where it was chosen by its words in another language.
+    what is asked after a handoff. The bot hears neither, and nothing while `terms_due`. `chosen`
+    is the number of an answer that the bot gave to choose from, where it was chosen by its words
+    in another language.
     """
 
     message: Message
@@ -100,6 +102,7 @@ class Before:
     forget_bot: bool
     is_for_us: bool
     is_follow_up: bool
+    terms_due: bool
     goal: str | None
     chosen: str | None = None
 
@@ -120,6 +123,7 @@ class Understood:
     goal: str | None = None
     forgot: bool = False
     is_follow_up: bool = False
+    terms_due: bool = False
 
 
 def read_before_understanding(session: Session, line: Line, message: Message) -> Before:
@@ -132,6 +136,7 @@ def read_before_understanding(session: Session, line: Line, message: Message) ->
         conversation.forget_bot,
         _is_for_us(session, conversation, message),
         answered_by(session, line, conversation, message) is not None,
+        terms_due(session, conversation, line.rules.policy.consent),
         goal.words if goal else None,
         _chosen(session, conversation, message),
     )
@@ -167,6 +172,8 @@ def understand(line: Line, before: Before) -> Understood:
     if before.is_follow_up:
         # The script has the answer to it: it is no message that the bot failed to understand.
         return Understood(signals, BotState.ANSWERED, is_follow_up=True)
+    if before.terms_due:
+        return Understood(signals, BotState.NOT_ASKED, terms_due=True)
     if (
         message.speaker is Speaker.UNKNOWN
         or not message.words.strip()
@@ -253,6 +260,8 @@ def act_on_mentee_text(
         _tell_unknown_number(session, line, conversation, now=now)
     elif understood.is_follow_up and decision.do in SPEAKS_ITSELF:
         handoff = _take_follow_up(session, line, conversation, message, now=now)
+    elif decision.do in SPEAKS_ITSELF and understood.terms_due:
+        act_on_terms(session, line, conversation, message, now=now)
     elif handoff is not None and _wants_it_off(message) and decision.do is Do.STAND_BACK:
         _withdraw(session, line, handoff, now=now)
     elif not message.words.strip() and decision.do is Do.REPLY:

@@ -27,6 +27,7 @@ from gateway.bot_texts import say_bots_words
 from gateway.delivery import acting
 from gateway.holds import let_go, take_hold
 from gateway.line import Line
+from gateway.terms_by_text import terms_due
 from gateway.turns import take_turns
 from models import (
     CheckIn,
@@ -368,6 +369,8 @@ def _hindrance(
         return Hindrance.UNREACHABLE
     if schedule.paused:
         return Hindrance.PAUSED
+    if terms_due(session, conversation, line.rules.policy.consent):
+        return Hindrance.NO_TERMS
     if open_handoff_of(session, conversation) is not None:
         return Hindrance.WITH_A_PERSON
     under_way = conversation.skill

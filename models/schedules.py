@@ -15,7 +15,7 @@ class Hindrance(StrEnum):
 
     `with_a_person`: a handoff is open. `in_an_exercise`: the mentee is in the middle of
     something else. `too_late`: the line was not running. `left`: the mentee did not want to
-    do it now.
+    do it now. `no_terms`: the mentee, or a guardian, has still to agree to the terms by text.
     """
 
     OPTED_OUT = "opted_out"
@@ -26,6 +26,7 @@ class Hindrance(StrEnum):
     BOT_AWAY = "bot_away"
     TOO_LATE = "too_late"
     LEFT = "left"
+    NO_TERMS = "no_terms"
 
 
 OPEN = "answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL"

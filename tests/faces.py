@@ -139,6 +139,7 @@ FACES = [
     Face("mentee-invited", "/chat/in/{token}", at={"token": "INVITATION"}),
     Face("mentee-old-link", "/chat/in/{token}", at={"token": "old"}, does=opens_an_old_link),
     Face("mentee-terms", "/chat/terms", "Jo"),
+    Face("mentee-terms-to-read", "/chat/terms/read"),
     Face("mentee-terms-refused", "/chat/terms", "Jo", does=forgets_the_tick),
     Face("mentee-chat", "/chat", "Maya"),
     Face("mentee-chat-signed-out", "/chat", "Maya", does=writes_when_signed_out),

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFi
 from sqlalchemy.orm import Session
 
 from gateway import audit
+from gateway.consents import consent_of
+from gateway.delivery import acting
 from gateway.enrol import COLUMNS, MOST_LINES, Plan, Problem, Step, plan, read_people
 from gateway.guardians import note_guardian, terms_of, today_of
 from gateway.line import Line
@@ -34,6 +36,7 @@ from gateway.people import (
     why_not_textable,
 )
 from gateway.people_tables import people_table
+from gateway.terms_by_text import tell_that_a_guardian_agreed
 from gateway.web.downloads import download, form_of
 from gateway.web.finding import row_number
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page
@@ -214,10 +217,15 @@ def set_mentors(
 def set_guardian(
     request: Request, number: Number, manager: Manager, name: Text = "", day: Text = ""
 ) -> Response:
-    """That a parent or guardian has agreed to the web chat, as the manager saw it."""
+    """That a parent or guardian has agreed, as the manager saw it."""
+    line = line_of(request)
 
     def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+        waits = consent_of(session, person) is None
         note_guardian(session, person, name=name, day=day, by=by, now=now)
+        if waits:
+            here = line.of(session, person.programme_id)
+            tell_that_a_guardian_agreed(session, here, person, now=now)
 
     typed = {"name": name, "day": day}
     return _make(request, manager, number, make, done="guardian", guardian=typed)
@@ -255,7 +263,7 @@ def _make(
     """Make one change to a person; when it cannot be made, their page comes back and says why."""
     line = line_of(request)
     try:
-        with line.database.writing() as session:
+        with acting(line) as session:
             person = _person(session, manager, number)
             make(session, person, session.get_one(Person, manager.id), line.clock())
     except CannotChange as refused:

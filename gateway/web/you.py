@@ -7,7 +7,7 @@ it is done once.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from escalation.availability import mentors_of_concern
 from escalation.handoffs import OnlyAPersonCloses, hold_conversation, open_handoff_of, withdraw
 from escalation.languages import LANGUAGES, gettext_noop
 from escalation.moves import Closed
+from escalation.policy import Policy
 from escalation.voice import thread_of
 from gateway.agreed import schedules_of
 from gateway.asked import ask_for_a_person
@@ -131,6 +132,15 @@ def terms(request: Request, mentee: Mentee) -> Response:
     return _terms_page(request, mentee)
 
 
+@router.get("/terms/read")
+def read_terms(request: Request) -> Response:
+    """The terms for whoever wants to read them first; a text that asks for a yes leads here."""
+    policy = line_of(request).rules.policy
+    return page(
+        request, "terms_read.html", viewer=mentee_of(request), person=None, **_terms(policy)
+    )
+
+
 @router.post("/terms")
 def agree_to_terms(
     request: Request,
@@ -200,10 +210,17 @@ def _terms_page(
         band=band,
         guardian_below=policy.consent.guardian_below,
         needs_guardian={one: needs_guardian(one, policy.consent) for one in AgeBand},
-        erase_after_days=policy.personal_data.erase_after_days,
-        words_by_text=policy.relay.mentor_sms == "words",
         sentence=sentence,
+        **_terms(policy),
     )
+
+
+def _terms(policy: Policy) -> dict[str, Any]:
+    """What the words of the terms hold of the policy."""
+    return {
+        "erase_after_days": policy.personal_data.erase_after_days,
+        "words_by_text": policy.relay.mentor_sms == "words",
+    }
 
 
 # --- the page ---

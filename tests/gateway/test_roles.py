@@ -203,6 +203,7 @@ ROUTES = {
     "POST /chat/sign-out": Route(EVERYBODY),
     "POST /chat/as/{person_id}": Route(EVERYBODY, {"person_id": "MAYA"}, demo=True),
     "GET /chat/terms": Route(MENTEES),
+    "GET /chat/terms/read": Route(EVERYBODY),
     "POST /chat/terms": Route(MENTEES),
     "POST /chat/terms/person": Route(MENTEES),
     "GET /chat/you": Route(MENTEES),

@@ -19,7 +19,7 @@ CONFIRMED = "no more texts come to you from here"
         "Stop messaging me!!",
         "can you stop sending me these messages please",
         "dont text me anymore",
-        "don’t message me again",
+        "don\u2019t message me again",
         "no more texts please",
         "Take me off this list.",
         "unsubscribe me",
