@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from escalation.availability import away_now
 from escalation.duty import on_duty
+from escalation.languages import known as known_language
 from escalation.transfers import answer_transfer, transfers_asked_of
 from gateway.accounts import end_sign_ins
 from gateway.audit import note_about
@@ -270,13 +271,17 @@ def add_person(
     own: Person | None,
     by: Person,
     now: datetime,
+    language: str = "",
 ) -> Person:
     """Enrol one person; the checks are those of a people file.
+
+    `language` (BCP 47) is what the line writes in to a mentee; English where it is empty.
 
     Raises:
         CannotChange: something is missing or wrong, or the number is taken.
     """
     cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
+    cells["language"] = language
     row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, programme.timezone)
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
@@ -331,8 +336,11 @@ def change_person(
     timezone: str,
     by: Person,
     now: datetime,
+    language: str = "",
 ) -> list[str]:
     """Bring a person's particulars up to date; returns which fields are different now.
+
+    An empty `language` leaves it as it is.
 
     A new number counts as reachable until a text says otherwise. An opt-out stays: it is the
     person's own, and only they take it back, with START.
@@ -341,6 +349,7 @@ def change_person(
         CannotChange: something is wrong, or the number is taken.
     """
     cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
+    cells["language"] = language
     row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, person.timezone)
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
@@ -353,7 +362,10 @@ def change_person(
     if row.role is not person.role:
         _give_role(session, person, row.role, by=by)
         changed.append("role")
-    for field, value in (("name", row.name), ("timezone", row.timezone)):
+    said = {"name": row.name, "timezone": row.timezone}
+    if row.language and row.language != known_language(person.language):
+        said["language"] = row.language
+    for field, value in said.items():
         if getattr(person, field) != value:
             setattr(person, field, value)
             changed.append(field)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import known
 from gateway.api.callers import Caller, ReadsPeople, WritesPeople
 from gateway.api.problems import Problem
 from gateway.api.values import LARGEST, Cursor, Limit, Number, not_there
@@ -36,6 +37,7 @@ class Person(BaseModel):
     name: str | None = Field(description=f"The first name. {NAMES}")
     phone: str | None = Field(description=f"E.164. {NAMES}")
     timezone: str
+    language: str = Field(description="What the line writes in, such as en or es; of a mentee")
     enrolled_at: datetime
     left_at: datetime | None
     can_be_texted: bool = Field(description="There is a number, it works, and nobody texted STOP")
@@ -61,6 +63,10 @@ class NewPerson(BaseModel):
     timezone: Annotated[
         str | None,
         Field(max_length=64, description="Such as America/New_York; else the programme's"),
+    ] = None
+    language: Annotated[
+        str | None,
+        Field(max_length=8, description="Of a mentee, such as es; else en, which is English"),
     ] = None
     own_mentor_id: Annotated[int | None, Field(ge=1, le=LARGEST, description="Of a mentee")] = None
 
@@ -183,6 +189,7 @@ def _enrol(session: Session, asked: _Asked) -> PersonRow:
         "phone": new.phone,
         "timezone": new.timezone or "",
         "mentor": "",
+        "language": new.language or "",
     }
     row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, programme.timezone)
     if isinstance(row, Refused):
@@ -235,6 +242,7 @@ def _told(session: Session, people: Sequence[PersonRow], caller: Caller) -> list
             name=person.name if caller.reads_names else None,
             phone=person.phone if caller.reads_names else None,
             timezone=person.timezone,
+            language=known(person.language),
             enrolled_at=person.enrolled_at,
             left_at=person.left_at,
             can_be_texted=person.can_be_texted,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
+from escalation.languages import FIRST, known
 from gateway import audit
 from gateway.consents import consent_of
 from gateway.delivery import acting
@@ -67,10 +68,15 @@ Change = Callable[[Session, Person, Person, datetime], None]
 
 
 def particulars(
-    role: Text = "", name: Text = "", phone: Text = "", timezone: Text = ""
+    role: Text = "",
+    name: Text = "",
+    phone: Text = "",
+    timezone: Text = "",
+    language: Text = "",
 ) -> dict[str, str]:
-    """What the form says of a person, as it was typed."""
-    return {"role": role, "name": name, "phone": phone, "timezone": timezone}
+    """What the form says of a person, as it was typed. The line writes to staff in English."""
+    said = {"role": role, "name": name, "phone": phone, "timezone": timezone}
+    return {**said, "language": language if role == Role.MENTEE else ""}
 
 
 Particulars = Annotated[dict[str, str], Depends(particulars)]
@@ -362,6 +368,7 @@ def _one(
             "name": person.name,
             "phone": person.phone or "",
             "timezone": person.timezone,
+            "language": known(person.language),
         },
         terms=terms,
         guardian=guardian or {"name": "", "day": today.isoformat()},
@@ -389,7 +396,7 @@ def _new(
 ) -> Response:
     with line_of(request).database.reading() as session:
         mentors = mentors_in(session, manager.programme_id)
-    empty = {"role": "mentee", "name": "", "phone": "", "own": ""}
+    empty = {"role": "mentee", "name": "", "phone": "", "language": FIRST, "own": ""}
     return page(
         request,
         "people_new.html",

@@ -490,6 +490,8 @@ def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
         ({"role": "admin"}, "body.role"),
         ({"own_mentor_id": 99}, "Person 99 is no mentor here"),
         ({"role": "mentor", "own_mentor_id": 1}, "Only a mentee has a mentor"),
+        ({"language": "tlh"}, "language 'tlh' is unknown"),
+        ({"role": "mentor", "language": "es"}, "only a mentee has a language"),
         ({"nickname": "I"}, "body.nickname"),
     ],
 )

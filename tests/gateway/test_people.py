@@ -187,6 +187,24 @@ def test_ruth_enrols_ana_with_sam_and_ana_can_write_at_once(talk: Talk, web: Web
     assert actions(talk, NEW) == ["person added"]
 
 
+def test_ruth_says_in_which_language_the_line_writes_to_a_mentee(talk: Talk, web: Web) -> None:
+    form = {"role": "mentee", "name": "Ana", "phone": NEW, "timezone": "", "language": "es"}
+    page = web.gets(web.posts("/people", **form).headers["Location"]).text
+    assert '<option value="es" lang="es" selected>Español</option>' in page
+    talk.texts(NEW, "hola")
+    assert "un asistente automático, no una persona" in talk.read_by(NEW)[0]
+    ana = talk.person(NEW)
+    web.posts(f"/people/{ana.id}", **{**form, "language": "en"})
+    assert talk.person(NEW).language == "en"
+    assert actions(talk, NEW) == ["person added", "person changed"]
+    refused = web.posts(f"/people/{ana.id}", **{**form, "language": "tlh"})
+    assert refused.status_code == 422
+    assert "is unknown; there are en, es" in refused.text
+    mentor = {**form, "role": "mentor", "phone": "+12025550178", "name": "Kim"}
+    assert web.posts("/people", **mentor).status_code == 303
+    assert talk.person("+12025550178").language == "en", "to a mentor it writes in English"
+
+
 def test_a_double_click_enrols_one(talk: Talk, web: Web) -> None:
     before = everybody(talk)
     form = {"role": "mentor", "name": "Ana", "phone": NEW, "timezone": "America/Chicago"}
