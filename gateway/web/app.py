@@ -40,6 +40,7 @@ from gateway.web import (
     sign_in,
     twilio,
     verdicts,
+    widget,
     you,
 )
 from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat
@@ -176,6 +177,7 @@ def create_app(
     if settings.sms == "phones":
         app.include_router(phones.router)
     app.mount(MOUNTED_AT, create_api(line))
+    app.include_router(widget.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/")

@@ -29,6 +29,7 @@ class NoPage(StrEnum):
     STREAM = "events for a page that is open"
     DOWNLOAD = "a file to keep"
     PART = "a part of a page, which is looked at there"
+    SCRIPT = "a script for the page of another site"
     MACHINES = "for programs that watch the line"
 
 
@@ -51,6 +52,7 @@ NO_PAGES = {
     "/log/rows": (NoPage.PART, "/log/rows"),
     "/log/{number}/steps": (NoPage.PART, "/log/2/steps"),
     "/phones/all": (NoPage.PART, "/phones/all"),
+    "/static/widget.js": (NoPage.SCRIPT, "/static/widget.js"),
     "/healthz": (NoPage.MACHINES, "/healthz"),
     "/readyz": (NoPage.MACHINES, "/readyz"),
     "/metrics": (NoPage.MACHINES, "/metrics"),
@@ -110,6 +112,8 @@ def what_it_is(answer: httpx.Response) -> NoPage | str:
         return NoPage.STREAM
     if answer.headers.get("Content-Disposition", "").startswith("attachment"):
         return NoPage.DOWNLOAD
+    if kind.startswith("text/javascript"):
+        return NoPage.SCRIPT
     if kind.startswith(("application/json", "text/plain")):
         return NoPage.MACHINES
     return "a page" if b"<html" in answer.read() else NoPage.PART

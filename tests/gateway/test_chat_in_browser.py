@@ -276,13 +276,17 @@ class School(ThreadingHTTPServer):
             '<!doctype html><html lang="en"><title>A school</title><h1>A school</h1>'
             f'<script src="{line}/static/widget.js" data-label="Talk to us"></script>'
         ).encode()
+        spanish = (
+            '<!doctype html><html lang="es-MX"><title>Una escuela</title><h1>Una escuela</h1>'
+            f'<script src="{line}/static/widget.js"></script>'
+        ).encode()
 
         class Pages(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.end_headers()
-                self.wfile.write(page)
+                self.wfile.write(spanish if self.path == "/es" else page)
 
             def log_message(self, *words: object) -> None:
                 pass
@@ -325,6 +329,11 @@ def test_a_school_that_is_named_shows_the_chat_and_another_does_not(
         page.get_by_role("button", name="Close the chat").press("Escape")
         expect(page.get_by_role("button", name="Talk to us")).to_be_focused()
         assert not [words for words in refused if "frame-ancestors" in words]
+
+        page.goto(f"{school.url}/es")
+        page.get_by_role("button", name="Chatea con Warmline").click()
+        expect(page.get_by_role("link", name="Abrir en su propia pestaña")).to_be_visible()
+        expect(page.get_by_role("button", name="Cerrar el chat")).to_be_visible()
 
         page.goto(stranger.url)
         page.get_by_role("button", name="Talk to us").click()

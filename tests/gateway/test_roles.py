@@ -191,6 +191,7 @@ ROUTES = {
     "POST /safeguarding/{number}/own": Route(ITS_MANAGERS),
     "POST /safeguarding/{number}/close": Route(ITS_MANAGERS),
     # The chat, and the mentee's own say
+    "GET /static/widget.js": Route(EVERYBODY),
     "GET /chat": Route(MENTEES),
     "POST /chat": Route(MENTEES, form={"words": "hello", "key": "0123456789abcdef"}),
     "POST /chat/seen": Route(MENTEES, form={"up_to": "1"}),

@@ -1,11 +1,16 @@
 // Warmline's chat in another site's page:
 //   <script src="https://line.example/static/widget.js" async></script>
 // The site must be named in CHAT_ORIGINS. `data-label` on the tag names the button, `data-side="left"`
-// moves it. Nothing of the page is read, and nothing but the frame is added to it.
+// moves it. It speaks the language of the page it is in (`<html lang>`), or of `data-language`. Nothing of the page is read, and nothing but the frame is added to it.
 (() => {
   const tag = document.currentScript;
   const line = new URL(tag.src).origin;
-  const label = tag.dataset.label || "Chat with Warmline";
+  const said = /* words by language */ {};
+  const asked = (tag.dataset.language || document.documentElement.lang || "").toLowerCase();
+  const language = said[asked] ? asked : said[asked.split("-")[0]] ? asked.split("-")[0] : "en";
+  const words = said[language];
+  const chat = `${line}/chat?language=${language}`;
+  const label = tag.dataset.label || words.label;
   const side = tag.dataset.side === "left" ? "left" : "right";
 
   const style = (element, rules) => Object.assign(element.style, rules);
@@ -22,10 +27,10 @@
     style(panel, { width: "min(24rem, calc(100vw - 2rem))", height: "min(38rem, calc(100vh - 6rem))", flexDirection: "column", background: "#fffdfa", border: "1px solid #586366", borderRadius: "14px", overflow: "hidden", boxShadow: "0 8px 30px rgb(0 0 0 / 25%)" });
 
     const alone = document.createElement("a");
-    alone.href = `${line}/chat`;
+    alone.href = chat;
     alone.target = "_blank";
     alone.rel = "noopener";
-    alone.textContent = "Open in a tab of its own";
+    alone.textContent = words.alone;
     style(alone, { padding: "0.4rem 0.8rem", color: "#0f6b66", fontSize: "0.85rem" });
 
     const button = document.createElement("button");
@@ -40,7 +45,7 @@
       // The chat is asked for when somebody wants it, not by everybody who reads the page.
       if (open && !frame) {
         frame = document.createElement("iframe");
-        frame.src = `${line}/chat`;
+        frame.src = chat;
         frame.title = label;
         style(frame, { flex: "1", width: "100%", border: "0" });
         panel.append(frame);
@@ -48,7 +53,7 @@
       panel.hidden = !open;
       panel.style.display = open ? "flex" : "none";
       button.setAttribute("aria-expanded", String(open));
-      button.textContent = open ? "Close the chat" : label;
+      button.textContent = open ? words.close : label;
     };
     button.addEventListener("click", () => show(panel.hidden));
     holder.addEventListener("keydown", (event) => {
