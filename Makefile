@@ -56,14 +56,14 @@ $(HOUSE)/uv:
 
 $(HOUSE)/.ready: gateway/requirements.txt pyproject.toml | $(HOUSE)/uv
 	@echo "Installing the house's packages (about 0.9 GB)."
-	@$(HOUSE)/uv pip install --quiet --python .venv --no-deps --require-hashes -r gateway/requirements.txt
+	@$(HOUSE)/uv pip install --quiet --compile-bytecode --python .venv --no-deps --require-hashes -r gateway/requirements.txt
 	@$(HOUSE)/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BOT)/.ready: bot/requirements.txt | $(HOUSE)/.ready
 	@echo "Installing the bot's packages, on Python 3.10 (about 2.5 GB)."
 	@test -x $(BOT)/python || $(HOUSE)/uv venv --quiet --no-project --python 3.10 bot/.venv
-	@$(HOUSE)/uv pip install --quiet --no-config --python bot/.venv --no-deps --require-hashes -r bot/requirements.txt
+	@$(HOUSE)/uv pip install --quiet --compile-bytecode --no-config --python bot/.venv --no-deps --require-hashes -r bot/requirements.txt
 	@touch $@
 
 ## Pin every package again, with hashes, from pyproject.toml.
