@@ -18,7 +18,7 @@ test: check $(BOT)/.ready
 	@$(HOUSE)/python -m tests.twilio_spec
 	@sh tests/install_browser.sh
 	$(HOUSE)/python -m bot.conversation_tests
-	$(HOUSE)/pytest -n 2 --dist loadfile
+	$(HOUSE)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 ## Style, types, imports, and every text that can go out.
 check: $(HOUSE)/.ready

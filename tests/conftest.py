@@ -33,6 +33,31 @@ def engine_for_a_test(url: str) -> Engine:
     return engine
 
 
+# These take longest and begin first, so that no worker has one of them left at the end.
+LONGEST = (
+    "test_accessibility",
+    "test_crash",
+    "test_schedules",
+    "test_tracker_store",
+    "test_chat_in_browser",
+    "test_up",
+    "test_chat_after_a_kill",
+    "test_quick",
+    "test_browser",
+    "test_log_in_browser",
+    "test_console_in_browser",
+    "test_handoffs",
+    "test_passkeys_in_browser",
+    "test_managers_in_browser",
+    "test_with_real_rasa",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
 # Made for the tests; it opens nothing else.
 KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
 
