@@ -60,6 +60,15 @@ class Recall(Work):
 
 
 @dataclass(frozen=True)
+class TellHolder(Work):
+    """Text the mentor who holds a handoff of words that they were not there to see."""
+
+    name: ClassVar[str] = "tell_holder"
+    handoff_id: int
+    message_id: int
+
+
+@dataclass(frozen=True)
 class Deliver(Work):
     """Send what a conversation still has to be sent; `tries` counts the earlier attempts."""
 

@@ -16,10 +16,10 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos import DBOSPortableJSONSerializer as PortableJson
 from sqlalchemy.orm import Session
 
-from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, Work
+from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, TellHolder, Work
 from gateway.database import Database, connect
 
-KINDS: tuple[type[Work], ...] = (Climb, CheckAlerts, CheckClaim, Recall, Deliver)
+KINDS: tuple[type[Work], ...] = (Climb, CheckAlerts, CheckClaim, Recall, TellHolder, Deliver)
 QUEUE = "warmline"
 # Set by hand: by default it is a hash of the code, and each edit would strand pending work.
 VERSION = "1"

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.client import LONGEST_TEXT, Answer, BotAway, SkillStep
-from escalation.availability import is_looking_at
 from escalation.decide import (
     BotState,
     Decision,
@@ -39,7 +38,7 @@ from escalation.reliance import Sign
 from escalation.scales import Scored, line_after
 from escalation.signals import Axis, Evidence, Signals
 from escalation.turning_point import turning_point
-from escalation.voice import language_of, say, say_unless_said_lately, thread_of
+from escalation.voice import language_of, say, say_unless_said_lately
 from gateway.asked import local_time, mentor_to_name, tell_who_is_asked
 from gateway.bot_reports import (
     leave_skill,
@@ -58,6 +57,7 @@ from gateway.follow_ups import answer as answer_follow_up
 from gateway.follow_ups import answered_by
 from gateway.language_choice import act_on_language, language_asked_for
 from gateway.line import Line
+from gateway.news_for_holder import tell_holder
 from gateway.pauses import act_on_pauses, is_about_pauses
 from gateway.personal_data import act_on_erasure, is_about_erasure
 from gateway.reliance import may_nudge, noted, nudge_if_leaning, said_only_you
@@ -322,7 +322,7 @@ def _do(
             )
             keys = [f"why_{need.value}", "raised"]
             say(session, rules, conversation, *keys, now=now)
-            _pass_to_mentor(session, line, handoff, message, now=now)
+            tell_holder(session, line, handoff, message, now=now)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot stands back for a handoff
             _stand_back(session, line, conversation, handoff, message, now=now)
@@ -424,7 +424,7 @@ def _stand_back(
     now: datetime,
 ) -> None:
     if handoff.mentor is not None:
-        _pass_to_mentor(session, line, handoff, message, now=now)
+        tell_holder(session, line, handoff, message, now=now)
         return
     say_unless_said_lately(
         session,
@@ -434,32 +434,6 @@ def _stand_back(
         within_minutes=line.rules.policy.repeat.still_waiting_minutes,
         now=now,
         time=local_time(handoff.opened_at, conversation),
-    )
-
-
-def _pass_to_mentor(
-    session: Session, line: Line, handoff: Handoff, message: Message, *, now: datetime
-) -> None:
-    """Tell the mentor who holds it that their mentee wrote: by link, or in words if so set.
-
-    Whoever has it open in the console sees it there, and is not texted too.
-    """
-    if handoff.mentor is None or is_looking_at(session, handoff.mentor, handoff, now=now):
-        return
-    rules = line.rules
-    thread = thread_of(session, rules, handoff.mentor)
-    if rules.policy.relay.mentor_sms == "words":
-        say(session, rules, thread, "mentee_words", now=now, code=handoff.id, words=message.words)
-        return
-    say_unless_said_lately(
-        session,
-        rules,
-        thread,
-        "new_message",
-        within_minutes=rules.policy.repeat.new_message_minutes,
-        now=now,
-        code=handoff.id,
-        link=rules.link(handoff.id),
     )
 
 

@@ -22,7 +22,7 @@ from escalation.ladder import (
     overdue_recalls,
     recall,
 )
-from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, Work
+from escalation.later import CheckAlerts, CheckClaim, Climb, Deliver, Recall, TellHolder, Work
 from escalation.rules import Rules
 from escalation.transfers import lapse_if_unanswered, overdue_transfers
 from gateway.chat import keep_unseen
@@ -30,6 +30,7 @@ from gateway.delivery import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.engine import Engine
 from gateway.follow_ups import keep_follow_ups
 from gateway.line import Line
+from gateway.news_for_holder import tell_holder_if_unseen
 from gateway.overdue_records import tell_of_overdue_records
 from gateway.personal_data import keep_erasures
 from gateway.schedules import keep_schedules
@@ -56,7 +57,7 @@ def do_work(line: Line, work: Work) -> None:
     if isinstance(work, Deliver):
         deliver(line, work.conversation_id)
         return
-    assert isinstance(work, Climb | CheckAlerts | CheckClaim | Recall)
+    assert isinstance(work, Climb | CheckAlerts | CheckClaim | Recall | TellHolder)
     with acting(line) as session:
         handoff = session.get_one(Handoff, work.handoff_id)
         line = line.of(session, handoff.conversation.programme_id)
@@ -76,6 +77,8 @@ def do_work(line: Line, work: Work) -> None:
                 )
             case Recall(snooze_id=snooze_id):
                 recall(session, handoff, snooze_id, now=now, rules=line.rules, later=line.later)
+            case TellHolder(message_id=message_id):
+                tell_holder_if_unseen(session, line, handoff, message_id, now=now)
 
 
 def lapse_transfer(line: Line, transfer_id: int) -> None:

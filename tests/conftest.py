@@ -21,8 +21,8 @@ from tests.memory import roomy
 from tests.postgres import PostgresServer
 from tests.rasa_server import RasaServer
 
-# One dialect, and the statements compiled for it, for all engines of one kind: a quarter of the time
-# of a test went into compiling again what the test before it had compiled for its own engine.
+# One dialect, and the statements compiled for it, for all engines of one kind: a quarter of the
+# time of a test went into compiling again what the one before had compiled for its own engine.
 COMPILED: dict[str, tuple[Dialect, LRUCache[Any, Any]]] = {}
 
 

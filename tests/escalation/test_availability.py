@@ -417,6 +417,58 @@ def test_who_looks_at_the_thread_in_the_console_is_not_texted_too(talk: Talk) ->
         assert not is_looking_at(session, talk.person(NOOR), handoff, now=talk.clock())
 
 
+def looks(talk: Talk) -> None:
+    """Sam's page reads itself again, and so tells that it is open."""
+    seen = {"person_id": talk.person(SAM).id, "handoff_id": talk.handoff().id}
+    with talk.database.writing() as session:
+        here = session.scalars(select(Presence).filter_by(**seen)).one_or_none()
+        if here is None:
+            session.add(here := Presence(**seen, seen_at=talk.clock()))
+        here.seen_at = talk.clock()
+
+
+def told(talk: Talk) -> list[str]:
+    return [words for name, words in talk.new_texts() if name == "sam"]
+
+
+def test_who_had_just_left_the_page_is_told_within_a_minute(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "hello")
+    looks(talk)
+    talk.passes(seconds=20)
+    talk.new_texts()
+    talk.texts(MAYA, "i do not know what to do any more")
+    assert told(talk) == []
+    talk.passes(seconds=59)
+    assert told(talk) == []
+    talk.passes(seconds=1)
+    [words] = told(talk)
+    assert "#1 wrote to you" in words
+    talk.passes(minutes=10)
+    assert told(talk) == [], "once"
+
+
+@pytest.mark.parametrize("does", ["reads", "answers", "gives it back"])
+def test_who_was_there_to_see_it_is_not_told_afterwards(talk: Talk, does: str) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "hello")
+    looks(talk)
+    talk.passes(seconds=20)
+    talk.texts(MAYA, "i do not know what to do any more")
+    talk.passes(seconds=10)
+    if does == "reads":
+        looks(talk)
+    elif does == "answers":
+        talk.texts(SAM, "I am here, tell me.")
+    else:
+        talk.texts(SAM, "pass 1")
+    talk.new_texts()
+    talk.passes(minutes=2)
+    assert not any("wrote to you" in words for words in told(talk))
+
+
 def test_a_mentee_is_not_told_that_somebody_will_be_asked_who_is_away_then(talk: Talk) -> None:
     with talk.database.writing() as session:
         programme = session.scalars(select(Programme)).one()
