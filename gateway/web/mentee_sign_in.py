@@ -91,7 +91,7 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
     return page(
         request,
         "chat_refused.html",
-        viewer=None,
+        viewer=mentee_of(request),
         status=refused.status,
         sentence=sentence,
         words="",

@@ -106,6 +106,10 @@ def page(
     return response
 
 
+# What stands above the sentence; for all else, and for an address that leads nowhere, "Not here".
+HEADINGS = {403: "Not open to you", 409: "Not done", 413: "Too much", 503: "Not just now"}
+
+
 def refusal(request: Request, refused: PageRefused) -> Response:
     """The answer to a request that is not granted: a sentence, a page, or the sign-in."""
     if wants_part(request):
@@ -115,7 +119,12 @@ def refusal(request: Request, refused: PageRefused) -> Response:
         return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
     viewer: Person | None = getattr(request.state, "viewer", None)
     return page(
-        request, "refused.html", viewer=viewer, status=refused.status, sentence=str(refused)
+        request,
+        "refused.html",
+        viewer=viewer,
+        status=refused.status,
+        heading=HEADINGS.get(refused.status, "Not here"),
+        sentence=str(refused),
     )
 
 

@@ -523,6 +523,22 @@ def test_a_number_that_leads_nowhere_is_answered_in_words(web: Web, number: str)
         assert "<h1>Not here</h1>" in answer.text
 
 
+def test_who_may_not_see_a_page_is_not_told_that_it_is_nowhere(web: Web) -> None:
+    web.is_now(SAM)
+    answer = web.gets("/log")
+    assert answer.status_code == 403
+    assert "<h1>Not open to you</h1>" in answer.text
+
+
+def test_an_address_of_the_chat_that_is_nowhere_shows_maya_the_way_to_her_page(
+    talk: Talk, web: Web
+) -> None:
+    web.posts(f"/chat/as/{talk.person(MAYA).id}")
+    answer = web.gets("/chat/nowhere")
+    assert answer.status_code == 404
+    assert '<a href="/chat/you">You</a>' in answer.text
+
+
 def test_ruth_reads_what_sam_holds_and_what_the_bot_did_not_get_to_say(
     talk: Talk, web: Web
 ) -> None:
