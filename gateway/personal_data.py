@@ -316,6 +316,9 @@ def _erase_what_staff_wrote(session: Session, conversation: Conversation) -> Non
     _blank(session, Message.words, Message.id.in_(relayed))
     _blank_in_their_texts(session, conversation, numbers)
     session.execute(delete(Note).where(Note.handoff_id.in_(numbers)))
+    # The reason for closing it: the one thing of a move that the database lets go.
+    written = HandoffEvent.note.is_not(None)
+    _blank(session, HandoffEvent.note, written & HandoffEvent.handoff_id.in_(numbers), to=None)
     _blank(session, Transfer.note, Transfer.handoff_id.in_(numbers), to=None)
     _blank(session, Debrief.words, Debrief.handoff_id.in_(numbers), to=None)
     _blank(session, VerdictRecord.note, VerdictRecord.conversation_id == conversation.id, to=None)

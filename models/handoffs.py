@@ -125,7 +125,10 @@ class Handoff(Base):
 
 
 class HandoffEvent(Base):
-    """One move, written once. This table is the manager's log; the database refuses changes."""
+    """One move, written once. This table is the manager's log; the database refuses changes.
+
+    `note`, the reason a person gave, may become null when the mentee's data are erased.
+    """
 
     __tablename__ = "handoff_event"
 

@@ -311,7 +311,7 @@ def test_a_week_later_her_words_name_and_number_are_gone(talk: Talk) -> None:
         handoff = session.get_one(Handoff, number)
         sam = session.get_one(Person, talk.person(SAM).id)
         write_note(session, handoff, sam, "Maya talks of pumpernickel", now=talk.clock())
-    talk.texts(SAM, f"DONE {number} TALKED")
+    talk.texts(SAM, f"DONE {number} TALKED about pumpernickel")
     assert "pumpernickel" in everything_kept(talk)
     wishes(talk)
     talk.passes(days=6, hours=23)

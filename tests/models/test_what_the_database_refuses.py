@@ -1,17 +1,17 @@
 """The database holds the rules itself, and the disk holds no plain words."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, select, text
+from sqlalchemy import delete, inspect, select, text, update
 from sqlalchemy.exc import DatabaseError, StatementError
 
 from gateway.database import Database, make_engine, migration_config
-from models import Base, CheckIn, Handoff, Message, Person, Speaker, Status
+from models import Base, CheckIn, Handoff, HandoffEvent, Message, Move, Person, Speaker, Status
 from models.encryption import BadKey, NoKey, WrongKey, decrypt, encrypt, use_key
-from tests.line import MAYA, Talk
+from tests.line import MAYA, SAM, Talk
 
 
 def test_who_spoke_cannot_be_changed(talk: Talk) -> None:
@@ -26,6 +26,31 @@ def test_a_claimed_handoff_has_its_mentor(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
     with pytest.raises(DatabaseError), talk.database.writing() as session:
         session.scalars(select(Handoff)).one().status = Status.CLAIMED
+
+
+def test_of_a_move_nothing_is_changed_but_a_reason_may_be_erased(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person")
+    talk.texts(SAM, "take 1")
+    talk.texts(SAM, "hello")
+    talk.texts(SAM, "done 1 referred her aunt helps")
+    changes: list[dict[str, object]] = [
+        {"note": "something else"},
+        {"note": None, "by_id": None},
+        {"note": None, "detail": {}},
+        {"at": talk.clock() + timedelta(hours=1)},
+        {"move": Move.OPEN},
+    ]
+    closing = HandoffEvent.move == Move.RESOLVE
+    for values in changes:
+        with (
+            pytest.raises(DatabaseError, match="append-only"),
+            talk.database.writing() as session,
+        ):
+            session.execute(update(HandoffEvent).where(closing).values(**values))
+    with talk.database.writing() as session:
+        session.execute(update(HandoffEvent).where(closing).values(note=None))
+    with pytest.raises(DatabaseError, match="append-only"), talk.database.writing() as session:
+        session.execute(delete(HandoffEvent).where(closing))
 
 
 def test_a_mood_outside_the_scale_is_refused(talk: Talk) -> None:
