@@ -36,6 +36,7 @@ from gateway.personal_data import keep_erasures
 from gateway.schedules import keep_schedules
 from gateway.telling import Teller
 from gateway.turns import take_turns
+from gateway.webhooks import forget_old_deliveries
 from models import Delivery, Handoff, Message, Status, Transfer
 
 log = structlog.get_logger()
@@ -210,4 +211,6 @@ class Sweeper:
         self.engine.take_up_abandoned(now=now)
         if now >= self._clean_at:
             self.engine.forget_finished(now=now)
+            with self.line.database.writing() as session:
+                forget_old_deliveries(session, now=now)
             self._clean_at = now + CLEAN_EVERY

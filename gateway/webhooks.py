@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway.audit import note_about
@@ -44,6 +44,8 @@ TAKEN_FOR = timedelta(minutes=1)
 # that was not there before.
 LOOKED_BACK = 1000
 AT_ONCE = 200
+# How long a delivery that has arrived, or was given up, is kept for managers to look at.
+KEPT_FOR = timedelta(days=30)
 
 TYPES = {
     Move.OPEN: "handoff.opened",
@@ -184,6 +186,28 @@ def note_moves(database: Database, *, now: datetime) -> None:
                         next_try_at=now,
                     )
                 )
+
+
+def forget_old_deliveries(session: Session, *, now: datetime) -> int:
+    """Delete deliveries that are over for a month; returns how many.
+
+    Not one among the last moves of its webhook: without it, its move would count as untold.
+    """
+    newest = (
+        select(func.max(Delivery.event_id))
+        .where(Delivery.webhook_id == Webhook.id)
+        .scalar_subquery()
+    )
+    gone = 0
+    for webhook_id, last in session.execute(select(Webhook.id, newest)).all():
+        old = (
+            (Delivery.webhook_id == webhook_id)
+            & (Delivery.event_id <= (last or 0) - LOOKED_BACK)
+            & Delivery.next_try_at.is_(None)
+            & (Delivery.at < now - KEPT_FOR)
+        )
+        gone += len(session.scalars(delete(Delivery).where(old).returning(Delivery.id)).all())
+    return gone
 
 
 def _untold(session: Session, webhook_id: int, *, limit: int) -> Sequence[HandoffEvent]:

@@ -29,7 +29,14 @@ from gateway import webhook_posts
 from gateway.database import Database
 from gateway.telling import Teller, tell
 from gateway.webhook_posts import NotAllowed, is_public, post, post_to, read_url, signed
-from gateway.webhooks import WAITS, add_webhook, note_moves, remove_webhook, take_next
+from gateway.webhooks import (
+    WAITS,
+    add_webhook,
+    forget_old_deliveries,
+    note_moves,
+    remove_webhook,
+    take_next,
+)
 from models import (
     AuditEntry,
     Channel,
@@ -598,6 +605,31 @@ def test_a_removed_one_is_not_told_what_was_on_its_way(
     goes_round(talk)
     assert receiver.ids == []
     assert all(one.next_try_at is None for one in deliveries(talk))
+
+
+def test_a_delivery_is_forgotten_after_a_month_and_its_move_is_not_told_again(
+    talk: Talk, receives: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.webhooks.LOOKED_BACK", 1)
+    receiver = receives()
+    is_told(talk, receiver)
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(MAYA, "never mind")
+    goes_round(talk)
+    first, *later = [one.event_id for one in deliveries(talk)]
+    with talk.database.writing() as session:
+        on_its_way = session.scalars(select(WebhookDelivery).filter_by(event_id=first)).one()
+        on_its_way.next_try_at = talk.clock() + timedelta(days=60)
+
+    talk.passes(days=31)
+    for _ in range(2):
+        with talk.database.writing() as session:
+            forget_old_deliveries(session, now=talk.clock())
+    assert [one.event_id for one in deliveries(talk)] == [first, later[-1]]
+    told = len(receiver.ids)
+    goes_round(talk)
+    assert len(receiver.ids) == told
 
 
 def test_the_signature_is_the_one_of_the_standard() -> None:
