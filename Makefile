@@ -12,7 +12,7 @@ export UV_NO_PROGRESS := 1
 up: $(HOUSE)/.ready $(BOT)/.ready
 	@$(HOUSE)/warmline up
 
-## All tests: ours on SQLite and PostgreSQL, the bot's conversations, a real browser.
+## All tests: ours on SQLite and PostgreSQL (decision 21), the bot's conversations, a real browser.
 test: check $(BOT)/.ready
 	@$(HOUSE)/python -m bot.training
 	@$(HOUSE)/python -m tests.twilio_spec

@@ -1,4 +1,4 @@
-"""The cast and the databases. Every test that takes `database` runs on both.
+"""The cast and the databases. A test that takes `database` runs on both, but for OF_PAGES.
 
 Maya is a mentee; Sam is her own mentor; Noor is her back-up, on duty, and mentors Jo; Ruth is
 the programme's manager. Nobody enrolled the stranger.
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from sqlalchemy import Dialect, Engine
@@ -53,9 +54,57 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What these files look at is on a page, or in a text that is answered at once; what is decided,
+# recorded, delivered and counted has files of its own. Each of their tests runs on one of the two
+# databases, half of them on either; `pytest --every-database` runs all on both.
+OF_PAGES = (
+    "test_absences",
+    "test_accounts",
+    "test_brief",
+    "test_chat",
+    "test_commands",
+    "test_consents",
+    "test_console",
+    "test_follow_ups",
+    "test_import",
+    "test_languages",
+    "test_mentor_texts",
+    "test_pages",
+    "test_people",
+    "test_policy_editor",
+    "test_rota",
+    "test_stop",
+    "test_terms_by_text",
+    "test_verdicts",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "run every test that uses a database on SQLite and on PostgreSQL"
+    parser.addoption("--every-database", action="store_true", help=help)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+    if config.getoption("--every-database") or _one_is_named(config):
+        return
+    left_out = [item for item in items if item.path.stem in OF_PAGES and _is_the_others_turn(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _one_is_named(config: pytest.Config) -> bool:
+    """Who names a test, or a part of names, gets what they named."""
+    return bool(config.getoption("keyword")) or any("::" in one for one in config.args)
+
+
+def _is_the_others_turn(item: pytest.Item) -> bool:
+    """Whether a test is for the other database: always the same one for a test."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    database = parameters.get("database_url")
+    name = item.nodeid.replace(str(database), "")
+    return database is not None and database != ("sqlite", "postgres")[crc32(name.encode()) % 2]
 
 
 # Made for the tests; it opens nothing else.
