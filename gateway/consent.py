@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from escalation.languages import LANGUAGES, bare, in_language, keyword_meant
 from escalation.voice import STOP_CONFIRMED, say
+from gateway.audit import note_about
 from gateway.line import Line
 from models import Channel, Conversation, Message, Person, Role
 
@@ -77,10 +78,13 @@ def act_on_consent(
             key = _confirmation(message, again=person.opted_out_at is not None)
             if key is not None:  # before it is in force, so that it is written to be sent
                 say(session, line.rules, conversation, key, now=now, programme=programme)
-            person.opted_out_at = person.opted_out_at or now
+            if person.opted_out_at is None:
+                person.opted_out_at = now
+                note_about(session, person, "texts.stopped", by=person, now=now)
         return True
     if person is not None and person.opted_out_at and _opens_again(message):
         person.opted_out_at = None
+        note_about(session, person, "texts.started", by=person, now=now)
         say(session, line.rules, conversation, "started", now=now, programme=programme)
         return True
     if one_word(message.words) in HELP_WORDS:

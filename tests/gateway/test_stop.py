@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.audit import entries_about
 from gateway.consent import STOP_WORDS, asks_to_stop
 from models import Channel
 from tests.gateway.test_pages import Web
@@ -65,6 +66,16 @@ def test_the_confirmation_leaves_though_texts_are_stopped_and_only_once(talk: Ta
     talk.texts(MAYA, "stop texting me")
     talk.texts(MAYA, "hello?")
     assert [CONFIRMED in words for words in talk.read_by(MAYA)] == [True]
+
+
+def test_that_texts_were_stopped_and_brought_back_stands_in_the_audit(talk: Talk) -> None:
+    for words in ("STOP", "stop", "no more texts", "START"):
+        talk.texts(MAYA, words)
+    maya = talk.person(MAYA)
+    with talk.database.reading() as session:
+        entries = entries_about(session, maya.programme_id, f"person:{maya.id}")
+        noted = [(one.action, one.by_id) for one in entries]
+    assert sorted(noted) == [("texts.started", maya.id), ("texts.stopped", maya.id)]
 
 
 def test_what_the_carrier_confirms_is_not_confirmed_twice(talk: Talk) -> None:
