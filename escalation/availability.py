@@ -251,12 +251,17 @@ def mentees_of_concern(person: Person) -> Select[int]:
 
 def is_looking_at(session: Session, person: Person, handoff: Handoff, *, now: datetime) -> bool:
     """Whether `person` has had the handoff open in the console within the last minute."""
-    seen_at = session.scalar(
+    seen_at = last_looked(session, person, handoff)
+    return seen_at is not None and now - seen_at <= LOOKING
+
+
+def last_looked(session: Session, person: Person, handoff: Handoff) -> datetime | None:
+    """When the page of `person` last told that the handoff is open in it."""
+    return session.scalar(
         select(Presence.seen_at).where(
             Presence.person_id == person.id, Presence.handoff_id == handoff.id
         )
     )
-    return seen_at is not None and now - seen_at <= LOOKING
 
 
 def _held(session: Session, handoff: Handoff, people: list[int]) -> Counter[int]:

@@ -10,26 +10,25 @@ from models import Channel
 
 @dataclass(frozen=True)
 class Rules:
-    """`console` is the address of the mentors' console, for the links in alerts.
+    """`site` is the address of all pages, without a slash at its end, for the links in texts.
 
     `texting` is how people who never wrote are reached: real SMS, or the demo's phones.
     """
 
     policy: Policy
     script: Script
-    console: str
+    site: str
     texting: Channel
 
     @property
     def terms(self) -> str:
         """Where anybody reads the terms, signed in or not."""
-        return f"{self.console.removesuffix('/console')}/chat/terms/read"
+        return f"{self.site}/chat/terms/read"
 
     def link(self, code: int) -> str:
-        return f"{self.console}/{code}"
+        return f"{self.site}/console/{code}"
 
 
 def load_rules(public_url: str, texting: Channel, *, policy_file: Path = POLICY_FILE) -> Rules:
     """Raises BadPolicy or BadScript when a file cannot be used."""
-    console = f"{public_url.rstrip('/')}/console"
-    return Rules(load_policy(policy_file), load_script(), console, texting)
+    return Rules(load_policy(policy_file), load_script(), public_url.rstrip("/"), texting)

@@ -58,7 +58,7 @@ FEWEST_WAITS = 10
 
 
 def chat_link(rules: Rules) -> str:
-    return rules.console.removesuffix("/console") + "/chat"
+    return f"{rules.site}/chat"
 
 
 def invite(session: Session, person: Person, rules: Rules, *, now: datetime) -> str:

@@ -47,7 +47,11 @@ ASKS_TO_STOP = re.compile(
 
 def one_word(words: str) -> str:
     """The words bare of signs and case; those that are a keyword in any language, in English."""
-    return (keyword_meant(words) or words.strip().strip(".!")).casefold()
+    return (keyword_meant(words) or _as_written(words)).casefold()
+
+
+def _as_written(words: str) -> str:
+    return words.strip().strip(".!")
 
 
 def asks_to_stop(words: str) -> bool:
@@ -111,7 +115,7 @@ def _confirmation(message: Message, *, again: bool) -> str | None:
 
 
 def _carriers_word(words: str) -> bool:
-    return words.strip().strip(".!").casefold() in STOP_WORDS
+    return _as_written(words).casefold() in STOP_WORDS
 
 
 def _opens_again(message: Message) -> bool:

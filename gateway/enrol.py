@@ -218,6 +218,18 @@ def cleaned(cell: str) -> str:
     )
 
 
+def typed_row(
+    *, role: str, name: str, phone: str, timezone: str, language: str, otherwise: str
+) -> Row | Problem:
+    """One person as typed in a form or sent by a program, checked as a line of a file is.
+
+    `otherwise` is the time zone where none is given. Mentors are chosen apart.
+    """
+    typed = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
+    cells = {key: cleaned(cell) for key, cell in {**typed, "language": language}.items()}
+    return read_row(cells, 1, otherwise)
+
+
 def read_row(cells: dict[str, str], line: int, timezone: str) -> Row | Problem:
     """One line's cells, which are `cleaned`, as a row, or what is wrong with them."""
     try:

@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.availability import LOOKING, is_looking_at
+from escalation.availability import LOOKING, is_looking_at, last_looked
 from escalation.later import TellHolder
 from escalation.voice import say, say_unless_said_lately, thread_of
 from gateway.line import Line
-from models import Handoff, Message, Person, Presence
+from models import Handoff, Message, Person
 
 
 def tell_holder(
@@ -36,17 +36,15 @@ def tell_holder_if_unseen(
     message, mentor = session.get(Message, message_id), handoff.mentor
     if message is None or mentor is None or not handoff.is_open:
         return
-    seen = select(Presence.id).where(
-        Presence.person_id == mentor.id,
-        Presence.handoff_id == handoff.id,
-        Presence.seen_at >= message.at,
-    )
+    seen_at = last_looked(session, mentor, handoff)
+    if seen_at is not None and seen_at >= message.at:
+        return
     answered = select(Message.id).where(
         Message.conversation_id == message.conversation_id,
         Message.id > message.id,
         Message.speaker_id == mentor.id,
     )
-    if session.scalar(seen) is None and session.scalar(answered.limit(1)) is None:
+    if session.scalar(answered.limit(1)) is None:
         _text(session, line, handoff, mentor, message, now=now)
 
 

@@ -29,7 +29,7 @@ from gateway.enrol import (
     cleaned,
     match,
     plan,
-    read_row,
+    typed_row,
 )
 from gateway.line import Line
 from models import (
@@ -280,9 +280,14 @@ def add_person(
     Raises:
         CannotChange: something is missing or wrong, or the number is taken.
     """
-    cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
-    cells["language"] = language
-    row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, programme.timezone)
+    row = typed_row(
+        role=role,
+        name=name,
+        phone=phone,
+        timezone=timezone,
+        language=language,
+        otherwise=programme.timezone,
+    )
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
     if own is not None and row.role is not Role.MENTEE:
@@ -348,9 +353,14 @@ def change_person(
     Raises:
         CannotChange: something is wrong, or the number is taken.
     """
-    cells = {"role": role, "name": name, "phone": phone, "timezone": timezone, "mentor": ""}
-    cells["language"] = language
-    row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, person.timezone)
+    row = typed_row(
+        role=role,
+        name=name,
+        phone=phone,
+        timezone=timezone,
+        language=language,
+        otherwise=person.timezone,
+    )
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
     hold_programme(session, person.programme_id)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from escalation.availability import last_looked
 from models import Handoff, Person, Presence
 
 # Not every reading is written down: the page may read several times a second.
@@ -30,11 +31,7 @@ def touch(session: Session, person: Person, handoff: Handoff, *, now: datetime) 
 
 def is_worth_noting(session: Session, person: Person, handoff: Handoff, *, now: datetime) -> bool:
     """Whether `touch` would say anything new; asked first, so that most readings write nothing."""
-    seen_at = session.scalar(
-        select(Presence.seen_at).where(
-            Presence.person_id == person.id, Presence.handoff_id == handoff.id
-        )
-    )
+    seen_at = last_looked(session, person, handoff)
     return seen_at is None or now - seen_at >= WRITE_AGAIN_AFTER
 
 

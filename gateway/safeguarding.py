@@ -116,7 +116,7 @@ def raise_concern(
 
 
 def link_to(rules: Rules, record: SafeguardingRecord) -> str:
-    return rules.console.removesuffix("/console") + f"/safeguarding/{record.id}"
+    return f"{rules.site}/safeguarding/{record.id}"
 
 
 def tell(

@@ -37,17 +37,15 @@ def act_on_terms(
     """Take the yes that a message is, or else ask for it. Terms were due when it was read."""
     person, policy = conversation.person, line.rules.policy.consent
     assert person is not None  # terms are a mentee's
-    band = agreed_in(message.words)
-    if given_by(session, person) is None and band is not None:
-        agree(session, person, band, now=now)
-    if consent_of(session, person, policy) is not None:
-        keys = ["terms_agreed"]
-    elif given_by(session, person) is not None:
-        keys = ["terms_guardian"]
-    elif _said(session, conversation, "terms_asked"):
-        keys = ["terms_how"]
+    given, band = given_by(session, person), agreed_in(message.words)
+    if given is None and band is not None:
+        given = agree(session, person, band, now=now)
+    if given is None:
+        was_asked = _said(session, conversation, "terms_asked")
+        keys = ["terms_how"] if was_asked else ["terms_asked", "terms_how"]
     else:
-        keys = ["terms_asked", "terms_how"]
+        counts = consent_of(session, person, policy) is not None
+        keys = ["terms_agreed"] if counts else ["terms_guardian"]
     blanks = {
         "programme": person.programme.name,
         "link": line.rules.terms,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, exists, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from gateway.audit import note_about
 from gateway.database import Database, hold_programme
@@ -188,26 +188,22 @@ def note_moves(database: Database, *, now: datetime) -> None:
                 )
 
 
-def forget_old_deliveries(session: Session, *, now: datetime) -> int:
-    """Delete deliveries that are over for a month; returns how many.
+def forget_old_deliveries(session: Session, *, now: datetime) -> None:
+    """Delete deliveries that are over for a month.
 
     Not one among the last moves of its webhook: without it, its move would count as untold.
     """
-    newest = (
-        select(func.max(Delivery.event_id))
-        .where(Delivery.webhook_id == Webhook.id)
-        .scalar_subquery()
-    )
-    gone = 0
-    for webhook_id, last in session.execute(select(Webhook.id, newest)).all():
-        old = (
-            (Delivery.webhook_id == webhook_id)
-            & (Delivery.event_id <= (last or 0) - LOOKED_BACK)
-            & Delivery.next_try_at.is_(None)
-            & (Delivery.at < now - KEPT_FOR)
+    told = aliased(Delivery)
+    newest = select(func.max(told.event_id)).where(told.webhook_id == Delivery.webhook_id)
+    session.execute(
+        delete(Delivery)
+        .where(
+            Delivery.next_try_at.is_(None),
+            Delivery.at < now - KEPT_FOR,
+            Delivery.event_id <= newest.scalar_subquery() - LOOKED_BACK,
         )
-        gone += len(session.scalars(delete(Delivery).where(old).returning(Delivery.id)).all())
-    return gone
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _untold(session: Session, webhook_id: int, *, limit: int) -> Sequence[HandoffEvent]:

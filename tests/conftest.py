@@ -89,9 +89,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if config.getoption("--every-database") or _one_is_named(config):
         return
-    left_out = [item for item in items if item.path.stem in OF_PAGES and _is_the_others_turn(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    left_out = {item for item in items if item.path.stem in OF_PAGES and _is_the_others_turn(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _one_is_named(config: pytest.Config) -> bool:

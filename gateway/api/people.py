@@ -15,7 +15,7 @@ from gateway.api.problems import Problem
 from gateway.api.values import LARGEST, Cursor, Limit, Number, not_there
 from gateway.audit import note_about
 from gateway.database import hold_programme
-from gateway.enrol import PeopleFile, carry_out, cleaned, match, plan, read_row
+from gateway.enrol import PeopleFile, carry_out, match, plan, typed_row
 from gateway.enrol import Problem as Refused
 from gateway.people import person_in
 from models import AuditEntry, Match, MatchKind, Programme, Role
@@ -183,15 +183,14 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
 def _enrol(session: Session, asked: _Asked) -> PersonRow:
     new, caller = asked.new, asked.caller
     programme = session.get_one(Programme, caller.programme.id)
-    cells = {
-        "role": new.role.value,
-        "name": new.name,
-        "phone": new.phone,
-        "timezone": new.timezone or "",
-        "mentor": "",
-        "language": new.language or "",
-    }
-    row = read_row({key: cleaned(cell) for key, cell in cells.items()}, 1, programme.timezone)
+    row = typed_row(
+        role=new.role.value,
+        name=new.name,
+        phone=new.phone,
+        timezone=new.timezone or "",
+        language=new.language or "",
+        otherwise=programme.timezone,
+    )
     if isinstance(row, Refused):
         raise Problem(422, f"Nobody was enrolled: {row.reason}.")
     mentor = _own_mentor(session, asked)

@@ -43,7 +43,7 @@ from gateway.web import (
     widget,
     you,
 )
-from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat
+from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat, mentee_of
 from gateway.web.pages import (
     CANNOT_BE_READ,
     NO_SUCH_PAGE,
@@ -144,7 +144,8 @@ def create_app(
     async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
         if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
             # No route has asked yet who is signed in, and the page's head says it.
-            await run_in_threadpool(sign_in.viewer_of, request)
+            asked = mentee_of if is_of_chat(request.url.path) else sign_in.viewer_of
+            await run_in_threadpool(asked, request)
             return await run_in_threadpool(refuse, request, PageRefused(404, NO_SUCH_PAGE))
         return await http_exception_handler(request, error)
 

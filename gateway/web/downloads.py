@@ -3,7 +3,6 @@
 from fastapi import Request, Response
 
 from gateway.audit import note
-from gateway.line import Line
 from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
 from gateway.web.pages import PageRefused, line_of
 from models import Person
@@ -24,12 +23,6 @@ def download(
 ) -> Response:
     """A table as a file. That it left is noted in the audit before it does."""
     line = line_of(request)
-    note_export(line, manager, about=about, form=form, rows=len(table.rows))
-    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
-    return Response(written_as(table, form), media_type=MEDIA_TYPES[form], headers=headers)
-
-
-def note_export(line: Line, manager: Person, *, about: str, form: Form, rows: int) -> None:
     with line.database.writing() as session:
         note(
             session,
@@ -39,5 +32,7 @@ def note_export(line: Line, manager: Person, *, about: str, form: Form, rows: in
             about=about,
             now=line.clock(),
             form=form,
-            rows=rows,
+            rows=len(table.rows),
         )
+    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
+    return Response(written_as(table, form), media_type=MEDIA_TYPES[form], headers=headers)

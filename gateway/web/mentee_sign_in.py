@@ -91,7 +91,7 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
     return page(
         request,
         "chat_refused.html",
-        viewer=mentee_of(request),
+        viewer=getattr(request.state, "mentee", None),
         status=refused.status,
         sentence=sentence,
         words="",

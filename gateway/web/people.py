@@ -227,11 +227,10 @@ def set_guardian(
     line = line_of(request)
 
     def make(session: Session, person: Person, by: Person, now: datetime) -> None:
-        waits = consent_of(session, person) is None
+        waits = consent_of(session, person, line.rules.policy.consent) is None
         note_guardian(session, person, name=name, day=day, by=by, now=now)
         if waits:
-            here = line.of(session, person.programme_id)
-            tell_that_a_guardian_agreed(session, here, person, now=now)
+            tell_that_a_guardian_agreed(session, line, person, now=now)
 
     typed = {"name": name, "day": day}
     return _make(request, manager, number, make, done="guardian", guardian=typed)

@@ -1,5 +1,7 @@
 """Weak evidence asks first: should your mentor write to you?"""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import delete, select
 
@@ -18,7 +20,7 @@ def careful() -> Rules:
     rules = load_rules("https://warmline.example", Channel.SMS)
     marks = rules.policy.thresholds.model_copy(update={"connection": 1.0, "offer": 0.5})
     policy: Policy = rules.policy.model_copy(update={"thresholds": marks})
-    return Rules(policy, rules.script, rules.console, rules.texting)
+    return replace(rules, policy=policy)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.audit import entries_about
 from gateway.consent import STOP_WORDS, asks_to_stop
-from models import Channel
-from tests.gateway.test_pages import Web
+from models import AgeBand, Channel
+from tests.gateway.test_consents import at_the_chat, says_yes
 from tests.line import MAYA, NOOR, SAM, Talk
 
 CONFIRMED = "no more texts come to you from here"
@@ -108,9 +108,8 @@ def test_a_mentors_words_to_their_mentee_stop_nothing(talk: Talk) -> None:
 
 
 def test_in_the_chat_each_stop_is_answered(talk: Talk) -> None:
-    web = Web(talk)
-    web.posts(f"/chat/as/{talk.person(MAYA).id}")
-    web.posts("/chat/terms", age_band="16_to_17", agrees="yes")
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.FROM_16)
     for key in ("one", "two"):
         web.posts("/chat", words="stop texting me", key=key)
     said = [one.words for one in talk.thread(MAYA) if one.script == "texts_stopped"]
@@ -118,9 +117,8 @@ def test_in_the_chat_each_stop_is_answered(talk: Talk) -> None:
 
 
 def test_who_is_brought_in_marks_the_chat_however_they_came(talk: Talk) -> None:
-    web = Web(talk)
-    web.posts(f"/chat/as/{talk.person(MAYA).id}")
-    web.posts("/chat/terms", age_band="16_to_17", agrees="yes")
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.FROM_16)
     talk.texts(MAYA, "can i talk to somebody")
     talk.texts(SAM, "take")
     talk.texts(SAM, "give 1 to noor")
