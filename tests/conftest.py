@@ -82,6 +82,8 @@ OF_PAGES = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "run every test that uses a database on SQLite and on PostgreSQL"
     parser.addoption("--every-database", action="store_true", help=help)
+    help = "run axe-core on every page at both widths in both themes, all four together"
+    parser.addoption("--every-look", action="store_true", help=help)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

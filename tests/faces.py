@@ -25,7 +25,7 @@ from gateway.review import last_full_week
 from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person
 from models.encryption import use_key
 from tests.line import JO, MAYA, SAM, Talk
-from tests.processes import KEY, Stack
+from tests.processes import KEY, OnRasa, Stack
 
 PATIENCE_SECONDS = 20
 
@@ -213,7 +213,7 @@ class Evening:
     Last week Maya was in a crisis that is over, and nobody was brought to Jo.
     """
 
-    def __init__(self, stack: Stack, browser: Browser) -> None:
+    def __init__(self, stack: Stack | OnRasa, browser: Browser) -> None:
         self.stack = stack
         self.browser = browser
         self.http = httpx.Client(base_url=stack.url, timeout=20)

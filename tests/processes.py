@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.rasa_server import RasaServer
+
 ROOT = Path(__file__).parents[1]
 KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
 
@@ -49,6 +51,8 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Tests that run in the background of a shell ignore Ctrl-C, and so would it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         give_up_at = time.monotonic() + patience_seconds
         while not self.answers(ready):
@@ -69,7 +73,7 @@ class Process:
         assert self.process is not None
         self.process.send_signal(how)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(timeout=60)
         finally:
             self.kill()
 
@@ -81,6 +85,23 @@ class Process:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+
+
+class OnRasa(Process):
+    """The gateway on the demo's phones, with a Rasa that runs already and is others' too."""
+
+    def __init__(self, folder: Path, rasa: RasaServer) -> None:
+        super().__init__(folder, "serve", RASA_URL=rasa.url, RASA_TOKEN=rasa.token, SMS="phones")
+        self.rasa = rasa
+
+    def start(self, *, ready: str = "/readyz", patience_seconds: float = 60) -> "OnRasa":
+        self.rasa.forget_everybody()
+        super().start(ready=ready, patience_seconds=patience_seconds)
+        return self
+
+    def kill(self) -> None:
+        super().kill()
+        self.rasa.forget_everybody()
 
 
 class Stack(Process):

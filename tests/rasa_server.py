@@ -11,6 +11,8 @@ from bot.environment import ROOT, environment
 from bot.server import command
 from bot.training import train_if_changed
 
+# More than any line of a test has.
+MOST_CONVERSATIONS = 20
 # A key for tests only: 32 times the letter x.
 TEST_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
 
@@ -51,6 +53,12 @@ class RasaServer:
                 raise RuntimeError(f"Rasa did not start. Its log:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.2)
         return self
+
+    def forget_everybody(self) -> None:
+        """What was said so far: every line numbers its conversations from 1."""
+        bot = Bot(self.url, token=self.token)
+        for conversation in range(1, MOST_CONVERSATIONS + 1):
+            bot.forget(conversation)
 
     def stop(self) -> None:
         """End Rasa politely (SIGTERM), and after ten seconds not so politely."""

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.bot.test_tracker_store import in_rasas_python
+from tests.rasas_python import in_rasas_python
 
 
 def test_every_confidence_is_rasas_own() -> None:

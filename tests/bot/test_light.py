@@ -7,7 +7,7 @@ import pytest
 
 from bot.environment import ROOT, BotProblem, python_of
 from bot.training import SOURCES, train_if_changed
-from tests.bot.test_tracker_store import in_rasas_python
+from tests.rasas_python import in_a_new_process
 
 
 def test_rasa_is_whole_without_tensorflow_and_within_its_memory() -> None:
@@ -24,7 +24,7 @@ memory = [line for line in open("/proc/self/status") if line.startswith("VmRSS")
 print(heavy, int(memory.split()[1]) < 300_000)
 print(sorted(one.__name__ for one in DEFAULT_COMPONENTS if light.needs(one)))
 """
-    said = in_rasas_python(script).splitlines()
+    said = in_a_new_process(script).splitlines()
     assert said[-2] == "[] True"
     assert said[-1] == str(
         [
@@ -70,7 +70,7 @@ for use in (lambda: tf.constant(1), lambda: Sum()):
     except light.LeftOut as problem:
         print(problem)
 """
-    assert in_rasas_python(script).splitlines() == [
+    assert in_a_new_process(script).splitlines() == [
         "tensorflow.constant was called, but tensorflow is left out.",
         "__main__.Sum was called, but tensorflow is left out.",
     ]

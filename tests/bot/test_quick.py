@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bot.training import train_if_changed
-from tests.bot.test_tracker_store import in_rasas_python
+from tests.rasas_python import in_rasas_python
 
 
 def opening() -> str:

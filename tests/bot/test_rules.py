@@ -3,7 +3,7 @@
 import json
 
 from bot.training import train_if_changed
-from tests.bot.test_tracker_store import in_rasas_python
+from tests.rasas_python import in_rasas_python
 
 
 def test_every_prediction_is_rasas_own() -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.client import Bot, BotAway, SkillStep
-from bot.environment import ROOT, environment, python_of
 from tests.rasa_server import TEST_KEY, RasaServer
+from tests.rasas_python import in_rasas_python
 
 OTHER_KEY = "eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXk="
 
@@ -271,16 +270,3 @@ def told(rasa: RasaServer, conversation: int) -> list[dict[str, Any]]:
 def on_disk(tracker_db: Path) -> bytes:
     """The tracker file and what SQLite keeps beside it."""
     return b"".join(file.read_bytes() for file in tracker_db.parent.glob(f"{tracker_db.name}*"))
-
-
-def in_rasas_python(script: str) -> str:
-    done = subprocess.run(
-        [str(python_of()), "-c", script],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,10 @@ from escalation.handoffs import (
     withdraw,
 )
 from escalation.moves import Closed, NotHolder
+from escalation.rules import load_rules
+from gateway.database import Database
 from models import (
+    Channel,
     Conversation,
     Handoff,
     HandoffEvent,
@@ -144,10 +148,19 @@ def test_what_is_closed_stays_closed_and_a_new_need_is_a_new_handoff(talk: Talk)
     assert waiting_handoff(talk) != handoff_id
 
 
-def test_no_timer_ever_closes_a_handoff(talk: Talk) -> None:
+def test_no_timer_ever_closes_a_handoff(database: Database) -> None:
+    """In three days, with rungs of an hour."""
+    rules = load_rules("https://warmline.example", Channel.SMS)
+    soon = rules.policy.ladder.soon
+    rungs = tuple(rung.model_copy(update={"wait_minutes": 60}) for rung in soon.rungs)
+    ladder = {"soon": soon.model_copy(update={"rungs": rungs})}
+    ladders = rules.policy.ladder.model_copy(update=ladder)
+    policy = rules.policy.model_copy(update={"ladder": ladders})
+    talk = Talk(database, rules=replace(rules, policy=policy))
     waiting_handoff(talk)
     talk.passes(hours=72)
     assert talk.handoff().status is Status.WAITING
+    assert len(talk.read_by(RUTH)) > 60, "Ruth is called again and again"
 
 
 def test_a_claim_that_was_answered_is_not_taken_away(talk: Talk) -> None:

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from gateway.database import Database, make_engine
+from gateway.demo import seed_demo
+from gateway.line import utc_now
+from models.encryption import use_key
 from tests.browsers import CHROMIUM, FLAGS
-from tests.processes import Stack
+from tests.processes import KEY, OnRasa, Stack
+from tests.rasa_server import RasaServer
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +20,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack")).start()
     yield stack
     stack.kill()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, rasa: RasaServer) -> Iterator[OnRasa]:
+    """The gateway with the demo's people and the real bot."""
+    folder = tmp_path_factory.mktemp("demo")
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    with database.writing() as session:
+        seed_demo(session, now=utc_now())
+    database.engine.dispose()
+    demo = OnRasa(folder, rasa).start()
+    yield demo
+    demo.kill()
 
 
 @pytest.fixture(scope="module")

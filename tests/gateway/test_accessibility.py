@@ -12,14 +12,15 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from gateway.database import Database, make_engine
 from tests.browsers import fits, violations
 from tests.faces import FACES, Evening, Face
 from tests.gateway.test_pages import Web
 from tests.line import Talk
-from tests.processes import Stack
+from tests.processes import OnRasa
+from tests.rasa_server import RasaServer
 
 
 class NoPage(StrEnum):
@@ -61,9 +62,16 @@ NO_PAGES = {
 NOWHERE = {"/nowhere", "/chat/nowhere"}
 
 
+@pytest.fixture
+def every_look(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--every-look"))
+
+
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Evening]:
-    evening = Evening(Stack(tmp_path_factory.mktemp("evening")), browser)
+def evening(
+    tmp_path_factory: pytest.TempPathFactory, browser: Browser, rasa: RasaServer
+) -> Iterator[Evening]:
+    evening = Evening(OnRasa(tmp_path_factory.mktemp("evening"), rasa), browser)
     try:
         evening.happens()
         yield evening
@@ -119,25 +127,32 @@ def what_it_is(answer: httpx.Response) -> NoPage | str:
     return "a page" if b"<html" in answer.read() else NoPage.PART
 
 
+# Each page in both themes and at both widths; the parts that pages share, in all four.
+LOOKS = [((1280, "light"), (390, "dark")), ((390, "light"), (1280, "dark"))]
+UNNAMED = "button:not([aria-label]):empty, input:not([type=hidden]):not(label *)"
+
+
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
-def test_everybody_can_use_it(face: Face, evening: Evening) -> None:
+def test_everybody_can_use_it(face: Face, evening: Evening, every_look: bool) -> None:
     context = evening.context(face.who, width=390, theme="light")
     page = evening.opens(face, context)
     page.wait_for_timeout(150)  # parts that are read afterwards, and charts
-    fits(page)
-    for theme in ("light", "dark"):
+    for width, theme in sum(LOOKS, ()) if every_look else LOOKS[FACES.index(face) % 2]:
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            if theme == "light":
-                page.wait_for_timeout(150)  # charts are drawn anew
-            page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
-            assert violations(page) == [], f"{face.name} for {face.who} at {width} px, {theme}"
-    page.set_viewport_size({"width": 320, "height": 900})
-    page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
-    page.wait_for_timeout(150)
-    fits(page)
+        is_drawn_at(page, width)
+        assert violations(page) == [], f"{face.name} for {face.who} at {width} px, {theme}"
+    for width in (1280, 390, 320):
+        is_drawn_at(page, width)
+        fits(page)
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.locator(UNNAMED).count() == 0
     context.close()
+
+
+def is_drawn_at(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(150)  # charts are drawn anew
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
 
 
 def test_what_is_hidden_is_not_seen_however_it_is_laid_out(evening: Evening) -> None:

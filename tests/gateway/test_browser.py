@@ -2,14 +2,16 @@
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browsers import fits, open_context
+from tests.browsers import open_context
 from tests.processes import Stack
 
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshot.png"
@@ -155,25 +157,49 @@ def test_a_text_that_did_not_leave_the_phone_stays_in_its_box(
     expect(box).to_have_value("")
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_every_page_fits_every_screen(
-    browser: Browser, stack: Stack, width: int, colours: str
-) -> None:
-    context = browser.new_context(
-        base_url=stack.url,
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if colours == "dark" else "light",
-    )
-    page = context.new_page()
-    page.goto("/sign-in?next=/console")
-    page.get_by_role("button", name="Ruth, manager").click()
-    for path in ("/phones", "/console", "/console/1", "/log", "/log/1", "/sign-in"):
-        page.goto(path)
-        fits(page)
-        assert page.get_by_role("heading", level=1).count() == 1, path
-        unnamed = page.locator(
-            "button:not([aria-label]):empty, input:not([type=hidden]):not(label *)"
-        )
-        assert unnamed.count() == 0, path
-    context.close()
+# --- the last one: after it nothing runs any more ---
+
+
+def test_a_gateway_that_dies_is_started_again_and_ctrl_c_ends_everything(stack: Stack) -> None:
+    first = pid_of(stack.log.read_text(), "gateway")
+    os.kill(first, signal.SIGKILL)
+    time.sleep(1)
+    wait_until_it_answers(stack.url)
+    wait_until_it_says(stack.log, "exited: gateway (terminated by SIGKILL")
+    again = pid_of(stack.log.read_text(), "gateway")
+    assert again != first
+    rasa = pid_of(stack.log.read_text(), "bot")
+    assert stack.stop(signal.SIGINT) == 0
+    assert not is_alive(again)
+    assert not is_alive(rasa)
+
+
+def pid_of(log: str, program: str) -> int:
+    return int(re.findall(rf"spawned: '{program}' with pid (\d+)", log)[-1])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until_it_answers(url: str, *, seconds: float = 60) -> None:
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        try:
+            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"{url} does not answer")
+
+
+def wait_until_it_says(log: Path, words: str, *, seconds: float = 60) -> None:
+    give_up_at = time.monotonic() + seconds
+    while words not in log.read_text():
+        assert time.monotonic() < give_up_at, f"{words!r} is not in {log}"
+        time.sleep(0.2)

@@ -22,7 +22,7 @@ from gateway.line import utc_now
 from models import Channel, Person, Programme
 from models.encryption import phone_index, use_key
 from tests.browsers import fits, open_context
-from tests.processes import KEY, ROOT, Process, Stack
+from tests.processes import KEY, ROOT, OnRasa, Process
 
 # The demo's mentees, and two more, so that each evening is somebody's first.
 PHONES = {
@@ -38,52 +38,52 @@ mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
 
 
 @contextmanager
-def records_of(stack: Stack) -> Iterator[Session]:
+def records_of(demo: OnRasa) -> Iterator[Session]:
     """What the line keeps, beside the line that runs on it."""
     use_key(KEY)
-    database = Database(make_engine(stack.environment["DATABASE_URL"]))
+    database = Database(make_engine(demo.environment["DATABASE_URL"]))
     with database.writing() as session:
         yield session
     database.engine.dispose()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def more_mentees(stack: Stack) -> None:
-    with records_of(stack) as session:
+def more_mentees(demo: OnRasa) -> None:
+    with records_of(demo) as session:
         programme = session.scalars(select(Programme)).one()
         people = read_people(MORE_MENTEES.encode(), timezone=programme.timezone)
         assert len(enrol(session, programme, people, now=utc_now())) == 2, people.problems
 
 
 def open_browser(
-    browser: Browser, stack: Stack, trouble: list[str], *, width: int, colours: str = "light"
+    browser: Browser, demo: OnRasa, trouble: list[str], *, width: int, colours: str = "light"
 ) -> BrowserContext:
-    return open_context(browser, stack.url, trouble, width=width, colours=colours, patience=15_000)
+    return open_context(browser, demo.url, trouble, width=width, colours=colours, patience=15_000)
 
 
-def invitation(stack: Stack, mentee: str) -> str:
-    with records_of(stack) as session:
+def invitation(demo: OnRasa, mentee: str) -> str:
+    with records_of(demo) as session:
         index = phone_index(PHONES[mentee])
         person = session.scalars(select(Person).where(Person.phone_index == index)).one()
-        return invite(session, person, load_rules(stack.url, Channel.SMS), now=utc_now())
+        return invite(session, person, load_rules(demo.url, Channel.SMS), now=utc_now())
 
 
-def text_from(stack: Stack, owner: str, words: str) -> None:
+def text_from(demo: OnRasa, owner: str, words: str) -> None:
     """Somebody of the staff texts from their phone."""
-    page = httpx.get(f"{stack.url}/phones/all").text
+    page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
-    assert httpx.post(f"{stack.url}/phones/{key}", data={"words": words}).status_code == 303
+    assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
 
 
-def comes_in(page: Page, stack: Stack, mentee: str) -> None:
+def comes_in(page: Page, demo: OnRasa, mentee: str) -> None:
     """The first visit: the invitation's button, then the terms, then the chat."""
-    page.goto(invitation(stack, mentee))
+    page.goto(invitation(demo, mentee))
     page.get_by_role("button", name="Open the chat").click()
     if page.url.endswith("/chat/terms"):
         page.get_by_role("radio", name="16 or 17").check()
         page.get_by_role("checkbox", name="I have read this").check()
         page.locator("form[action='/chat/terms'] button").click()
-    expect(page).to_have_url(f"{stack.url}/chat")
+    expect(page).to_have_url(f"{demo.url}/chat")
 
 
 def said(page: Page, words: str | re.Pattern[str]) -> Locator:
@@ -109,16 +109,16 @@ def writes(page: Page, words: str) -> None:
 )
 def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     browser: Browser,
-    stack: Stack,
+    demo: OnRasa,
     trouble: list[str],
     width: int,
     colours: str,
     mentee: str,
     mentor: str,
 ) -> None:
-    context = open_browser(browser, stack, trouble, width=width, colours=colours)
+    context = open_browser(browser, demo, trouble, width=width, colours=colours)
     page = context.new_page()
-    comes_in(page, stack, mentee)
+    comes_in(page, demo, mentee)
     expect(page.get_by_role("link", name="988")).to_be_visible()
     expect(page.locator("#standing")).to_contain_text("an automated program, not a person")
 
@@ -132,10 +132,10 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     expect(said(page, f"I have asked {mentor}, your mentor")).to_be_visible()
     expect(page.locator("#standing")).to_contain_text("too few have asked like this lately")
 
-    text_from(stack, mentor, "take")
+    text_from(demo, mentor, "take")
     expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text("a person joined")
     expect(page.locator("#standing")).to_contain_text(f"{mentor} is here.")
-    text_from(stack, mentor, f"Hey {mentee}, it is me.")
+    text_from(demo, mentor, f"Hey {mentee}, it is me.")
     words = said(page, f"Hey {mentee}, it is me.")
     expect(words.locator(".by")).to_have_text(re.compile(rf"^{mentor}\s+a person$"))
     expect(words.locator(".state")).to_have_text("delivered")
@@ -145,7 +145,7 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     page.wait_for_timeout(2500)  # longer than the bot may take
     assert page.locator(".said.bot").count() == bots, "the bot is silent while a person is there"
 
-    text_from(stack, mentor, "done")
+    text_from(demo, mentor, "done")
     expect(said(page, "From here on it is the bot again").locator(".by")).to_contain_text("left")
     writes(page, "how can i sleep better")
     expect(said(page, "get up at the same time each day")).to_have_count(2)
@@ -161,14 +161,14 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
 
 
 def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
-    browser: Browser, stack: Stack, trouble: list[str]
+    browser: Browser, demo: OnRasa, trouble: list[str]
 ) -> None:
-    context = open_browser(browser, stack, trouble, width=390)
+    context = open_browser(browser, demo, trouble, width=390)
     page = context.new_page()
     page.goto("/chat/sign-in")
     page.get_by_role("button", name="Maya, mentee").click()
     if page.url.endswith("/chat/terms"):
-        comes_in(page, stack, "Maya")
+        comes_in(page, demo, "Maya")
     box = page.get_by_label("Your message")
     writes(page, "menu")
     choice = page.get_by_role("button", name="Breathe", exact=True)
@@ -179,7 +179,7 @@ def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
     box.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("nothing was sent")
     expect(box).to_have_value("no signal here")
-    httpx.post(f"{stack.url}/phones/{maya_key(stack)}", data={"words": "by text meanwhile"})
+    httpx.post(f"{demo.url}/phones/{maya_key(demo)}", data={"words": "by text meanwhile"})
     context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect(said(page, "no signal here")).to_have_count(1)
@@ -190,23 +190,23 @@ def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
     context.close()
 
 
-def maya_key(stack: Stack) -> str:
-    page = httpx.get(f"{stack.url}/phones/all").text
+def maya_key(demo: OnRasa) -> str:
+    page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(r'id="phone-(\d+)-owner"><bdi>Maya</bdi>', page)
     return str(key)
 
 
 def test_without_script_it_works_by_plain_forms(
-    browser: Browser, stack: Stack, trouble: list[str]
+    browser: Browser, demo: OnRasa, trouble: list[str]
 ) -> None:
     context = browser.new_context(
-        base_url=stack.url, java_script_enabled=False, viewport={"width": 320, "height": 700}
+        base_url=demo.url, java_script_enabled=False, viewport={"width": 320, "height": 700}
     )
     page = context.new_page()
     page.goto("/chat/sign-in")
     page.get_by_role("button", name="Jo, mentee").click()
     if page.url.endswith("/chat/terms"):
-        comes_in(page, stack, "Jo")
+        comes_in(page, demo, "Jo")
     # Jo's evening before asked, and was answered, the same.
     questions, answers = said(page, "how can i sleep better"), said(page, "get up at the same time")
     asked, answered = questions.count(), answers.count()
@@ -223,13 +223,13 @@ def test_without_script_it_works_by_plain_forms(
     context.close()
 
 
-def test_the_keyboard_is_enough(browser: Browser, stack: Stack, trouble: list[str]) -> None:
-    context = open_browser(browser, stack, trouble, width=1280)
+def test_the_keyboard_is_enough(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
+    context = open_browser(browser, demo, trouble, width=1280)
     page = context.new_page()
     page.goto("/chat/sign-in")
     page.get_by_role("button", name="Maya, mentee").press("Enter")
     if page.url.endswith("/chat/terms"):
-        comes_in(page, stack, "Maya")
+        comes_in(page, demo, "Maya")
     page.get_by_label("Your message").wait_for()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page's content")).to_be_focused()
@@ -244,12 +244,13 @@ def test_the_keyboard_is_enough(browser: Browser, stack: Stack, trouble: list[st
     context.close()
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "colours"), [(320, "light"), (390, "dark"), (1280, "light"), (320, "dark")]
+)
 def test_every_page_of_the_chat_fits_every_screen(
-    browser: Browser, stack: Stack, trouble: list[str], width: int, colours: str
+    browser: Browser, demo: OnRasa, trouble: list[str], width: int, colours: str
 ) -> None:
-    context = open_browser(browser, stack, trouble, width=width, colours=colours)
+    context = open_browser(browser, demo, trouble, width=width, colours=colours)
     page = context.new_page()
     for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
         page.goto(path)
@@ -257,7 +258,7 @@ def test_every_page_of_the_chat_fits_every_screen(
         assert page.get_by_role("heading", level=1).count() == 1, path
     page.get_by_role("button", name="Maya, mentee").click()
     if page.url.endswith("/chat/terms"):
-        comes_in(page, stack, "Maya")
+        comes_in(page, demo, "Maya")
     page.goto("/chat")
     writes(page, "https://a.very.long.address.example/" + "x" * 200)
     fits(page)

@@ -5,12 +5,21 @@ from pathlib import Path
 import pytest
 
 from tests.crash import run
+from tests.rasa_server import RasaServer
 
 
 def test_people_write_while_the_gateway_is_killed_and_nothing_is_lost(
-    database_url: str, tmp_path: Path
+    database_url: str, rasa: RasaServer, tmp_path: Path
 ) -> None:
-    figures = run(tmp_path, messages=36, mentees=12, kills=3, seed=7, database_url=database_url)
+    figures = run(
+        tmp_path,
+        messages=36,
+        mentees=12,
+        kills=3,
+        seed=7,
+        database_url=database_url,
+        rasa=rasa,
+    )
     assert figures.messages == 36
     assert figures.kills == 3
     assert figures.handoffs >= 4

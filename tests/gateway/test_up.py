@@ -1,67 +1,11 @@
-"""`warmline up`, for real: a child that dies comes back, and one Ctrl-C ends them all."""
+"""Starting: a second gateway, a missing key, the first .env. `warmline up` is in test_browser."""
 
-import os
 import re
-import signal
 import subprocess
-import time
 from pathlib import Path
 
-import httpx
-
 from gateway.up import write_env_if_missing
-from tests.processes import KEY, ROOT, Process, Stack, free_port
-
-
-def pid_of(log: str, program: str) -> int:
-    return int(re.findall(rf"spawned: '{program}' with pid (\d+)", log)[-1])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until_it_answers(url: str, *, seconds: float = 60) -> None:
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        try:
-            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"{url} does not answer")
-
-
-def wait_until_it_says(log: Path, words: str, *, seconds: float = 60) -> None:
-    give_up_at = time.monotonic() + seconds
-    while words not in log.read_text():
-        assert time.monotonic() < give_up_at, f"{words!r} is not in {log}"
-        time.sleep(0.2)
-
-
-def test_a_gateway_that_dies_is_started_again_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    stack = Stack(tmp_path).start()
-    try:
-        first = pid_of(stack.log.read_text(), "gateway")
-        os.kill(first, signal.SIGKILL)
-        time.sleep(1)
-        wait_until_it_answers(stack.url)
-        wait_until_it_says(stack.log, "Phones")
-        log = stack.log.read_text()
-        assert "exited: gateway (terminated by SIGKILL" in log
-        again = pid_of(log, "gateway")
-        assert again != first
-        rasa = pid_of(log, "bot")
-        assert stack.stop(signal.SIGINT) == 0
-        assert not is_alive(again)
-        assert not is_alive(rasa)
-    finally:
-        stack.kill()
+from tests.processes import KEY, ROOT, Process, free_port
 
 
 def test_a_second_gateway_on_the_same_sqlite_file_is_refused(tmp_path: Path) -> None:
