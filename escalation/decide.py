@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from escalation.languages import gettext_noop
 from escalation.policy import Policy
 from escalation.signals import Signals, YesOrNo
 from models import Need, Owner, Urgency
@@ -95,56 +96,71 @@ def decide(
     marks = policy.thresholds
 
     if signals.crisis >= marks.crisis:
-        return _bring(standing, Need.CRISIS, Urgency.CRISIS, "crisis at or above its threshold")
+        return _bring(
+            standing, Need.CRISIS, Urgency.CRISIS, gettext_noop("crisis at or above its threshold")
+        )
 
     if signals.item_nine:
         return _bring(standing, Need.CRISIS, Urgency.CRISIS, "PHQ-9 item 9 above 0")
 
     if standing.owner is Owner.MENTOR:
-        return Decision(Do.STAND_BACK, "a mentor holds the conversation")
+        return Decision(Do.STAND_BACK, gettext_noop("a mentor holds the conversation"))
 
     if signals.crisis >= marks.concern:
-        return _bring(standing, Need.CONCERN, Urgency.SOON, "crisis at or above concern")
+        return _bring(
+            standing, Need.CONCERN, Urgency.SOON, gettext_noop("crisis at or above concern")
+        )
 
     if signals.asked_for_person:
-        return _bring(standing, Need.REQUEST, Urgency.SOON, "asked for a person")
+        return _bring(standing, Need.REQUEST, Urgency.SOON, gettext_noop("asked for a person"))
 
     if standing.owner is Owner.QUEUE:
         wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS
         if wanted and bot is BotState.ANSWERED:
-            return Decision(Do.REPLY, "a skill asked for by name while waiting", bot_speaks=True)
-        return Decision(Do.STAND_BACK, "a person has been asked")
+            return Decision(
+                Do.REPLY, gettext_noop("a skill asked for by name while waiting"), bot_speaks=True
+            )
+        return Decision(Do.STAND_BACK, gettext_noop("a person has been asked"))
 
     if standing.offered and signals.says is YesOrNo.YES:
-        why = "said yes to the offer of a person"
+        why = gettext_noop("said yes to the offer of a person")
         return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
 
     if standing.offered and signals.says is YesOrNo.NO:
-        return Decision(Do.LEAVE_IT, "said no to the offer of a person")
+        return Decision(Do.LEAVE_IT, gettext_noop("said no to the offer of a person"))
 
     if signals.connection >= marks.connection:
         if signals.tools >= marks.tools and bot is BotState.ANSWERED:
-            why = "connection and tools at or above their thresholds"
+            why = gettext_noop("connection and tools at or above their thresholds")
             return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE, bot_speaks=True)
-        why = "connection at or above its threshold"
+        why = gettext_noop("connection at or above its threshold")
         return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
 
     if bot is not BotState.ANSWERED and standing.failures + 1 >= policy.bot.stuck_after:
         return Decision(
-            Do.HAND_OFF, "the bot did not help several times", Need.STUCK, Urgency.ROUTINE
+            Do.HAND_OFF,
+            gettext_noop("the bot did not help several times"),
+            Need.STUCK,
+            Urgency.ROUTINE,
         )
 
     speaks = bot is not BotState.AWAY
     may_ask = not standing.offered_lately and not standing.skill_wanted
     if may_ask and signals.connection >= marks.offer:
-        return Decision(Do.OFFER, "connection at or above the mark for asking", bot_speaks=speaks)
+        return Decision(
+            Do.OFFER, gettext_noop("connection at or above the mark for asking"), bot_speaks=speaks
+        )
 
     # Of what they need nothing is known, so they are asked.
     if may_ask and not signals.covered:
-        why = "a language that detection does not cover"
+        why = gettext_noop("a language that detection does not cover")
         return Decision(Do.OFFER, why, bot_speaks=speaks)
 
-    return Decision(Do.REPLY, "nothing asks for a person", bot_speaks=speaks)
+    return Decision(Do.REPLY, gettext_noop("nothing asks for a person"), bot_speaks=speaks)
+
+
+# After why it would have been brought.
+ASKED_ALREADY = gettext_noop(", and a person has been asked already")
 
 
 def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decision:
@@ -153,4 +169,4 @@ def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decisi
         return Decision(Do.HAND_OFF, why, need, urgency)
     if standing.urgency < urgency:
         return Decision(Do.RAISE, why, need, urgency)
-    return Decision(Do.STAND_BACK, f"{why}, and a person has been asked already")
+    return Decision(Do.STAND_BACK, why + ASKED_ALREADY)

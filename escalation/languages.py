@@ -10,9 +10,9 @@ Spanish. An entry may name several, with commas between; the first is the one th
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -45,6 +45,87 @@ def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
 LANGUAGES = languages_in()
 
 
+# Languages in which there are also the words for mentors and managers.
+FOR_STAFF = "staff.po"
+LANGUAGES_OF_STAFF = (FIRST, *(one for one in LANGUAGES if (FOLDER / one / FOR_STAFF).exists()))
+
+
+class Phrase(str):
+    """A sentence with its blanks filled, in English; it can be said again in another language.
+
+    `msgid` is the sentence as the catalogues have it. A blank that holds a Phrase is said in the
+    same language as the rest. To everything else it is its English words.
+    """
+
+    msgid: str
+    blanks: Mapping[str, object]
+    many: str | None
+    spelled: Callable[[str], str]
+
+    def __new__(
+        cls,
+        msgid: str,
+        blanks: Mapping[str, object],
+        *,
+        many: str | None = None,
+        spelled: Callable[[str], str] = str,
+    ) -> "Phrase":
+        english = msgid if many is None or blanks["count"] == 1 else many
+        self = super().__new__(cls, spelled(english.format_map(blanks)))
+        self.msgid, self.blanks, self.many, self.spelled = msgid, blanks, many, spelled
+        return self
+
+    def __str__(self) -> str:
+        """Itself, so that what carries a sentence, as an error does, does not lose its parts."""
+        return self
+
+    def lower(self) -> "Phrase":
+        return Phrase(self.msgid, self.blanks, many=self.many, spelled=str.lower)
+
+    def capitalize(self) -> "Phrase":
+        return Phrase(self.msgid, self.blanks, many=self.many, spelled=str.capitalize)
+
+    def said_in(self, language: str, folder: Path) -> str:
+        blanks = {
+            name: in_language(language, value, folder=folder)
+            if isinstance(value, Phrase)
+            else value
+            for name, value in self.blanks.items()
+        }
+        if self.many is None:
+            words = in_language(language, self.msgid, folder=folder)
+        else:
+            count = self.blanks["count"]
+            assert isinstance(count, int)
+            words = in_language_counted(language, self.msgid, self.many, count, folder=folder)
+        return self.spelled(words.format_map(blanks))
+
+
+def phrase(words: str, /, **blanks: object) -> Phrase:
+    """A sentence for whoever reads it later, in a language known only then."""
+    return Phrase(words, blanks)
+
+
+def phrase_counted(one: str, many: str, count: int, /, **blanks: object) -> Phrase:
+    """As `phrase`, of a number of things; `count` is a blank of it."""
+    return Phrase(one, {**blanks, "count": count}, many=many)
+
+
+def joined(parts: Iterable[str], between: str = ", ") -> Phrase:
+    """Phrases one after the other, each to be said in its reader's language."""
+    blanks = {f"part{place}": part for place, part in enumerate(parts)}
+    return Phrase(between.join(f"{{{name}}}" for name in blanks), blanks)
+
+
+def with_capital(words: str) -> Phrase:
+    """As at the beginning of a sentence, in whatever language."""
+    return Phrase(
+        "{words}",
+        {"words": words if isinstance(words, Phrase) else phrase(words)},
+        spelled=lambda said: said[:1].upper() + said[1:],
+    )
+
+
 def gettext_noop(words: str) -> str:
     """Mark a sentence for the catalogues where it is written; it is said in another place."""
     return words
@@ -55,14 +136,17 @@ def in_language(
 ) -> str:
     """`words`, which are English, in `language`; unchanged where its catalogue lacks them.
 
-    Blanks are left as they are. `context` tells apart what is one word in English and two
-    elsewhere; without an entry for it, the one without a context counts.
+    Blanks are left as they are, but for a Phrase, which has its own. `context` tells apart what
+    is one word in English and two elsewhere; without an entry for it, the one without a context
+    counts.
 
     Raises:
         BadCatalogue: a file of the language cannot be read.
     """
     if not words or language == FIRST:
         return words
+    if isinstance(words, Phrase):
+        return words.said_in(language, folder)
     said = _catalogue(folder, known(language, folder)).said
     if context is not None:
         found = said.pgettext(context, words)
@@ -83,6 +167,12 @@ def known(language: str, folder: Path = FOLDER) -> str:
     """The language of ours that serves a reader of `language`: es for es-MX, en for all others."""
     here = LANGUAGES if folder == FOLDER else languages_in(folder)
     return best_of([language], here) or FIRST
+
+
+def known_to_staff(language: str) -> str:
+    """As `known`, for a mentor or manager: English where a language has no words for them."""
+    found = known(language)
+    return found if found in LANGUAGES_OF_STAFF else FIRST
 
 
 def best_of(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES) -> str | None:
@@ -214,8 +304,8 @@ _PARTS = {
 }
 
 
-def written(at: datetime, form: str, language: str = FIRST) -> str:
-    """A local time in a form of strftime, in the names of `language`; of _PARTS alone."""
+def written(at: date, form: str, language: str = FIRST) -> str:
+    """A local time or day in a form of strftime, in the names of `language`; of _PARTS alone."""
     language = known(language)
     if language == FIRST:
         return f"{at:{form}}"
@@ -224,6 +314,8 @@ def written(at: datetime, form: str, language: str = FIRST) -> str:
     pattern = pattern.replace("%d %B %Y", locale.date_formats["long"].pattern)
     for part, letters in _PARTS.items():
         pattern = pattern.replace(part, letters)
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time())
     # Its own zone: Babel takes any time to UTC otherwise.
     return format_datetime(at, pattern, tzinfo=at.tzinfo, locale=locale)
 

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.availability import WhyNot, circumstances_of, why_not
+from escalation.languages import Phrase, gettext_noop, joined, phrase
 from escalation.later import Later
 from escalation.moves import Closed, NotHolder, Refused, check_claim_later, log_move, make_move
 from escalation.rules import Rules
@@ -26,26 +27,28 @@ class CannotTransfer(Refused):
     """
 
     SENTENCES: ClassVar[Mapping[str, str]] = {
-        "self": "You hold it yourself.",
-        "unknown": "There is no such colleague to give it to.",
-        "offered": "It is offered to a colleague already; wait for the answer.",
-        "unreachable": "{to} cannot be reached by text.",
-        "away": "{to} is away.",
-        "capped": "{to} has as much as one person should carry.",
+        "self": gettext_noop("You hold it yourself."),
+        "unknown": gettext_noop("There is no such colleague to give it to."),
+        "offered": gettext_noop("It is offered to a colleague already; wait for the answer."),
+        "unreachable": gettext_noop("{to} cannot be reached by text."),
+        "away": gettext_noop("{to} is away."),
+        "capped": gettext_noop("{to} has as much as one person should carry."),
     }
 
     def __init__(self, handoff: Handoff, to: Person, reason: str, could: list[Person]) -> None:
         super().__init__(handoff, f"it cannot be offered to person {to.id} ({reason})")
         self.reason, self.could = reason, could
-        self.sentence = self.SENTENCES[reason].format(to=to.name)
+        self.sentence = phrase(self.SENTENCES[reason], to=to.name)
         if reason != "offered":
-            self.sentence += f" {self._who_could()}"
+            self.sentence = joined((self.sentence, self._who_could()), " ")
 
-    def _who_could(self) -> str:
+    def _who_could(self) -> Phrase:
         if not self.could:
-            return "Nobody else could just now."
+            return phrase("Nobody else could just now.")
         names = ", ".join(person.name for person in self.could[:5])
-        return f"These could: {names}{' and others' if len(self.could) > 5 else ''}."
+        if len(self.could) > 5:
+            return phrase("These could: {names} and others.", names=names)
+        return phrase("These could: {names}.", names=names)
 
 
 class NotAsked(Refused):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.guard import Claim, Kind, claims
-from escalation.languages import FIRST
+from escalation.languages import FIRST, known_to_staff
 from escalation.rules import Rules
 from escalation.script import load_script
 from models import Channel, Conversation, Delivery, Message, Person, Role, Speaker
@@ -128,7 +128,10 @@ def say_unless_said_lately(
 
 def language_of(conversation: Conversation) -> str:
     """What the reader of a thread wants to read: a number that nobody enrolled, English."""
-    return conversation.person.language if conversation.person else FIRST
+    person = conversation.person
+    if person is None:
+        return FIRST
+    return person.language if person.role is Role.MENTEE else known_to_staff(person.language)
 
 
 def thread_of(session: Session, rules: Rules, person: Person) -> Conversation:

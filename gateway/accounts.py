@@ -10,6 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, object_session
 
+from escalation.languages import gettext_noop, phrase
 from models import Person, Role, SignIn
 
 SHORTEST_PASSWORD = 10
@@ -35,11 +36,15 @@ def set_password(person: Person, password: str) -> None:
         BadPassword: it is too short or too long, or this is a mentee, who has no password.
     """
     if person.role is Role.MENTEE:
-        raise BadPassword("Only mentors and managers sign in; mentees write by text.")
+        raise BadPassword(gettext_noop("Only mentors and managers sign in; mentees write by text."))
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadPassword(
-            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; "
-            f"this one has {len(password)}."
+            phrase(
+                "A password has {shortest} to {longest} characters; this one has {count}.",
+                shortest=SHORTEST_PASSWORD,
+                longest=LONGEST_PASSWORD,
+                count=len(password),
+            )
         )
     person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
     if session := object_session(person):

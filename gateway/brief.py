@@ -5,6 +5,7 @@ guessed: each quote stands in the thread, each number was given by the mentee, w
 to do comes from escalation/brief.toml, and what is missing is said.
 """
 
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,23 @@ from sqlalchemy.orm import Session
 
 from escalation.decide import Quadrant
 from escalation.ladder import own_mentor_of
+from escalation.languages import Phrase, gettext_noop, joined, phrase
 from escalation.policy import CheckInCutOffs
 from escalation.scales import SCALES
-from gateway.history import CHECK_IN_NAMES, NEEDS, SKILL_ENDS, called, evidence_of
+from gateway.history import (
+    CHECK_IN_NAMES,
+    NEEDS,
+    SKILL_ENDS,
+    called,
+    called_skill,
+    evidence_of,
+)
 from gateway.sharing import what_may_be_read
 from models import (
     CheckIn,
     DecisionRecord,
     Goal,
+    GoalResult,
     Handoff,
     Message,
     Need,
@@ -45,30 +55,39 @@ MOST_POINTS = 12
 MOST_QUOTES = 6
 
 CORNERS = {
-    Quadrant.NEITHER: "Neither a wish for company nor one for something practical is plain.",
-    Quadrant.TOOLS: "Wants something practical; a wish for company is not plain.",
-    Quadrant.CONNECTION: "Wants a person; a wish for something practical is not plain.",
-    Quadrant.BOTH: "Wants a person, and something practical too.",
+    Quadrant.NEITHER: gettext_noop(
+        "Neither a wish for company nor one for something practical is plain."
+    ),
+    Quadrant.TOOLS: gettext_noop("Wants something practical; a wish for company is not plain."),
+    Quadrant.CONNECTION: gettext_noop(
+        "Wants a person; a wish for something practical is not plain."
+    ),
+    Quadrant.BOTH: gettext_noop("Wants a person, and something practical too."),
 }
 # What the numbers before and after a skill rate, and whether more of it is better.
 RATED = {
-    "activation": ("how much they feel like doing something", True),
-    "breathing": ("how tense they feel", False),
-    "goal": ("how sure they are to do it", True),
-    "grounding": ("how strong the fear or stress is", False),
-    "hard_conversation": ("how hard the talk feels", False),
-    "muscle_relaxation": ("how tense their body is", False),
-    "problem_solving": ("how heavy the problem feels", False),
-    "self_compassion": ("how hard they are on themselves", False),
-    "sleep_plan": ("how much sleep stresses them", False),
-    "thought_record": ("how strong the bad feeling is", False),
-    "worry_time": ("how much worries fill their head", False),
+    "activation": (gettext_noop("how much they feel like doing something"), True),
+    "breathing": (gettext_noop("how tense they feel"), False),
+    "goal": (gettext_noop("how sure they are to do it"), True),
+    "grounding": (gettext_noop("how strong the fear or stress is"), False),
+    "hard_conversation": (gettext_noop("how hard the talk feels"), False),
+    "muscle_relaxation": (gettext_noop("how tense their body is"), False),
+    "problem_solving": (gettext_noop("how heavy the problem feels"), False),
+    "self_compassion": (gettext_noop("how hard they are on themselves"), False),
+    "sleep_plan": (gettext_noop("how much sleep stresses them"), False),
+    "thought_record": (gettext_noop("how strong the bad feeling is"), False),
+    "worry_time": (gettext_noop("how much worries fill their head"), False),
+}
+GOAL_RESULTS = {
+    GoalResult.DONE: gettext_noop("done"),
+    GoalResult.PARTLY: gettext_noop("partly"),
+    GoalResult.NOT_YET: gettext_noop("not yet"),
 }
 AXES = {
-    "crisis": "danger",
-    "connection": "a wish for a person",
-    "tools": "a wish for something practical",
-    "person": "asking for a person",
+    "crisis": gettext_noop("danger"),
+    "connection": gettext_noop("a wish for a person"),
+    "tools": gettext_noop("a wish for something practical"),
+    "person": gettext_noop("asking for a person"),
 }
 
 
@@ -132,7 +151,7 @@ class Quote:
 
     @property
     def of(self) -> str:
-        return AXES.get(self.axis, self.axis)
+        return phrase(AXES.get(self.axis, self.axis))
 
 
 @dataclass(frozen=True)
@@ -179,10 +198,18 @@ class Trend:
     def in_words(self) -> str:
         """The chart for whoever does not see it."""
         first, last = self.points[0].score, self.points[-1].score
-        if len(self.points) == 1:
-            return f"{self.name}: {last}, once."
-        went = "the same" if first == last else ("up" if last > first else "down")
-        return f"{self.name}: from {first} to {last}, {went}, in {len(self.points)} check-ins."
+        name, count = phrase(self.name), len(self.points)
+        if count == 1:
+            return phrase("{name}: {last}, once.", name=name, last=last)
+        went = phrase("the same") if first == last else phrase("up" if last > first else "down")
+        return phrase(
+            "{name}: from {first} to {last}, {went}, in {count} check-ins.",
+            name=name,
+            first=first,
+            last=last,
+            went=went,
+            count=count,
+        )
 
 
 # The chart's own units; the page scales it.
@@ -367,14 +394,19 @@ def _quotes(known: Known) -> tuple[Quote, ...]:
 
 def _asked_for(known: Known) -> tuple[str, ...]:
     name = _name(known)
-    told = [f"{name} {NEEDS[known.handoff.need]}."]
+    told: list[str] = [
+        phrase("{name} {needs}.", name=name, needs=phrase(NEEDS[known.handoff.need]))
+    ]
     if known.handoff.need is not Need.REQUEST and any(
         record.asked_for_person for record, _ in known.decided
     ):
-        told.append("Asked for a person in so many words.")
+        told.append(phrase("Asked for a person in so many words."))
     if known.goal is not None:
-        asked = "" if known.goal.result is None else f" ({known.goal.result.value})"
-        told.append(f"Set out to do: “{known.goal.words.strip()}”{asked}".replace("_", " "))
+        goal = phrase("Set out to do: “{words}”", words=known.goal.words.strip())
+        if known.goal.result is not None:
+            result = phrase(GOAL_RESULTS[known.goal.result])
+            goal = phrase("{goal} ({result})", goal=goal, result=result)
+        told.append(goal)
     return tuple(told)
 
 
@@ -383,9 +415,9 @@ def _tried(use: SkillUse) -> Tried:
     change = None
     if use.outcome is SkillOutcome.DONE and use.before is not None and use.after is not None:
         gained = (use.after - use.before) * (1 if more_is_better else -1)
-        change = "no change" if gained == 0 else ("better" if gained > 0 else "worse")
+        change = phrase("no change") if gained == 0 else phrase("better" if gained > 0 else "worse")
     return Tried(
-        skill=use.skill.replace("_", " "),
+        skill=called_skill(use.skill),
         at=use.started_at,
         how=SKILL_ENDS[use.outcome],
         before=use.before,
@@ -449,42 +481,71 @@ def _other_check_ins(known: Known, trend: Trend | None) -> tuple[str, ...]:
         name = CHECK_IN_NAMES.get(kind, kind)
         if trend is not None and name == trend.name:
             continue
-        score = "without a score" if check_in.score is None else str(_in_unit(check_in))
-        told.append(f"{name}: {score}, {_ago(known.now - check_in.at)}")
+        score = phrase("without a score") if check_in.score is None else _in_unit(check_in)
+        told.append(
+            phrase(
+                "{name}: {score}, {ago}",
+                name=phrase(name),
+                score=score,
+                ago=_ago(known.now - check_in.at),
+            )
+        )
     return tuple(told)
 
 
 def _unknown(known: Known, corner: Quadrant | None, *, crisis: bool) -> tuple[str, ...]:
     """The gaps, named, so that nobody takes silence for an answer."""
     name, handoff = _name(known), known.handoff
-    gaps = []
+    gaps: list[str] = []
     if crisis or handoff.need in (Need.CRISIS, Need.CONCERN):
-        gaps.append(f"Where {name} is, and who is with them.")
+        gaps.append(phrase("Where {name} is, and who is with them.", name=name))
     if corner is None:
-        gaps.append("Which corner of the square: nothing was measured when this was opened.")
+        gaps.append(
+            phrase("Which corner of the square: nothing was measured when this was opened.")
+        )
     if any(record.seen and not record.seen.get("covered", True) for record, _ in known.decided):
-        gaps.append("How much the scores mean: it is a language that detection does not cover.")
+        gaps.append(
+            phrase("How much the scores mean: it is a language that detection does not cover.")
+        )
     if not known.shares_whole:
-        gaps.append(f"What was said before: {name} shares only from the call for a person on.")
+        gaps.append(
+            phrase(
+                "What was said before: {name} shares only from the call for a person on.", name=name
+            )
+        )
     if not known.check_ins:
-        gaps.append(f"How {name} has been: no check-in in {TREND_OVER.days} days.")
+        gaps.append(
+            phrase(
+                "How {name} has been: no check-in in {days} days.", name=name, days=TREND_OVER.days
+            )
+        )
     if not known.tried:
-        gaps.append(f"Whether a skill helps: none was tried in {TRIED_WITHIN.days} days.")
+        gaps.append(
+            phrase("Whether a skill helps: none was tried in {days} days.", days=TRIED_WITHIN.days)
+        )
     elif all(use.after is None for use in known.tried):
-        gaps.append("Whether what was tried helped: it was not rated.")
+        gaps.append(phrase("Whether what was tried helped: it was not rated."))
     if known.earlier == 0:
-        gaps.append(f"How {name} is with a person here: it is the first handoff.")
+        gaps.append(phrase("How {name} is with a person here: it is the first handoff.", name=name))
     elif known.with_reader == 0:
-        gaps.append(f"How {name} is with you: you have not held a talk of theirs before.")
+        gaps.append(
+            phrase("How {name} is with you: you have not held a talk of theirs before.", name=name)
+        )
     if not known.has_own_mentor:
-        gaps.append("Whom they know here: no mentor of their own is matched.")
+        gaps.append(phrase("Whom they know here: no mentor of their own is matched."))
     return tuple(gaps)
 
 
-def _first_line(name: str | None, need: Guidance, corner: Guidance | None) -> str:
-    words = need.first_line.text + (f" {corner.first_line.text}" if corner else "")
-    # Not `format`: a name may hold braces.
-    return words.replace("{name}", name) if name else words.replace(" {name}", "")
+def _first_line(name: str | None, need: Guidance, corner: Guidance | None) -> Phrase:
+    lines = (need.first_line, corner.first_line) if corner else (need.first_line,)
+    return joined((_addressed(line.text, name) for line in lines), " ")
+
+
+def _addressed(words: str, name: str | None) -> Phrase:
+    """With the first name put in, or without a gap where it would stand."""
+    if name is not None:
+        return phrase(words, name=name)
+    return Phrase(words, {"name": ""}, spelled=lambda said: re.sub(r" (?=[ ,.!?])", "", said))
 
 
 def _name(known: Known) -> str:
@@ -493,4 +554,6 @@ def _name(known: Known) -> str:
 
 def _ago(time: timedelta) -> str:
     days = max(time.days, 0)
-    return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    if days < 2:
+        return phrase("yesterday") if days else phrase("today")
+    return phrase("{count} days ago", count=days)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway.mentor_texts import LONGEST_TEXT
 from models import CannedReply, Person
 from models.conditional import changes_one
@@ -51,19 +52,31 @@ def write_reply(
     """
     title, words = " ".join(title.split()), words.strip()
     if not title or not words:
-        raise ReplyRefused("A reply needs a title to find it by, and words.")
+        raise ReplyRefused(gettext_noop("A reply needs a title to find it by, and words."))
     if len(title) > LONGEST_TITLE:
-        raise ReplyRefused(f"Keep the title under {LONGEST_TITLE + 1} characters.")
+        raise ReplyRefused(
+            phrase("Keep the title under {longest} characters.", longest=LONGEST_TITLE + 1)
+        )
     if len(words) > LONGEST_TEXT:
         too_many = len(words) - LONGEST_TEXT
         raise ReplyRefused(
-            f"A text holds {LONGEST_TEXT:,} characters; this is {too_many:,} too long."
+            phrase(
+                "A text holds {longest:,} characters; this is {too_many:,} too long.",
+                longest=LONGEST_TEXT,
+                too_many=too_many,
+            )
         )
     there = replies_of(session, by.programme_id)
     if any(one.title.casefold() == title.casefold() for one in there):
-        raise ReplyRefused(f"There is a reply “{title}” already. Remove it first, or rename this.")
+        raise ReplyRefused(
+            phrase(
+                "There is a reply “{title}” already. Remove it first, or rename this.", title=title
+            )
+        )
     if len(there) >= MOST:
-        raise ReplyRefused(f"There are {MOST} replies, and nobody finds one among more.")
+        raise ReplyRefused(
+            phrase("There are {most} replies, and nobody finds one among more.", most=MOST)
+        )
     reply = CannedReply(programme_id=by.programme_id, title=title, words=words, by_id=by.id, at=now)
     session.add(reply)
     session.flush()

@@ -3,13 +3,16 @@
     python -m gateway.catalogue          adds what is new to each catalogue, for a translator
     python -m gateway.catalogue --check  names what is missing or wrong, and changes nothing
 
-A new language begins as an empty folder in escalation/locales: the first command fills it.
+A new language begins as an empty folder in escalation/locales: the first command fills it. What
+mentors and managers read is in staff.po, which a language may do without: it begins as an empty
+file.
 """
 
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -17,18 +20,60 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import write_po
 
-from escalation.languages import FIRST, FOLDER, KEYWORD, keyword_in, read_catalogue
+from escalation.languages import (
+    FIRST,
+    FOLDER,
+    FOR_STAFF,
+    KEYWORD,
+    keyword_in,
+    read_catalogue,
+)
+from escalation.scales import SCALES
 from escalation.script import SCRIPT_FILE, load_script
 from gateway import gsm
+from gateway.brief import load_guide
 from gateway.choices import CAPITALS, GO_ON, KEYWORDS
 from gateway.content import Text, read_content
+from models import Delivery, Role, Speaker
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "gateway" / "web" / "templates"
-# The pages that a mentee reads. Those for mentors and managers are in English.
+# What a mentee reads; all other pages and modules are for mentors and managers.
 PAGES = ("chat*.html", "you*.html", "terms*.html")
-MODULES = (ROOT / "escalation", ROOT / "gateway", ROOT / "gateway" / "web")
-CALLS = {"gettext_noop": None, "said_to": (2,)}
+MODULES = (
+    ROOT / "gateway" / "asked.py",
+    ROOT / "gateway" / "chat.py",
+    ROOT / "gateway" / "consents.py",
+    ROOT / "gateway" / "one_time_keys.py",
+    ROOT / "gateway" / "own_history.py",
+    *(
+        ROOT / "gateway" / "web" / name
+        for name in (
+            "app.py",
+            "chat.py",
+            "languages.py",
+            "mentee_sign_in.py",
+            "pages.py",
+            "roles.py",
+            "tries.py",
+            "widget.py",
+            "you.py",
+        )
+    ),
+)
+ALL_MODULES = tuple(
+    module
+    for folder in (
+        ROOT / "escalation",
+        ROOT / "gateway",
+        ROOT / "gateway" / "api",
+        ROOT / "gateway" / "web",
+    )
+    for module in sorted(folder.glob("*.py"))
+)
+CALLS = {"gettext_noop": None, "said_to": (2,), "phrase": None, "phrase_counted": (1, 2)}
+# What is done stands in the audit by the name that it has in the code.
+CALLS_OF_AUDIT = {"note_about": (3,), "_note": (3,)}
 IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
 
 # What a mentee texts, beside the words of the bot's menu.
@@ -60,7 +105,7 @@ msgstr ""
 "Plural-Forms: {plural}\\n"
 
 """
-BLANK = re.compile(r"\{(\w*)\}|%\((\w+)\)s")
+BLANK = re.compile(r"\{(\w*)[^{}]*\}|%\((\w+)\)s")
 NUMBER = re.compile(r"(?<![\d-])(?:988|911|800-422-4453)(?![\d-])")
 TAG = re.compile(r"</?(\w+)")
 
@@ -80,12 +125,12 @@ class Fault:
 # --- what there is to say ---
 
 
+@cache
 def script_template() -> Catalog:
     """The script's lines for mentees, and the words that they may text."""
     template = Catalog(fuzzy=False)
-    staffs = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
     for key, words in load_script().lines.items():
-        if f"\n[{key}]\n" not in staffs:
+        if not _is_for_staff(key):
             template.add(words, auto_comments=[key])
     for word in (*OWN_WORDS, *sorted(KEYWORDS)):
         template.add(word, context=KEYWORD)
@@ -94,22 +139,60 @@ def script_template() -> Catalog:
     return template
 
 
+def _is_for_staff(key: str) -> bool:
+    staffs = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
+    return f"\n[{key}]\n" in staffs
+
+
+@cache
 def pages_template() -> Catalog:
     """Every sentence of the mentees' pages, and those that Python gives them."""
     template = Catalog(fuzzy=False)
     for pattern in PAGES:
         for page in sorted(TEMPLATES.glob(pattern)):
             _add(template, page, "jinja2.ext:babel_extract", IN_TEMPLATES)
-    for folder in MODULES:
-        for module in sorted(folder.glob("*.py")):
-            _add(template, module, "python", CALLS)
+    for module in MODULES:
+        _add(template, module, "python", CALLS)
+    return template
+
+
+@cache
+def staff_template() -> Catalog:
+    """What mentors and managers read beside that: their pages and texts, the log, the brief."""
+    template = Catalog(fuzzy=False)
+    for page in sorted(TEMPLATES.glob("*.html")):
+        if not any(page.match(pattern) for pattern in PAGES):
+            _add(template, page, "jinja2.ext:babel_extract", IN_TEMPLATES)
+    for module in ALL_MODULES:
+        calls = {} if module in MODULES else CALLS
+        _add(template, module, "python", {**calls, **CALLS_OF_AUDIT})
+    for kind in (Role, Delivery, Speaker):
+        for one in kind:
+            template.add(one.value)
+    for scale in SCALES.values():
+        template.add(scale.worse)
+    guide = load_guide()
+    for told in (*guide.needs.values(), *guide.corners.values()):
+        for line in (told.first_line, *told.do, *told.do_not):
+            template.add(line.text)
+    for key, words in load_script().lines.items():
+        if _is_for_staff(key):
+            template.add(words, auto_comments=[key])
+    for said in (*pages_template(), *script_template()):
+        if said.id and (said.id, said.context) in template:
+            template.delete(said.id, said.context)
     return template
 
 
 def _add(
     template: Catalog, file: Path, method: str, calls: Mapping[str, tuple[int, ...] | None]
 ) -> None:
-    options = {"newstyle_gettext": "true", "trimmed": "false", "silent": "false"}
+    options = {
+        "extensions": "jinja2.ext.do",
+        "newstyle_gettext": "true",
+        "trimmed": "false",
+        "silent": "false",
+    }
     source = BytesIO(file.read_bytes())
     found = extract(method, source, calls, options=options if file.suffix == ".html" else None)
     for _, msgid, comments, context in found:
@@ -117,6 +200,7 @@ def _add(
             template.add(msgid, context=context, auto_comments=comments)
 
 
+@cache
 def bot_template() -> Catalog:
     """What the bot says, from its domain, and the words that only it reads."""
     template = Catalog(fuzzy=False)
@@ -133,6 +217,7 @@ TEMPLATES_OF = {
     "script.po": script_template,
     "bot.po": bot_template,
     "pages.po": pages_template,
+    FOR_STAFF: staff_template,
 }
 
 
@@ -143,6 +228,8 @@ def faults_in(folder: Path, language: str) -> Iterator[Fault]:
     """What is missing or wrong in the catalogues of one language. Raises BadCatalogue."""
     for name, template in TEMPLATES_OF.items():
         file = folder / language / name
+        if name == FOR_STAFF and not file.exists():
+            continue
         there = read_catalogue(file, language) if file.exists() else Catalog()
         yield from _faults(file, template(), there)
 
@@ -204,6 +291,8 @@ def add_what_is_new(folder: Path, language: str) -> int:
     missing = 0
     for name, template in TEMPLATES_OF.items():
         file = folder / language / name
+        if name == FOR_STAFF and not file.exists():
+            continue
         there = read_catalogue(file, language) if file.exists() else Catalog(language)
         said = {_key(message): message for message in there if message.id}
         new = Catalog(language, fuzzy=False)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs import open_handoff_of
-from escalation.languages import gettext_noop
+from escalation.languages import gettext_noop, phrase
 from escalation.policy import ConsentPolicy, load_policy
 from gateway.audit import note_about
 from gateway.policies import policy_in_use
@@ -133,9 +133,9 @@ def record_guardian(
     """
     name = name.replace("\x00", "").strip()
     if not name:
-        raise ConsentRefused("Who agreed? Give the guardian's name.")
+        raise ConsentRefused(gettext_noop("Who agreed? Give the guardian's name."))
     if len(name) > 80:
-        raise ConsentRefused("Keep the guardian's name to 80 characters.")
+        raise ConsentRefused(gettext_noop("Keep the guardian's name to 80 characters."))
     given = _own_yes_of(session, person)
     given.guardian_name, given.guardian_agreed_at = name, now
     given.guardian_recorded_by_id = by.id if by else None
@@ -165,7 +165,10 @@ def _own_yes_of(session: Session, person: Person) -> Consent:
     given = given_by(session, person)
     if given is None:
         raise ConsentRefused(
-            f"{person.name} has not agreed to the terms yet. They open /chat first and choose "
-            "their age; then this can be recorded."
+            phrase(
+                "{name} has not agreed to the terms yet. They open /chat first and choose "
+                "their age; then this can be recorded.",
+                name=person.name,
+            )
         )
     return given

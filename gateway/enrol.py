@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.languages import FIRST, LANGUAGES, name_of
+from escalation.languages import FIRST, LANGUAGES, LANGUAGES_OF_STAFF, gettext_noop, name_of, phrase
 from escalation.languages import known as known_language
 from gateway.database import hold_programme
 from gateway.receive import as_e164
@@ -27,12 +27,18 @@ from models.encryption import phone_index
 COLUMNS = ("role", "name", "phone", "timezone", "mentor", "language")
 LONGEST_NAME = 60
 MOST_LINES = 5_000
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {
+    ",": gettext_noop("commas"),
+    ";": gettext_noop("semicolons"),
+    "\t": gettext_noop("tabs"),
+}
 # What turns the text around it, and would turn the sentence a name stands in. The marks that
 # right-to-left names are written with are no such signs, and stay.
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # One sentence for every number that is taken where the reader may not look.
-NOT_HERE = "this phone number cannot be used here; check it, or ask the operator of the line"
+NOT_HERE = gettext_noop(
+    "this phone number cannot be used here; check it, or ask the operator of the line"
+)
 
 
 @dataclass(frozen=True)
@@ -128,15 +134,23 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
     people = PeopleFile()
     if content.startswith(b"PK\x03\x04"):
         people.problems.append(
-            Problem(1, "this is a workbook, not a CSV file; save it as CSV and take that")
+            Problem(
+                1, gettext_noop("this is a workbook, not a CSV file; save it as CSV and take that")
+            )
         )
         return people
     text, encoding = _decoded(content)
     if "\x00" in text:
-        people.problems.append(Problem(1, "this is not a text file; save it as CSV (UTF-8)"))
+        people.problems.append(
+            Problem(1, gettext_noop("this is not a text file; save it as CSV (UTF-8)"))
+        )
         return people
     delimiter = _delimiter_of(text)
-    people.read_as = f"{encoding}, separated by {DELIMITERS[delimiter]}"
+    people.read_as = phrase(
+        "{encoding}, separated by {delimiter}",
+        encoding=encoding,
+        delimiter=phrase(DELIMITERS[delimiter]),
+    )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         _read_lines(reader, people, timezone)
@@ -144,7 +158,9 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
         # An open quotation mark would swallow all that follows it.
         line = reader.line_num
         people.problems.append(
-            Problem(line, 'a quotation mark (") is not closed or stands inside a cell')
+            Problem(
+                line, gettext_noop('a quotation mark (") is not closed or stands inside a cell')
+            )
         )
     return people
 
@@ -178,7 +194,14 @@ def _read_lines(reader: "Iterator[list[str]]", people: PeopleFile, timezone: str
     if missing:
         wanted = ",".join(COLUMNS)
         people.problems.append(
-            Problem(1, f"the header has no {', '.join(missing)}; it should be {wanted}")
+            Problem(
+                1,
+                phrase(
+                    "the header has no {missing}; it should be {wanted}",
+                    missing=", ".join(missing),
+                    wanted=wanted,
+                ),
+            )
         )
         return
     seen: dict[str, int] = {}
@@ -186,7 +209,9 @@ def _read_lines(reader: "Iterator[list[str]]", people: PeopleFile, timezone: str
         line: int = reader.line_num  # type: ignore[attr-defined]
         if line > MOST_LINES + 1:
             people.problems.append(
-                Problem(line, f"the file has more than {MOST_LINES:,} lines; split it")
+                Problem(
+                    line, phrase("the file has more than {most:,} lines; split it", most=MOST_LINES)
+                )
             )
             return
         values = dict(zip(names, map(cleaned, cells), strict=False))
@@ -197,7 +222,10 @@ def _read_lines(reader: "Iterator[list[str]]", people: PeopleFile, timezone: str
             people.problems.append(row)
         elif row.phone in seen:
             people.problems.append(
-                Problem(line, f"the phone number stands on line {seen[row.phone]} already")
+                Problem(
+                    line,
+                    phrase("the phone number stands on line {line} already", line=seen[row.phone]),
+                )
             )
         else:
             seen[row.phone] = line
@@ -235,26 +263,45 @@ def read_row(cells: dict[str, str], line: int, timezone: str) -> Row | Problem:
     try:
         role = Role(cells["role"].casefold())
     except ValueError:
-        return Problem(line, f"role is {cells['role']!r}; it must be mentee, mentor or manager")
+        return Problem(
+            line,
+            phrase("role is {role!r}; it must be mentee, mentor or manager", role=cells["role"]),
+        )
     if not cells["name"]:
-        return Problem(line, "name is empty; give the first name others will read")
+        return Problem(line, gettext_noop("name is empty; give the first name others will read"))
     if len(cells["name"]) > LONGEST_NAME:
-        return Problem(line, f"name is longer than {LONGEST_NAME} signs; a first name is enough")
+        return Problem(
+            line,
+            phrase(
+                "name is longer than {longest} signs; a first name is enough", longest=LONGEST_NAME
+            ),
+        )
     phone = as_e164(cells["phone"])
     if phone is None:
-        return Problem(line, "phone is no telephone number; write it like +12025550101")
+        return Problem(
+            line, gettext_noop("phone is no telephone number; write it like +12025550101")
+        )
     zone = cells["timezone"] or timezone
     if not is_zone(zone):
-        return Problem(line, f"timezone {zone!r} is unknown; write one like America/New_York")
+        return Problem(
+            line, phrase("timezone {zone!r} is unknown; write one like America/New_York", zone=zone)
+        )
     mentors = tuple(mentor.strip() for mentor in cells["mentor"].split("/") if mentor.strip())
     if mentors and role is not Role.MENTEE:
-        return Problem(line, "only a mentee has a mentor; leave that column empty")
+        return Problem(line, gettext_noop("only a mentee has a mentor; leave that column empty"))
     language = cells.get("language", "").casefold()
     if language and language not in LANGUAGES:
         there = ", ".join(LANGUAGES)
-        return Problem(line, f"language {language!r} is unknown; there are {there}")
-    if language and role is not Role.MENTEE:
-        return Problem(line, "only a mentee has a language; leave that column empty")
+        return Problem(
+            line,
+            phrase(
+                "language {language!r} is unknown; there are {there}",
+                language=language,
+                there=there,
+            ),
+        )
+    if language and role is not Role.MENTEE and language not in LANGUAGES_OF_STAFF:
+        return Problem(line, gettext_noop("only a mentee has a language; leave that column empty"))
     says_zone = bool(cells["timezone"])
     return Row(line, role, cells["name"], phone, zone, mentors, says_zone, language)
 
@@ -336,15 +383,25 @@ def _step(row: Row, known: _Known) -> Step | Problem:
     if person is not None and person.role is not row.role:
         return Problem(
             row.line,
-            f"the phone number is enrolled as a {person.role.value}, not a {row.role.value}",
+            phrase(
+                "the phone number is enrolled as a {role}, not a {given}",
+                role=phrase(person.role.value),
+                given=phrase(row.role.value),
+            ),
         )
     mentors = []
     for named in row.mentors:
         found = _named(named, known.mentors)
         if not found:
-            return Problem(row.line, f"there is no mentor {named!r}; enrol them first or as well")
+            return Problem(
+                row.line,
+                phrase("there is no mentor {named!r}; enrol them first or as well", named=named),
+            )
         if len(found) > 1:
-            return Problem(row.line, f"{named!r} is the name of several mentors; write the number")
+            return Problem(
+                row.line,
+                phrase("{named!r} is the name of several mentors; write the number", named=named),
+            )
         if found[0] not in mentors:
             mentors.append(found[0])
     if person is None:
@@ -364,16 +421,16 @@ def _named(named: str, mentors: list[Mentor]) -> list[Mentor]:
 
 
 def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> tuple[str, ...]:
-    changes = []
+    changes: list[str] = []
     if person.name != row.name:
-        changes.append(f"name was {person.name}")
+        changes.append(phrase("name was {name}", name=person.name))
     if row.says_timezone and person.timezone != row.timezone:
-        changes.append(f"time zone was {person.timezone}")
+        changes.append(phrase("time zone was {zone}", zone=person.timezone))
     if row.language and known_language(person.language) != row.language:
-        changes.append(f"language was {name_of(person.language)}")
+        changes.append(phrase("language was {language}", language=name_of(person.language)))
     matched = known.matches.get(person.id, [])
     if mentors and [one.person.id if one.person else None for one in mentors] != matched:
-        changes.append("mentors change")
+        changes.append(gettext_noop("mentors change"))
     return tuple(changes)
 
 

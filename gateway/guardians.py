@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from escalation.languages import phrase
 from escalation.policy import ConsentPolicy
 from gateway.consents import BANDS, ConsentRefused, given_by, needs_guardian, record_guardian
 from gateway.enrol import cleaned
@@ -52,7 +53,9 @@ def note_guardian(
             mentee has not said yes themselves, or there is no name.
     """
     if mentee.role is not Role.MENTEE or mentee.left_at is not None:
-        raise CannotChange(f"{mentee.name} is no mentee of the programme at present.")
+        raise CannotChange(
+            phrase("{name} is no mentee of the programme at present.", name=mentee.name)
+        )
     who, zone = cleaned(name), ZoneInfo(mentee.programme.timezone)
     try:
         on = read_day(day)
@@ -60,7 +63,9 @@ def note_guardian(
         raise CannotChange(str(unreadable)) from unreadable
     today = now.astimezone(zone).date()
     if on > today:
-        raise CannotChange(f"{on:%d %B %Y} is still to come. Give the day on which they agreed.")
+        raise CannotChange(
+            phrase("{on:%d %B %Y} is still to come. Give the day on which they agreed.", on=on)
+        )
     agreed_at = now if on == today else datetime.combine(on, time(12), zone)
     given = given_by(session, mentee)
     if given is not None and given.guardian_agreed_at is not None:

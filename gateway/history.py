@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, and_, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from escalation.decide import ASKED_ALREADY
+from escalation.languages import Phrase, gettext_noop, joined, phrase, phrase_counted
 from gateway.safeguarding import is_for_managers_only
 from gateway.sharing import what_may_be_read
 from gateway.spreadsheets import Table, as_csv
@@ -47,67 +49,85 @@ from models import (
 )
 
 NEEDS = {
-    Need.CRISIS: "may be in danger",
-    Need.CONCERN: "wrote something a person should read soon",
-    Need.REQUEST: "asked for a person",
-    Need.CONNECTION: "would rather talk with a person",
-    Need.STUCK: "was not helped by the bot",
+    Need.CRISIS: gettext_noop("may be in danger"),
+    Need.CONCERN: gettext_noop("wrote something a person should read soon"),
+    Need.REQUEST: gettext_noop("asked for a person"),
+    Need.CONNECTION: gettext_noop("would rather talk with a person"),
+    Need.STUCK: gettext_noop("was not helped by the bot"),
 }
-URGENCIES = {Urgency.ROUTINE: "Routine", Urgency.SOON: "Soon", Urgency.CRISIS: "Crisis"}
+URGENCIES = {
+    Urgency.ROUTINE: gettext_noop("Routine"),
+    Urgency.SOON: gettext_noop("Soon"),
+    Urgency.CRISIS: gettext_noop("Crisis"),
+}
 STATUSES = {
-    Status.WAITING: "Waiting",
-    Status.CLAIMED: "Held",
-    Status.RESOLVED: "Done",
-    Status.WITHDRAWN: "Withdrawn",
+    Status.WAITING: gettext_noop("Waiting"),
+    Status.CLAIMED: gettext_noop("Held"),
+    Status.RESOLVED: gettext_noop("Done"),
+    Status.WITHDRAWN: gettext_noop("Withdrawn"),
 }
 OUTCOMES = {
-    Outcome.TALKED: "We talked",
-    Outcome.REFERRED: "Referred to other help",
-    Outcome.NOANSWER: "They did not answer",
-    Outcome.NOTNEEDED: "It was not needed",
+    Outcome.TALKED: gettext_noop("We talked"),
+    Outcome.REFERRED: gettext_noop("Referred to other help"),
+    Outcome.NOANSWER: gettext_noop("They did not answer"),
+    Outcome.NOTNEEDED: gettext_noop("It was not needed"),
 }
 WHY_DROPPED = {
-    "yielded_to_person": "a person had taken the conversation",
-    "opted_out": "they had texted STOP",
-    "no_number": "there is no number to send to",
-    "code_expired": "the code had expired before it could leave",
-    "code_tried_once": "a code is tried once; they ask for another",
+    "yielded_to_person": gettext_noop("a person had taken the conversation"),
+    "opted_out": gettext_noop("they had texted STOP"),
+    "no_number": gettext_noop("there is no number to send to"),
+    "code_expired": gettext_noop("the code had expired before it could leave"),
+    "code_tried_once": gettext_noop("a code is tried once; they ask for another"),
 }
 BOT_STATES = {
-    "answered": "The bot had an answer.",
-    "not_understood": "The bot did not understand it.",
-    "away": "The bot could not be reached.",
-    "not_asked": "The bot was not asked.",
+    "answered": gettext_noop("The bot had an answer."),
+    "not_understood": gettext_noop("The bot did not understand it."),
+    "away": gettext_noop("The bot could not be reached."),
+    "not_asked": gettext_noop("The bot was not asked."),
 }
 OWNERS = {
-    Owner.BOT: "Until then the bot answered.",
-    Owner.QUEUE: "A person was awaited already.",
-    Owner.MENTOR: "A mentor held the conversation.",
+    Owner.BOT: gettext_noop("Until then the bot answered."),
+    Owner.QUEUE: gettext_noop("A person was awaited already."),
+    Owner.MENTOR: gettext_noop("A mentor held the conversation."),
 }
 DECISIONS = {
-    "reply": "let the bot answer",
-    "hand_off": "bring a person",
-    "raise": "make it more urgent",
-    "stand_back": "leave it to the person",
-    "offer": "ask whether a person should write",
-    "leave_it": "take no for an answer",
+    "reply": gettext_noop("let the bot answer"),
+    "hand_off": gettext_noop("bring a person"),
+    "raise": gettext_noop("make it more urgent"),
+    "stand_back": gettext_noop("leave it to the person"),
+    "offer": gettext_noop("ask whether a person should write"),
+    "leave_it": gettext_noop("take no for an answer"),
 }
 
 
 CHECK_IN_NAMES = {
-    "mood": "Mood",
+    "mood": gettext_noop("Mood"),
     "phq2": "PHQ-2",
     "phq9": "PHQ-9",
     "gad2": "GAD-2",
     "gad7": "GAD-7",
     "who5": "WHO-5",
     "ucla3": "UCLA-3",
-    "mentor_check": "Mentor check",
+    "mentor_check": gettext_noop("Mentor check"),
 }
 SKILL_ENDS = {
-    SkillOutcome.DONE: "practised",
-    SkillOutcome.LEFT: "began and left",
-    None: "began",
+    SkillOutcome.DONE: gettext_noop("practised"),
+    SkillOutcome.LEFT: gettext_noop("began and left"),
+    None: gettext_noop("began"),
+}
+
+SKILL_NAMES = {
+    "activation": gettext_noop("activation"),
+    "breathing": gettext_noop("breathing"),
+    "goal": gettext_noop("goal"),
+    "grounding": gettext_noop("grounding"),
+    "hard_conversation": gettext_noop("hard conversation"),
+    "muscle_relaxation": gettext_noop("muscle relaxation"),
+    "problem_solving": gettext_noop("problem solving"),
+    "self_compassion": gettext_noop("self compassion"),
+    "sleep_plan": gettext_noop("sleep plan"),
+    "thought_record": gettext_noop("thought record"),
+    "worry_time": gettext_noop("worry time"),
 }
 
 # How far before a handoff its timeline tells what the mentee practised and checked in.
@@ -199,34 +219,40 @@ class Stranger:
 
 def masked(phone: str | None) -> str:
     """A number by its last four digits, enough to recognise one already known."""
-    return f"…{phone[-4:]}" if phone else "no number"
+    return f"…{phone[-4:]}" if phone else phrase("no number")
+
+
+def unknown_number(phone: str | None) -> Phrase:
+    return phrase("Unknown number {number}", number=masked(phone))
 
 
 def called(conversation: Conversation) -> str:
     """What to call the person of a conversation: the first name, or the masked number."""
     if conversation.person is not None:
         return conversation.person.name
-    return f"Unknown number {masked(conversation.stranger_phone)}"
+    return unknown_number(conversation.stranger_phone)
 
 
-def in_words(time: timedelta) -> str:
+def in_words(time: timedelta) -> Phrase:
     """A length of time as one says it: 0 s, 45 s, 4 min, 3 h 20 min, 2 days."""
     seconds = max(int(time.total_seconds()), 0)
     if seconds < 60:
-        return f"{seconds} s"
+        return phrase("{seconds} s", seconds=seconds)
     minutes = seconds // 60
     if minutes < 60:
-        return f"{minutes} min"
+        return phrase("{minutes} min", minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{hours // 24} days"
+        if not minutes:
+            return phrase("{hours} h", hours=hours)
+        return phrase("{hours} h {minutes} min", hours=hours, minutes=minutes)
+    return phrase("{days} days", days=hours // 24)
 
 
-def finely(time: timedelta) -> str:
+def finely(time: timedelta) -> Phrase:
     """As `in_words`, but with tenths of a second where they matter."""
     seconds = time.total_seconds()
-    return f"{seconds:.1f} s" if seconds < 10 else in_words(time)
+    return phrase("{seconds:.1f} s", seconds=seconds) if seconds < 10 else in_words(time)
 
 
 def pieces_of(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
@@ -315,20 +341,32 @@ def _check_ins(session: Session, handoff: Handoff) -> list[Entry]:
         Entry(
             check_in.at,
             Kind.CHECKED_IN,
-            f"{name} checked in: {CHECK_IN_NAMES.get(check_in.kind, check_in.kind)} "
-            f"{_scored(check_in)}",
-            details=(f"Note: {check_in.note}",) if check_in.note else (),
+            phrase(
+                "{name} checked in: {check_in} {score}",
+                name=name,
+                check_in=phrase(CHECK_IN_NAMES.get(check_in.kind, check_in.kind)),
+                score=_scored(check_in),
+            ),
+            details=(phrase("Note: {note}", note=check_in.note),) if check_in.note else (),
         )
         for check_in in check_ins
     ]
 
 
 def _scored(check_in: CheckIn) -> str:
-    score = "without a score" if check_in.score is None else str(check_in.score)
+    score = phrase("without a score") if check_in.score is None else str(check_in.score)
     if not check_in.missing:
         return score
-    items = "1 item" if check_in.missing == 1 else f"{check_in.missing} items"
-    return f"{score}, {items} without an answer"
+    return phrase_counted(
+        "{score}, {count} item without an answer",
+        "{score}, {count} items without an answer",
+        check_in.missing,
+        score=score,
+    )
+
+
+def called_skill(skill: str) -> Phrase:
+    return phrase(SKILL_NAMES.get(skill, skill.replace("_", " ")))
 
 
 def _skills(session: Session, handoff: Handoff) -> list[Entry]:
@@ -346,7 +384,13 @@ def _skills(session: Session, handoff: Handoff) -> list[Entry]:
         Entry(
             use.ended_at or use.started_at,
             Kind.PRACTISED,
-            f"{name} {SKILL_ENDS[use.outcome]} {use.skill.replace('_', ' ')}{_rated(use)}",
+            phrase(
+                "{name} {did} {skill}{rated}",
+                name=name,
+                did=phrase(SKILL_ENDS[use.outcome]),
+                skill=called_skill(use.skill),
+                rated=_rated(use),
+            ),
         )
         for use in uses
     ]
@@ -355,9 +399,10 @@ def _skills(session: Session, handoff: Handoff) -> list[Entry]:
 def _rated(use: SkillUse) -> str:
     if use.before is None and use.after is None:
         return ""
-    before, after = ("no number" if n is None else str(n) for n in (use.before, use.after))
-    ended = f", {after} after" if use.outcome is SkillOutcome.DONE else ""
-    return f": {before} before{ended}"
+    before, after = (phrase("no number") if n is None else n for n in (use.before, use.after))
+    if use.outcome is SkillOutcome.DONE:
+        return phrase(": {before} before, {after} after", before=before, after=after)
+    return phrase(": {before} before", before=before)
 
 
 def _around(handoff: Handoff, at: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
@@ -366,13 +411,17 @@ def _around(handoff: Handoff, at: InstrumentedAttribute[datetime]) -> ColumnElem
     return around if handoff.closed_at is None else around & (at <= handoff.closed_at)
 
 
+def _wrote(handoff: Handoff) -> Phrase:
+    return phrase("{name} wrote", name=called(handoff.conversation))
+
+
 def _opening_message(session: Session, handoff: Handoff) -> list[Entry]:
     if handoff.opened_by_message_id is None:
         return []
     message = session.get_one(Message, handoff.opened_by_message_id)
     record = decision_about(session, message.id)
     quote = evidence_of(record, message.words) if record else pieces_of(message.words, [])
-    return [Entry(message.at, Kind.WROTE, f"{called(handoff.conversation)} wrote", quote=quote)]
+    return [Entry(message.at, Kind.WROTE, _wrote(handoff), quote=quote)]
 
 
 def _decisions(session: Session, handoff: Handoff) -> list[Entry]:
@@ -403,48 +452,86 @@ def decided(record: DecisionRecord, *, quote: tuple[Piece, ...] = ()) -> Entry:
     return Entry(
         record.at,
         Kind.DECIDED,
-        f"Decided to {DECISIONS[record.decision]}: {record.why}",
+        phrase(
+            "Decided to {decision}: {why}",
+            decision=phrase(DECISIONS[record.decision]),
+            why=why_decided(record),
+        ),
         details=_decision_details(record),
         quote=quote,
     )
 
 
+def why_decided(record: DecisionRecord) -> Phrase:
+    """The reasons of the release that decided it, some of them perhaps no longer in use."""
+    why = record.why.removesuffix(ASKED_ALREADY)
+    return phrase(why) if why == record.why else joined((phrase(why), phrase(ASKED_ALREADY)), "")
+
+
 def _decision_details(record: DecisionRecord) -> tuple[str, ...]:
     marks = record.thresholds
     return (
-        f"Crisis {record.crisis:.2f} (crisis from {marks['crisis']:.2f}, "
-        f"concern from {marks['concern']:.2f})",
-        f"Connection {record.connection:.2f} (from {marks['connection']:.2f}), "
-        f"tools {record.tools:.2f} (from {marks['tools']:.2f})",
-        "Asked for a person." if record.asked_for_person else "Did not ask for a person.",
+        phrase(
+            "Crisis {score:.2f} (crisis from {crisis:.2f}, concern from {concern:.2f})",
+            score=record.crisis,
+            crisis=marks["crisis"],
+            concern=marks["concern"],
+        ),
+        phrase(
+            "Connection {connection:.2f} (from {connects:.2f}), "
+            "tools {tools:.2f} (from {helps:.2f})",
+            connection=record.connection,
+            connects=marks["connection"],
+            tools=record.tools,
+            helps=marks["tools"],
+        ),
+        phrase("Asked for a person.")
+        if record.asked_for_person
+        else phrase("Did not ask for a person."),
         *_evidence_details(record),
         *_what_would_have_changed(record),
-        f"{BOT_STATES.get(record.bot, record.bot)} {OWNERS[record.owner]}",
-        f"Read by {record.version}.",
+        joined((phrase(BOT_STATES.get(record.bot, record.bot)), phrase(OWNERS[record.owner])), " "),
+        phrase("Read by {version}.", version=record.version),
     )
 
 
 QUADRANTS = {
-    "neither": "Wishes for neither connection nor tools are plain.",
-    "tools": "Wishes for tools.",
-    "connection": "Wishes for connection.",
-    "both": "Wishes for connection and for tools.",
+    "neither": gettext_noop("Wishes for neither connection nor tools are plain."),
+    "tools": gettext_noop("Wishes for tools."),
+    "connection": gettext_noop("Wishes for connection."),
+    "both": gettext_noop("Wishes for connection and for tools."),
 }
 
 
 def _what_would_have_changed(record: DecisionRecord) -> list[str]:
     """The quadrant, the nearest other decision, and whether the language is one it can read."""
-    told = [QUADRANTS[record.quadrant]] if record.quadrant else []
+    told: list[str] = [phrase(QUADRANTS[record.quadrant])] if record.quadrant else []
     if point := record.turning_point:
-        urgency = f", {point['urgency']}" if point["urgency"] else ""
+        decision = phrase(DECISIONS[point["decision"]])
+        if point["urgency"]:
+            decision = joined((decision, phrase(point["urgency"])))
+        blanks = {
+            "axis": phrase(point["axis"]),
+            "needed": point["needed"],
+            "score": point["score"],
+            "decision": decision,
+        }
         # What is needed there is the nearest number below a mark, and rounds to the mark.
-        below = "below " if point["needed"] < point["score"] else ""
         told.append(
-            f"With {point['axis']} {below}{point['needed']:.2f} instead of {point['score']:.2f} "
-            f"it would have decided to {DECISIONS[point['decision']]}{urgency}."
+            phrase(
+                "With {axis} below {needed:.2f} instead of {score:.2f} "
+                "it would have decided to {decision}.",
+                **blanks,
+            )
+            if point["needed"] < point["score"]
+            else phrase(
+                "With {axis} {needed:.2f} instead of {score:.2f} "
+                "it would have decided to {decision}.",
+                **blanks,
+            )
         )
     if record.seen and not record.seen["covered"]:
-        told.append("In a language that detection does not cover: the scores say little.")
+        told.append(phrase("In a language that detection does not cover: the scores say little."))
     return told
 
 
@@ -452,12 +539,14 @@ def _evidence_details(record: DecisionRecord) -> list[str]:
     """What pointed at each axis: the phrases of the rules, or a trained head's score."""
     rules: dict[str, list[str]] = {}
     for span in json.loads(record.evidence):
-        named = (
-            "its learned score" if span["rule"] == f"{span['axis']} head" else f"“{span['rule']}”"
-        )
+        learned = span["rule"] == f"{span['axis']} head"
+        named = phrase("its learned score") if learned else f"“{span['rule']}”"
         rules.setdefault(span["axis"], []).append(named)
-    found = "; ".join(f"{axis} by {', '.join(names)}" for axis, names in rules.items())
-    return [f"Evidence: {found}."] if found else []
+    found = [
+        phrase("{axis} by {rules}", axis=phrase(axis), rules=joined(names))
+        for axis, names in rules.items()
+    ]
+    return [phrase("Evidence: {found}.", found=joined(found, "; "))] if found else []
 
 
 def _moves(session: Session, handoff: Handoff) -> list[Entry]:
@@ -472,7 +561,7 @@ def _moves(session: Session, handoff: Handoff) -> list[Entry]:
 def _move(
     event: HandoffEvent, handoff: Handoff, people: dict[int, Person], ties: dict[int, str]
 ) -> Entry:
-    by = event.by.name if event.by else "The line"
+    by = event.by.name if event.by else phrase("The line")
     detail = event.detail
     kind = Kind.MOVED
     details: tuple[str, ...] = ()
@@ -480,36 +569,47 @@ def _move(
         case Move.OPEN:
             need, urgency = Need(detail["need"]), Urgency[detail["urgency"].upper()]
             mentee = called(handoff.conversation)
-            what = (
-                f"{by} opened #{handoff.id} ({URGENCIES[urgency].lower()}): {mentee} {NEEDS[need]}"
+            what = phrase(
+                "{by} opened #{number} ({urgency}): {mentee} {needs}",
+                by=by,
+                number=handoff.id,
+                urgency=phrase(URGENCIES[urgency]).lower(),
+                mentee=mentee,
+                needs=phrase(NEEDS[need]),
             )
         case Move.PAGE:
             kind = Kind.PAGED
             names = [_with_tie(people[i], ties) for i in detail["people"] if i in people]
             rung = detail["rung"] + 1
             if names:
-                what = f"Called {', '.join(names)}; rung {rung}"
+                what = phrase("Called {names}; rung {rung}", names=joined(names), rung=rung)
             else:
-                what = f"Nobody of rung {rung} could be called"
+                what = phrase("Nobody of rung {rung} could be called", rung=rung)
             if detail["ladder"] > 1:
-                details = (f"The ladder was climbed for the {_ordinal(detail['ladder'])} time.",)
+                details = (_climbed_again(detail["ladder"]),)
         case Move.RAISE:
             urgency, was = Urgency[detail["urgency"].upper()], Urgency[detail["was"].upper()]
-            what = f"{by} made it more urgent: {URGENCIES[was]} to {URGENCIES[urgency]}"
+            what = phrase(
+                "{by} made it more urgent: {was} to {urgency}",
+                by=by,
+                was=phrase(URGENCIES[was]),
+                urgency=phrase(URGENCIES[urgency]),
+            )
         case Move.CLAIM:
-            what = f"{by} took it"
+            what = phrase("{by} took it", by=by)
         case Move.RELEASE:
             holder = people.get(detail.get("held_by") or 0)
             if event.by:
-                what = f"{by} gave it back"
+                what = phrase("{by} gave it back", by=by)
             else:
-                name = holder.name if holder else "its holder"
-                what = f"Given back by the line: {name} wrote nothing in time"
+                name = holder.name if holder else phrase("its holder")
+                what = phrase("Given back by the line: {name} wrote nothing in time", name=name)
         case Move.RESOLVE:
-            what = f"{by} closed it: {OUTCOMES[Outcome(detail['outcome'])]}"
-            details = (f"Reason: {event.note}",) if event.note else ()
+            outcome = phrase(OUTCOMES[Outcome(detail["outcome"])])
+            what = phrase("{by} closed it: {outcome}", by=by, outcome=outcome)
+            details = (phrase("Reason: {reason}", reason=event.note),) if event.note else ()
         case Move.WITHDRAW:
-            what = f"{by} no longer wanted a person"
+            what = phrase("{by} no longer wanted a person", by=by)
     return Entry(event.at, kind, what, details)
 
 
@@ -519,7 +619,9 @@ def _texts(session: Session, handoff: Handoff) -> list[Entry]:
         Entry(
             alert.at,
             Kind.TEXTED,
-            f"Text to {alert.person.name}: {how_far(alert.message)}",
+            phrase(
+                "Text to {name}: {how_far}", name=alert.person.name, how_far=how_far(alert.message)
+            ),
             _stations(alert.message),
         )
         for alert in alerts
@@ -542,7 +644,9 @@ def _first_reply(session: Session, handoff: Handoff) -> list[Entry]:
     )
     if reply is None:
         return []
-    what = f"First words of {reply.speaker_name}: {how_far(reply)}"
+    what = phrase(
+        "First words of {name}: {how_far}", name=reply.speaker_name, how_far=how_far(reply)
+    )
     return [Entry(reply.at, Kind.REPLIED, what, _stations(reply))]
 
 
@@ -564,7 +668,7 @@ def _dropped(session: Session, handoff: Handoff) -> list[Entry]:
         Entry(
             message.at,
             Kind.DROPPED,
-            "The bot's words were not sent: a person had taken the conversation",
+            phrase("The bot's words were not sent: a person had taken the conversation"),
         )
         for message in session.scalars(dropped)
     ]
@@ -583,51 +687,60 @@ def _count(session: Session, handoff: Handoff, last: datetime) -> Entry:
     if handoff.closed_at is not None:
         written = written.where(Message.at <= handoff.closed_at)
     said = Counter(
-        "the bot" if speaker is Speaker.BOT else name or called(handoff.conversation)
+        phrase("the bot") if speaker is Speaker.BOT else name or called(handoff.conversation)
         for speaker, name in session.execute(written)
     )
-    counts = ", ".join(f"{who} {count}" for who, count in said.items())
-    when = "while it was open" if handoff.closed_at else "so far"
-    return Entry(handoff.closed_at or last, Kind.COUNTED, f"Messages {when}: {counts or 'none'}")
+    counts = joined(joined((who, str(count)), " ") for who, count in said.items())
+    what = phrase("Messages so far: {counts}", counts=counts or phrase("none"))
+    if handoff.closed_at:
+        what = phrase("Messages while it was open: {counts}", counts=counts or phrase("none"))
+    return Entry(handoff.closed_at or last, Kind.COUNTED, what)
 
 
-def how_far(message: Message) -> str:
+def how_far(message: Message) -> Phrase:
     """How far an outgoing text has come, in words."""
     match message.delivery:
         case Delivery.DELIVERED:
-            return "delivered"
+            return phrase("delivered")
         case Delivery.SENT:
-            return "sent, no word of its delivery yet"
+            return phrase("sent, no word of its delivery yet")
         case Delivery.SENDING:
-            return "being sent"
+            return phrase("being sent")
         case Delivery.QUEUED if message.tries:
-            return f"not accepted yet ({message.error_code}), will be tried again"
+            return phrase("not accepted yet ({code}), will be tried again", code=message.error_code)
         case Delivery.QUEUED:
-            return "about to be sent"
+            return phrase("about to be sent")
         case Delivery.DROPPED:
             reason = WHY_DROPPED.get(message.error_code or "", message.error_code or "unknown")
-            return f"not sent: {reason}"
+            return phrase("not sent: {reason}", reason=phrase(reason))
         case Delivery.FAILED | Delivery.UNDELIVERED:
-            code = f" (code {message.error_code})" if message.error_code else ""
-            return f"not delivered{code}"
+            if not message.error_code:
+                return phrase("not delivered")
+            return phrase("not delivered (code {code})", code=message.error_code)
         case None:
-            return "received"
+            return phrase("received")
 
 
 def _stations(message: Message) -> tuple[str, ...]:
     """What a text went through after it was written, each with the time since then."""
     stations = []
     if message.sent_at is not None:
-        stations.append(f"sent after {finely(message.sent_at - message.at)}")
+        stations.append(phrase("sent after {time}", time=finely(message.sent_at - message.at)))
     if message.delivered_at is not None:
-        stations.append(f"delivered after {finely(message.delivered_at - message.at)}")
+        took = finely(message.delivered_at - message.at)
+        stations.append(phrase("delivered after {time}", time=took))
     if message.tries > 1:
-        stations.append(f"{message.tries} tries")
-    return (", ".join(stations).capitalize() + ".",) if stations else ()
+        stations.append(phrase("{count} tries", count=message.tries))
+    return (joined((joined(stations).capitalize(), "."), ""),) if stations else ()
 
 
-def _ordinal(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
+def _climbed_again(ladder: int) -> Phrase:
+    match ladder:
+        case 2:
+            return phrase("The ladder was climbed for the second time.")
+        case 3:
+            return phrase("The ladder was climbed for the third time.")
+    return phrase("The ladder was climbed for the {count}th time.", count=ladder)
 
 
 def _people(session: Session, ids: set[int]) -> dict[int, Person]:
@@ -646,13 +759,13 @@ def _ties(session: Session, handoff: Handoff) -> dict[int, str]:
     matches = session.scalars(
         select(Match).where(Match.mentee_id == handoff.conversation.person_id)
     )
-    words = {MatchKind.OWN: "own mentor", MatchKind.BACK_UP: "back-up"}
+    words = {MatchKind.OWN: phrase("own mentor"), MatchKind.BACK_UP: phrase("back-up")}
     return {match.mentor_id: words[match.kind] for match in matches}
 
 
 def _with_tie(person: Person, ties: dict[int, str]) -> str:
-    role = "manager" if person.role is Role.MANAGER else "on duty"
-    return f"{person.name} ({ties.get(person.id, role)})"
+    role = phrase("manager") if person.role is Role.MANAGER else phrase("on duty")
+    return phrase("{name} ({tie})", name=person.name, tie=ties.get(person.id, role))
 
 
 # --- all handoffs, one line each ---
@@ -732,7 +845,7 @@ def handoffs_of(
         Row(
             number=row.id,
             opened_at=row.opened_at,
-            mentee=row.mentee or f"Unknown number {masked(row.stranger_phone)}",
+            mentee=row.mentee or unknown_number(row.stranger_phone),
             need=row.need,
             urgency=row.urgency,
             status=row.status,
@@ -944,10 +1057,10 @@ def not_textable(session: Session, programme: Programme) -> list[tuple[Person, s
 
 def _why_unreachable(person: Person) -> str:
     if person.phone is None:
-        return "no number is kept"
+        return phrase("no number is kept")
     if person.opted_out_at is not None:
-        return "texted STOP, or the carrier said so"
-    return f"the number cannot be texted (code {person.unreachable_code})"
+        return phrase("texted STOP, or the carrier said so")
+    return phrase("the number cannot be texted (code {code})", code=person.unreachable_code)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop
 from escalation.policy import Targets
 from gateway.times_in_sql import (
     Time,
@@ -428,11 +429,15 @@ def _by_person(session: Session, counts: Select[int | None, int]) -> Mapping[int
 
 # --- the bot and people ---
 
-BOT_OWN, FIXED, PEOPLE = "The bot's own words", "Fixed lines of the script", "People"
+BOT_OWN, FIXED, PEOPLE = (
+    gettext_noop("The bot's own words"),
+    gettext_noop("Fixed lines of the script"),
+    gettext_noop("People"),
+)
 BOT_ALONE, A_PERSON, NOBODY_YET = (
-    "The bot alone answered",
-    "A person wrote to them",
-    "A person was asked for, and none wrote",
+    gettext_noop("The bot alone answered"),
+    gettext_noop("A person wrote to them"),
+    gettext_noop("A person was asked for, and none wrote"),
 )
 
 
@@ -610,9 +615,9 @@ def _latest_verdicts(
 def followed_up(session: Session, programme: Programme, period: Period) -> FollowedUp:
     """What mentees were asked after a handoff, and what they said."""
     questions = {
-        "Were you reached?": FollowUp.reached,
-        "Did it help?": FollowUp.helped,
-        "Did you feel heard?": FollowUp.heard,
+        gettext_noop("Were you reached?"): FollowUp.reached,
+        gettext_noop("Did it help?"): FollowUp.helped,
+        gettext_noop("Did you feel heard?"): FollowUp.heard,
     }
     answers = [
         _how_many(column.is_(said)) for column in questions.values() for said in (True, False)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from escalation.moves import NotHolder
 from gateway.receive import kept_words
 from models import Handoff, Note, Person, Role
@@ -36,12 +37,16 @@ def write_note(
         raise NotHolder(handoff, by)
     words = kept_words(words.replace("\r\n", "\n")).strip()
     if not words:
-        raise BadNote("There is nothing to note yet. Write something first.")
+        raise BadNote(gettext_noop("There is nothing to note yet. Write something first."))
     if len(words) > LONGEST_NOTE:
         too_many = len(words) - LONGEST_NOTE
         raise BadNote(
-            f"A note holds {LONGEST_NOTE:,} characters; this is {too_many:,} too long. "
-            "Keep it in two."
+            phrase(
+                "A note holds {longest:,} characters; this is {too_many:,} too long. Keep "
+                "it in two.",
+                longest=LONGEST_NOTE,
+                too_many=too_many,
+            )
         )
     note = Note(handoff_id=handoff.id, by_id=by.id, at=now, words=words)
     session.add(note)

@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop
 from models import OneTimeKey, Person
 from models.conditional import changes_one
 from models.encryption import fingerprint
@@ -27,13 +28,17 @@ KEPT_FOR = timedelta(days=30)
 _CODE = "code:"
 _SALT_LENGTH = 16
 
-USED = "This link has been used already. Ask for a new one."
-EXPIRED = "This link has expired. Ask for a new one."
-NO_LINK = "This link is not right. Open the whole link from the text, or ask for a new one."
-WRONG_CODE = "That code is not right. Type the newest one you were sent, or ask for a new one."
-USED_CODE = "That code has been used already. Ask for a new one."
-EXPIRED_CODE = "That code has expired. Ask for a new one."
-TOO_MANY = "Too many wrong codes. This one no longer works; ask for a new one."
+USED = gettext_noop("This link has been used already. Ask for a new one.")
+EXPIRED = gettext_noop("This link has expired. Ask for a new one.")
+NO_LINK = gettext_noop(
+    "This link is not right. Open the whole link from the text, or ask for a new one."
+)
+WRONG_CODE = gettext_noop(
+    "That code is not right. Type the newest one you were sent, or ask for a new one."
+)
+USED_CODE = gettext_noop("That code has been used already. Ask for a new one.")
+EXPIRED_CODE = gettext_noop("That code has expired. Ask for a new one.")
+TOO_MANY = gettext_noop("Too many wrong codes. This one no longer works; ask for a new one.")
 
 
 class KeyRefused(Exception):

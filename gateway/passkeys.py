@@ -33,6 +33,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from escalation.languages import gettext_noop, phrase
 from models import Passkey, Person, Role
 from models.conditional import changes_one
 from models.encryption import WrongKey, decrypt, encrypt, fingerprint
@@ -45,11 +46,11 @@ LONGEST_ANSWER = 20_000
 CREDENTIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,1400}")
 
 SIGN_IN = "sign in"
-TOO_LATE = "That took too long, or was begun in another tab. Try again."
-DID_NOT_WORK = (
+TOO_LATE = gettext_noop("That took too long, or was begun in another tab. Try again.")
+DID_NOT_WORK = gettext_noop(
     "That passkey did not sign you in. Try again, or use your password or a link by text."
 )
-NOT_ADDED = "That passkey could not be added. Try again."
+NOT_ADDED = gettext_noop("That passkey could not be added. Try again.")
 
 
 class PasskeyRefused(Exception):
@@ -139,12 +140,14 @@ def add(
         raise PasskeyRefused(NOT_ADDED) from error
     credential_id = bytes_to_base64url(made.credential_id)
     if session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)):
-        raise PasskeyRefused("That passkey is here already.")
+        raise PasskeyRefused(gettext_noop("That passkey is here already."))
     # Held, so that two at once do not both come in under the limit.
     session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
     own = select(func.count()).select_from(Passkey).where(Passkey.person_id == person.id)
     if (session.scalar(own) or 0) >= MOST_PASSKEYS:
-        raise PasskeyRefused(f"You have {MOST_PASSKEYS} passkeys. Remove one first.")
+        raise PasskeyRefused(
+            phrase("You have {most} passkeys. Remove one first.", most=MOST_PASSKEYS)
+        )
     passkey = Passkey(
         person_id=person.id,
         credential_id=credential_id,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from escalation.availability import away_now
 from escalation.duty import on_duty
+from escalation.languages import Phrase, gettext_noop, joined, phrase, with_capital
 from escalation.languages import known as known_language
 from escalation.transfers import answer_transfer, transfers_asked_of
 from gateway.accounts import end_sign_ins
@@ -50,7 +51,7 @@ from models import (
 )
 from models.encryption import phone_index
 
-PERSON_NOT_HERE = "There is nobody by that number in your programme."
+PERSON_NOT_HERE = gettext_noop("There is nobody by that number in your programme.")
 
 
 class CannotChange(Exception):
@@ -177,11 +178,11 @@ def found_by(listed: Iterable[Listed], words: str) -> list[Listed]:
 def why_not_textable(person: Person) -> str | None:
     """Why no text can reach somebody, in words; None when texts can."""
     if person.phone is None:
-        return "no number"
+        return gettext_noop("no number")
     if person.opted_out_at is not None:
-        return "has opted out of texts (STOP)"
+        return gettext_noop("has opted out of texts (STOP)")
     if person.unreachable_code is not None:
-        return f"the number cannot be reached (code {person.unreachable_code})"
+        return phrase("the number cannot be reached (code {code})", code=person.unreachable_code)
     return None
 
 
@@ -291,7 +292,7 @@ def add_person(
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
     if own is not None and row.role is not Role.MENTEE:
-        raise CannotChange("Only a mentee has a mentor. Leave the mentor empty.")
+        raise CannotChange(gettext_noop("Only a mentee has a mentor. Leave the mentor empty."))
     # As `enrol` does, before anything is looked at: a second click waits here for the first.
     hold_programme(session, programme.id)
     planned = _refuse_taken(session, programme, row)
@@ -307,8 +308,9 @@ def _refuse_taken(session: Session, programme: Programme, row: Row) -> Plan:
     planned = plan(session, programme, PeopleFile(rows=[row]))
     known = session.scalar(select(Person).where(Person.phone_index == phone_index(row.phone)))
     if known is not None and known.programme_id == programme.id:
-        left = " They have left; bring them back on their page." if known.left_at else ""
-        raise CannotChange(f"{known.name} has that number already.{left}")
+        has_it = phrase("{name} has that number already.", name=known.name)
+        left = phrase("They have left; bring them back on their page.")
+        raise CannotChange(joined((has_it, left), " ") if known.left_at else has_it)
     if planned.problems:
         raise CannotChange(_sentence(planned.problems[0].reason))
     return planned
@@ -389,7 +391,7 @@ def _give_number(session: Session, person: Person, phone: str) -> None:
     index = phone_index(phone)
     known = session.scalar(select(Person).where(Person.phone_index == index))
     if known is not None and known.programme_id == person.programme_id:
-        raise CannotChange(f"{known.name} has that number already.")
+        raise CannotChange(phrase("{name} has that number already.", name=known.name))
     lines = session.scalar(select(Programme.id).where(Programme.phone == phone))
     if known is not None or lines is not None:
         raise CannotChange(_sentence(NOT_HERE))
@@ -403,8 +405,10 @@ def _give_number(session: Session, person: Person, phone: str) -> None:
 def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> None:
     if Role.MENTEE in (person.role, role):
         raise CannotChange(
-            "A mentee does not become a mentor, nor the other way round: what they wrote stays "
-            "theirs. Mark them as left, and enrol them with another number."
+            gettext_noop(
+                "A mentee does not become a mentor, nor the other way round: what they wrote stays "
+                "theirs. Mark them as left, and enrol them with another number."
+            )
         )
     if role is not Role.MANAGER:
         _keep_a_manager(session, person, by=by)
@@ -426,12 +430,16 @@ def match_with(
         CannotChange: this is no mentee, they left, or back-ups are given without an own mentor.
     """
     if mentee.role is not Role.MENTEE:
-        raise CannotChange(f"{mentee.name} is no mentee; only mentees have mentors.")
+        raise CannotChange(
+            phrase("{name} is no mentee; only mentees have mentors.", name=mentee.name)
+        )
     if mentee.left_at is not None:
-        raise CannotChange(f"{mentee.name} has left. Bring them back first.")
+        raise CannotChange(phrase("{name} has left. Bring them back first.", name=mentee.name))
     others = [one for one in back_ups if own is None or one.id != own.id]
     if own is None and others:
-        raise CannotChange("Choose a mentor of their own first; back-ups stand in for that one.")
+        raise CannotChange(
+            gettext_noop("Choose a mentor of their own first; back-ups stand in for that one.")
+        )
     before = mentors_of(session, mentee)
     if before == (own, others):
         return
@@ -496,7 +504,7 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
     if person.left_at is None:
         return
     if person.phone is None:
-        raise CannotChange("What was kept of this person is erased. Enrol them anew.")
+        raise CannotChange(gettext_noop("What was kept of this person is erased. Enrol them anew."))
     person.left_at = None
     note_about(session, person, "person came back", by=by, now=now)
 
@@ -504,17 +512,24 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
 def _what_is_left_behind(person: Person, handoffs: Sequence[Handoff]) -> str:
     codes = " and ".join(f"#{handoff.id}" for handoff in handoffs)
     if person.role is Role.MENTEE:
-        return f"{person.name} still waits for a person: {codes}. Close it first, then mark this."
+        return phrase(
+            "{name} still waits for a person: {codes}. Close it first, then mark this.",
+            name=person.name,
+            codes=codes,
+        )
     one = "it" if len(handoffs) == 1 else "each"
-    return (
-        f"{person.name} still holds {codes}. Have {one} handed to a colleague, given back or "
-        "closed first; nobody is left without an answer."
+    return phrase(
+        "{name} still holds {codes}. Have {one} handed to a colleague, given back or "
+        "closed first; nobody is left without an answer.",
+        name=person.name,
+        codes=codes,
+        one=one,
     )
 
 
 def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
     if person.id == by.id:
-        raise CannotChange("Nobody takes this from themselves; ask another manager.")
+        raise CannotChange(gettext_noop("Nobody takes this from themselves; ask another manager."))
     others = session.scalar(
         select(Person.id)
         .where(
@@ -526,8 +541,10 @@ def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
         .limit(1)
     )
     if person.role is Role.MANAGER and others is None:
-        raise CannotChange(f"{person.name} is the only manager; name another one first.")
+        raise CannotChange(
+            phrase("{name} is the only manager; name another one first.", name=person.name)
+        )
 
 
-def _sentence(reason: str) -> str:
-    return f"{reason[0].upper()}{reason[1:]}."
+def _sentence(reason: str) -> Phrase:
+    return joined((with_capital(reason), "."), "")

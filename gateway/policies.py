@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, line_of, read_policy
 from escalation.rules import Rules
 from gateway.database import hold_programme
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 LONGEST_POLICY = 60_000
 LONGEST_REASON = 500
-OF_THE_INSTALLATION = (
+OF_THE_INSTALLATION = gettext_noop(
     "is the same for all programmes here and is read when the line starts; "
     "ask the operator to change it"
 )
@@ -47,7 +48,13 @@ class DiffLine:
 def check(text: str, file: Policy) -> list[PolicyProblem]:
     """What is wrong with `text` as a programme's policy; empty when it may be taken up."""
     if len(text) > LONGEST_POLICY:
-        return [PolicyProblem("", f"the text is longer than {LONGEST_POLICY:,} characters", None)]
+        return [
+            PolicyProblem(
+                "",
+                phrase("the text is longer than {longest:,} characters", longest=LONGEST_POLICY),
+                None,
+            )
+        ]
     try:
         policy = read_policy(text)
     except UnreadablePolicy as unreadable:
@@ -60,20 +67,28 @@ def check(text: str, file: Policy) -> list[PolicyProblem]:
 
 def warnings(policy: Policy, file: Policy) -> list[str]:
     """What is allowed and yet worth a second thought."""
-    found = []
+    found: list[str] = []
     for name in ("crisis", "concern"):
         given, measured = getattr(policy.thresholds, name), getattr(file.thresholds, name)
         if given > measured:
             found.append(
-                f"thresholds.{name} is {given:g}, above {measured:g}, the one that was measured: "
-                "more messages of people in danger are missed."
+                phrase(
+                    "thresholds.{name} is {given:g}, above {measured:g}, the one that was "
+                    "measured: more messages of people in danger are missed.",
+                    name=name,
+                    given=given,
+                    measured=measured,
+                )
             )
     for name in ("routine", "soon", "crisis"):
         ladder = getattr(policy.ladder, name)
         if not any("managers" in rung.page or "duty" in rung.page for rung in ladder.rungs):
             found.append(
-                f"ladder.{name} never calls who is on duty or a manager: a mentee without a "
-                "mentor who answers waits for good."
+                phrase(
+                    "ladder.{name} never calls who is on duty or a manager: a mentee without a "
+                    "mentor who answers waits for good.",
+                    name=name,
+                )
             )
     return found
 
@@ -107,20 +122,32 @@ def take_up(
         if newest.by_id == by.id and newest.reason == reason:
             return newest
         raise CannotTakeUp(
-            f"{newest.by.name} has taken up this very text as version {newest.id} meanwhile."
+            phrase(
+                "{name} has taken up this very text as version {number} meanwhile.",
+                name=newest.by.name,
+                number=newest.id,
+            )
         )
     if (newest.id if newest else None) != instead_of:
         assert newest is not None  # versions are never taken out
         raise CannotTakeUp(
-            f"{newest.by.name} has taken up version {newest.id} meanwhile, so yours was not. What "
-            "you wrote stands below; compare it, and take it up instead if it still holds."
+            phrase(
+                "{name} has taken up version {number} meanwhile, so yours was not. What you "
+                "wrote stands below; compare it, and take it up instead if it still holds.",
+                name=newest.by.name,
+                number=newest.id,
+            )
         )
     if not reason:
-        raise CannotTakeUp("Say why, for those who read this in a year. Nothing was changed yet.")
+        raise CannotTakeUp(
+            gettext_noop("Say why, for those who read this in a year. Nothing was changed yet.")
+        )
     if len(reason) > LONGEST_REASON:
-        raise CannotTakeUp(f"Keep the reason under {LONGEST_REASON} characters.")
+        raise CannotTakeUp(
+            phrase("Keep the reason under {longest} characters.", longest=LONGEST_REASON)
+        )
     if newest is not None and newest.content == text:
-        raise CannotTakeUp("This is the policy in use. Nothing would change.")
+        raise CannotTakeUp(gettext_noop("This is the policy in use. Nothing would change."))
     version = PolicyVersion(
         programme_id=programme.id, at=now, by=by, by_id=by.id, reason=reason, content=text
     )

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from escalation.decide import Decision, Do, Standing
+from escalation.languages import gettext_noop, phrase
 from escalation.policy import ReliancePolicy
 from escalation.reliance import (
     LATELY,
@@ -81,13 +82,26 @@ def in_figures(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
     """The signs that hold, each with its figure."""
     weeks = LATELY.days // 7
     said = {
-        Sign.SAID: "wrote that the bot is the only one",
-        Sign.DAYS: f"wrote on {reliance.days} of the last 7 days",
-        Sign.NIGHT: f"{reliance.night_share:.0%} of {reliance.messages} messages at night",
-        Sign.BOT: f"{reliance.bot_share:.0%} of {reliance.messages} messages to the bot alone",
+        Sign.SAID: gettext_noop("wrote that the bot is the only one"),
+        Sign.DAYS: phrase("wrote on {days} of the last 7 days", days=reliance.days),
+        Sign.NIGHT: phrase(
+            "{share:.0%} of {messages} messages at night",
+            share=reliance.night_share,
+            messages=reliance.messages,
+        ),
+        Sign.BOT: phrase(
+            "{share:.0%} of {messages} messages to the bot alone",
+            share=reliance.bot_share,
+            messages=reliance.messages,
+        ),
         Sign.CONTACT: (
-            f"{reliance.from_people} messages from people in {weeks} weeks, "
-            f"{reliance.from_people_before} in the {weeks} before"
+            phrase(
+                "{from_people} messages from people in {weeks} weeks, {from_people_before} in "
+                "the {weeks} before",
+                from_people=reliance.from_people,
+                weeks=weeks,
+                from_people_before=reliance.from_people_before,
+            )
         ),
     }
     return [words for sign, words in said.items() if sign in signs]

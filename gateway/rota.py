@@ -13,17 +13,28 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.duty import Rota, rota_of
+from escalation.languages import gettext_noop, phrase
 from gateway.absences import absences_between, holds
 from gateway.audit import note, note_about
 from gateway.database import hold_programme
 from gateway.enrol import cleaned, is_zone
 from models import Absence, DutyOverride, DutyShift, Holiday, Person, Programme, Role
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 DAYS_AHEAD = 7
 QUARTER = timedelta(minutes=15)
 LONGEST_HOLIDAY_NAME = 60
-NO_SUCH_PERSON = "That person is not in your programme, or can have no duty. Choose another."
+NO_SUCH_PERSON = gettext_noop(
+    "That person is not in your programme, or can have no duty. Choose another."
+)
 
 
 class CannotSet(Exception):
@@ -120,7 +131,7 @@ def _stretch(
     can, cannot = [], []
     for person in rota.on_duty(begins_at):
         if not person.can_be_texted:
-            cannot.append((person, "cannot be texted"))
+            cannot.append((person, gettext_noop("cannot be texted")))
         elif any(one.person_id == person.id and holds(one, begins_at) for one in absences):
             cannot.append((person, "away"))
         else:
@@ -158,7 +169,9 @@ def set_hours(
     """Set from when to when the line is open, and where. Equal times: round the clock."""
     zone = cleaned(timezone)
     if not is_zone(zone):
-        raise CannotSet(f"There is no time zone {zone!r}. Write one like America/New_York.")
+        raise CannotSet(
+            phrase("There is no time zone {zone!r}. Write one like America/New_York.", zone=zone)
+        )
     opens_at, closes_at = read_clock(opens), read_clock(closes)
     programme.opens_at, programme.closes_at, programme.timezone = opens_at, closes_at, zone
     session.flush()
@@ -182,11 +195,13 @@ def add_holiday(
     """Close the line for a day; for one that is a holiday already, give it this name."""
     on, called = read_day(day), cleaned(name)
     if not called:
-        raise CannotSet("Give the day a name, such as Labor Day.")
+        raise CannotSet(gettext_noop("Give the day a name, such as Labor Day."))
     if len(called) > LONGEST_HOLIDAY_NAME:
-        raise CannotSet(f"Keep the name under {LONGEST_HOLIDAY_NAME} signs.")
+        raise CannotSet(
+            phrase("Keep the name under {longest} signs.", longest=LONGEST_HOLIDAY_NAME)
+        )
     if on < now.astimezone(ZoneInfo(programme.timezone)).date():
-        raise CannotSet(f"{on:%d %B %Y} is over. Choose a day that is still to come.")
+        raise CannotSet(phrase("{on:%d %B %Y} is over. Choose a day that is still to come.", on=on))
     hold_programme(session, programme.id)
     known = session.scalar(
         select(Holiday).where(Holiday.programme_id == programme.id, Holiday.day == on)
@@ -231,7 +246,7 @@ def add_shifts(
     person = _may_have_duty(programme, person)
     days = sorted({int(day) for day in weekdays if day in {"0", "1", "2", "3", "4", "5", "6"}})
     if not days:
-        raise CannotSet("Choose at least one day of the week.")
+        raise CannotSet(gettext_noop("Choose at least one day of the week."))
     begins_at, ends_at = read_clock(begins), read_clock(ends)
     hold_programme(session, programme.id)
     for weekday in days:
@@ -284,9 +299,13 @@ def add_override(
     zone = ZoneInfo(programme.timezone)
     begins_at, ends_at = read_moment(begins, zone), read_moment(ends, zone)
     if begins_at >= ends_at:
-        raise CannotSet("The stretch ends before it begins. Put its end after its begin.")
+        raise CannotSet(
+            gettext_noop("The stretch ends before it begins. Put its end after its begin.")
+        )
     if ends_at <= now:
-        raise CannotSet("The stretch is over already. Choose one that is still to come.")
+        raise CannotSet(
+            gettext_noop("The stretch is over already. Choose one that is still to come.")
+        )
     hold_programme(session, programme.id)
     same = session.scalar(
         select(DutyOverride.id)
@@ -367,7 +386,9 @@ def read_clock(typed: str) -> time:
         return time.fromisoformat(typed.strip()).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         raise CannotSet(
-            f"The time {cleaned(typed)[:20]!r} cannot be read. Write it like 08:00."
+            phrase(
+                "The time {typed!r} cannot be read. Write it like 08:00.", typed=cleaned(typed)[:20]
+            )
         ) from None
 
 
@@ -377,7 +398,10 @@ def read_day(typed: str) -> date:
         return date.fromisoformat(typed.strip())
     except ValueError:
         raise CannotSet(
-            f"The day {cleaned(typed)[:20]!r} cannot be read. Write it like 2026-12-24."
+            phrase(
+                "The day {typed!r} cannot be read. Write it like 2026-12-24.",
+                typed=cleaned(typed)[:20],
+            )
         ) from None
 
 
@@ -391,12 +415,18 @@ def read_moment(typed: str, zone: ZoneInfo) -> datetime:
         moment = local.astimezone(ZoneInfo("UTC"))
     except (ValueError, OverflowError):
         raise CannotSet(
-            f"The time {cleaned(typed)[:20]!r} cannot be read. Write it like 2026-12-24 18:00."
+            phrase(
+                "The time {typed!r} cannot be read. Write it like 2026-12-24 18:00.",
+                typed=cleaned(typed)[:20],
+            )
         ) from None
     if moment.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise CannotSet(
-            f"There is no {local:%H:%M} on {local:%d %B %Y}: the clocks go forward then. Choose "
-            "an hour earlier or later."
+            phrase(
+                "There is no {local:%H:%M} on {local:%d %B %Y}: the clocks go forward then. "
+                "Choose an hour earlier or later.",
+                local=local,
+            )
         )
     return moment
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway.api.scopes import Scope
 from gateway.audit import note_about
 from gateway.database import hold_programme
@@ -47,19 +48,25 @@ def make_token(
     """
     name = cleaned(name)
     if not name:
-        raise CannotMake("Give it a name, such as the program that will show it.")
+        raise CannotMake(gettext_noop("Give it a name, such as the program that will show it."))
     if len(name) > LONGEST_NAME:
-        raise CannotMake(f"The name is longer than {LONGEST_NAME} signs. Shorten it.")
+        raise CannotMake(
+            phrase("The name is longer than {longest} signs. Shorten it.", longest=LONGEST_NAME)
+        )
     chosen = [scope for scope in Scope if scope.value in scopes]
     if not chosen:
-        raise CannotMake("Choose at least one thing that it may do.")
+        raise CannotMake(gettext_noop("Choose at least one thing that it may do."))
     # Before one looks: a form that is sent twice waits here for the first.
     hold_programme(session, programme.id)
     good = [token for token in tokens_of(session, programme.id) if token.revoked_at is None]
     if any(token.name == name for token in good):
-        raise CannotMake(f"There is a token {name} already. Revoke it, or choose another name.")
+        raise CannotMake(
+            phrase("There is a token {name} already. Revoke it, or choose another name.", name=name)
+        )
     if len(good) >= MOST:
-        raise CannotMake(f"There are {MOST} tokens. Revoke one that is no longer used.")
+        raise CannotMake(
+            phrase("There are {most} tokens. Revoke one that is no longer used.", most=MOST)
+        )
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
         programme_id=programme.id,

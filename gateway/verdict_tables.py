@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from escalation.intervals import Rate
+from escalation.languages import gettext_noop, phrase, phrase_counted
 from gateway.verdicts import Matrix, NoSuggestion, Reach, Suggestion, Summary
 
 NOTHING_CHANGES = "Nothing changes by itself."
@@ -40,38 +41,62 @@ def print_verdicts(out: Console, programme: str, summary: Summary) -> None:
 
 def judged_in_words(summary: Summary) -> str:
     judged, differed = summary.matrix.judged, summary.differed
-    said = f"{judged} {'decision' if judged == 1 else 'decisions'} judged in the last "
-    return f"{said}{summary.weeks} weeks, {differed or 'none'} of them differently by two people."
+    return phrase_counted(
+        "{count} decision judged in the last {weeks} weeks, "
+        "{differed} of them differently by two people.",
+        "{count} decisions judged in the last {weeks} weeks, "
+        "{differed} of them differently by two people.",
+        judged,
+        weeks=summary.weeks,
+        differed=differed or phrase("none"),
+    )
 
 
 def rates_of(matrix: Matrix) -> list[tuple[str, Rate]]:
     return [
-        ("of the handoffs, a person was needed in", matrix.handed_over),
-        ("of these, a person should have come earlier in", matrix.came_late),
-        ("of those not handed over, somebody was needed in", matrix.missed),
+        (gettext_noop("of the handoffs, a person was needed in"), matrix.handed_over),
+        (gettext_noop("of these, a person should have come earlier in"), matrix.came_late),
+        (gettext_noop("of those not handed over, somebody was needed in"), matrix.missed),
     ]
 
 
 def rate_in_words(rate: Rate) -> str:
     """Like: 80% (61 to 91), 20 of 25."""
     if not rate.of:
-        return "none judged"
+        return gettext_noop("none judged")
     low, high = rate.interval
-    return f"{rate.share:.0%} ({low * 100:.0f} to {high * 100:.0f}), {rate.hits} of {rate.of}"
+    return phrase(
+        "{share:.0%} ({low:.0f} to {high:.0f}), {hits} of {of}",
+        share=rate.share,
+        low=low * 100,
+        high=high * 100,
+        hits=rate.hits,
+        of=rate.of,
+    )
 
 
 def suggestion_in_words(summary: Summary) -> list[str]:
     asked = f"{summary.needed_at_least:.0%}"
     match summary.connection:
         case NoSuggestion(why):
-            return [f"No threshold for connection is suggested: {why}."]
+            return [phrase("No threshold for connection is suggested: {why}.", why=why)]
         case Suggestion() as found:
             return [
-                f"Suggested for connection: {found.suggested.threshold:.2f} (95% interval "
-                f"{found.low:.2f} to {found.high:.2f}, {found.judged} verdicts); "
-                f"in use: {found.in_use.threshold:.2f}.",
-                f"It is the lowest at which surely {asked} or more of those brought needed a "
-                f"person.{_if_shaky(found)}",
+                phrase(
+                    "Suggested for connection: {threshold:.2f} (95% interval {low:.2f} to "
+                    "{high:.2f}, {judged} verdicts); in use: {in_use:.2f}.",
+                    threshold=found.suggested.threshold,
+                    low=found.low,
+                    high=found.high,
+                    judged=found.judged,
+                    in_use=found.in_use.threshold,
+                ),
+                phrase(
+                    "It is the lowest at which surely {asked} or more of those brought needed a "
+                    "person.{if_shaky}",
+                    asked=asked,
+                    if_shaky=_if_shaky(found),
+                ),
                 _reach_in_words(found.suggested),
                 _reach_in_words(found.in_use),
             ]
@@ -80,15 +105,24 @@ def suggestion_in_words(summary: Summary) -> list[str]:
 def _if_shaky(found: Suggestion) -> str:
     if found.holds_in > 0.975:
         return ""
-    return f" In {1 - found.holds_in:.0%} of resamplings there is none: more verdicts are needed."
+    return phrase(
+        " In {share:.0%} of resamplings there is none: more verdicts are needed.",
+        share=1 - found.holds_in,
+    )
 
 
 def _reach_in_words(reach: Reach) -> str:
     if reach.needed is None:
-        return f"At {reach.threshold:.2f} nobody of those judged would be brought a person."
-    return (
-        f"At {reach.threshold:.2f} about {reach.needed:.0%} of those brought needed a person, "
-        f"and {reach.reached:.0%} of those who needed one are reached."
+        return phrase(
+            "At {threshold:.2f} nobody of those judged would be brought a person.",
+            threshold=reach.threshold,
+        )
+    return phrase(
+        "At {threshold:.2f} about {needed:.0%} of those brought needed a person, and "
+        "{reached:.0%} of those who needed one are reached.",
+        threshold=reach.threshold,
+        needed=reach.needed,
+        reached=reach.reached,
     )
 
 

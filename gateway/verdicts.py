@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer, lazyload
 
 from escalation.intervals import Numbers, Rate, wilson
+from escalation.languages import gettext_noop, phrase
 from escalation.policy import Policy
 from gateway.history import LED_UP_TO
 from gateway.review import NotHandedOver, Week, not_handed_over, week_of
@@ -60,9 +61,16 @@ def judge_handoff(
 ) -> None:
     """Raises CannotJudge."""
     if handoff.is_open:
-        raise CannotJudge(f"#{handoff.id} is still open. Close it first, then judge it.")
+        raise CannotJudge(
+            phrase("#{number} is still open. Close it first, then judge it.", number=handoff.id)
+        )
     if not may_judge(handoff, by):
-        raise CannotJudge(f"You did not hold #{handoff.id}, so its verdict is not yours to give.")
+        raise CannotJudge(
+            phrase(
+                "You did not hold #{number}, so its verdict is not yours to give.",
+                number=handoff.id,
+            )
+        )
     given = VerdictRecord(conversation_id=handoff.conversation_id, handoff_id=handoff.id)
     _keep(session, given, verdict, by=by, note=note, now=now)
 
@@ -72,9 +80,13 @@ def judge_week(
 ) -> None:
     """Raises CannotJudge."""
     if by.role is not Role.MANAGER:
-        raise CannotJudge("Only managers review conversations in which nobody was brought.")
+        raise CannotJudge(
+            gettext_noop("Only managers review conversations in which nobody was brought.")
+        )
     if verdict is Verdict.SHOULD_NOT:
-        raise CannotJudge("Nobody was brought here. Say whether somebody should have been.")
+        raise CannotJudge(
+            gettext_noop("Nobody was brought here. Say whether somebody should have been.")
+        )
     given = VerdictRecord(conversation_id=week.conversation_id, message_id=week.last_message_id)
     _keep(session, given, verdict, by=by, note=note, now=now)
 
@@ -369,17 +381,30 @@ def suggest(
     counted = [one for one in judged if one.connection is not None]
     left = sum(not one.handed_over for one in counted)
     if len(counted) < AT_LEAST:
-        return NoSuggestion(f"too few verdicts ({len(counted)}; at least {AT_LEAST} are needed)")
+        return NoSuggestion(
+            phrase(
+                "too few verdicts ({count}; at least {at_least} are needed)",
+                count=len(counted),
+                at_least=AT_LEAST,
+            )
+        )
     if left < AT_LEAST_NOT_HANDED_OVER:
         return NoSuggestion(
-            f"too few verdicts on conversations that were not handed over ({left}; at least "
-            f"{AT_LEAST_NOT_HANDED_OVER} are needed)"
+            phrase(
+                "too few verdicts on conversations that were not handed over ({left}; at least "
+                "{at_least} are needed)",
+                left=left,
+                at_least=AT_LEAST_NOT_HANDED_OVER,
+            )
         )
     table = _Table.of(counted)
     threshold = table.lowest(needed_at_least)
     if threshold is None:
         return NoSuggestion(
-            f"at no threshold is it sure that {needed_at_least:.0%} of those brought need a person"
+            phrase(
+                "at no threshold is it sure that {share:.0%} of those brought need a person",
+                share=needed_at_least,
+            )
         )
     resampled = [one.lowest(needed_at_least) for one in table.resampled()]
     held = [one for one in resampled if one is not None]

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from escalation.languages import gettext_noop, phrase
 from gateway.audit import note_about
 from gateway.database import Database, hold_programme
 from gateway.webhook_posts import addresses_of, read_url
@@ -98,9 +99,13 @@ def add_webhook(
     hold_programme(session, programme.id)
     there = webhooks_of(session, programme.id)
     if any(one.url == url for one in there):
-        raise CannotAdd("This address is told already. Remove it first, for a new secret.")
+        raise CannotAdd(
+            gettext_noop("This address is told already. Remove it first, for a new secret.")
+        )
     if len(there) >= MOST:
-        raise CannotAdd(f"There are {MOST} addresses. Remove one that is no longer used.")
+        raise CannotAdd(
+            phrase("There are {most} addresses. Remove one that is no longer used.", most=MOST)
+        )
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
     webhook = Webhook(programme_id=programme.id, url=url, secret=secret, by_id=by.id, at=now)
     session.add(webhook)

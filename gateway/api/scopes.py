@@ -7,6 +7,8 @@ There is no scope for what people wrote: words stay behind the sign-in of a pers
 from collections.abc import Mapping
 from enum import StrEnum
 
+from escalation.languages import gettext_noop
+
 
 class Scope(StrEnum):
     """Each route names the one it asks for. `people:names` opens no route: it fills in names."""
@@ -21,12 +23,16 @@ class Scope(StrEnum):
 
 # For the managers' page: what somebody gives away who ticks it.
 MEANS: Mapping[Scope, str] = {
-    Scope.HANDOFFS_READ: "the handoffs with their steps, times and delivery codes; no words",
-    Scope.MEASURES_READ: "the figures of the page Measures",
-    Scope.COVERAGE_READ: "how many could be called in each hour of the week ahead, and the gaps",
-    Scope.PEOPLE_READ: "the people by number: role, time zone, who mentors whom",
-    Scope.PEOPLE_NAMES: "names and phone numbers in what the others let it read",
-    Scope.PEOPLE_WRITE: "enrolling people",
+    Scope.HANDOFFS_READ: gettext_noop(
+        "the handoffs with their steps, times and delivery codes; no words"
+    ),
+    Scope.MEASURES_READ: gettext_noop("the figures of the page Measures"),
+    Scope.COVERAGE_READ: gettext_noop(
+        "how many could be called in each hour of the week ahead, and the gaps"
+    ),
+    Scope.PEOPLE_READ: gettext_noop("the people by number: role, time zone, who mentors whom"),
+    Scope.PEOPLE_NAMES: gettext_noop("names and phone numbers in what the others let it read"),
+    Scope.PEOPLE_WRITE: gettext_noop("enrolling people"),
 }
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop
 from gateway import passkeys
 from gateway.accounts import (
     BadPassword,
@@ -37,15 +38,19 @@ router = APIRouter(prefix="/account")
 TRIES_AT_PASSWORD = 5
 
 DONE = {
-    "ended": "That browser is signed out.",
-    "others": "Every other browser is signed out.",
-    "password": "Your password is changed. Every other browser is signed out.",
-    "added": "The passkey is added. From now on it signs you in.",
-    "renamed": "The passkey has its new name.",
-    "removed": "The passkey is removed. It signs nobody in any more.",
+    "ended": gettext_noop("That browser is signed out."),
+    "others": gettext_noop("Every other browser is signed out."),
+    "password": gettext_noop("Your password is changed. Every other browser is signed out."),
+    "added": gettext_noop("The passkey is added. From now on it signs you in."),
+    "renamed": gettext_noop("The passkey has its new name."),
+    "removed": gettext_noop("The passkey is removed. It signs nobody in any more."),
 }
-NO_SUCH_SIGN_IN = "There is no such browser among yours; perhaps it is signed out already."
-NO_SUCH_PASSKEY = "There is no such passkey among yours; perhaps it is removed already."
+NO_SUCH_SIGN_IN = gettext_noop(
+    "There is no such browser among yours; perhaps it is signed out already."
+)
+NO_SUCH_PASSKEY = gettext_noop(
+    "There is no such passkey among yours; perhaps it is removed already."
+)
 
 
 @router.get("")
@@ -92,10 +97,12 @@ def change_password(
     if viewer.password_hash is not None and not check_password(viewer, old):
         with line.database.writing() as session:
             note_about(session, viewer, "failed to change the password", by=viewer, now=now)
-        return _refuse(request, viewer, 403, "The old password is not right.")
+        return _refuse(request, viewer, 403, gettext_noop("The old password is not right."))
     tries_of(request).give_back(limits)
     if new != again:
-        return _refuse(request, viewer, 422, "The two new passwords differ. Type them again.")
+        return _refuse(
+            request, viewer, 422, gettext_noop("The two new passwords differ. Type them again.")
+        )
     try:
         with line.database.writing() as session:
             person = session.get_one(Person, viewer.id)
@@ -147,7 +154,9 @@ def rename_passkey(
 ) -> Response:
     name = passkeys.called(name)
     if not name:
-        return _refuse(request, viewer, 422, "Give the passkey a name, such as My phone.")
+        return _refuse(
+            request, viewer, 422, gettext_noop("Give the passkey a name, such as My phone.")
+        )
     now = line_of(request).clock()
     with line_of(request).database.writing() as session:
         _own_passkey(session, viewer, number).name = name

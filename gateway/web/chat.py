@@ -347,7 +347,7 @@ def be_a_mentee(request: Request, person_id: Number) -> Response:
         person = session.get(Person, person_id)
         is_demo = settings_of(request).sms == "phones"
         if not is_demo or person is None or person.role is not Role.MENTEE or person.left_at:
-            raise PageRefused(404, "There is nobody to be here.")
+            raise PageRefused(404, gettext_noop("There is nobody to be here."))
         token = sign_mentee_in(session, request, person, own=False)
     return remember(request, RedirectResponse("/chat", 303), token, own=False)
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs import AlreadyTaken, claim, release, resolve
+from escalation.languages import gettext_noop, phrase
 from escalation.moves import Closed, NotHolder
 from gateway import audit
 from gateway.canned_replies import filled, reply_of
@@ -26,6 +27,7 @@ from gateway.web.desk import (
     view_of,
     why_not_writable,
 )
+from gateway.web.languages import said_to
 from gateway.web.pages import Number, PageRefused, go_to, line_of, page
 from gateway.web.sign_in import Mentor
 from models import Handoff, Message, Outcome, Person, Role, Status
@@ -93,7 +95,9 @@ def brief(request: Request, number: Number, mentor: Mentor) -> Response:
 def take(request: Request, number: Number, mentor: Mentor) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if is_kept_from(session, mentor, handoff):
-            raise PageRefused(403, f"#{number} goes to one of your colleagues.")
+            raise PageRefused(
+                403, phrase("#{number} goes to one of your colleagues.", number=number)
+            )
         now = line.clock()
         try:
             claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
@@ -112,16 +116,22 @@ def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -
         if handoff.mentor_id != mentor.id or handoff.status is not Status.CLAIMED:
             raise NotHolder(handoff, mentor) if handoff.is_open else Closed(handoff)
         if not words:
-            raise PageRefused(422, "There is nothing to send yet. Write something first.")
+            raise PageRefused(
+                422, gettext_noop("There is nothing to send yet. Write something first.")
+            )
         if len(words) > LONGEST_TEXT:
             too_many = len(words) - LONGEST_TEXT
             raise PageRefused(
                 422,
-                f"A text holds {LONGEST_TEXT:,} characters; this is {too_many:,} too long. "
-                "Send it in two.",
+                phrase(
+                    "A text holds {longest:,} characters; this is {too_many:,} too long. Send "
+                    "it in two.",
+                    longest=LONGEST_TEXT,
+                    too_many=too_many,
+                ),
             )
         if reason := why_not_writable(session, handoff.conversation):
-            raise PageRefused(409, f"Not sent. {reason}")
+            raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
         now = line.clock()
         if not _was_just_said(session, handoff, mentor, words, line):
             write_to_mentee(session, handoff, mentor, words, now=now)
@@ -150,9 +160,11 @@ def done(
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if chosen is None:
-            raise PageRefused(422, "Choose how it ended.")
+            raise PageRefused(422, gettext_noop("Choose how it ended."))
         if len(reason) > LONGEST_TEXT:
-            raise PageRefused(422, f"Keep the reason under {LONGEST_TEXT:,} characters.")
+            raise PageRefused(
+                422, phrase("Keep the reason under {longest:,} characters.", longest=LONGEST_TEXT)
+            )
         now, rules = line.clock(), line.rules
         resolve(session, handoff, chosen, by=mentor, note=reason, now=now, rules=rules)
         leave(session, mentor, handoff)
@@ -176,7 +188,7 @@ def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
         case Tab.ALL if mentor.role is Role.MANAGER:
             return all_for(session, mentor, now=line.clock())
         case Tab.ALL:
-            raise PageRefused(403, "Only managers see what others hold.")
+            raise PageRefused(403, gettext_noop("Only managers see what others hold."))
 
 
 def _tabs(mentor: Person) -> list[Tab]:
@@ -193,7 +205,8 @@ def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggest
         if view.stage is not Stage.MINE:
             return ""
         if suggested:
-            return brief_for(session, line, mentor, view.handoff).first_line
+            first_line = brief_for(session, line, mentor, view.handoff).first_line
+            return said_to(request, first_line)
         canned = reply_of(session, mentor.programme_id, reply)
         person = view.handoff.conversation.person
         return filled(canned.words, person.name if person else None) if canned else ""

@@ -10,19 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs import AlreadyTaken, NeedsReason, hold_conversation
+from escalation.languages import gettext_noop, phrase
 from escalation.moves import Closed, NotHolder, Refused
 from escalation.transfers import CannotTransfer, NotAsked, TransferOver
 from gateway import audit
 from gateway.brief import Brief, brief_of, load_guide, what_is_known
 from gateway.canned_replies import filled, replies_of
 from gateway.delivery import acting
-from gateway.history import Piece, decision_about, evidence_of, pieces_of, thread_until
+from gateway.history import Piece, decision_about, evidence_of, pieces_of, thread_until, why_decided
 from gateway.line import Line
 from gateway.notes import BadNote, may_note, notes_of
 from gateway.presence import is_worth_noting, touch
 from gateway.queue import is_kept_from
 from gateway.sharing import what_may_be_read
 from gateway.web.finding import handoff_of
+from gateway.web.languages import in_its_language
 from gateway.web.pages import PageRefused, env, go_to, line_of, page, wants_part
 from gateway.web.verdicts import Judging, judging_handoff
 from models import (
@@ -40,7 +42,7 @@ from models import (
     Transfer,
 )
 
-env.filters.update(filled=filled)
+env.filters.update(filled=filled, why=in_its_language(why_decided))
 
 NEWEST = 100
 # Another tab, or a browser without our script, may send one click twice.
@@ -113,7 +115,9 @@ def view_of(session: Session, person: Person, number: int, *, all_of_it: bool = 
     may_read = person.role is Role.MANAGER or handoff.mentor_id == person.id
     if not may_read:
         if is_kept_from(session, person, handoff):
-            raise PageRefused(403, f"#{number} goes to one of your colleagues.")
+            raise PageRefused(
+                403, phrase("#{number} goes to one of your colleagues.", number=number)
+            )
         return View(handoff, stage, may_read=False, transfer=transfer)
     thread = thread_until(session, handoff, newest=None if all_of_it else NEWEST + 1)
     first = what_may_be_read(session, handoff, handoff.conversation.person)
@@ -272,30 +276,41 @@ def _refuse_strangers(view: View) -> None:
     if view.stage is Stage.THEIRS:
         holder = view.handoff.mentor.name if view.handoff.mentor else "somebody"
         raise PageRefused(
-            403, f"#{number} is held by {holder}. Only who holds a conversation can read it."
+            403,
+            phrase(
+                "#{number} is held by {holder}. Only who holds a conversation can read it.",
+                number=number,
+                holder=holder,
+            ),
         )
     if view.stage is Stage.CLOSED:
-        raise PageRefused(403, f"#{number} is closed, and you did not hold it.")
+        raise PageRefused(
+            403, phrase("#{number} is closed, and you did not hold it.", number=number)
+        )
 
 
 def _in_plain_words(refused: Refused, number: int) -> str:
     match refused:
         case AlreadyTaken():
-            return f"{refused.holder} has #{number} already."
+            return phrase("{holder} has #{number} already.", holder=refused.holder, number=number)
         case Closed():
-            return f"#{number} is closed."
+            return phrase("#{number} is closed.", number=number)
         case NotHolder():
-            return f"You do not hold #{number} any more, so nothing was changed or sent."
+            return phrase(
+                "You do not hold #{number} any more, so nothing was changed or sent.", number=number
+            )
         case NeedsReason():
-            return "This is a crisis: write a few words on why it can be closed."
+            return gettext_noop("This is a crisis: write a few words on why it can be closed.")
         case CannotTransfer():
-            return f"Not offered. {refused.sentence}"
+            return phrase("Not offered. {sentence}", sentence=refused.sentence)
         case NotAsked():
-            return f"#{number} was not offered to you."
+            return phrase("#{number} was not offered to you.", number=number)
         case TransferOver():
-            return f"#{number} is no longer offered to you."
+            return phrase("#{number} is no longer offered to you.", number=number)
         case _:
-            return f"#{number} has moved meanwhile. Reload the page and look again."
+            return phrase(
+                "#{number} has moved meanwhile. Reload the page and look again.", number=number
+            )
 
 
 def _stage(handoff: Handoff, person: Person, transfer: Transfer | None) -> Stage:
@@ -346,10 +361,14 @@ def why_not_writable(session: Session, conversation: Conversation) -> str | None
         )
         if session.scalar(on_web.limit(1)) is not None:
             return None
-        return (
-            f"{person.name} has texted STOP, so nothing may be texted to them. "
-            "Reach them another way, then close this."
+        return phrase(
+            "{name} has texted STOP, so nothing may be texted to them. Reach them another "
+            "way, then close this.",
+            name=person.name,
         )
     if person.phone is None or person.unreachable_code:
-        return f"{person.name}'s number cannot be texted. Reach them another way, then close this."
+        return phrase(
+            "{name}'s number cannot be texted. Reach them another way, then close this.",
+            name=person.name,
+        )
     return None

@@ -2,12 +2,13 @@
 
 from fastapi import Request, Response
 
+from escalation.languages import gettext_noop
 from gateway.audit import note
 from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
 from gateway.web.pages import PageRefused, line_of
 from models import Person
 
-NO_SUCH_TABLE = "There is no such table to download."
+NO_SUCH_TABLE = gettext_noop("There is no such table to download.")
 
 
 def form_of(said: str) -> Form:

@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from escalation.languages import phrase
 from gateway.web.pages import PageRefused
 from models import Handoff, Person
 
@@ -15,5 +16,5 @@ def handoff_of(session: Session, person: Person, number: int) -> Handoff:
     """The handoff with this number in the person's own programme; of others nothing is told."""
     handoff = session.get(Handoff, number)
     if handoff is None or handoff.conversation.programme_id != person.programme_id:
-        raise PageRefused(404, f"There is no #{number} in your programme.")
+        raise PageRefused(404, phrase("There is no #{number} in your programme.", number=number))
     return handoff

@@ -1,9 +1,7 @@
-"""The language that a mentee's page is in, and how it writes times and lengths.
+"""The language that a page is in, and how it writes times and lengths."""
 
-Pages for mentors and managers are in English.
-"""
-
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +13,7 @@ from markupsafe import Markup
 from escalation.languages import (
     FIRST,
     LANGUAGES,
+    LANGUAGES_OF_STAFF,
     best_of,
     gettext_noop,
     how_long,
@@ -22,6 +21,7 @@ from escalation.languages import (
     in_language_counted,
     keyword_in,
     known,
+    known_to_staff,
     locale_of,
     name_of,
     written,
@@ -35,17 +35,19 @@ PLACE_TIME = gettext_noop("{place} time ({zone})")
 
 
 def language_of(request: Request, viewer: Person | None = None) -> str:
-    """The mentee's own; before anybody is signed in what was chosen here, or what the browser
-    asks for."""
-    who: Person | None = viewer or getattr(request.state, "mentee", None)
+    """The reader's own; before anybody is signed in what was chosen on a mentee's page, or what
+    the browser asks for."""
+    state = request.state
+    who: Person | None = viewer or getattr(state, "mentee", None) or getattr(state, "viewer", None)
     if who is not None:
-        return known(who.language) if who.role is Role.MENTEE else FIRST
+        return (known if who.role is Role.MENTEE else known_to_staff)(who.language)
+    asked_for = _accepted(request.headers.get("Accept-Language", ""))
     if not request.url.path.startswith("/chat"):
-        return FIRST
+        return best_of(asked_for, LANGUAGES_OF_STAFF) or FIRST
     for chosen in (request.query_params.get("language"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return str(chosen)
-    return best_of(_accepted(request.headers.get("Accept-Language", ""))) or FIRST
+    return best_of(asked_for) or FIRST
 
 
 def _accepted(header: str) -> list[str]:
@@ -70,7 +72,8 @@ def keep_choice(request: Request, response: Response) -> None:
 
 def said_to(request: Request, words: str, **blanks: object) -> str:
     """A sentence for whoever asks, in their language. Its msgid is `words`."""
-    return in_language(language_of(request), words).format(**blanks)
+    said = in_language(language_of(request), words)
+    return said.format(**blanks) if blanks else said
 
 
 def about_language(request: Request, viewer: Person | None) -> dict[str, Any]:
@@ -126,7 +129,18 @@ def _local(context: Context, at: datetime, zone: str, form: str = "%H:%M") -> Ma
 
 
 @pass_context
-def _written(context: Context, at: datetime, form: str) -> str:
+def _translated(context: Context, words: str) -> str:
+    """What Python gives, in the page's language. It may hold names: no markup, unlike `_`."""
+    return in_language(_language(context), words)
+
+
+@pass_context
+def _day(context: Context, at: datetime, zone: str) -> str:
+    return written(at.astimezone(ZoneInfo(zone)), "%A %d %B %Y", _language(context))
+
+
+@pass_context
+def _written(context: Context, at: date, form: str) -> str:
     return written(at, form, _language(context))
 
 
@@ -149,16 +163,29 @@ def _language(context: Context) -> str:
     return str(context.get("language", FIRST))
 
 
+def in_its_language(make: Callable[..., str]) -> Callable[..., str]:
+    """A filter whose words are in the page's language, of a function that gives a Phrase."""
+
+    @pass_context
+    def filtered(context: Context, *given: object) -> str:
+        return in_language(_language(context), make(*given))
+
+    return filtered
+
+
 def speak_languages(env: Environment) -> None:
     """Give templates `_`, `{% trans %}` and the filters whose words have a language."""
+    env.add_extension("jinja2.ext.do")
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(  # type: ignore[attr-defined]
         _gettext, _ngettext, newstyle=True
     )
     env.filters.update(
+        day=_day,
         in_words=_in_words,
         keyword=_keyword,
         local=_local,
+        translated=_translated,
         written=_written,
         zone_name=_zone_name,
     )

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import Phrase, gettext_noop, phrase, with_capital
 from gateway.audit import entries_about, latest_entries, read
 from gateway.coverage import Cover, week_ahead
 from gateway.history import (
@@ -49,6 +50,7 @@ from gateway.towards import Month, all_together, month_of, pairs_of
 from gateway.verdicts import summary_of
 from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
 from gateway.web.finding import handoff_of
+from gateway.web.languages import in_its_language
 from gateway.web.pages import Number, PageRefused, env, line_of, page, wants_part
 from gateway.web.sign_in import Manager
 from gateway.web.verdicts import judging_handoff, to_review
@@ -59,24 +61,29 @@ router = APIRouter()
 ROWS_A_PAGE = 50
 PAIRS_SHOWN = 50
 LATEST_PAGE = 1_000_000
-WEEKS = {4: "4 weeks", 13: "A quarter", 26: "Half a year", 52: "A year"}
+WEEKS = {
+    4: phrase("{count} weeks", count=4),
+    13: gettext_noop("A quarter"),
+    26: gettext_noop("Half a year"),
+    52: gettext_noop("A year"),
+}
 
 UNREACHED = {
-    Unreached.PHONES: "No text reached a mentor",
-    Unreached.TAKEN: "Nobody took it",
-    Unreached.WORDS: "No words of a person",
+    Unreached.PHONES: gettext_noop("No text reached a mentor"),
+    Unreached.TAKEN: gettext_noop("Nobody took it"),
+    Unreached.WORDS: gettext_noop("No words of a person"),
 }
 AWAITED = {
-    Awaited.FIRST_ALERT: "First text to a mentor",
-    Awaited.CLAIM: "Somebody takes it",
-    Awaited.FIRST_REPLY: "First words of a person",
-    Awaited.CLOSE: "Closed",
+    Awaited.FIRST_ALERT: gettext_noop("First text to a mentor"),
+    Awaited.CLAIM: gettext_noop("Somebody takes it"),
+    Awaited.FIRST_REPLY: gettext_noop("First words of a person"),
+    Awaited.CLOSE: gettext_noop("Closed"),
 }
 COVERS = {
-    Cover.GOOD: "somebody is on duty",
-    Cover.WAITS: "waits until the programme opens",
-    Cover.NO_DUTY: "nobody is on duty, so managers are called",
-    Cover.NOBODY: "nobody could be called",
+    Cover.GOOD: gettext_noop("somebody is on duty"),
+    Cover.WAITS: gettext_noop("waits until the programme opens"),
+    Cover.NO_DUTY: gettext_noop("nobody is on duty, so managers are called"),
+    Cover.NOBODY: gettext_noop("nobody could be called"),
 }
 
 NONE = "\N{EN DASH}"
@@ -402,8 +409,15 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
 
 def _only_open(show: str) -> bool:
     if show not in ("", "all", "open"):
-        raise PageRefused(422, "Show all handoffs, or the open ones.")
+        raise PageRefused(422, gettext_noop("Show all handoffs, or the open ones."))
     return show == "open"
+
+
+KINDS: dict[type[Enum], str] = {
+    Need: gettext_noop("need"),
+    Outcome: gettext_noop("outcome"),
+    Unreached: gettext_noop("unreached"),
+}
 
 
 def _one_of(kinds: type[E], said: str) -> E | None:
@@ -412,7 +426,8 @@ def _one_of(kinds: type[E], said: str) -> E | None:
     for kind in kinds:
         if kind.value == said:
             return kind
-    raise PageRefused(422, f"There is no {kinds.__name__.lower()} of that name to choose.")
+    named = phrase(KINDS[kinds])
+    raise PageRefused(422, phrase("There is no {kind} of that name to choose.", kind=named))
 
 
 def _urgency(said: str) -> Urgency | None:
@@ -421,14 +436,14 @@ def _urgency(said: str) -> Urgency | None:
     for urgency in Urgency:
         if urgency.name.lower() == said:
             return urgency
-    raise PageRefused(422, "There is no urgency of that name to choose.")
+    raise PageRefused(422, gettext_noop("There is no urgency of that name to choose."))
 
 
 def _row(said: str) -> int | None:
     if said in ("", "any"):
         return None
     if not said.isascii() or not said.isdecimal() or int(said) >= 2**31:
-        raise PageRefused(422, "There is nobody of that number to choose.")
+        raise PageRefused(422, gettext_noop("There is nobody of that number to choose."))
     return int(said)
 
 
@@ -438,10 +453,14 @@ def _day(said: str, which: str) -> date | None:
     try:
         there = date.fromisoformat(said)
     except ValueError:
-        raise PageRefused(422, f"Write the day {which} which to show like 2026-11-30.") from None
+        raise PageRefused(
+            422, phrase("Write the day {which} which to show like 2026-11-30.", which=phrase(which))
+        ) from None
     # The calendar's first and last days have no neighbours in every time zone.
     if not 1 < there.year < 9999:
-        raise PageRefused(422, f"The day {which} which to show is too far away.")
+        raise PageRefused(
+            422, phrase("The day {which} which to show is too far away.", which=phrase(which))
+        )
     return there
 
 
@@ -453,10 +472,10 @@ def _month(programme: Programme, said: str, *, now: datetime) -> Month:
     this = month_of(now, programme.timezone)
     if not said:
         return this
-    first = _day(f"{said}-01", "of the month")
+    first = _day(f"{said}-01", gettext_noop("of the month"))
     assert first is not None
     if first > this.first:
-        raise PageRefused(422, "That month has not begun yet.")
+        raise PageRefused(422, gettext_noop("That month has not begun yet."))
     return Month(first, programme.timezone)
 
 
@@ -483,7 +502,11 @@ def _staff(session: Session, programme: Programme) -> Sequence[Person]:
 def share_in_words(share: Share | None) -> str:
     if share is None:
         return NONE
-    return f"{share.percent}% ({share.part} of {share.of})" if share.of else "none yet"
+    return (
+        phrase("{percent}% ({part} of {of})", percent=share.percent, part=share.part, of=share.of)
+        if share.of
+        else gettext_noop("none yet")
+    )
 
 
 def towards_in_words(number: float | None) -> str:
@@ -496,31 +519,40 @@ def change_in_words(change: float | None) -> str:
     return f"{change:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-ACTIONS = {"read": "read it", "export": "took it away as a file"}
+ACTIONS = {
+    "read": gettext_noop("read it"),
+    "export": gettext_noop("took it away as a file"),
+}
 
 
 def done_in_words(entry: AuditEntry) -> str:
     """What an entry of the audit says was done, in words."""
-    return ACTIONS.get(entry.action, entry.action.replace("_", " ").replace(".", ": "))
+    if entry.action in ACTIONS:
+        return phrase(ACTIONS[entry.action])
+    return Phrase(entry.action, {}, spelled=lambda said: said.replace("_", " ").replace(".", ": "))
 
 
 def by_whom(entry: AuditEntry) -> str:
     if entry.by is not None:
         return entry.by.name
     token = entry.detail.get("token")
-    return "The line" if token is None else f"A program (token {token})"
+    return (
+        gettext_noop("The line")
+        if token is None
+        else phrase("A program (token {token})", token=token)
+    )
 
 
 def plain_choices(words: Mapping[Enum, str]) -> list[tuple[str, str]]:
     """What a select offers: the value as the address carries it, and its words."""
-    return [(str(kind.value), said[:1].upper() + said[1:]) for kind, said in words.items()]
+    return [(str(kind.value), with_capital(said)) for kind, said in words.items()]
 
 
 env.filters.update(
-    by_whom=by_whom,
+    by_whom=in_its_language(by_whom),
     plain_choices=plain_choices,
-    share_in_words=share_in_words,
+    share_in_words=in_its_language(share_in_words),
     towards_in_words=towards_in_words,
     change_in_words=change_in_words,
-    done_in_words=done_in_words,
+    done_in_words=in_its_language(done_in_words),
 )

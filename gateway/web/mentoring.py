@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from escalation.transfers import TransferOver, answer_transfer, offer_transfer, open_transfer_of
 from gateway.debriefs import answer_debrief
 from gateway.line import Line
@@ -31,7 +32,7 @@ def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
         if not view.may_read:
             if wants_part(request):  # a page that was left open: it says so elsewhere
                 return Response(status_code=204)
-            raise PageRefused(403, f"You do not hold #{number} any more.")
+            raise PageRefused(403, phrase("You do not hold #{number} any more.", number=number))
         notes = notes_of(session, view.handoff)
     note_reading(line, mentor, view)
     return page(request, "handoff_notes.html", viewer=mentor, notes=notes)
@@ -64,9 +65,14 @@ def transfer(
             or colleague.programme_id != mentor.programme_id
             or colleague.role is Role.MENTEE
         ):
-            raise PageRefused(422, "Choose the colleague whom you would like to ask.")
+            raise PageRefused(422, gettext_noop("Choose the colleague whom you would like to ask."))
         if len(handing) > LONGEST_TEXT:
-            raise PageRefused(422, f"Keep what you tell them under {LONGEST_TEXT:,} characters.")
+            raise PageRefused(
+                422,
+                phrase(
+                    "Keep what you tell them under {longest:,} characters.", longest=LONGEST_TEXT
+                ),
+            )
         now = line.clock()
         open_one = open_transfer_of(session, handoff)
         if (
@@ -152,9 +158,11 @@ def debrief(
             select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == mentor.id)
         )
         if asked is None:
-            raise PageRefused(404, f"You were asked nothing about #{number}.")
+            raise PageRefused(404, phrase("You were asked nothing about #{number}.", number=number))
         if len(words) > LONGEST_TEXT:
-            raise PageRefused(422, f"Keep it under {LONGEST_TEXT:,} characters.")
+            raise PageRefused(
+                422, phrase("Keep it under {longest:,} characters.", longest=LONGEST_TEXT)
+            )
         now = line.clock()
         if asked.answered_at is not None and now - asked.answered_at < DOUBLE_CLICK:
             return

@@ -1,11 +1,9 @@
 """Rendering a page, or part of one; and saying no in words that a person can use."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import Path as PathValue
 from fastapi import Request, Response
@@ -13,6 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from escalation.languages import gettext_noop, in_language
 from gateway.history import (
     NEEDS,
     OUTCOMES,
@@ -26,7 +25,13 @@ from gateway.history import (
 )
 from gateway.line import Line
 from gateway.settings import Settings
-from gateway.web.languages import about_language, keep_choice, speak_languages
+from gateway.web.languages import (
+    about_language,
+    in_its_language,
+    keep_choice,
+    language_of,
+    speak_languages,
+)
 from models import Person
 
 
@@ -42,16 +47,18 @@ class NotSignedIn(PageRefused):
     def __init__(self) -> None:
         super().__init__(
             401,
-            "You are signed out. Sign in again in another tab and come back; "
-            "what you wrote stays here.",
+            gettext_noop(
+                "You are signed out. Sign in again in another tab and come back; "
+                "what you wrote stays here."
+            ),
         )
 
 
 # The number of a row, as an address carries it.
 Number = Annotated[int, PathValue(ge=1, le=2**31 - 1)]
 
-NO_SUCH_PAGE = "There is no such page here."
-CANNOT_BE_READ = "This address, or what was sent with it, cannot be read."
+NO_SUCH_PAGE = gettext_noop("There is no such page here.")
+CANNOT_BE_READ = gettext_noop("This address, or what was sent with it, cannot be read.")
 
 env = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -107,13 +114,19 @@ def page(
 
 
 # What stands above the sentence; for all else, and for an address that leads nowhere, "Not here".
-HEADINGS = {403: "Not open to you", 409: "Not done", 413: "Too much", 503: "Not just now"}
+HEADINGS = {
+    403: gettext_noop("Not open to you"),
+    409: gettext_noop("Not done"),
+    413: gettext_noop("Too much"),
+    503: gettext_noop("Not just now"),
+}
 
 
 def refusal(request: Request, refused: PageRefused) -> Response:
     """The answer to a request that is not granted: a sentence, a page, or the sign-in."""
     if wants_part(request):
-        return PlainTextResponse(str(refused), refused.status)
+        said = in_language(language_of(request), str(refused))
+        return PlainTextResponse(said, refused.status)
     if isinstance(refused, NotSignedIn) and request.method == "GET":
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
@@ -123,7 +136,7 @@ def refusal(request: Request, refused: PageRefused) -> Response:
         "refused.html",
         viewer=viewer,
         status=refused.status,
-        heading=HEADINGS.get(refused.status, "Not here"),
+        heading=HEADINGS.get(refused.status, gettext_noop("Not here")),
         sentence=str(refused),
     )
 
@@ -145,16 +158,11 @@ def with_links(words: str, public_url: str) -> Markup:
     )
 
 
-def day(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y}"
-
-
 env.filters.update(
-    called=called,
-    finely=finely,
-    day=day,
-    how_far=how_far,
-    masked=masked,
+    called=in_its_language(called),
+    finely=in_its_language(finely),
+    how_far=in_its_language(how_far),
+    masked=in_its_language(masked),
     with_links=with_links,
 )
 speak_languages(env)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
-from escalation.languages import FIRST, known
+from escalation.languages import FIRST, gettext_noop, known, phrase
 from gateway import audit
 from gateway.consents import consent_of
 from gateway.delivery import acting
@@ -48,12 +48,13 @@ from models import Person, Programme, Role
 router = APIRouter(prefix="/people")
 
 LARGEST_FILE = 2_000_000
-TOO_LARGE = (
-    f"The file is larger than 2 MB. A people file has {MOST_LINES:,} lines at most; split it."
+TOO_LARGE = phrase(
+    "The file is larger than 2 MB. A people file has {most:,} lines at most; split it.",
+    most=MOST_LINES,
 )
-NO_FILE = "No file was chosen. Choose a CSV file first."
-HELD_NO_FILE = "The file that was previewed did not arrive whole. Choose it again."
-CHANGED_MEANWHILE = (
+NO_FILE = gettext_noop("No file was chosen. Choose a CSV file first.")
+HELD_NO_FILE = gettext_noop("The file that was previewed did not arrive whole. Choose it again.")
+CHANGED_MEANWHILE = gettext_noop(
     "Somebody changed people since you looked, so nothing was imported yet. This is how it stands "
     "now; look once more."
 )
@@ -300,9 +301,9 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
         groups=[
             (heading, [one for one in chosen if one.person.role is role])
             for role, heading in (
-                (Role.MANAGER, "Managers"),
-                (Role.MENTOR, "Mentors"),
-                (Role.MENTEE, "Mentees"),
+                (Role.MANAGER, gettext_noop("Managers")),
+                (Role.MENTOR, gettext_noop("Mentors")),
+                (Role.MENTEE, gettext_noop("Mentees")),
             )
         ],
         any_shown=bool(chosen),
@@ -440,8 +441,8 @@ def _preview(
 
 def _imported(added: int, changed: int) -> str:
     if not added and not changed:
-        return "Everybody in the file is enrolled as it says; nothing was left to do."
-    return f"Imported: {added} added, {changed} changed."
+        return gettext_noop("Everybody in the file is enrolled as it says; nothing was left to do.")
+    return phrase("Imported: {added} added, {changed} changed.", added=added, changed=changed)
 
 
 # --- finding ---
@@ -457,7 +458,9 @@ def _person(session: Session, manager: Person, number: int) -> Person:
 def _mentor(session: Session, manager: Person, chosen: str) -> Person:
     person = person_in(session, manager.programme_id, row_number(chosen))
     if person is None or person.role is Role.MENTEE or person.left_at is not None:
-        raise CannotChange("That mentor is not in your programme any more. Choose another.")
+        raise CannotChange(
+            gettext_noop("That mentor is not in your programme any more. Choose another.")
+        )
     return person
 
 

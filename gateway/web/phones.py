@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway.delivery import spoken
 from gateway.history import masked
 from gateway.receive import NoProgramme, record
@@ -67,11 +68,14 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
     """Text the line from one of the phones."""
     line = line_of(request)
     if len(words) > LONGEST_TEXT:
-        raise PageRefused(413, f"That is longer than {LONGEST_TEXT} characters. Shorten it.")
+        raise PageRefused(
+            413,
+            phrase("That is longer than {longest} characters. Shorten it.", longest=LONGEST_TEXT),
+        )
     with line.database.reading() as session:
         number = _number_of(session, key)
     if number is None:
-        raise PageRefused(404, "That phone is no longer here. Reload the page.")
+        raise PageRefused(404, gettext_noop("That phone is no longer here. Reload the page."))
     try:
         conversation_id = record(
             line.database,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from escalation.policy import POLICY_FILE, Policy, PolicyProblem, UnreadablePolicy, read_policy
 from gateway.audit import note
 from gateway.line import Line
@@ -44,7 +45,7 @@ router = APIRouter(prefix="/policy")
 
 LOOKED_BACK = timedelta(days=28)
 MOST_SHOWN = 100
-LOOK_FIRST = (
+LOOK_FIRST = gettext_noop(
     "Look first at what it would have done: the text was changed after that. Nothing was taken up."
 )
 Text = Annotated[str, Form()]
@@ -62,7 +63,11 @@ def editor(
         newest = newest_version(session, manager.programme_id)
         shown = _version(session, manager, version) if version else newest
     text = shown.content if shown else _file_of(request).read_text("utf-8")
-    reason = f"Version {version} again" if version and shown is not newest else ""
+    reason = (
+        phrase("Version {version} again", version=version)
+        if version and shown is not newest
+        else ""
+    )
     return _page(
         request,
         manager,
@@ -116,7 +121,9 @@ def take_away_the_replay(
         raise PageRefused(404, NO_SUCH_TABLE)
     line, text = line_of(request), _plain(tried)
     if check(text, (line.file_rules or line.rules).policy):
-        raise PageRefused(422, "The text cannot be read as a policy. Go back and try it first.")
+        raise PageRefused(
+            422, gettext_noop("The text cannot be read as a policy. Go back and try it first.")
+        )
     with line.database.reading() as session:
         table = REPLAY_SHEETS[name](_try(session, line, manager, read_policy(text)))
     return download(request, manager, table, written, about=f"replay:{name}", file=f"replay-{name}")
@@ -245,7 +252,7 @@ def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Compa
     for difference_ in parted:
         conversation = session.get_one(Conversation, difference_.step.conversation)
         person = conversation.person
-        names[conversation.id] = person.name if person else "Unknown number"
+        names[conversation.id] = person.name if person else gettext_noop("Unknown number")
     loads = [
         pair
         for pair in zip(load_by_hour(history, one), load_by_hour(history, two), strict=True)
@@ -257,7 +264,9 @@ def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Compa
 def _version(session: Session, manager: Person, number: int) -> PolicyVersion:
     version = session.get(PolicyVersion, number)
     if version is None or version.programme_id != manager.programme_id:
-        raise PageRefused(404, f"There is no version {number} of your programme's policy.")
+        raise PageRefused(
+            404, phrase("There is no version {number} of your programme's policy.", number=number)
+        )
     return version
 
 

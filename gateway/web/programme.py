@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from escalation.duty import rota_of
+from escalation.languages import gettext_noop
 from gateway import rota
 from gateway.people import mentors_in, person_in
 from gateway.rota_tables import ROTA_TABLES
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/programme")
 
 env.globals.update(weekdays=rota.WEEKDAYS)
 
-GONE = "There is no such entry in your programme, or it was taken out already."
+GONE = gettext_noop("There is no such entry in your programme, or it was taken out already.")
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
 Done = Annotated[Literal["", "saved", "removed"], Query()]

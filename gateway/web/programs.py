@@ -6,10 +6,12 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway.api.app import MOUNTED_AT
 from gateway.api.scopes import MEANS, Scope, scopes_in
 from gateway.telling import is_demo
 from gateway.tokens import CannotMake, make_token, revoke_token, tokens_of
+from gateway.web.languages import in_its_language
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager
 from gateway.webhook_posts import NotAllowed, NotFound
@@ -30,12 +32,14 @@ router = APIRouter(prefix=HERE)
 
 DELIVERIES_SHOWN = 10
 DONE = {
-    "revoked": "Revoked. Whoever shows that token is refused from now on.",
-    "removed": "Removed. Nothing more is sent there.",
-    "again": "It is sent again now.",
+    "revoked": gettext_noop("Revoked. Whoever shows that token is refused from now on."),
+    "removed": gettext_noop("Removed. Nothing more is sent there."),
+    "again": gettext_noop("It is sent again now."),
 }
-GONE = "There is no such entry in your programme, or it was taken out already."
-NOTHING_TO_SEND = "There is nothing to send again: it arrived, or is about to be sent."
+GONE = gettext_noop("There is no such entry in your programme, or it was taken out already.")
+NOTHING_TO_SEND = gettext_noop(
+    "There is nothing to send again: it arrived, or is about to be sent."
+)
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
@@ -166,13 +170,33 @@ def _page(
     )
 
 
+WHAT = {
+    "handoff.opened": gettext_noop("opened"),
+    "handoff.paged": gettext_noop("paged"),
+    "handoff.raised": gettext_noop("raised"),
+    "handoff.claimed": gettext_noop("claimed"),
+    "handoff.released": gettext_noop("released"),
+    "handoff.resolved": gettext_noop("resolved"),
+    "handoff.withdrawn": gettext_noop("withdrawn"),
+}
+
+
 def what_was_told(delivery: WebhookDelivery) -> str:
     """The move, as the log says it: opened, paged, claimed."""
-    return str(delivery.payload["type"]).removeprefix("handoff.")
+    kind = str(delivery.payload["type"])
+    return phrase(WHAT.get(kind, kind))
 
 
 def last_answer(delivery: WebhookDelivery) -> str:
-    return "no answer" if delivery.status is None else f"answer {delivery.status}"
+    return (
+        gettext_noop("no answer")
+        if delivery.status is None
+        else phrase("answer {code}", code=delivery.status)
+    )
 
 
-env.filters.update(what_was_told=what_was_told, last_answer=last_answer, scopes_in=scopes_in)
+env.filters.update(
+    what_was_told=in_its_language(what_was_told),
+    last_answer=in_its_language(last_answer),
+    scopes_in=scopes_in,
+)

@@ -7,6 +7,7 @@ not there, and a mentor reads what they hold.
 from collections.abc import Mapping
 from enum import StrEnum
 
+from escalation.languages import gettext_noop
 from gateway.web.pages import NotSignedIn, PageRefused
 from models import Person, Role
 
@@ -31,11 +32,11 @@ MAY: Mapping[Action, frozenset[Role]] = {
     Action.LISTEN: STAFF,
 }
 
-MENTEES_WRITE_BY_TEXT = (
+MENTEES_WRITE_BY_TEXT = gettext_noop(
     "This page is for mentors and managers. To reach a person, text PERSON to the line."
 )
-MANAGERS_ONLY = "This page is for the programme's managers."
-MENTEES_ONLY = "This page is for mentees."
+MANAGERS_ONLY = gettext_noop("This page is for the programme's managers.")
+MENTEES_ONLY = gettext_noop("This page is for mentees.")
 
 
 def allow(person: Person | None, action: Action) -> Person:

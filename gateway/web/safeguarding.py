@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway.audit import note_about, read
 from gateway.spreadsheets import Table
 from gateway.web.downloads import download, form_of
@@ -25,10 +26,10 @@ router = APIRouter()
 LONGEST_OUTCOME = 4000
 CLOSED_SHOWN = 50
 CONCERNS = {
-    Concern.MENTOR: "is not comfortable with a mentor",
+    Concern.MENTOR: gettext_noop("is not comfortable with a mentor"),
     Concern.CRISIS: "crisis",
-    Concern.DISCLOSURE: "something that was told",
-    Concern.OTHER: "something else",
+    Concern.DISCLOSURE: gettext_noop("something that was told"),
+    Concern.OTHER: gettext_noop("something else"),
 }
 env.globals.update(concerns=CONCERNS)
 
@@ -77,7 +78,7 @@ def own(
         if record.owner_id == manager.id:
             return go_to(request, f"/safeguarding/{number}")
         if record.closed_at is not None:
-            raise PageRefused(409, f"Record {number} is closed already.")
+            raise PageRefused(409, phrase("Record {number} is closed already.", number=number))
         seen = record.owner_id if owner == str(record.owner_id or "") else -1
         taken = changes_one(
             session,
@@ -90,9 +91,14 @@ def own(
             .values(owner_id=manager.id),
         )
         if not taken:
-            holder = record.owner.name if record.owner else "Nobody"
+            holder = record.owner.name if record.owner else gettext_noop("Nobody")
             raise PageRefused(
-                409, f"{holder} has record {number} now. Go back, look again, then decide."
+                409,
+                phrase(
+                    "{holder} has record {number} now. Go back, look again, then decide.",
+                    holder=holder,
+                    number=number,
+                ),
             )
         now, was = line.clock(), record.owner_id
         note_about(session, record, "safeguarding.owned", by=manager, now=now, was=was)
@@ -113,7 +119,9 @@ def close(
             return go_to(request, f"/safeguarding/{number}")
         problem = _why_not(record, manager, words)
         if not problem and not _close(session, record, manager, words, now=line.clock()):
-            problem = "It was taken over or closed in this moment. Look again, then decide."
+            problem = gettext_noop(
+                "It was taken over or closed in this moment. Look again, then decide."
+            )
         if not problem:
             note_about(session, record, "safeguarding.closed", by=manager, now=line.clock())
     if problem:
@@ -123,13 +131,19 @@ def close(
 
 def _why_not(record: SafeguardingRecord, manager: Person, words: str) -> str | None:
     if record.closed_at is not None:
-        return "It was closed meanwhile. What you wrote still stands below; copy it if you need it."
+        return gettext_noop(
+            "It was closed meanwhile. What you wrote still stands below; copy it if you need it."
+        )
     if record.owner_id != manager.id:
-        return "Take it on first: a record is closed by whoever owns it."
+        return gettext_noop("Take it on first: a record is closed by whoever owns it.")
     if not words:
-        return "Write how it ended, so that somebody who reads it later knows."
+        return gettext_noop("Write how it ended, so that somebody who reads it later knows.")
     if len(words) > LONGEST_OUTCOME:
-        return f"Keep it under {LONGEST_OUTCOME:,} characters; it has {len(words):,}."
+        return phrase(
+            "Keep it under {longest:,} characters; it has {count:,}.",
+            longest=LONGEST_OUTCOME,
+            count=len(words),
+        )
     return None
 
 
@@ -184,7 +198,9 @@ def _find(session: Session, number: int, manager: Person) -> SafeguardingRecord:
         .execution_options(populate_existing=True)
     )
     if record is None:
-        raise PageRefused(404, f"There is no record {number} in your programme.")
+        raise PageRefused(
+            404, phrase("There is no record {number} in your programme.", number=number)
+        )
     return record
 
 

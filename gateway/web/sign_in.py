@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
+from escalation.languages import gettext_noop
 from escalation.voice import say, thread_of
 from gateway.accounts import check_password, end_sign_in
 from gateway.audit import note_about
@@ -66,8 +67,8 @@ LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
 TICKET_COOKIE = "warmline_passkey"
 
-WRONG = "The number or the password is not right."
-NO_PASSKEYS_HERE = (
+WRONG = gettext_noop("The number or the password is not right.")
+NO_PASSKEYS_HERE = gettext_noop(
     "Passkeys do not work at this address: they need https and a name. "
     "Use your password or a link by text."
 )
@@ -117,7 +118,7 @@ def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
     if wait := tries_of(request).take(limits, now=line.clock()):
         return _link_page(request, sentence=too_many(wait), status=429)
     if as_e164(phone) is None:
-        sentence = "Type your phone number with its area code, such as 202 555 0111."
+        sentence = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
         return _link_page(request, sentence=sentence, status=422)
     answer = go_to(request, "/sign-in/link?sent=true")
     answer.background = BackgroundTask(
@@ -191,7 +192,7 @@ def sign_in_as(
     with line_of(request).database.writing() as session:
         person = _demo_people(session).get(person_id)
         if settings_of(request).sms != "phones" or person is None:
-            raise PageRefused(404, "There is nobody to sign in as here.")
+            raise PageRefused(404, gettext_noop("There is nobody to sign in as here."))
         token = _begin(request, session, person, how="demo")
     return _signed_in(request, token, next)
 

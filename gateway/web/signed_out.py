@@ -11,24 +11,25 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
+from escalation.languages import gettext_noop
 from gateway.web.pages import page
 from gateway.web.sessions import own_path
 from models import Outcome
 
 # The boxes that one writes in, by their names in our forms, and what they are called.
 BOXES = {
-    "words": "Your words",
-    "note": "Note",
-    "handing": "What you tell your colleague",
-    "outcome": "How it ended",
-    "reason": "Reason",
-    "debrief": "How it was for you",
-    "title": "Title",
-    "text": "Text",
-    "name": "Name",
-    "phone": "Mobile number",
-    "timezone": "Time zone",
-    "url": "Address",
+    "words": gettext_noop("Your words"),
+    "note": gettext_noop("Note"),
+    "handing": gettext_noop("What you tell your colleague"),
+    "outcome": gettext_noop("How it ended"),
+    "reason": gettext_noop("Reason"),
+    "debrief": gettext_noop("How it was for you"),
+    "title": gettext_noop("Title"),
+    "text": gettext_noop("Text"),
+    "name": gettext_noop("Name"),
+    "phone": gettext_noop("Mobile number"),
+    "timezone": gettext_noop("Time zone"),
+    "url": gettext_noop("Address"),
 }
 # Passwords, and what a passkey answered: never shown.
 SECRET = frozenset({"old", "new", "again", "password", "answer"})

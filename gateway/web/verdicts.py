@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
 
+from escalation.languages import gettext_noop, phrase
 from gateway import audit
 from gateway.line import Line
 from gateway.mentor_texts import LONGEST_TEXT
@@ -32,6 +33,7 @@ from gateway.verdicts import (
     verdicts_on,
 )
 from gateway.web.finding import handoff_of
+from gateway.web.languages import in_its_language
 from gateway.web.pages import Number, PageRefused, env, go_to, line_of, page
 from gateway.web.sign_in import Manager, Mentor
 from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
@@ -39,18 +41,18 @@ from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
 router = APIRouter()
 
 ON_A_HANDOFF = {
-    Verdict.RIGHT: "Right",
-    Verdict.SHOULD_NOT: "Should not have",
-    Verdict.SHOULD_EARLIER: "Should have earlier",
+    Verdict.RIGHT: gettext_noop("Right"),
+    Verdict.SHOULD_NOT: gettext_noop("Should not have"),
+    Verdict.SHOULD_EARLIER: gettext_noop("Should have earlier"),
 }
 ON_A_WEEK = {
-    Verdict.RIGHT: "Right, nobody was needed",
-    Verdict.SHOULD_EARLIER: "Somebody was needed",
+    Verdict.RIGHT: gettext_noop("Right, nobody was needed"),
+    Verdict.SHOULD_EARLIER: gettext_noop("Somebody was needed"),
 }
 
 env.filters.update(
-    judged_in_words=judged_in_words,
-    rate_in_words=rate_in_words,
+    judged_in_words=in_its_language(judged_in_words),
+    rate_in_words=in_its_language(rate_in_words),
     rates_of=rates_of,
     suggestion_in_words=suggestion_in_words,
 )
@@ -91,7 +93,9 @@ def judging_handoff(
     if not may_judge(handoff, viewer):
         return None
     given = verdicts_on(session, handoff_id=handoff.id)
-    return _judging(action, "Was it right to bring a person?", ON_A_HANDOFF, given, viewer)
+    return _judging(
+        action, gettext_noop("Was it right to bring a person?"), ON_A_HANDOFF, given, viewer
+    )
 
 
 def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list[ToReview]]:
@@ -143,7 +147,11 @@ def review(request: Request, week: str, number: Number, manager: Manager) -> Res
         week=read,
         entries=entries,
         judging=_judging(
-            action, "Was it right to bring nobody that week?", ON_A_WEEK, given, manager
+            action,
+            gettext_noop("Was it right to bring nobody that week?"),
+            ON_A_WEEK,
+            given,
+            manager,
         ),
         zone=manager.programme.timezone,
     )
@@ -192,12 +200,14 @@ def _find(
     programme = manager.programme
     week = week_named(name, programme)
     if week is None or week.monday > last_full_week(programme, now=line.clock()).monday:
-        raise PageRefused(404, "That week is not over, or there is no such week.")
+        raise PageRefused(404, gettext_noop("That week is not over, or there is no such week."))
     sample = sample_of(session, programme, week, line.rules.policy.review.weekly_sample)
     for one in sample:
         if one.conversation_id == conversation_id:
             return week, one
-    raise PageRefused(404, "This conversation is not among those to review of that week.")
+    raise PageRefused(
+        404, gettext_noop("This conversation is not among those to review of that week.")
+    )
 
 
 def _judging(
@@ -217,11 +227,13 @@ def _chosen(verdict: str) -> Verdict:
     for one in Verdict:
         if one.value == verdict:
             return one
-    raise PageRefused(422, "Choose one of the verdicts.")
+    raise PageRefused(422, gettext_noop("Choose one of the verdicts."))
 
 
 def _said(note: str) -> str:
     words = note.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     if len(words) > LONGEST_TEXT:
-        raise PageRefused(422, f"Keep the note under {LONGEST_TEXT:,} characters.")
+        raise PageRefused(
+            422, phrase("Keep the note under {longest:,} characters.", longest=LONGEST_TEXT)
+        )
     return words

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from escalation.languages import (
     FIRST,
     FOLDER,
+    FOR_STAFF,
     BadCatalogue,
     in_language,
     keyword_meant,
@@ -18,7 +19,13 @@ from escalation.languages import (
     read_catalogue,
 )
 from escalation.script import load_script
-from gateway.catalogue import TEMPLATES_OF, add_what_is_new, faults_in, pages_template
+from gateway.catalogue import (
+    TEMPLATES_OF,
+    add_what_is_new,
+    faults_in,
+    pages_template,
+    staff_template,
+)
 from gateway.choices import choices_in
 from models import Handoff, Need, Person, Urgency
 from tests.gateway.test_chat import Browser, agrees, invitation
@@ -128,6 +135,17 @@ def test_what_is_refused_is_refused_in_spanish(talk: Talk) -> None:
     browser.posts("/chat/sign-out")
     browser.client.cookies.set("warmline_language", "es")
     assert "no se envió nada" in browser.writes("hola").text
+
+
+def test_a_link_that_was_used_and_a_page_that_is_not_there_say_so_in_spanish(talk: Talk) -> None:
+    link = invitation(talk, MAYA)
+    for browser in (Browser(talk), Browser(talk)):
+        browser.client.cookies.set("warmline_language", "es")
+        answer = browser.posts(link)
+    assert answer.status_code == 410
+    assert "Este enlace ya se ha usado. Pide uno nuevo." in seen_on(answer.text)
+    nowhere = browser.gets("/chat/nowhere")
+    assert "Aquí no hay ninguna página así." in seen_on(nowhere.text)
 
 
 def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_english(
@@ -259,8 +277,11 @@ def test_a_file_that_is_no_catalogue_is_named(spoilt: Path) -> None:
 
 def test_a_third_language_is_a_folder(spoilt: Path) -> None:
     (spoilt / "pt").mkdir()
+    for_mentees = add_what_is_new(spoilt, "pt")
+    (spoilt / "pt" / FOR_STAFF).touch()
     missing = add_what_is_new(spoilt, "pt")
     assert missing == sum(len(template()) for template in TEMPLATES_OF.values())
+    assert missing - for_mentees == len(staff_template()), "which a language may do without"
     assert {fault.problem for fault in faults_in(spoilt, "pt")} == {"is not translated"}
     file = spoilt / "pt" / "pages.po"
     filled = file.read_text("utf-8").replace(

@@ -9,6 +9,9 @@ document.addEventListener("keydown", (event) => {
   box.form.requestSubmit();
 });
 
+// What the page says, in its reader's language.
+const says = JSON.parse(document.querySelector("#connection").dataset.says);
+
 const problemOf = (form) => form.querySelector(".problem");
 const sentWords = new WeakMap();
 
@@ -36,7 +39,7 @@ document.addEventListener("htmx:finally:request", (event) => {
     window.htmx.trigger(document.body, "changed");
     return;
   }
-  const sentence = (status && ctx.text) || "The line could not be reached, so nothing was sent. Try again in a moment.";
+  const sentence = (status && ctx.text) || says.unreachable;
   if (problemOf(form)) problemOf(form).textContent = sentence;
 });
 
@@ -59,8 +62,8 @@ const say = (words) => {
   const connection = document.querySelector("#connection");
   if (connection) connection.textContent = words;
 };
-document.addEventListener("htmx:sse:error", () => say("Connection lost. Trying again…"));
+document.addEventListener("htmx:sse:error", () => say(says.lost));
 document.addEventListener("htmx:sse:after:connection", () => say(""));
 document.addEventListener("htmx:response:error", (event) => {
-  if (event.detail.ctx.response.status === 401) say("You are signed out. What you wrote stays here.");
+  if (event.detail.ctx.response.status === 401) say(says.signed_out);
 });

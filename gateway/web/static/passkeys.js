@@ -36,11 +36,12 @@ const answerOf = (key) => {
   return JSON.stringify({ id: key.id, rawId: textOf(key.rawId), type: key.type, response, clientExtensionResults: {} });
 };
 
-const sentenceFor = (error, form) => {
-  if (error.name === "NotAllowedError") return "Your device did not do it, or it was stopped. Try again.";
-  if (error.name === "InvalidStateError") return "This device has a passkey for you already.";
-  if (error.name === "SecurityError") return `Passkeys work only at ${form.dataset.origin}. Open the line there.`;
-  return "That did not work here. Try again, or use another way to sign in.";
+const sentenceFor = (error, says) => {
+  if (error instanceof TypeError) return says.unreachable;
+  if (error.name === "NotAllowedError") return says.stopped;
+  if (error.name === "InvalidStateError") return says.known;
+  if (error.name === "SecurityError") return says.elsewhere;
+  return says.failed;
 };
 
 const run = async (form) => {
@@ -57,8 +58,7 @@ const run = async (form) => {
     form.elements.answer.value = answerOf(await asked[form.dataset.passkey](await options.json()));
     form.submit();
   } catch (error) {
-    said.textContent =
-      error instanceof TypeError ? "The line could not be reached. Try again in a moment." : sentenceFor(error, form);
+    said.textContent = sentenceFor(error, JSON.parse(form.dataset.says));
   } finally {
     button.disabled = false;
   }
