@@ -1,11 +1,14 @@
 """The Chromium of the browser tests: which one, what it is told, and how a page of it is judged."""
 
 import os
+import shutil
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# As tests/install_browser.sh finds or installs them; without any, Playwright's own.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 # As root and without a network, Chromium needs to be told both.
 FLAGS = [
     "--no-sandbox",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
@@ -41,7 +41,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory, rasa: RasaServer) -> Iterator
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        # On a machine that is busy with other tests.
+        expect.set_options(timeout=15_000)
         yield browser
+        expect.set_options(timeout=5_000)
         browser.close()
 
 

@@ -53,13 +53,6 @@ def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
     return Process(folder, "serve", SMS="phones").start()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=15_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 class Desks:
     """The browsers of a programme's staff, each with a cookie of its own."""
 
