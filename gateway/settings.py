@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     policy_file: Path | None = None
     chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def at_its_port(cls, given: Any) -> Any:
+        """Without PUBLIC_URL links lead to this machine, and there to the port that is served."""
+        if isinstance(given, dict) and given.get("port") and not given.get("public_url"):
+            return {**given, "public_url": f"http://127.0.0.1:{given['port']}"}
+        return given
+
     @field_validator("public_url")
     @classmethod
     def without_a_slash_at_its_end(cls, url: str) -> str:

@@ -59,3 +59,11 @@ def test_the_public_address_has_no_slash_at_its_end(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("WARMLINE_KEY", KEY)
     monkeypatch.setenv("PUBLIC_URL", "https://warmline.example/")
     assert load_settings().public_url == "https://warmline.example"
+
+
+def test_at_another_port_the_links_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    monkeypatch.setenv("PORT", "8123")
+    assert load_settings().public_url == "http://127.0.0.1:8123"
+    monkeypatch.setenv("PUBLIC_URL", "https://warmline.example")
+    assert load_settings().public_url == "https://warmline.example"
