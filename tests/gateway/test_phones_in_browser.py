@@ -56,7 +56,7 @@ class Phone:
 
 @pytest.mark.parametrize(
     ("evening", "width", "colours"),
-    [(1, 390, "light"), (2, 1280, "dark")],
+    [(1, 390, "light"), (2, 1280, "dark"), (3, 390, "dark"), (4, 1280, "light")],
 )
 def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     browser: Browser, gateway: Process, trouble: list[str], evening: int, width: int, colours: str
