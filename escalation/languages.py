@@ -85,7 +85,7 @@ class Phrase(str):
     def capitalize(self) -> "Phrase":
         return Phrase(self.msgid, self.blanks, many=self.many, spelled=str.capitalize)
 
-    def said_in(self, language: str, folder: Path) -> str:
+    def said_in(self, language: str, folder: Path = FOLDER) -> str:
         blanks = {
             name: in_language(language, value, folder=folder)
             if isinstance(value, Phrase)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from escalation.languages import FIRST, Phrase, in_language
+from escalation.languages import FIRST, Phrase
 
 SCRIPT_FILE = Path(__file__).with_name("script.toml")
 
@@ -26,11 +26,7 @@ class Script:
         Raises:
             KeyError: there is no such line, or a blank of it was not given.
         """
-        said = {
-            name: in_language(language, blank) if isinstance(blank, Phrase) else blank
-            for name, blank in blanks.items()
-        }
-        return in_language(language, self.lines[key]).format_map(said)
+        return Phrase(self.lines[key], blanks).said_in(language)
 
     def blanks(self, key: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(self.lines[key]) if name}

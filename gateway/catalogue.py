@@ -130,7 +130,7 @@ def script_template() -> Catalog:
     """The script's lines for mentees, and the words that they may text."""
     template = Catalog(fuzzy=False)
     for key, words in load_script().lines.items():
-        if not _is_for_staff(key):
+        if key not in _lines_for_staff():
             template.add(words, auto_comments=[key])
     for word in (*OWN_WORDS, *sorted(KEYWORDS)):
         template.add(word, context=KEYWORD)
@@ -139,9 +139,10 @@ def script_template() -> Catalog:
     return template
 
 
-def _is_for_staff(key: str) -> bool:
+@cache
+def _lines_for_staff() -> frozenset[str]:
     staffs = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
-    return f"\n[{key}]\n" in staffs
+    return frozenset(re.findall(r"^\[(\w+)\]$", staffs, re.MULTILINE))
 
 
 @cache
@@ -176,7 +177,7 @@ def staff_template() -> Catalog:
         for line in (told.first_line, *told.do, *told.do_not):
             template.add(line.text)
     for key, words in load_script().lines.items():
-        if _is_for_staff(key):
+        if key in _lines_for_staff():
             template.add(words, auto_comments=[key])
     for said in (*pages_template(), *script_template()):
         if said.id and (said.id, said.context) in template:

@@ -6,6 +6,7 @@ What is noted of a change in the audit is which fields it touched, never their w
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -510,14 +511,17 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
 
 
 def _what_is_left_behind(person: Person, handoffs: Sequence[Handoff]) -> str:
-    codes = " and ".join(f"#{handoff.id}" for handoff in handoffs)
+    codes = reduce(
+        lambda before, last: phrase("{before} and {last}", before=before, last=last),
+        (f"#{handoff.id}" for handoff in handoffs),
+    )
     if person.role is Role.MENTEE:
         return phrase(
             "{name} still waits for a person: {codes}. Close it first, then mark this.",
             name=person.name,
             codes=codes,
         )
-    one = "it" if len(handoffs) == 1 else "each"
+    one = phrase("it") if len(handoffs) == 1 else phrase("each")
     return phrase(
         "{name} still holds {codes}. Have {one} handed to a colleague, given back or "
         "closed first; nobody is left without an answer.",

@@ -171,9 +171,7 @@ def run(
             mentee.words[chance.randrange(each)] = CRISIS
     began = time.monotonic()
     with FakeTwilio(callbacks=Callbacks(delay_seconds=0.05)) as twilio:
-        own = None if rasa else RasaServer(folder, key=KEY).start()
-        bot = rasa or own
-        assert bot is not None
+        bot = rasa or RasaServer(folder, key=KEY).start()
         gateway = Process(
             folder,
             "serve",
@@ -208,10 +206,10 @@ def run(
             figures.kills = killer.killed
         finally:
             gateway.kill()
-            if own:
-                own.kill()
-            elif rasa:
+            if rasa:
                 rasa.forget_everybody()
+            else:
+                bot.kill()
     figures.seconds = time.monotonic() - began
     return figures
 

@@ -12,7 +12,7 @@ from functools import cache
 from bot.environment import ROOT, environment, python_of
 
 ONCE_IMPORTED = """
-import contextlib, io, json, os, sys, tempfile, traceback
+import json, os, sys, tempfile, traceback
 import light
 light.leave_out()
 import rasa.core.agent, rasa.core.policies.rule_policy, rasa.engine.loader

@@ -17,7 +17,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from escalation.languages import gettext_noop
 from gateway.api.app import MOUNTED_AT, create_api
 from gateway.line import Line
 from gateway.settings import Settings
@@ -44,6 +43,7 @@ from gateway.web import (
     widget,
     you,
 )
+from gateway.web.languages import said_to
 from gateway.web.mentee_sign_in import chat_refusal, frame_ancestors, is_of_chat, mentee_of
 from gateway.web.pages import (
     CANNOT_BE_READ,
@@ -100,7 +100,7 @@ def create_app(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         if sign_in.comes_from_another_site(request, settings):
-            return Response(gettext_noop("This request came from another site."), status_code=403)
+            return Response(said_to(request, "This request came from another site."), 403)
         response = await call_next(request)
         if is_of_chat(request.url.path):
             response.headers.setdefault("Content-Security-Policy", chat_policy)
@@ -124,9 +124,8 @@ def create_app(
         # The route and not the address, which may hold a key that signs somebody in.
         route = getattr(request.scope.get("route"), "path", "none")
         errors.error("request failed", route=route, kind=type(error).__name__)
-        return Response(
-            gettext_noop("Something went wrong here. Nothing was lost; please try again."), 500
-        )
+        # In English: what failed may be what the reader's language stands in.
+        return Response("Something went wrong here. Nothing was lost; please try again.", 500)
 
     @app.exception_handler(PageRefused)
     def say_why_not(request: Request, refused: PageRefused) -> Response:

@@ -120,7 +120,7 @@ def chosen(
 ) -> Choice:
     """The filter of the log out of an address. Raises PageRefused for what is none of its words."""
     zone = manager.programme.timezone
-    begins, last = _day(since, "from"), _day(until, "to")
+    begins, last = _day(since, gettext_noop("from")), _day(until, gettext_noop("to"))
     wanted = Wanted(
         since=_midnight(begins, zone),
         until=_midnight(last + timedelta(days=1) if last else None, zone),
