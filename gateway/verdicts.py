@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer, lazyload
 
 from escalation.intervals import Numbers, Rate, wilson
@@ -162,25 +162,16 @@ def judged_since(
 ) -> list[Judged]:
     """Each thing once, by its latest verdict; who judged last could have read the others."""
     things = _things(session, programme, since)
-    handoffs = session.scalars(
-        select(Handoff)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.programme_id == programme.id)
-        .order_by(Handoff.id)
-        # Whose they are is not asked; names would be decrypted for nothing, row by row.
-        .options(lazyload("*"))
-    ).all()
-    of_thread: dict[int, list[Handoff]] = defaultdict(list)
-    for handoff in handoffs:
-        of_thread[handoff.conversation_id].append(handoff)
-    scores = _scores(session, {thing.conversation_id for thing in things})
-    weights = _stand_for(session, programme, things, handoffs, now=now)
+    threads = {thing.conversation_id for thing in things}
+    closed = _closed(session, threads)
+    scores = _scores(session, threads)
+    weights = _stand_for(session, programme, things, now=now)
     return [
         Judged(
             handed_over=thing.handoff is not None,
             verdict=thing.verdicts[-1].verdict,
             connection=_highest(
-                thing, of_thread[thing.conversation_id], scores[thing.conversation_id]
+                thing, closed[thing.conversation_id], scores[thing.conversation_id]
             ),
             stands_for=weight,
             agreed=len({record.verdict for record in thing.verdicts}) == 1,
@@ -215,6 +206,20 @@ def _things(session: Session, programme: Programme, since: datetime) -> list[_Th
     return things
 
 
+def _closed(session: Session, conversations: set[int]) -> Mapping[int, list[tuple[int, datetime]]]:
+    """Each closed handoff's id and when it was closed, by conversation."""
+    rows = session.execute(
+        select(Handoff.conversation_id, Handoff.id, Handoff.closed_at).where(
+            Handoff.conversation_id.in_(conversations)
+        )
+    )
+    closed: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
+    for conversation, handoff, at in rows:
+        if at is not None:
+            closed[conversation].append((handoff, at))
+    return closed
+
+
 def _scores(
     session: Session, conversations: set[int]
 ) -> Mapping[int, list[tuple[datetime, float]]]:
@@ -232,7 +237,9 @@ def _scores(
 
 
 def _highest(
-    thing: _Thing, of_thread: Sequence[Handoff], scores: Iterable[tuple[datetime, float]]
+    thing: _Thing,
+    closed: Iterable[tuple[int, datetime]],
+    scores: Iterable[tuple[datetime, float]],
 ) -> float | None:
     """The score a threshold would have had to be at or below to bring somebody by then.
 
@@ -246,10 +253,7 @@ def _highest(
     if handoff.need is not Need.CONNECTION:
         return None
     opened, led_up = handoff.opened_at, handoff.opened_at - LED_UP_TO
-    earlier = [
-        one.closed_at for one in of_thread if one.id < handoff.id and one.closed_at is not None
-    ]
-    after = max([led_up, *earlier])
+    after = max([led_up, *(at for one, at in closed if one < handoff.id)])
     return max((score for at, score in scores if after < at <= opened), default=None)
 
 
@@ -257,7 +261,6 @@ def _stand_for(
     session: Session,
     programme: Programme,
     things: Sequence[_Thing],
-    handoffs: Sequence[Handoff],
     *,
     now: datetime,
 ) -> list[float]:
@@ -274,7 +277,13 @@ def _stand_for(
     began = min(thing.week.starts_at for thing in things)
     weeks = max((now - began) / timedelta(weeks=1), 1.0)
     scale = len(reviewed) / weeks if reviewed else 1.0
-    opened = Counter(handoff.need for handoff in handoffs if handoff.opened_at >= began)
+    counts = session.execute(
+        select(Handoff.need, func.count())
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(Conversation.programme_id == programme.id, Handoff.opened_at >= began)
+        .group_by(Handoff.need)
+    )
+    opened = dict(counts.all())
     judged = Counter(thing.handoff.need for thing in things if thing.handoff)
     return [
         max(eligible[thing.week] / reviewed[thing.week], 1.0)

@@ -48,6 +48,13 @@ def open_context(
     return context
 
 
+def has_come_in(page: Page) -> None:
+    """Its scripts run. A person does not type before that; a test on a busy machine might, and
+    then the browser sends the form by itself and shows the answer as a page.
+    """
+    page.wait_for_load_state("load")
+
+
 def fits(page: Page) -> None:
     """Nothing sticks out to the side."""
     wide, seen = page.evaluate(

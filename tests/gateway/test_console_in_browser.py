@@ -19,7 +19,7 @@ from gateway.demo import seed_demo
 from gateway.enrol import enrol, read_people
 from models import Programme
 from models.encryption import use_key
-from tests.browsers import first_paint, fits, open_context
+from tests.browsers import first_paint, fits, has_come_in, open_context
 from tests.many_handoffs import fill
 from tests.processes import KEY, Process
 
@@ -103,8 +103,8 @@ def keep_picture(page: Page, name: str) -> None:
 
 
 def has_its_scripts(page: Page) -> None:
-    """A person does not type before the page has come in; a test on a busy machine might."""
-    page.wait_for_load_state("load")
+    """It has come in, and what it does by keys and links with it."""
+    has_come_in(page)
     page.wait_for_function("document.querySelector('#use-keys')?.closest('label').hidden === false")
 
 

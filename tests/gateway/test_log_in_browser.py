@@ -1,11 +1,13 @@
 """A manager's Monday: the handoffs of last week, the measures, the downloads, in a real browser."""
 
 import csv
+import gc
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -165,22 +167,40 @@ def test_the_pages_paint_within_a_second_with_ten_thousand_handoffs(
 
 
 def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
-    """In time of the processor, which does not depend on what else the machine does."""
+    """On a machine that adds up two million numbers in a tenth of a second; another takes as much
+    more time for the page as for the sum. Each is the best of three, in the processor's time, so
+    that it does not matter what else runs.
+    """
     database = Database(make_engine(gateway.environment["DATABASE_URL"]))
     talk = Talk(database)
     talk.clock.now = utc_now()
     web = Web(talk)
     web.is_now(RUTH)
     took = {}
+    gc.collect()
+    gc.freeze()  # as gateway/serve.py does
     for path in (*PAGES, "/log/measures?weeks=52", "/log/leaning", "/log/verdicts"):
         assert web.gets(path).status_code == 200
-        began = time.process_time()
-        web.gets(path)
-        took[path] = time.process_time() - began
+        page = min(work_of(partial(web.gets, path)) for _ in range(3))
+        took[path] = 0.1 * page / min(work_of(adds_up_two_million) for _ in range(3))
+    gc.unfreeze()
     database.engine.dispose()
     print({path: round(1000 * seconds) for path, seconds in took.items()})
     assert max(took[path] for path in PAGES) < 0.5
     assert max(took.values()) < 1.5, "what is loaded afterwards, and a whole year"
+
+
+def work_of(does: Callable[[], object]) -> float:
+    """The processor's seconds."""
+    began = time.process_time()
+    does()
+    return time.process_time() - began
+
+
+def adds_up_two_million() -> None:
+    so_far = 0
+    for number in range(2_000_000):
+        so_far += number
 
 
 def test_on_paper_the_log_is_a_table_without_buttons(

@@ -13,7 +13,7 @@ from gateway.demo import seed_demo
 from gateway.enrol import enrol, read_people
 from models import Programme
 from models.encryption import use_key
-from tests.browsers import fits, open_context
+from tests.browsers import fits, has_come_in, open_context
 from tests.processes import KEY, Process
 
 FINGER = {
@@ -169,6 +169,8 @@ def test_somebody_gets_a_link_by_text_and_sets_a_password(
     expect(page.get_by_text(f"Signed in as {name}")).to_be_visible()
 
     page.get_by_role("link", name="Account").click()
+    expect(page.get_by_role("heading", name="Your account", level=1)).to_be_visible()
+    has_come_in(page)
     form = page.locator("form[action='/account/password']")
     form.get_by_label("New password, at least").fill("a long new one")
     form.get_by_label("New password once more").fill("a long old one")
@@ -177,6 +179,7 @@ def test_somebody_gets_a_link_by_text_and_sets_a_password(
     form.get_by_label("New password once more").fill("a long new one")
     form.get_by_role("button").click()
     expect(page.get_by_role("status").filter(has_text="Your password is changed")).to_be_visible()
+    has_come_in(page)
 
     form.get_by_label("Old password").fill("not the old one")
     form.get_by_label("New password, at least").fill("another long one")
