@@ -36,8 +36,7 @@ def tell(line: Line, webhook_id: int, ending: threading.Event | None = None) -> 
             note_answer(
                 session,
                 taken.delivery_id,
-                answer.status,
-                arrived=answer.arrived,
+                answer,
                 now=line.clock(),
             )
         if not answer.arrived:
@@ -47,7 +46,7 @@ def tell(line: Line, webhook_id: int, ending: threading.Event | None = None) -> 
                 webhook=webhook_id,
                 delivery=taken.delivery_id,
                 status=answer.status,
-                why=answer.why,
+                silence=answer.silence,
             )
             return
 

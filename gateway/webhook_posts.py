@@ -17,6 +17,8 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 import httpx
 from standardwebhooks import Webhook as Signer
 
+from models import Silence
+
 TIMEOUT_SECONDS = 10
 LONGEST_URL = 500
 PORTS = 2**16
@@ -35,10 +37,10 @@ class NotFound(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a post. `status` is None when there was no answer; `why` says why not."""
+    """What came of a post. `status` is None when there was no answer; `silence` says why not."""
 
     status: int | None
-    why: str = ""
+    silence: Silence | None = None
 
     @property
     def arrived(self) -> bool:
@@ -117,8 +119,10 @@ def post(url: str, body: str, headers: dict[str, str], *, demo: bool) -> Answer:
     try:
         asked = httpx.URL(url)
         addresses = addresses_of(asked, demo=demo)
-    except (NotAllowed, NotFound, httpx.InvalidURL) as refused:
-        return Answer(None, type(refused).__name__)
+    except NotFound:
+        return Answer(None, Silence.NO_SUCH_NAME)
+    except (NotAllowed, httpx.InvalidURL):
+        return Answer(None, Silence.NOT_PUBLIC)
     return post_to(addresses, asked, body, headers, trusted=_trusted())
 
 
@@ -141,7 +145,19 @@ def post_to(
         return Answer(asyncio.run(within_time()))
     except Exception as error:
         # Whatever it is: one that came out of here would be sent each minute and never given up.
-        return Answer(None, type(error).__name__)
+        return Answer(None, _silence_of(error))
+
+
+def _silence_of(error: BaseException) -> Silence:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return Silence.TOO_SLOW
+    # httpx keeps the fault it came of behind its own.
+    fault: BaseException | None = error
+    while fault is not None:
+        if isinstance(fault, ssl.SSLError):
+            return Silence.NOT_TRUSTED
+        fault = fault.__cause__ or fault.__context__
+    return Silence.UNREACHABLE
 
 
 async def _post(

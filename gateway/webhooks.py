@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from escalation.languages import gettext_noop, phrase
 from gateway.audit import note_about
 from gateway.database import Database, hold_programme
-from gateway.webhook_posts import addresses_of, read_url
+from gateway.webhook_posts import Answer, addresses_of, read_url
 from models import Conversation, Handoff, HandoffEvent, Move, Person, Programme, Webhook
 from models import WebhookDelivery as Delivery
 from models.base import JsonDict
@@ -307,22 +307,20 @@ def take_next(session: Session, webhook_id: int, *, now: datetime) -> Taken | No
     return Taken(delivery.id, webhook.url, webhook.secret, f"event_{delivery.event_id}", body)
 
 
-def note_answer(
-    session: Session, delivery_id: int, status: int | None, *, arrived: bool, now: datetime
-) -> None:
+def note_answer(session: Session, delivery_id: int, answer: Answer, *, now: datetime) -> None:
     """Note what came of a post: it arrived, it is tried again, it is given up, or 410."""
     delivery = session.get_one(Delivery, delivery_id)
     if delivery.delivered_at is not None:
         return
     webhook = session.get_one(Webhook, delivery.webhook_id)
-    delivery.status = status
-    if arrived:
+    delivery.status, delivery.silence = answer.status, answer.silence
+    if answer.arrived:
         delivery.delivered_at, delivery.next_try_at = now, None
         return
     given_up = delivery.tries > len(WAITS) or webhook.removed_at is not None
     delivery.next_try_at = None if given_up else now + WAITS[max(delivery.tries, 1) - 1]
     session.flush()
-    if status == 410:
+    if answer.status == 410:
         # Gone: whoever is there does not want to be told any more (Standard Webhooks).
         _remove(session, webhook, by=None, now=now)
 

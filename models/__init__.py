@@ -36,7 +36,7 @@ from models.people import (
     Role,
     SignIn,
 )
-from models.programs import ApiToken, Webhook, WebhookDelivery
+from models.programs import ApiToken, Silence, Webhook, WebhookDelivery
 from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
 from models.safeguarding import Concern, SafeguardingRecord
 from models.schedules import Hindrance, Schedule, ScheduledCheckIn
@@ -87,6 +87,7 @@ __all__ = [
     "Schedule",
     "ScheduledCheckIn",
     "SignIn",
+    "Silence",
     "SkillOutcome",
     "SkillUse",
     "Snooze",

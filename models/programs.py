@@ -1,12 +1,23 @@
 """Programs that read and are told: tokens for the REST API, and webhooks."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime
 from models.people import Programme
+
+
+class Silence(StrEnum):
+    """Why a post to a webhook had no answer."""
+
+    NOT_PUBLIC = "not_public"  # the address leads into a private network, or to this machine
+    NO_SUCH_NAME = "no_such_name"
+    NOT_TRUSTED = "not_trusted"  # its certificate is not valid
+    TOO_SLOW = "too_slow"
+    UNREACHABLE = "unreachable"
 
 
 class ApiToken(Base):
@@ -63,4 +74,9 @@ class WebhookDelivery(Base):
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     status: Mapped[int | None] = mapped_column(comment="The last HTTP status; null for no answer")
+    silence: Mapped[Silence | None] = mapped_column(
+        # Not checked by the database: SQLite adds no check to a table that is there.
+        sa.Enum(Silence, native_enum=False, length=24, values_callable=list),
+        comment="Why there was no answer to the last try",
+    )
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -25,7 +25,7 @@ from gateway.webhooks import (
     send_again,
     webhooks_of,
 )
-from models import Person, Programme, WebhookDelivery
+from models import Person, Programme, Silence, WebhookDelivery
 
 HERE = "/programme/programs"
 router = APIRouter(prefix=HERE)
@@ -187,12 +187,20 @@ def what_was_told(delivery: WebhookDelivery) -> str:
     return phrase(WHAT.get(kind, kind))
 
 
+SILENT = {
+    None: gettext_noop("no answer"),
+    Silence.NOT_PUBLIC: gettext_noop("not sent: the address is not on the internet"),
+    Silence.NO_SUCH_NAME: gettext_noop("not sent: the name has no address"),
+    Silence.NOT_TRUSTED: gettext_noop("not sent: the certificate there is not valid"),
+    Silence.TOO_SLOW: gettext_noop("no answer in time"),
+    Silence.UNREACHABLE: gettext_noop("could not be reached"),
+}
+
+
 def last_answer(delivery: WebhookDelivery) -> str:
-    return (
-        gettext_noop("no answer")
-        if delivery.status is None
-        else phrase("answer {code}", code=delivery.status)
-    )
+    if delivery.status is None:
+        return SILENT[delivery.silence]
+    return phrase("answer {code}", code=delivery.status)
 
 
 env.filters.update(

@@ -47,6 +47,7 @@ from models import (
     Need,
     Person,
     Programme,
+    Silence,
     Status,
     Urgency,
     Webhook,
@@ -385,6 +386,7 @@ def test_one_that_hangs_holds_up_nobody_else_and_is_tried_again(
     goes_round(talk)
     for last in deliveries(talk)[-2:]:
         assert (last.status, last.delivered_at) == (None, None)
+        assert last.silence is Silence.TOO_SLOW
         assert last.next_try_at == talk.clock() + WAITS[0]
 
 
@@ -504,6 +506,10 @@ def test_a_name_that_leads_inside_is_refused_when_added_and_again_when_it_is_tol
         with pytest.raises(BlockingIOError):
             inside.accept()
     assert {(one.tries, one.status) for one in deliveries(talk)} <= {(1, None), (0, None)}
+    assert (
+        "not sent: the address is not on the internet, again"
+        in web.gets("/programme/programs").text
+    )
 
 
 def test_a_post_goes_to_the_number_that_was_looked_up_and_trusts_the_name_only(
@@ -515,6 +521,7 @@ def test_a_post_goes_to_the_number_that_was_looked_up_and_trusts_the_name_only(
         url = httpx.URL(f"https://{name}:{receiver.port}/told")
         answer = post_to(["127.0.0.1"], url, "{}", {"webhook-id": "1"}, trusted=ours)
         assert answer.arrived is arrived, answer
+        assert answer.silence == (None if arrived else Silence.NOT_TRUSTED)
     assert receiver.hosts == [f"hooks.example:{receiver.port}"]
     # The first of its addresses cannot be reached; the second is.
     both = ["127.0.0.2", "127.0.0.1"]
@@ -529,6 +536,12 @@ def test_whatever_goes_wrong_with_an_address_is_no_answer_and_no_error() -> None
             ["127.0.0.1"], httpx.URL(url), "{}", {}, trusted=ssl.create_default_context()
         )
         assert (answer.status, answer.arrived) == (None, False)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/told"
+    assert post(nobody, "{}", {}, demo=True).silence is Silence.UNREACHABLE
+    assert post(nobody, "{}", {}, demo=False).silence is Silence.NOT_PUBLIC
+    nowhere = "https://no-program.invalid/told"
+    assert post(nowhere, "{}", {}, demo=True).silence is Silence.NO_SUCH_NAME
 
 
 def _certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
