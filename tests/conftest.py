@@ -4,6 +4,7 @@ Maya is a mentee; Sam is her own mentor; Noor is her back-up, on duty, and mento
 the programme's manager. Nobody enrolled the stranger.
 """
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -83,6 +84,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-database", action="store_true", help=help)
     help = "run axe-core on every page at both widths in both themes, all four together"
     parser.addoption("--every-look", action="store_true", help=help)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the collector need not go through it with every test, which
+    took a tenth of the time. A gateway does the same when it starts."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

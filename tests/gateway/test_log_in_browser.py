@@ -1,7 +1,6 @@
 """A manager's Monday: the handoffs of last week, the measures, the downloads, in a real browser."""
 
 import csv
-import gc
 import math
 import re
 import time
@@ -178,13 +177,10 @@ def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
     web = Web(talk)
     web.is_now(RUTH)
     took = {}
-    gc.collect()
-    gc.freeze()  # as gateway/serve.py does
     for path in (*PAGES, "/log/measures?weeks=52", "/log/leaning", "/log/verdicts"):
         assert web.gets(path).status_code == 200
         page = min(work_of(partial(web.gets, path)) for _ in range(3))
         took[path] = 0.1 * page / min(work_of(adds_up_two_million) for _ in range(3))
-    gc.unfreeze()
     database.engine.dispose()
     print({path: round(1000 * seconds) for path, seconds in took.items()})
     assert max(took[path] for path in PAGES) < 0.5
