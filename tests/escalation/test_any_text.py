@@ -18,9 +18,10 @@ from escalation.policy import load_policy
 MARKS = load_policy().thresholds
 
 LONG = 100_000
-# Seconds for the longest text there is; one quiet core needs about a fortieth of it.
+# Seconds of this thread, whatever else runs, for the longest text there is; one core needs about a
+# fortieth of it.
 LONG_WITHIN = 2.0
-# Seconds for one phrase of the lexicon over the most that is ever read.
+# The same for one phrase of the lexicon over the most that is ever read.
 PHRASE_WITHIN = 0.5
 
 ODD = {
@@ -77,14 +78,14 @@ def test_odd_text_is_answered_the_same_twice_and_alarms_nobody(text: str) -> Non
 
 @pytest.mark.parametrize("part", REPEATED, ids=ascii)
 def test_the_longest_repetition_is_read_in_time(part: str) -> None:
-    detect("hello thrre")  # so that the model and the words are there
+    detect("hello thrre, hola")  # so that the model, the words and the Spanish rules are there
     text = (part * LONG)[:LONG]
-    began = time.perf_counter()
+    began = time.thread_time()
 
     detect(text)
     covered(text)
 
-    assert time.perf_counter() - began < LONG_WITHIN
+    assert time.thread_time() - began < LONG_WITHIN
 
 
 @given(text=st.text(st.characters(), max_size=60), times=st.integers(1, 4_000))
@@ -136,9 +137,9 @@ PHRASES = list(phrases())
 def test_no_phrase_of_the_lexicon_can_be_made_slow(phrase: re.Pattern[str]) -> None:
     for part in (*REPEATED, *against(phrase)):
         text = (part * MOST)[:MOST]
-        began = time.perf_counter()
+        began = time.thread_time()
 
         for _ in phrase.finditer(text):
             pass
 
-        assert time.perf_counter() - began < PHRASE_WITHIN, part
+        assert time.thread_time() - began < PHRASE_WITHIN, part
