@@ -370,7 +370,7 @@ class Evening:
         context = self.context("Ruth", width=1280, theme="light")
         shown = context.request.get("/programme/programs").text()
         context.close()
-        return "no answer, again" in shown
+        return "could not be reached, again" in shown
 
     def _texts(self, name: str, words: str) -> None:
         sent = self.http.post(
