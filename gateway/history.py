@@ -464,8 +464,12 @@ def decided(record: DecisionRecord, *, quote: tuple[Piece, ...] = ()) -> Entry:
 
 def why_decided(record: DecisionRecord) -> Phrase:
     """The reasons of the release that decided it, some of them perhaps no longer in use."""
-    why = record.why.removesuffix(ASKED_ALREADY)
-    return phrase(why) if why == record.why else joined((phrase(why), phrase(ASKED_ALREADY)), "")
+    return _reason(record.why)
+
+
+def _reason(written: str) -> Phrase:
+    why = written.removesuffix(ASKED_ALREADY)
+    return phrase(why) if why == written else joined((phrase(why), phrase(ASKED_ALREADY)), "")
 
 
 def _decision_details(record: DecisionRecord) -> tuple[str, ...]:
@@ -510,6 +514,10 @@ def _what_would_have_changed(record: DecisionRecord) -> list[str]:
         decision = phrase(DECISIONS[point["decision"]])
         if point["urgency"]:
             decision = joined((decision, phrase(point["urgency"])))
+        # Not kept with decisions of earlier releases. It tells apart what looks the same: a person
+        # soon, because of a concern, in place of a person soon, because somebody asked.
+        if why := point.get("why"):
+            decision = joined((decision, _reason(why)), ": ")
         blanks = {
             "axis": phrase(point["axis"]),
             "needed": point["needed"],

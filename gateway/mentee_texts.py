@@ -671,6 +671,7 @@ def _turning_point_of(
         "needed": point.needed,
         "decision": point.decision.do.value,
         "urgency": point.decision.urgency.name.lower() if point.decision.urgency else None,
+        "why": point.decision.why,
     }
 
 

@@ -1,6 +1,7 @@
 """The managers' log: what is shown of ten thousand handoffs, to whom, and how it is taken away."""
 
 import csv
+import html
 import io
 import itertools
 import re
@@ -238,6 +239,15 @@ def test_a_handoff_that_is_not_there_is_not_noted_as_read(an_evening: Talk, web:
     for path in ("/log/2", "/log/2/steps", "/log/2/steps.csv", "/log/4711"):
         assert web.gets(path).status_code == 404
     assert audited(an_evening) == before
+
+
+def test_the_nearest_other_decision_says_how_it_is_another(talk: Talk, web: Web) -> None:
+    """To be brought a person soon because of a concern is not the same as because one asked."""
+    talk.texts(MAYA, "can i talk to a person please")
+    web.is_now(RUTH)
+    page = html.unescape(web.gets("/log/1").text)
+    assert "Decided to bring a person: asked for a person" in page
+    assert "it would have decided to bring a person, soon: crisis at or above concern." in page
 
 
 def test_another_programme_sees_nothing_of_ours_on_any_page_or_in_any_file(
