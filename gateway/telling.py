@@ -33,12 +33,7 @@ def tell(line: Line, webhook_id: int, ending: threading.Event | None = None) -> 
         headers = signed(taken.secret, taken.number, taken.body, now=line.clock())
         answer = post(taken.url, taken.body, headers, demo=is_demo(line))
         with line.database.writing() as session:
-            note_answer(
-                session,
-                taken.delivery_id,
-                answer,
-                now=line.clock(),
-            )
+            note_answer(session, taken.delivery_id, answer, now=line.clock())
         if not answer.arrived:
             # Not the address: it may hold a key of somebody else's.
             log.warning(
@@ -46,7 +41,7 @@ def tell(line: Line, webhook_id: int, ending: threading.Event | None = None) -> 
                 webhook=webhook_id,
                 delivery=taken.delivery_id,
                 status=answer.status,
-                silence=answer.silence,
+                why=answer.why,
             )
             return
 

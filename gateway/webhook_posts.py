@@ -37,10 +37,13 @@ class NotFound(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a post. `status` is None when there was no answer; `silence` says why not."""
+    """What came of a post. `status` is None when there was no answer; `silence` says why not, and
+    `why` names the fault, for the log.
+    """
 
     status: int | None
     silence: Silence | None = None
+    why: str = ""
 
     @property
     def arrived(self) -> bool:
@@ -119,10 +122,10 @@ def post(url: str, body: str, headers: dict[str, str], *, demo: bool) -> Answer:
     try:
         asked = httpx.URL(url)
         addresses = addresses_of(asked, demo=demo)
-    except NotFound:
-        return Answer(None, Silence.NO_SUCH_NAME)
-    except (NotAllowed, httpx.InvalidURL):
-        return Answer(None, Silence.NOT_PUBLIC)
+    except (NotAllowed, NotFound, httpx.InvalidURL) as refused:
+        unknown = isinstance(refused, NotFound)
+        silence = Silence.NO_SUCH_NAME if unknown else Silence.NOT_PUBLIC
+        return Answer(None, silence, type(refused).__name__)
     return post_to(addresses, asked, body, headers, trusted=_trusted())
 
 
@@ -145,7 +148,7 @@ def post_to(
         return Answer(asyncio.run(within_time()))
     except Exception as error:
         # Whatever it is: one that came out of here would be sent each minute and never given up.
-        return Answer(None, _silence_of(error))
+        return Answer(None, _silence_of(error), type(error).__name__)
 
 
 def _silence_of(error: BaseException) -> Silence:

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime
+from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, one_of
 from models.people import Programme
 
 
@@ -75,8 +75,6 @@ class WebhookDelivery(Base):
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     status: Mapped[int | None] = mapped_column(comment="The last HTTP status; null for no answer")
     silence: Mapped[Silence | None] = mapped_column(
-        # Not checked by the database: SQLite adds no check to a table that is there.
-        sa.Enum(Silence, native_enum=False, length=24, values_callable=list),
-        comment="Why there was no answer to the last try",
+        one_of(Silence), comment="Why there was no answer to the last try"
     )
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
