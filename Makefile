@@ -26,19 +26,19 @@ check: $(HOUSE)/.ready
 	$(HOUSE)/ruff check .
 	$(HOUSE)/mypy
 	$(HOUSE)/lint-imports
-	@$(HOUSE)/python -m gateway.content --brief
-	@$(HOUSE)/python -m gateway.catalogue --check
+	@$(HOUSE)/python -m gateway.authoring.content --brief
+	@$(HOUSE)/python -m gateway.authoring.translations --check
 
 ## Check every text, train and test the bot alone.
 bot: $(HOUSE)/.ready $(BOT)/.ready
-	@$(HOUSE)/python -m gateway.content --brief
+	@$(HOUSE)/python -m gateway.authoring.content --brief
 	@$(HOUSE)/python -m bot.training
 	$(HOUSE)/python -m bot.conversation_tests
 
 ## Measure detection beside what is asked of it: make evidence EVAL=FOLDER. Writes docs/evidence.md.
 evidence: $(HOUSE)/.ready $(BOT)/.ready
 	@test -n "$(EVAL)" || { echo "Name the folder of the evaluation set: make evidence EVAL=FOLDER"; exit 1; }
-	@$(HOUSE)/python -m gateway.evidence $(EVAL)
+	@$(HOUSE)/python -m gateway.authoring.evaluation $(EVAL)
 	@echo "With Rasa stopped, crisis and requests reach a person as before:"
 	$(HOUSE)/pytest tests/gateway/test_with_real_rasa.py
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from escalation.languages import gettext_noop
 from escalation.policy import Policy
 from escalation.signals import Signals, YesOrNo
+from escalation.speech.i18n import gettext_noop
 from models import Need, Owner, Urgency
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from escalation.scales import SCALES, Scale
+from escalation.check_ins.scales import SCALES, Scale
 from models import Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")

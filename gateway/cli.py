@@ -20,45 +20,38 @@ from sqlalchemy.orm import Session
 from bot.client import Bot, BotAway
 from bot.environment import BotProblem
 from escalation.assess import assess_lines
+from escalation.check_ins.schedules import BadDays, read_days
 from escalation.crisis_lines import BadCrisisLines, to_look_up_again
-from escalation.handoffs import hold_conversation
+from escalation.handoffs.handoffs import hold_conversation
 from escalation.policy import POLICY_FILE, BadPolicy, Policy, load_policy
-from escalation.rules import load_rules
-from escalation.schedules import BadDays, read_days
-from escalation.script import BadScript
+from escalation.ruleset import load_rules
+from escalation.speech.script import BadScript
 from gateway import demo as demo_programme
-from gateway.absences import absence_in_words, absences_of
-from gateway.accounts import BadPassword, set_password
-from gateway.agreed import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
-from gateway.audit import Head, first_broken, head_file_for, head_kept, head_of, note_about
-from gateway.chat import invite as invitation
-from gateway.consents import ConsentRefused, correct_band, record_guardian
-from gateway.database import Database
-from gateway.enrol import enrol as enrol_people
-from gateway.enrol import read_people
-from gateway.history import (
-    Row,
-    csv_of,
-    handoffs_of,
-    in_words,
-    missed_check_ins,
-    timeline,
-)
-from gateway.line import utc_now
-from gateway.logs import set_up_logs
-from gateway.personal_data import CannotErase, everything_about
-from gateway.personal_data import erase as erase_person
-from gateway.policies import policy_in_use
-from gateway.preflight import findings, who_is_away
-from gateway.receive import as_e164
-from gateway.reliance import leaning_mentees
-from gateway.replay import read_history
-from gateway.replay_tables import print_replay
+from gateway.accounts.passwords import BadPassword, set_password
+from gateway.chat.thread import invite as invitation
+from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
+from gateway.conversations.over_reliance import leaning_mentees
+from gateway.handoffs.timeline import Row, csv_of, handoffs_of, in_words, missed_check_ins, timeline
+from gateway.messaging.inbox import as_e164
+from gateway.people.absences import absence_in_words, absences_of
+from gateway.people.import_file import enrol as enrol_people
+from gateway.people.import_file import read_people
+from gateway.policy.backtest import read_history
+from gateway.policy.backtest_text import print_replay
+from gateway.privacy.data_requests import CannotErase, everything_about
+from gateway.privacy.data_requests import erase as erase_person
+from gateway.privacy.terms import ConsentRefused, correct_band, record_guardian
+from gateway.reporting.preflight import findings, who_is_away
+from gateway.review.summary import print_verdicts
+from gateway.review.verdicts import LOOKED_BACK, summary_of
+from gateway.runtime.audit import Head, first_broken, head_file_for, head_kept, head_of, note_about
+from gateway.runtime.database import Database
+from gateway.runtime.line import utc_now
+from gateway.runtime.logging import set_up_logs
+from gateway.runtime.policy_versions import policy_in_use
+from gateway.runtime.settings import ROOT, BadSettings, Settings, load_settings
 from gateway.serve import AlreadyServed, open_database
 from gateway.serve import serve as serve_line
-from gateway.settings import ROOT, BadSettings, Settings, load_settings
-from gateway.verdict_tables import print_verdicts
-from gateway.verdicts import LOOKED_BACK, summary_of
 from models import (
     AgeBand,
     Channel,
@@ -379,7 +372,7 @@ def content(
 ) -> None:
     """Every text the line can say, with its length, reading grade and source. Exit 1 if any is
     wrong."""
-    from gateway.content import run
+    from gateway.authoring.content import run
 
     raise typer.Exit(run(brief=brief))
 

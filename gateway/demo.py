@@ -5,9 +5,9 @@ from datetime import datetime, time
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.schedules import read_days
-from gateway.agreed import agree_on
-from gateway.enrol import enrol, read_people
+from escalation.check_ins.schedules import read_days
+from gateway.check_ins.schedules import agree_on
+from gateway.people.import_file import enrol, read_people
 from models import Programme
 
 PEOPLE = b"""role,name,phone,timezone,mentor

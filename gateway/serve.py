@@ -14,16 +14,16 @@ from sqlalchemy import select
 from bot.client import Bot
 from escalation.detect import detect
 from escalation.policy import POLICY_FILE
-from escalation.rules import load_rules
+from escalation.ruleset import load_rules
 from escalation.signals import Signals
-from gateway.audit import head_file_for, keep_head_in
-from gateway.database import Database, make_engine
-from gateway.engine import Engine
-from gateway.line import Line
-from gateway.settings import ROOT, Settings
-from gateway.sms import Phones, Texts, Twilio
-from gateway.sweep import Sweeper, do_work
-from gateway.web.app import create_app
+from gateway.app import create_app
+from gateway.messaging.sms import Phones, Texts, Twilio
+from gateway.runtime.audit import head_file_for, keep_head_in
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.jobs import Engine
+from gateway.runtime.line import Line
+from gateway.runtime.settings import ROOT, Settings
+from gateway.worker import Sweeper, do_work
 from models import Channel, Person
 from models.encryption import use_key
 

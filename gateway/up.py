@@ -18,9 +18,9 @@ from rich.console import Console
 
 from bot.training import train_if_changed
 from gateway.demo import seed_demo
-from gateway.line import utc_now
+from gateway.runtime.line import utc_now
+from gateway.runtime.settings import ROOT, Settings, load_settings
 from gateway.serve import open_database
-from gateway.settings import ROOT, Settings, load_settings
 
 CONFIG = """\
 [supervisord]

@@ -17,26 +17,9 @@ from models.handoffs import (
     Status,
     Urgency,
 )
-from models.mentoring import (
-    Absence,
-    CannedReply,
-    Debrief,
-    Note,
-    Presence,
-    Snooze,
-    Transfer,
-)
-from models.people import (
-    Match,
-    MatchKind,
-    OneTimeKey,
-    Passkey,
-    Person,
-    Programme,
-    Role,
-    SignIn,
-)
-from models.programs import ApiToken, Silence, Webhook, WebhookDelivery
+from models.integrations import ApiToken, Silence, Webhook, WebhookDelivery
+from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
+from models.people import Match, MatchKind, OneTimeKey, Passkey, Person, Programme, Role, SignIn
 from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
 from models.safeguarding import Concern, SafeguardingRecord
 from models.schedules import Hindrance, Schedule, ScheduledCheckIn

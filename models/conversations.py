@@ -73,7 +73,7 @@ class Conversation(Base):
         default=False, comment="The bot must start afresh before it answers again"
     )
     held_by: Mapped[str | None] = mapped_column(
-        sa.String(40), comment="The worker that handles this thread now; see gateway.turns"
+        sa.String(40), comment="The worker that handles this thread now; see gateway.pipeline.turns"
     )
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

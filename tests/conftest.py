@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.util import LRUCache
 
-from gateway.database import Database, make_engine
+from gateway.runtime.database import Database, make_engine
 from models.encryption import use_key
 from tests.line import Talk
 from tests.memory import roomy

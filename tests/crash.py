@@ -22,17 +22,8 @@ import httpx
 from sqlalchemy import select
 
 from escalation.policy import POLICY_FILE
-from gateway.database import Database, make_engine
-from models import (
-    Alert,
-    Conversation,
-    DecisionRecord,
-    Delivery,
-    Handoff,
-    Message,
-    Speaker,
-    Status,
-)
+from gateway.runtime.database import Database, make_engine
+from models import Alert, Conversation, DecisionRecord, Delivery, Handoff, Message, Speaker, Status
 from models.encryption import use_key
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Callbacks, FakeTwilio
 from tests.processes import KEY, ROOT, Process

@@ -14,14 +14,14 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 from sqlalchemy import select
 
-from escalation.rules import load_rules
-from gateway.consents import TERMS_VERSION
-from gateway.database import Database, make_engine
+from escalation.ruleset import load_rules
 from gateway.demo import seed_demo
-from gateway.enrol import enrol, read_people
-from gateway.line import utc_now
-from gateway.one_time_keys import new_link
-from gateway.review import last_full_week
+from gateway.people.import_file import enrol, read_people
+from gateway.privacy.terms import TERMS_VERSION
+from gateway.review.sampling import last_full_week
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.line import utc_now
+from gateway.runtime.one_time_keys import new_link
 from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person
 from models.encryption import use_key
 from tests.line import JO, MAYA, SAM, Talk

@@ -17,26 +17,17 @@ from sqlalchemy.orm import Session
 
 from bot.client import Answer, BotAway, SkillStep
 from escalation.detect import detect
-from escalation.later import Work
-from escalation.rules import Rules, load_rules
+from escalation.handoffs.jobs import Work
+from escalation.ruleset import Rules, load_rules
 from escalation.signals import Signals
-from gateway.database import Database
 from gateway.demo import seed_demo
-from gateway.line import Line
-from gateway.receive import record
-from gateway.sms import Sent, TextFailed
-from gateway.sweep import do_work, sweep
-from gateway.turns import take_turns
-from models import (
-    Channel,
-    Conversation,
-    Delivery,
-    Handoff,
-    Message,
-    Person,
-    Programme,
-    Role,
-)
+from gateway.messaging.inbox import record
+from gateway.messaging.sms import Sent, TextFailed
+from gateway.pipeline.turns import take_turns
+from gateway.runtime.database import Database
+from gateway.runtime.line import Line
+from gateway.worker import do_work, sweep
+from models import Channel, Conversation, Delivery, Handoff, Message, Person, Programme, Role
 from models.encryption import phone_index
 
 # A Tuesday morning in New York.

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
+from gateway.runtime.database import Database, make_engine
 from models import (
     Alert,
     Base,

@@ -7,7 +7,7 @@ import yaml
 from typer.main import get_command
 
 from gateway.cli import app
-from gateway.settings import Settings
+from gateway.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

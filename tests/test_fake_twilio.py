@@ -23,7 +23,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from gateway.sms import BaseUrlHttpClient
+from gateway.messaging.sms import BaseUrlHttpClient
 from tests.fake_twilio import (
     ACCOUNT_SID,
     NUMBER,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from escalation.detect.fold import fold
 from escalation.detect.lexicon import SPANISH, load_lexicon
+from escalation.detect.normalize import fold
 from escalation.detect.spelling import english
 from escalation.signals import Axis
 

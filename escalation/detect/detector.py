@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from escalation.detect.calibration import load_calibration, sigmoid
+from escalation.detect.classifiers import Head, inputs_of, load_heads
 from escalation.detect.coverage import covered, less_sure
-from escalation.detect.heads import Head, inputs_of, load_heads
 from escalation.detect.lexicon import SPANISH, Lexicon, load_lexicon
 from escalation.detect.rules import crisis_hits, plain_answer, request_hits
 from escalation.detect.sentences import Features, Sentence, Vector, read

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from escalation.detect.calibration import load_calibration
 from escalation.detect.coverage import may_be_spanish
-from escalation.detect.fold import fold
 from escalation.detect.lexicon import SPANISH, load_lexicon
+from escalation.detect.normalize import fold
 from escalation.detect.rules import Hit, crisis_hits, plain_answer, request_hits
 from escalation.detect.wording import Plain, in_words_of
 from escalation.signals import YesOrNo

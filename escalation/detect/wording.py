@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from escalation.detect.fold import Folded, fold
 from escalation.detect.lexicon import Lexicon
+from escalation.detect.normalize import Folded, fold
 from escalation.detect.spelling import meant
 
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")

@@ -2,10 +2,10 @@
 
 from fastapi import Request, Response
 
-from escalation.languages import gettext_noop
-from gateway.audit import note
-from gateway.spreadsheets import MEDIA_TYPES, Form, Table, written_as
-from gateway.web.pages import PageRefused, line_of
+from escalation.speech.i18n import gettext_noop
+from gateway.runtime.audit import note
+from gateway.runtime.spreadsheets import MEDIA_TYPES, Form, Table, written_as
+from gateway.web.rendering import PageRefused, line_of
 from models import Person
 
 NO_SUCH_TABLE = gettext_noop("There is no such table to download.")

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.line import Line
+from gateway.runtime.line import Line
 from models import Message
 
 router = APIRouter()

@@ -14,9 +14,9 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, UOWTransaction
 
-from escalation.guard import Kind
-from escalation.voice import replaced_by_guard
-from gateway.line import Line
+from escalation.speech.guard import Kind
+from escalation.speech.message_writer import replaced_by_guard
+from gateway.runtime.line import Line
 from models import Delivery, Handoff, Message, Speaker, Status, Urgency
 
 router = APIRouter()

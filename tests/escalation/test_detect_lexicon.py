@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from escalation.detect import lexicon
-from escalation.detect.fold import fold
 from escalation.detect.lexicon import BadLexicon, Kind, load_lexicon
+from escalation.detect.normalize import fold
 from escalation.detect.rules import crisis_hits
 from escalation.detect.wording import in_plain_words
 

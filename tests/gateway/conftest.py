@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
-from gateway.line import utc_now
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.line import utc_now
 from models.encryption import use_key
 from tests.browsers import CHROMIUM, FLAGS
 from tests.processes import KEY, OnRasa, Stack

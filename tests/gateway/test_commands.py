@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.database import Database, make_engine
+from gateway.runtime.database import Database, make_engine
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
 

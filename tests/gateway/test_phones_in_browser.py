@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from gateway.database import Database, make_engine
 from gateway.demo import seed_demo
+from gateway.runtime.database import Database, make_engine
 from models.encryption import use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, Process

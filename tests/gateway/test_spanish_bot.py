@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from bot.client import Bot
-from escalation.languages import FOLDER
-from gateway.bot_texts import in_readers_language
-from gateway.catalogue import faults_in
-from gateway.choices import answer_meant, choices_in
-from gateway.content import read_content
+from escalation.speech.i18n import FOLDER
+from gateway.authoring.content import read_content
+from gateway.authoring.translations import faults_in
+from gateway.conversations.bot_texts import in_readers_language
+from gateway.conversations.quick_replies import answer_meant, choices_in
 from models import Conversation, Goal, Need, Status, Urgency
 from tests.line import MAYA, NOOR, SAM, Talk
 from tests.rasa_server import RasaServer

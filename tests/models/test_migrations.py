@@ -3,7 +3,7 @@
 from alembic import command
 from sqlalchemy import text
 
-from gateway.database import Database, migration_config
+from gateway.runtime.database import Database, migration_config
 from models import CheckIn, Goal
 from tests.line import MAYA, Talk
 

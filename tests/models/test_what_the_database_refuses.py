@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import delete, inspect, select, text, update
 from sqlalchemy.exc import DatabaseError, StatementError
 
-from gateway.database import Database, make_engine, migration_config
+from gateway.runtime.database import Database, make_engine, migration_config
 from models import Base, CheckIn, Handoff, HandoffEvent, Message, Move, Person, Speaker, Status
 from models.encryption import BadKey, NoKey, WrongKey, decrypt, encrypt, use_key
 from tests.line import MAYA, SAM, Talk

@@ -142,7 +142,7 @@ def upgrade() -> None:
             "held_by",
             sa.String(length=40),
             nullable=True,
-            comment="The worker that handles this thread now; see gateway.turns",
+            comment="The worker that handles this thread now; see gateway.pipeline.turns",
         ),
         sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(

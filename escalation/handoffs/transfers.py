@@ -1,0 +1,282 @@
+"""Giving a held handoff to one colleague, who accepts it or leaves it with its holder.
+
+The caller holds the conversation, as for every move of a handoff (escalation/handoffs/handoffs.py).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.availability import WhyNot, circumstances_of, why_not
+from escalation.handoffs.jobs import Later
+from escalation.handoffs.moves import (
+    Closed,
+    NotHolder,
+    Refused,
+    check_claim_later,
+    log_move,
+    make_move,
+)
+from escalation.ruleset import Rules
+from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
+from escalation.speech.message_writer import say, thread_of
+from models import Handoff, Move, Person, Role, Status, Transfer
+from models.conditional import changes_one
+
+
+class CannotTransfer(Refused):
+    """`reason` is a word of SENTENCES, `could` are those who could take it instead.
+
+    `sentence` says both in plain words, for the person who tried.
+    """
+
+    SENTENCES: ClassVar[Mapping[str, str]] = {
+        "self": gettext_noop("You hold it yourself."),
+        "unknown": gettext_noop("There is no such colleague to give it to."),
+        "offered": gettext_noop("It is offered to a colleague already; wait for the answer."),
+        "unreachable": gettext_noop("{to} cannot be reached by text."),
+        "away": gettext_noop("{to} is away."),
+        "capped": gettext_noop("{to} has as much as one person should carry."),
+    }
+
+    def __init__(self, handoff: Handoff, to: Person, reason: str, could: list[Person]) -> None:
+        super().__init__(handoff, f"it cannot be offered to person {to.id} ({reason})")
+        self.reason, self.could = reason, could
+        self.sentence = phrase(self.SENTENCES[reason], to=to.name)
+        if reason != "offered":
+            self.sentence = joined((self.sentence, self._who_could()), " ")
+
+    def _who_could(self) -> Phrase:
+        if not self.could:
+            return phrase("Nobody else could just now.")
+        names = ", ".join(person.name for person in self.could[:5])
+        if len(self.could) > 5:
+            return phrase("These could: {names} and others.", names=names)
+        return phrase("These could: {names}.", names=names)
+
+
+class NotAsked(Refused):
+    def __init__(self, handoff: Handoff, person: Person) -> None:
+        super().__init__(handoff, f"it was not offered to person {person.id}")
+
+
+class TransferOver(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "it is no longer offered")
+
+
+def offer_transfer(
+    session: Session,
+    handoff: Handoff,
+    *,
+    by: Person,
+    to: Person,
+    note: str | None,
+    now: datetime,
+    rules: Rules,
+) -> Transfer:
+    """Ask one colleague to take over a handoff that `by` holds, and go on holding until then.
+
+    `note` is for the colleague's eyes behind the sign-in; the text they get has no content.
+
+    Raises:
+        NotHolder: `by` does not hold it.
+        Closed: it is no longer open.
+        CannotTransfer: the colleague cannot take it now; it says why, and who could.
+    """
+    if handoff.status is not Status.CLAIMED or handoff.mentor_id != by.id:
+        raise NotHolder(handoff, by) if handoff.is_open else Closed(handoff)
+    reason = _why_not_to(session, handoff, to, by=by, now=now, rules=rules)
+    if reason is not None:
+        could = who_could_take(session, handoff, by=by, now=now, rules=rules)
+        raise CannotTransfer(handoff, to, reason, could)
+    transfer = Transfer(
+        handoff_id=handoff.id, from_=by, to=to, at=now, note=(note or "").strip() or None
+    )
+    session.add(transfer)
+    session.flush()
+    thread = thread_of(session, rules, to)
+    link = rules.link(handoff.id)
+    say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)
+    return transfer
+
+
+def answer_transfer(
+    session: Session,
+    transfer: Transfer,
+    *,
+    by: Person,
+    accept: bool,
+    now: datetime,
+    rules: Rules,
+    later: Later,
+) -> None:
+    """Take over what was offered, or leave it with its holder, who is told either way.
+
+    Once accepted, the mentee reads who is there now, and the colleague has the time of a claim
+    to write a first message.
+
+    Raises:
+        NotAsked: it was offered to somebody else.
+        TransferOver: it was answered, has lapsed, or is no longer the holder's to give.
+    """
+    handoff = session.get_one(Handoff, transfer.handoff_id)
+    if transfer.to_id != by.id:
+        raise NotAsked(handoff, by)
+    _answer(session, transfer, handoff, accepted=accept, now=now)
+    holder_thread = thread_of(session, rules, transfer.from_)
+    if not accept:
+        key = "transfer_declined"
+        say(session, rules, holder_thread, key, now=now, code=handoff.id, who=by.name)
+        return
+    still = (Handoff.status == Status.CLAIMED) & (Handoff.mentor_id == transfer.from_id)
+    try:
+        make_move(session, handoff, still, mentor_id=by.id)
+    except Refused:
+        raise TransferOver(handoff) from None
+    given_by = transfer.from_id
+    event = log_move(
+        session, handoff, Move.CLAIM, by=by, now=now, transfer=transfer.id, held_by=given_by
+    )
+    say(
+        session,
+        rules,
+        handoff.conversation,
+        "transferred",
+        now=now,
+        mentor=by.name,
+        before=transfer.from_.name,
+    )
+    say(session, rules, holder_thread, "transfer_taken", now=now, code=handoff.id, who=by.name)
+    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+
+
+def open_transfer_of(session: Session, handoff: Handoff) -> Transfer | None:
+    return session.scalar(
+        select(Transfer).where(Transfer.handoff_id == handoff.id, Transfer.answered_at.is_(None))
+    )
+
+
+def transfers_asked_of(session: Session, person: Person) -> list[Transfer]:
+    """What colleagues have offered to `person` and nobody has answered yet."""
+    return list(
+        session.scalars(
+            select(Transfer)
+            .where(Transfer.to_id == person.id, Transfer.answered_at.is_(None))
+            .order_by(Transfer.id)
+        )
+    )
+
+
+def who_could_take(
+    session: Session, handoff: Handoff, *, by: Person, now: datetime, rules: Rules
+) -> list[Person]:
+    """The colleagues to whom `by` could offer a handoff now."""
+    colleagues = session.scalars(
+        select(Person)
+        .where(
+            Person.programme_id == handoff.conversation.programme_id,
+            Person.role != Role.MENTEE,
+            Person.id != by.id,
+        )
+        .order_by(Person.id)
+    )
+    return [
+        one
+        for one in colleagues
+        if _why_not_person(session, handoff, one, now=now, rules=rules) is None
+    ]
+
+
+def lapse_if_unanswered(
+    session: Session, transfer: Transfer, *, now: datetime, rules: Rules
+) -> bool:
+    """End an offer whose time is over; its holder is told. True if it has lapsed now."""
+    handoff = session.get_one(Handoff, transfer.handoff_id)
+    if now < _lapses_at(transfer, handoff, rules):
+        return False
+    try:
+        _answer(session, transfer, handoff, accepted=False, now=now)
+    except TransferOver:
+        return False
+    for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
+        thread = thread_of(session, rules, person)
+        say(session, rules, thread, key, now=now, code=handoff.id, who=transfer.to.name)
+    return True
+
+
+def overdue_transfers(
+    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+) -> list[int]:
+    """The numbers of the offers whose time is over by `now`."""
+    offers = session.execute(
+        select(Transfer, Handoff)
+        .join(Handoff, Handoff.id == Transfer.handoff_id)
+        .where(Transfer.answered_at.is_(None))
+        .order_by(Transfer.id)
+    )
+    return [
+        transfer.id
+        for transfer, handoff in offers
+        if now >= _lapses_at(transfer, handoff, rules_of(handoff.conversation.programme_id))
+    ]
+
+
+def end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
+    """What its holder no longer holds is no longer offered; whoever was asked is told."""
+    transfer = open_transfer_of(session, handoff)
+    if transfer is None:
+        return
+    _answer(session, transfer, handoff, accepted=False, now=now)
+    thread = thread_of(session, rules, transfer.to)
+    say(session, rules, thread, "transfer_over", now=now, code=handoff.id)
+
+
+def _lapses_at(transfer: Transfer, handoff: Handoff, rules: Rules) -> datetime:
+    return transfer.at + rules.policy.mentors.transfer_within(handoff.urgency)
+
+
+def _why_not_to(
+    session: Session, handoff: Handoff, to: Person, *, by: Person, now: datetime, rules: Rules
+) -> str | None:
+    """Why a handoff cannot be offered to `to`, as a word of CannotTransfer.SENTENCES; or None."""
+    if to.id == by.id:
+        return "self"
+    if to.programme_id != handoff.conversation.programme_id or to.role is Role.MENTEE:
+        return "unknown"
+    if open_transfer_of(session, handoff) is not None:
+        return "offered"
+    return _why_not_person(session, handoff, to, now=now, rules=rules)
+
+
+def _why_not_person(
+    session: Session, handoff: Handoff, to: Person, *, now: datetime, rules: Rules
+) -> str | None:
+    limits = rules.policy.mentors
+    seen = circumstances_of(session, handoff, [to], now=now, limits=limits)[to.id]
+    # `first`: they are the only one who is asked.
+    reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
+    if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
+        return "unknown"  # of a concern nobody but managers learns
+    if not to.can_be_texted:
+        return "unreachable"
+    if WhyNot.AWAY in reasons:
+        return "away"
+    return "capped" if WhyNot.CAPPED in reasons else None
+
+
+def _answer(
+    session: Session, transfer: Transfer, handoff: Handoff, *, accepted: bool, now: datetime
+) -> None:
+    answer = (
+        update(Transfer)
+        .where(Transfer.id == transfer.id, Transfer.answered_at.is_(None))
+        .values(accepted=accepted, answered_at=now)
+    )
+    answered = changes_one(session, answer)
+    session.refresh(transfer)
+    if not answered:
+        raise TransferOver(handoff)

@@ -1,0 +1,347 @@
+"""Signing in and out: by password, by passkey, or by a link sent as a text.
+
+No answer tells whether there is such a person: the same words, the same status, and whatever
+takes its time for somebody who exists is done after the answer has gone.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
+
+from escalation.speech.i18n import gettext_noop
+from escalation.speech.message_writer import say, thread_of
+from gateway.accounts import sessions
+from gateway.accounts.csrf import comes_from_another_site
+from gateway.accounts.passkeys import (
+    TICKET_LASTS,
+    Asked,
+    PasskeyRefused,
+    Site,
+    ask_to_sign_in,
+    person_with,
+    site_of,
+)
+from gateway.accounts.passwords import check_password, end_sign_in
+from gateway.accounts.rate_limit import Tries, address_of, too_many, tries_of
+from gateway.accounts.sessions import (
+    COOKIE,
+    Manager,
+    Mentor,
+    cookie_marks,
+    may_listen,
+    own_path,
+    viewer_of,
+)
+from gateway.messaging.inbox import as_e164
+from gateway.messaging.outbox import acting
+from gateway.runtime.audit import note_about
+from gateway.runtime.line import Line
+from gateway.runtime.one_time_keys import KeyRefused, new_link, use_link
+from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, settings_of
+from models import Person, Role
+from models.encryption import phone_index
+
+# What pages ask of whoever is signed in stands together here.
+__all__ = [
+    "COOKIE",
+    "Manager",
+    "Mentor",
+    "Tries",
+    "comes_from_another_site",
+    "may_listen",
+    "own_path",
+    "router",
+    "tries_of",
+    "viewer_of",
+]
+
+router = APIRouter()
+
+TRIES_PER_NUMBER = 5
+TRIES_PER_ADDRESS = 20
+LINKS_PER_NUMBER = 3
+LINK_LASTS = timedelta(minutes=15)
+TICKET_COOKIE = "warmline_passkey"
+
+WRONG = gettext_noop("The number or the password is not right.")
+NO_PASSKEYS_HERE = gettext_noop(
+    "Passkeys do not work at this address: they need https and a name. "
+    "Use your password or a link by text."
+)
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request, next: str = "") -> Response:
+    return _sign_in_page(request, next)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    phone: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    """One answer for a wrong number and a wrong password, taking as long either way."""
+    line, index = line_of(request), _index_of(phone)
+    limits = {f"number {index}": TRIES_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _sign_in_page(request, next, phone=phone, sentence=too_many(wait), status=429)
+    with line.database.reading() as session:
+        person = _staff_at(session, index)
+    if not check_password(person, password) or person is None:
+        answer = _sign_in_page(request, next, phone=phone, sentence=WRONG, status=401)
+        answer.background = BackgroundTask(
+            _note_failed, line, person.id if person else None, how="password"
+        )
+        return answer
+    tries_of(request).give_back(limits)
+    with line.database.writing() as session:
+        token = _begin(request, session, person, how="password")
+    return _signed_in(request, token, next)
+
+
+@router.get("/sign-in/link")
+def ask_for_link(request: Request, sent: bool = False) -> Response:
+    return _link_page(request, sent=sent)
+
+
+@router.post("/sign-in/link")
+def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
+    """The same answer whoever asks for whom; the text is written once it has been given."""
+    line, index = line_of(request), _index_of(phone)
+    limits = {f"link {index}": LINKS_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _link_page(request, sentence=too_many(wait), status=429)
+    if as_e164(phone) is None:
+        sentence = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
+        return _link_page(request, sentence=sentence, status=422)
+    answer = go_to(request, "/sign-in/link?sent=true")
+    answer.background = BackgroundTask(
+        _text_link, line, index, address=f"{settings_of(request).public_url}/sign-in/link/"
+    )
+    return answer
+
+
+@router.get("/sign-in/link/{token}")
+def open_link(request: Request, token: str) -> Response:
+    """A page with a button. Whatever looks at links before people do uses nothing up."""
+    return page(request, "accounts/sign_in_by_link.html", viewer=None, token=token, sentence="")
+
+
+@router.post("/sign-in/link/{token}")
+def sign_in_by_link(request: Request, token: str) -> Response:
+    line = line_of(request)
+    limits = {address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _link_refused(request, too_many(wait), status=429)
+    try:
+        with line.database.writing() as session:
+            person = use_link(session, token, "sign_in", now=line.clock())
+            session_token = _begin(request, session, person, how="link")
+    except KeyRefused as refused:
+        answer = _link_refused(request, str(refused), status=410)
+        answer.background = BackgroundTask(_note_failed, line, refused.person_id, how="link")
+        return answer
+    tries_of(request).give_back(limits)
+    return _signed_in(request, session_token, "")
+
+
+@router.post("/sign-in/passkey/options")
+def passkey_options(request: Request) -> Response:
+    """What the browser is to sign; the same for everybody but for its chance part."""
+    return hand_out(request, ask_to_sign_in(site_at(request), now=line_of(request).clock()))
+
+
+@router.post("/sign-in/passkey")
+def sign_in_by_passkey(
+    request: Request,
+    answer: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    line, site = line_of(request), site_at(request)
+    limits = {address_of(request): TRIES_PER_ADDRESS}
+    if wait := tries_of(request).take(limits, now=line.clock()):
+        return _sign_in_page(request, next, sentence=too_many(wait), status=429)
+    ticket = request.cookies.get(TICKET_COOKIE, "")
+    try:
+        with line.database.writing() as session:
+            person = person_with(session, site, answer=answer, ticket=ticket, now=line.clock())
+            token = _begin(request, session, person, how="passkey")
+    except PasskeyRefused as refused:
+        said = _sign_in_page(request, next, sentence=str(refused), status=401)
+        said.background = BackgroundTask(_note_failed, line, refused.person_id, how="passkey")
+        return said
+    tries_of(request).give_back(limits)
+    response = _signed_in(request, token, next)
+    forget_ticket(request, response)
+    return response
+
+
+@router.post("/sign-in/as/{person_id}")
+def sign_in_as(
+    request: Request,
+    person_id: Number,
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    """The demo's one-click sign-in. It exists only where the phones are the demo's."""
+    with line_of(request).database.writing() as session:
+        person = _demo_people(session).get(person_id)
+        if settings_of(request).sms != "phones" or person is None:
+            raise PageRefused(404, gettext_noop("There is nobody to sign in as here."))
+        token = _begin(request, session, person, how="demo")
+    return _signed_in(request, token, next)
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    with line_of(request).database.writing() as session:
+        end_sign_in(session, request.cookies.get(COOKIE, ""))
+    response = go_to(request, "/sign-in")
+    sessions.forget(request, response)
+    return response
+
+
+def site_at(request: Request) -> Site:
+    """Raises PageRefused where browsers allow no passkeys."""
+    site = site_of(settings_of(request).public_url)
+    if site is None:
+        raise PageRefused(409, NO_PASSKEYS_HERE)
+    return site
+
+
+def hand_out(request: Request, asked: Asked) -> Response:
+    """Ask the browser's passkeys something; the ticket comes back with their answer."""
+    response = Response(asked.options, media_type="application/json")
+    response.set_cookie(
+        TICKET_COOKIE,
+        asked.ticket,
+        max_age=int(TICKET_LASTS.total_seconds()),
+        **cookie_marks(request),
+    )
+    return response
+
+
+def forget_ticket(request: Request, response: Response) -> None:
+    response.delete_cookie(TICKET_COOKIE, **cookie_marks(request))
+
+
+def _index_of(phone: str) -> str:
+    number = as_e164(phone) or phone
+    return phone_index(number.encode("utf-8", "replace").decode())
+
+
+def _staff_at(session: Session, index: str) -> Person | None:
+    """The mentor or manager with this number, unless they have left."""
+    return session.scalar(
+        select(Person).where(
+            Person.phone_index == index, Person.role != Role.MENTEE, Person.left_at.is_(None)
+        )
+    )
+
+
+def _text_link(line: Line, index: str, *, address: str) -> None:
+    """Write a link into the thread of whoever has this number, if anybody has."""
+    now = line.clock()
+    with acting(line) as session:
+        person = _staff_at(session, index)
+        if person is None:
+            return
+        token = new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
+        thread = thread_of(session, line.rules, person)
+        minutes = int(LINK_LASTS.total_seconds() // 60)
+        say(
+            session,
+            line.rules,
+            thread,
+            "sign_in_link",
+            now=now,
+            link=address + token,
+            minutes=minutes,
+        )
+
+
+def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:
+    now = line_of(request).clock()
+    note_about(session, person, "signed in", by=person, now=now, how=how)
+    return sessions.begin(request, session, person)
+
+
+def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
+    """Somebody tried to be this person. Who that was is not known."""
+    if person_id is None:
+        return
+    with line.database.writing() as session:
+        person = session.get_one(Person, person_id)
+        note_about(session, person, "failed to sign in", by=None, now=line.clock(), how=how)
+
+
+def _signed_in(request: Request, token: str, wanted: str) -> Response:
+    response = go_to(request, own_path(wanted) or "/console")
+    sessions.keep(request, response, token)
+    return response
+
+
+def _sign_in_page(
+    request: Request,
+    wanted: str,
+    *,
+    phone: str = "",
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    people: list[Person] = []
+    if settings_of(request).sms == "phones":
+        with line_of(request).database.reading() as session:
+            people = list(_demo_people(session).values())
+    return page(
+        request,
+        "accounts/sign_in.html",
+        viewer=None,
+        status=status,
+        next=own_path(wanted) or "",
+        phone=phone,
+        sentence=sentence,
+        people=people,
+        site=site_of(settings_of(request).public_url),
+    )
+
+
+def _link_page(
+    request: Request, *, sent: bool = False, sentence: str = "", status: int = 200
+) -> Response:
+    minutes = int(LINK_LASTS.total_seconds() // 60)
+    return page(
+        request,
+        "accounts/sign_in_link.html",
+        viewer=None,
+        status=status,
+        sent=sent,
+        sentence=sentence,
+        minutes=minutes,
+    )
+
+
+def _link_refused(request: Request, sentence: str, *, status: int) -> Response:
+    return page(
+        request,
+        "accounts/sign_in_by_link.html",
+        viewer=None,
+        status=status,
+        token="",
+        sentence=sentence,
+    )
+
+
+def _demo_people(session: Session) -> dict[int, Person]:
+    """The mentors and managers whom the demo lets one be."""
+    staff = session.scalars(
+        select(Person)
+        .where(Person.role != Role.MENTEE, Person.left_at.is_(None))
+        .order_by(Person.role.desc(), Person.id)
+    )
+    return {person.id: person for person in staff}

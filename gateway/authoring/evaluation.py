@@ -1,0 +1,233 @@
+"""What detection can do, all in one table: `make evidence EVAL=FOLDER`.
+
+FOLDER holds an evaluation set that is kept outside the project: `score.py` and the texts in `dev/`.
+What can be measured on our own examples is measured there. Every figure stands beside what was
+asked for, and the table goes into docs/evidence.md with the commit it was measured at. Takes about
+fifteen minutes; nothing else should run meanwhile, or the times are too long.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.environment import ROOT
+from bot.evidence import keep_evidence
+from escalation.assess import assess_lines
+from escalation.detect.detector import detect
+from escalation.detect.training import cross_validation, robustness
+from escalation.intervals import Rate
+from escalation.policy import load_policy
+
+# Lines that one process assesses before it takes the next.
+BATCH = 500
+# Messages whose time is taken, evenly drawn from all.
+TIMED = 4_000
+# Messages of our own that are edited in every way.
+EDITED = 300
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure beside what was asked of it: at least (`wanted` above 0) or at most (below)."""
+
+    name: str
+    value: float
+    asked: float
+    at_most: bool = False
+    interval: tuple[float, float] | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.value <= self.asked if self.at_most else self.value >= self.asked
+
+    def __str__(self) -> str:
+        low_high = f"[{self.interval[0]:.3f}-{self.interval[1]:.3f}]" if self.interval else ""
+        asked = f"{'at most' if self.at_most else 'at least'} {self.asked:g}"
+        missed = "" if self.holds else "  NOT met"
+        return f"{self.name:58}{self.value:8.4g} {low_high:15} {asked:14}{missed}"
+
+
+AT_LEAST = {
+    "crisis recall, shipped threshold": 0.95,
+    "crisis recall, abuse": 0.94,
+    "crisis recall, imminent": 1.0,
+    "connection minus tools AUROC, post": 0.93,
+    "connection minus tools AUROC, chat length": 0.91,
+    "connection head AUROC, post": 0.90,
+    "connection head AUROC, chat length": 0.90,
+    "tools head AUROC, post": 0.92,
+    "tools head AUROC, chat length": 0.92,
+    "connection head vs everyday AUROC": 0.985,
+    "tools head vs everyday AUROC": 0.985,
+    "connection recall at 1% everyday": 0.80,
+}
+AT_MOST = {
+    "false crisis, plain everyday": 0.001,
+    "false crisis, audited hard negatives": 0.08,
+    "false crisis, idioms with lethal words": 0.015,
+    "false crisis, everyday_stressor": 0.005,
+    "handed over, advice-seeking posts": 0.10,
+    "crisis ECE on crisis+hard+plain": 0.03,
+    "ordinary conversations handed over by message any": 0.02,
+}
+# Support conversations in which a person is brought or offered, by the seeker's message.
+BROUGHT_BY = {1: 0.10, 3: 0.35, 5: 0.55}
+
+
+def assessed(lines: Sequence[str]) -> list[str]:
+    """An answer to each line, on every core. One message never depends on another."""
+    batches = [lines[start : start + BATCH] for start in range(0, len(lines), BATCH)]
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        return [answer for batch in processes.map(_assess, batches) for answer in batch]
+
+
+def _assess(lines: Sequence[str]) -> list[str]:
+    return list(assess_lines(lines, load_policy()))
+
+
+def outside_figures(report: Mapping[str, Mapping[str, Any]]) -> Iterator[Figure]:
+    """Of the scorer's report, those of which something was asked."""
+    for asked_of, at_most in ((AT_LEAST, False), (AT_MOST, True)):
+        for name, asked in asked_of.items():
+            row = report[name]
+            known = row.get("low") is not None
+            interval = (row["low"], row["high"]) if known else None
+            yield Figure(name, row["value"], asked, at_most, interval)
+
+
+def first_brought(asked: Iterable[str], answers: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Of each set of conversations, each one's first message that brought or offered a person (0:
+    none did). A line whose id is `set-number/message` is of a conversation."""
+    firsts: dict[str, dict[str, int]] = {"support": {}, "ordinary": {}}
+    answer_to = {row["id"]: row for row in map(json.loads, answers)}
+    for row in map(json.loads, asked):
+        conversation, _, message = row["id"].rpartition("/")
+        kind = _kind_of(conversation)
+        if kind is None or not message.isdigit():
+            continue
+        answer = answer_to[row["id"]]
+        comes = answer["urgency"] != "none" or answer["offers_person"]
+        known = firsts[kind].setdefault(conversation, 0)
+        if comes and not known:
+            firsts[kind][conversation] = int(message)
+    return firsts
+
+
+def _kind_of(conversation: str) -> str | None:
+    lowered = conversation.lower()
+    if "esconv" in lowered:
+        return "support"
+    return "ordinary" if "dailydialog" in lowered else None
+
+
+def brought_figures(firsts: Mapping[str, Mapping[str, int]]) -> Iterator[Figure]:
+    support, ordinary = (list(firsts[kind].values()) for kind in ("support", "ordinary"))
+    for message, asked in BROUGHT_BY.items():
+        rate = Rate(sum(0 < first <= message for first in support), len(support))
+        name = f"support conversations, brought or offered by message {message}"
+        yield Figure(name, rate.share, asked, interval=rate.interval)
+    rate = Rate(sum(first > 0 for first in ordinary), len(ordinary))
+    name = "ordinary conversations, brought or offered ever"
+    yield Figure(name, rate.share, 0.02, at_most=True, interval=rate.interval)
+
+
+def speed_figures(lines: Sequence[str]) -> Iterator[Figure]:
+    """In a fresh process on one core."""
+    drawn = lines[:: max(1, len(lines) // TIMED)]
+    command = [sys.executable, "-m", "escalation.detect.training.speed"]
+    told = subprocess.run(command, input="\n".join(drawn), text=True, capture_output=True)
+    if told.returncode:
+        raise SystemExit(told.stderr)
+    figures = json.loads(told.stdout)
+    yield Figure("a message of up to 70 words, median, ms", figures["median_ms"], 8, at_most=True)
+    yield Figure("a message of up to 70 words, p99, ms", figures["p99_ms"], 20, at_most=True)
+    yield Figure("memory added, MB", figures["memory_mb"], 250, at_most=True)
+
+
+def own_figures(ours: cross_validation.HeldBack) -> Iterator[Figure]:
+    for axis in cross_validation.AXES:
+        name = f"{axis} calibration error, own held back"
+        yield Figure(name, ours.error(axis), 0.05, at_most=True)
+
+
+def flip_figures(rates: Mapping[robustness.Group, robustness.FlipRate]) -> Iterator[Figure]:
+    whole = robustness.overall(rates)
+    yield Figure("flips of the route, all but a laugh", whole.share, 0.03, True, whole.interval)
+    for group, rate in rates.items():
+        if group is not robustness.Group.LAUGH:
+            name = f"flips of the route, {group}"
+            yield Figure(name, rate.share, 0.05, True, rate.interval)
+
+
+def commit() -> str:
+    asked = ["git", "describe", "--always", "--dirty"]
+    told = subprocess.run(asked, cwd=ROOT.parent, text=True, capture_output=True)
+    return told.stdout.strip() or "unknown"
+
+
+def measure(folder: Path) -> Iterator[str]:
+    """The table, line by line, as it comes to be known."""
+    score = [sys.executable, str(folder / "score.py")]
+    dev = str(folder / "dev")
+    asked = subprocess.run([*score, "inputs", dev], text=True, capture_output=True, check=True)
+    lines = asked.stdout.splitlines()
+    yield f"commit {commit()}, {detect('hello').version}, {len(lines)} texts of others"
+
+    # Times first, while nothing else of ours runs.
+    times = list(speed_figures(lines))
+    began = time.perf_counter()
+    answers = assessed(lines)
+    each_second = len(lines) / (time.perf_counter() - began)
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as kept:
+        kept.write("\n".join(answers))
+        kept.flush()
+        told = subprocess.run(
+            [*score, "report", dev, kept.name, "--json"], text=True, capture_output=True, check=True
+        )
+    figures = [*outside_figures(json.loads(told.stdout))]
+    figures += brought_figures(first_brought(lines, answers))
+    yield "\non messages of others, at the shipped policy"
+    yield from map(str, figures)
+
+    ours, sentiment = cross_validation.held_back()
+    own = list(own_figures(ours))
+    yield "\non our own, held back"
+    yield from map(str, own)
+    yield from cross_validation.table(ours, sentiment)
+
+    yield "\ntime, one message after the other on one core"
+    yield from map(str, times)
+    yield f"{os.cpu_count()} processes: {each_second:.0f} messages a second"
+
+    flips = list(flip_figures(robustness.measured(EDITED, seed=1)))
+    yield f"\nedits that change no meaning, of {EDITED} of our own"
+    yield from map(str, flips)
+
+    missed = [figure.name for figure in [*figures, *own, *times, *flips] if not figure.holds]
+    yield f"\n{len(missed)} of {len(figures + own + times + flips)} not met"
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description="Measure detection; write docs/evidence.md.")
+    cli.add_argument("folder", type=Path, help="the evaluation set: score.py and dev/")
+    folder = cli.parse_args().folder
+    if not (folder / "score.py").is_file():
+        raise SystemExit(f"{folder} holds no score.py. Name the evaluation set: EVAL=FOLDER.")
+    table = []
+    for line in measure(folder):
+        print(line, flush=True)
+        table.append(line)
+    keep_evidence("detection", "\n".join(table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""After a handoff the mentee is asked how it went; a no asks whether somebody should come again.
+
+Nothing reopens the old handoff: a need that is still there is a new one. What is asked next is
+read from the row, so that an answer by text and one on the page cannot get in each other's way.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import Select, exists, or_, select
+from sqlalchemy.orm import Session
+
+from escalation.check_ins.schedules import is_quiet
+from escalation.handoffs.handoffs import hold_conversation, open_handoff_of
+from escalation.policy import FollowUpPolicy
+from escalation.speech.message_writer import say
+from gateway.conversations.person_requests import ask_for_a_person
+from gateway.messaging.outbox import acting
+from gateway.privacy.opt_out import one_word
+from gateway.runtime.line import Line
+from models import (
+    Channel,
+    Conversation,
+    FollowUp,
+    Handoff,
+    HandoffEvent,
+    Message,
+    Move,
+    Outcome,
+    Person,
+    Programme,
+    Status,
+)
+
+log = structlog.get_logger()
+
+YES_WORDS = frozenset({"ok", "okay", "k", "yes", "y", "yeah", "yep", "yup", "sure", "yes please"})
+NO_WORDS = frozenset({"no", "n", "nope", "nah", "not really", "no thanks", "no thank you"})
+
+
+class Question(StrEnum):
+    """What is asked. AGAIN is whether somebody should come again, after a no."""
+
+    REACHED = "reached"
+    HELPED = "helped"
+    HEARD = "heard"
+    AGAIN = "again"
+
+    @property
+    def line(self) -> str:
+        """The line of the script that asks it."""
+        return LINES[self]
+
+
+LINES = {
+    Question.REACHED: "follow_up_reached",
+    Question.HELPED: "follow_up_helped",
+    Question.HEARD: "follow_up_heard",
+    Question.AGAIN: "follow_up_again",
+}
+
+
+def next_question(follow_up: FollowUp) -> Question | None:
+    """What is to be asked next, or None when everything was answered."""
+    if follow_up.answered_at is not None:
+        return None
+    if follow_up.reached is None:
+        return Question.REACHED
+    # Who was not reached, or not helped, is asked one thing more: the rest can wait.
+    if follow_up.reached is False or follow_up.helped is False:
+        return Question.AGAIN
+    if follow_up.helped is None:
+        return Question.HELPED
+    return Question.HEARD
+
+
+def yes_or_no(words: str) -> bool | None:
+    """What a text answers, if it is a plain yes or no and nothing else."""
+    word = one_word(words).rstrip("?,; ")
+    if word in YES_WORDS or word in {"\N{THUMBS UP SIGN}", "\N{OK HAND SIGN}"}:
+        return True
+    return False if word in NO_WORDS else None
+
+
+# --- asking ---
+
+
+def keep_follow_ups(line: Line, *, now: datetime) -> None:
+    """One round: ask about each handoff whose time has come. Doing it twice asks once."""
+    for handoff_id in _due(line, now=now):
+        try:
+            _ask(line, handoff_id, now=now)
+        except Exception:
+            log.exception("left to the next round", handoff=handoff_id)
+
+
+def _due(line: Line, *, now: datetime) -> Sequence[int]:
+    with line.database.reading() as session:
+        found: list[int] = []
+        for programme_id in session.scalars(select(Programme.id)).all():
+            policy = line.of(session, programme_id).rules.policy.follow_up
+            found += session.scalars(_closed_for_a_while(programme_id, policy, now=now))
+    return found
+
+
+def _closed_for_a_while(programme_id: int, policy: FollowUpPolicy, *, now: datetime) -> Select[int]:
+    return (
+        select(Handoff.id)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(
+            Conversation.programme_id == programme_id,
+            Handoff.status == Status.RESOLVED,
+            Handoff.closed_at <= now - timedelta(minutes=policy.after_minutes),
+            Handoff.closed_at > now - timedelta(hours=policy.too_late_after_hours),
+            # Nobody wrote because nobody was needed: there is nothing to ask about.
+            or_(Handoff.outcome != Outcome.NOTNEEDED, Handoff.first_reply_at.is_not(None)),
+            ~exists().where(FollowUp.handoff_id == Handoff.id),
+        )
+        .order_by(Handoff.closed_at)
+    )
+
+
+def _ask(line: Line, handoff_id: int, *, now: datetime) -> None:
+    with acting(line) as session:
+        handoff = session.get_one(Handoff, handoff_id)
+        line = line.of(session, handoff.conversation.programme_id)
+        conversation = hold_conversation(session, handoff.conversation_id)
+        asked = select(FollowUp.id).where(FollowUp.handoff_id == handoff_id)
+        if session.scalar(asked) is not None or not _may_ask(session, line, conversation, now=now):
+            return
+        who = who_came(session, handoff)
+        if who is None:
+            return
+        session.add(FollowUp(handoff_id=handoff_id, asked_at=now))
+        say(session, line.rules, conversation, Question.REACHED.line, now=now, mentor=who.name)
+
+
+def _may_ask(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
+    """Whether this is a moment to ask in; if not, the next round looks again."""
+    person = conversation.person
+    if person is None or person.left_at is not None:
+        return False
+    if conversation.channel is not Channel.WEB and not person.can_be_texted:
+        return False
+    if is_quiet(now, ZoneInfo(person.timezone), line.rules.policy.schedule):
+        return False
+    if open_handoff_of(session, conversation) is not None:
+        return False
+    if open_follow_up_of(session, conversation, line.rules.policy.follow_up, now=now) is not None:
+        return False
+    return not _is_busy(session, line, conversation, now=now)
+
+
+def _is_busy(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
+    """Whether the mentee is in the middle of an exercise, or of something not yet handled."""
+    written = select(Message.id).where(
+        Message.conversation_id == conversation.id, Message.outgoing.is_(False)
+    )
+    if session.scalar(written.where(Message.handled_at.is_(None)).limit(1)) is not None:
+        return True
+    lasts = timedelta(minutes=line.rules.policy.schedule.exercise_lasts_minutes)
+    lately = session.scalar(written.where(Message.at > now - lasts).limit(1)) is not None
+    return conversation.skill is not None and lately
+
+
+def who_came(session: Session, handoff: Handoff) -> Person | None:
+    """Who held a resolved handoff, or who closed it when nobody did."""
+    if handoff.mentor is not None:
+        return handoff.mentor
+    return session.scalar(
+        select(Person)
+        .join(HandoffEvent, HandoffEvent.by_id == Person.id)
+        .where(HandoffEvent.handoff_id == handoff.id, HandoffEvent.move == Move.RESOLVE)
+    )
+
+
+# --- answering ---
+
+
+def open_follow_up_of(
+    session: Session, conversation: Conversation, policy: FollowUpPolicy, *, now: datetime
+) -> FollowUp | None:
+    """The one that still waits for an answer, if any. After its time it is left alone."""
+    return session.scalar(
+        select(FollowUp)
+        .join(Handoff, Handoff.id == FollowUp.handoff_id)
+        .where(
+            Handoff.conversation_id == conversation.id,
+            FollowUp.answered_at.is_(None),
+            FollowUp.asked_at > now - timedelta(hours=policy.answer_within_hours),
+        )
+        .order_by(FollowUp.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+
+
+def answered_by(
+    session: Session, line: Line, conversation: Conversation, message: Message
+) -> tuple[FollowUp, Question, bool] | None:
+    """What a text answers: the follow-up, its question, and yes or no. None for any other text.
+
+    Only a plain yes or no counts, and only when that question is the last thing the line said.
+    """
+    says = yes_or_no(message.words)
+    if says is None:
+        return None
+    policy = line.rules.policy.follow_up
+    follow_up = open_follow_up_of(session, conversation, policy, now=message.at)
+    question = next_question(follow_up) if follow_up else None
+    if follow_up is None or question is None:
+        return None
+    last_said = session.scalar(
+        select(Message.script)
+        .where(
+            Message.conversation_id == conversation.id, Message.id < message.id, Message.outgoing
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return (follow_up, question, says) if last_said == question.line else None
+
+
+def answer(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    follow_up: FollowUp,
+    question: Question,
+    says: bool,
+    *,
+    message: Message | None,
+    now: datetime,
+) -> Handoff | None:
+    """Note one answer; by text (`message`), the next question goes out. The caller holds the
+    conversation. Returns the new handoff that a yes to coming again opens.
+    """
+    by_text = message is not None
+    opened = None
+    match question:
+        case Question.REACHED:
+            follow_up.reached = says
+        case Question.HELPED:
+            follow_up.helped = says
+        case Question.HEARD:
+            follow_up.heard, follow_up.answered_at = says, now
+        case Question.AGAIN:
+            follow_up.answered_at = now
+            opened = open_handoff_of(session, conversation)
+            if says and opened is None:
+                opened = ask_for_a_person(session, line, conversation, message=message, now=now)
+                follow_up.led_to_id = opened.id
+    session.flush()
+    if not by_text:
+        return opened
+    if (following := next_question(follow_up)) is not None:
+        say(session, line.rules, conversation, following.line, now=now)
+    elif question is Question.HEARD:
+        say(session, line.rules, conversation, "follow_up_thanks", now=now)
+    elif not says:
+        say(session, line.rules, conversation, "follow_up_nobody", now=now)
+    return opened
+
+
+# --- reading ---
+
+
+def follow_ups_of(
+    session: Session, programme: Programme, since: datetime, until: datetime
+) -> Sequence[FollowUp]:
+    """What the mentees of a programme were asked, from `since` up to `until`; the oldest first."""
+    return session.scalars(
+        select(FollowUp)
+        .join(Handoff, Handoff.id == FollowUp.handoff_id)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(
+            Conversation.programme_id == programme.id,
+            FollowUp.asked_at >= since,
+            FollowUp.asked_at < until,
+        )
+        .order_by(FollowUp.asked_at, FollowUp.id)
+    ).all()

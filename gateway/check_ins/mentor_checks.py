@@ -1,0 +1,74 @@
+"""What mentees say of their mentors: the four questions of the mentor check (MATCH), pair by pair.
+
+Only totals and times are read here, never single answers. The mentor's side is not asked: the
+project has no instrument for it.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from escalation.check_ins.scales import MENTOR_CHECK
+from escalation.policy import CutOffs
+from models import CheckIn, Conversation, Match, MatchKind, Person, Programme
+
+
+@dataclass(frozen=True)
+class Said:
+    """A mentee's mentor checks that have a total; lower is worse.
+
+    The mentor is their present own one; which mentor an earlier answer was about is not kept.
+    `low`: the latest total is at the programme's cut-off or below it.
+    """
+
+    mentee: str
+    mentor: str | None
+    latest: int
+    at: datetime
+    first: int
+    count: int
+    low: bool
+
+    @property
+    def change(self) -> int | None:
+        return self.latest - self.first if self.count > 1 else None
+
+
+def mentor_checks_of(session: Session, programme: Programme, cut_offs: CutOffs) -> list[Said]:
+    """Of every mentee who is there and has answered; the lowest first, then the longest ago."""
+    mentor = aliased(Person)
+    rows = session.execute(
+        select(Conversation.person_id, Person.name, mentor.name, CheckIn.at, CheckIn.score)
+        .join(Conversation, Conversation.id == CheckIn.conversation_id)
+        .join(Person, Person.id == Conversation.person_id)
+        .outerjoin(Match, (Match.mentee_id == Person.id) & (Match.kind == MatchKind.OWN))
+        .outerjoin(mentor, mentor.id == Match.mentor_id)
+        .where(
+            Conversation.programme_id == programme.id,
+            Person.left_at.is_(None),
+            CheckIn.kind == MENTOR_CHECK.name,
+            CheckIn.score.is_not(None),
+        )
+        .order_by(CheckIn.at, CheckIn.id)
+    )
+    names: dict[int, tuple[str, str | None]] = {}
+    totals: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for person, mentee, own, at, total in rows:
+        if person is not None and total is not None:
+            names[person] = mentee, own
+            totals[person].append((at, total))
+    said = [
+        Said(
+            *names[person],
+            latest=given[-1][1],
+            at=given[-1][0],
+            first=given[0][1],
+            count=len(given),
+            low=given[-1][1] * MENTOR_CHECK.unit_per_point <= cut_offs.cut_off,
+        )
+        for person, given in totals.items()
+    ]
+    return sorted(said, key=lambda one: (one.latest, one.at))

@@ -1,0 +1,75 @@
+"""The page on which managers write the replies that mentors may start from."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from gateway.accounts.sessions import Manager
+from gateway.console.canned_replies import ReplyRefused, remove_reply, replies_of, write_reply
+from gateway.console.handoff_page import DOUBLE_CLICK, cleaned
+from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, wants_part
+from models import Person
+
+router = APIRouter(prefix="/console/replies")
+
+Words = Annotated[str, Form()]
+PAGE = "/console/replies"
+
+
+@router.get("")
+def replies(request: Request, manager: Manager) -> Response:
+    return _show(request, manager)
+
+
+@router.post("")
+def write(request: Request, manager: Manager, title: Words = "", words: Words = "") -> Response:
+    title, words = " ".join(cleaned(title).split()), cleaned(words)
+    line = line_of(request)
+    now = line.clock()
+    try:
+        with line.database.writing() as session:
+            just_now = [
+                one
+                for one in replies_of(session, manager.programme_id)
+                if (one.title, one.words, one.by_id) == (title, words, manager.id)
+                and now - one.at < DOUBLE_CLICK
+            ]
+            if not just_now:
+                write_reply(session, by=manager, title=title, words=words, now=now)
+    except ReplyRefused as refused:
+        if wants_part(request):
+            raise PageRefused(422, str(refused)) from refused
+        return _show(request, manager, status=422, title=title, words=words, sentence=str(refused))
+    return go_to(request, PAGE)
+
+
+@router.post("/{number}/remove")
+def remove(request: Request, number: Number, manager: Manager) -> Response:
+    """Twice is once: what was removed already stays so."""
+    line = line_of(request)
+    with line.database.writing() as session:
+        remove_reply(session, manager.programme_id, number, now=line.clock())
+    return go_to(request, PAGE)
+
+
+def _show(
+    request: Request,
+    manager: Person,
+    *,
+    status: int = 200,
+    title: str = "",
+    words: str = "",
+    sentence: str = "",
+) -> Response:
+    with line_of(request).database.reading() as session:
+        there = replies_of(session, manager.programme_id)
+    return page(
+        request,
+        "console/console_replies.html",
+        viewer=manager,
+        status=status,
+        replies=there,
+        title=title,
+        words=words,
+        sentence=sentence,
+    )

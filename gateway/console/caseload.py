@@ -1,0 +1,107 @@
+"""A mentor's own mentees: who has gone quiet, and what stands open. No words of anybody's thread.
+
+Who counts as quiet, as heard from and as having missed a check-in is what the managers' list of
+people and their log say it is.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.availability import mentees_of_concern
+from escalation.policy import Policy
+from gateway.handoffs.timeline import missed_check_ins
+from gateway.people.directory import is_silent, last_heard, last_wrote
+from models import CheckIn, Conversation, Handoff, Match, MatchKind, Person, Role, Status
+
+
+@dataclass(frozen=True)
+class Cared:
+    """One of a mentor's mentees.
+
+    `heard_at` is the mentee's last message from a person, whoever that was. `missed` counts the
+    agreed check-ins that they left without an answer lately. `handoff` is open.
+    """
+
+    mentee: Person
+    kind: MatchKind
+    wrote_at: datetime | None
+    heard_at: datetime | None
+    checked_in_at: datetime | None
+    missed: int
+    handoff: Handoff | None
+    silent: bool
+
+    @property
+    def quiet_since(self) -> datetime:
+        return self.wrote_at or self.mentee.enrolled_at
+
+
+def mentees_cared_for(
+    session: Session, mentor: Person, policy: Policy, *, now: datetime
+) -> list[Cared]:
+    """Those who are matched with `mentor` and have not left, who is quiet longest first."""
+    matched = session.execute(
+        select(Match.kind, Person)
+        .join(Person, Person.id == Match.mentee_id)
+        .where(Match.mentor_id == mentor.id, Person.left_at.is_(None))
+    ).all()
+    theirs = Conversation.person_id.in_([mentee.id for _, mentee in matched])
+    wrote, heard = last_wrote(session, theirs), last_heard(session, theirs)
+    checked_in = _last_check_in(session, theirs)
+    since = now - timedelta(days=policy.schedule.missed_shown_days)
+    missed = Counter(
+        one.mentee_id for one in missed_check_ins(session, mentor.programme_id, since=since)
+    )
+    inactive_after = timedelta(days=policy.targets.inactive_after_days)
+    handoffs = _open_handoffs(session, mentor, [mentee.id for _, mentee in matched])
+    cared = [
+        Cared(
+            mentee=mentee,
+            kind=kind,
+            wrote_at=wrote.get(mentee.id),
+            heard_at=heard.get(mentee.id),
+            checked_in_at=checked_in.get(mentee.id),
+            missed=missed[mentee.id],
+            handoff=handoffs.get(mentee.id),
+            silent=is_silent(mentee, wrote.get(mentee.id), since=now - inactive_after),
+        )
+        for kind, mentee in matched
+    ]
+    return sorted(cared, key=lambda one: (one.quiet_since, one.mentee.id))
+
+
+def _last_check_in(session: Session, those: ColumnElement[bool]) -> dict[int, datetime]:
+    """By mentee."""
+    rows = session.execute(
+        select(Conversation.person_id, func.max(CheckIn.at))
+        .join(Conversation, Conversation.id == CheckIn.conversation_id)
+        .where(those, Conversation.person_id.is_not(None))
+        .group_by(Conversation.person_id)
+    )
+    return {mentee: at for mentee, at in rows if mentee is not None}
+
+
+def _open_handoffs(session: Session, mentor: Person, mentees: list[int]) -> dict[int, Handoff]:
+    """By mentee. Of whom a mentor is not called for, none: as in the console's lists."""
+    kept_from = (
+        set[int]()
+        if mentor.role is Role.MANAGER
+        else set(session.scalars(mentees_of_concern(mentor)))
+    )
+    found = session.execute(
+        select(Conversation.person_id, Handoff)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(
+            Conversation.person_id.in_(mentees),
+            Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+        )
+    )
+    return {
+        mentee: handoff
+        for mentee, handoff in found
+        if mentee is not None and (mentee not in kept_from or handoff.mentor_id == mentor.id)
+    }

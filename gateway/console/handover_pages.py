@@ -1,0 +1,183 @@
+"""What mentors keep and agree among themselves, in the console: notes, transfers, debriefs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.transfers import (
+    TransferOver,
+    answer_transfer,
+    offer_transfer,
+    open_transfer_of,
+)
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import Mentor
+from gateway.console.handoff_page import DOUBLE_CLICK, act, cleaned, note_reading, view_of
+from gateway.handoffs.debriefs import answer_debrief
+from gateway.handoffs.notes import notes_of, write_note
+from gateway.handoffs.presence import leave
+from gateway.pipeline.mentor_texts import LONGEST_TEXT
+from gateway.runtime.line import Line
+from gateway.web.rendering import Number, PageRefused, line_of, page, wants_part
+from models import Debrief, Handoff, Person, Role, Transfer
+
+router = APIRouter(prefix="/console")
+
+Words = Annotated[str, Form()]
+
+
+@router.get("/{number}/notes")
+def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
+    """The notes alone, for the page to read anew."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number)
+        if not view.may_read:
+            if wants_part(request):  # a page that was left open: it says so elsewhere
+                return Response(status_code=204)
+            raise PageRefused(403, phrase("You do not hold #{number} any more.", number=number))
+        notes = notes_of(session, view.handoff)
+    note_reading(line, mentor, view)
+    return page(request, "console/handoff_notes.html", viewer=mentor, notes=notes)
+
+
+@router.post("/{number}/note")
+def note(request: Request, number: Number, mentor: Mentor, note: Words = "") -> Response:
+    words = cleaned(note)
+
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        now = line.clock()
+        last = [one for one in notes_of(session, handoff) if one.by_id == mentor.id][-1:]
+        if not any(one.words == words and now - one.at < DOUBLE_CLICK for one in last):
+            write_note(session, handoff, mentor, words, now=now)
+
+    return act(request, number, mentor, move, kept={"note": words}, stays=True)
+
+
+@router.post("/{number}/transfer")
+def transfer(
+    request: Request, number: Number, mentor: Mentor, to: Words = "", handing: Words = ""
+) -> Response:
+    """Ask a colleague to take it over. Until they do, it stays with who holds it."""
+    handing = cleaned(handing)
+
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        colleague = session.get(Person, int(to)) if to.isdecimal() and len(to) < 10 else None
+        if (
+            colleague is None
+            or colleague.programme_id != mentor.programme_id
+            or colleague.role is Role.MENTEE
+        ):
+            raise PageRefused(422, gettext_noop("Choose the colleague whom you would like to ask."))
+        if len(handing) > LONGEST_TEXT:
+            raise PageRefused(
+                422,
+                phrase(
+                    "Keep what you tell them under {longest:,} characters.", longest=LONGEST_TEXT
+                ),
+            )
+        now = line.clock()
+        open_one = open_transfer_of(session, handoff)
+        if (
+            open_one is not None
+            and (open_one.from_id, open_one.to_id) == (mentor.id, colleague.id)
+            and now - open_one.at < DOUBLE_CLICK
+        ):
+            return
+        offer_transfer(
+            session,
+            handoff,
+            # The row of this session: the signed-in person was read in another.
+            by=session.get_one(Person, mentor.id),
+            to=colleague,
+            note=handing,
+            now=now,
+            rules=line.rules,
+        )
+
+    kept = {"to": to, "handing": handing}
+    return act(request, number, mentor, move, kept=kept, stays=True)
+
+
+@router.post("/{number}/accept")
+def accept(request: Request, number: Number, mentor: Mentor) -> Response:
+    return _answer(request, number, mentor, accept=True)
+
+
+@router.post("/{number}/pass")
+def decline(request: Request, number: Number, mentor: Mentor) -> Response:
+    return _answer(request, number, mentor, accept=False)
+
+
+def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> Response:
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        now = line.clock()
+        offer = open_transfer_of(session, handoff)
+        if offer is None:
+            if _has_answered(session, handoff, mentor, accept=accept):
+                return  # a second click
+            raise TransferOver(handoff)
+        giver = offer.from_
+        answer_transfer(
+            session,
+            offer,
+            by=mentor,
+            accept=accept,
+            now=now,
+            rules=line.rules,
+            later=line.later,
+        )
+        if accept:
+            leave(session, giver, handoff)
+
+    return act(request, number, mentor, move, then=None if accept else "/console")
+
+
+def _has_answered(session: Session, handoff: Handoff, person: Person, *, accept: bool) -> bool:
+    """Whether `person` gave this very answer to the last offer, and it still holds."""
+    last = session.scalar(
+        select(Transfer)
+        .where(Transfer.handoff_id == handoff.id)
+        .order_by(Transfer.id.desc())
+        .limit(1)
+    )
+    answered = last is not None and last.to_id == person.id and last.accepted is accept
+    return answered and (not accept or handoff.mentor_id == person.id)
+
+
+@router.post("/{number}/debrief")
+def debrief(
+    request: Request,
+    number: Number,
+    mentor: Mentor,
+    debrief: Words = "",
+    wants_to_talk: Words = "",
+) -> Response:
+    """What a mentor says of a crisis that they ended. Nothing need be written."""
+    words = cleaned(debrief)
+
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        asked = session.scalar(
+            select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == mentor.id)
+        )
+        if asked is None:
+            raise PageRefused(404, phrase("You were asked nothing about #{number}.", number=number))
+        if len(words) > LONGEST_TEXT:
+            raise PageRefused(
+                422, phrase("Keep it under {longest:,} characters.", longest=LONGEST_TEXT)
+            )
+        now = line.clock()
+        if asked.answered_at is not None and now - asked.answered_at < DOUBLE_CLICK:
+            return
+        answer_debrief(
+            session,
+            asked,
+            words=words or None,
+            wants_to_talk=bool(wants_to_talk),
+            now=now,
+            rules=line.rules,
+        )
+
+    return act(request, number, mentor, move, kept={"debrief": words})

@@ -1,0 +1,225 @@
+"""The mentors' console: who waits, taking a handoff, reading, writing, giving back, closing."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.handoffs import AlreadyTaken, claim, release, resolve
+from escalation.handoffs.moves import Closed, NotHolder
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import Mentor
+from gateway.console.canned_replies import filled, reply_of
+from gateway.console.handoff_page import (
+    DOUBLE_CLICK,
+    Stage,
+    act,
+    brief_for,
+    cleaned,
+    note_reading,
+    show,
+    view_of,
+    why_not_writable,
+)
+from gateway.handoffs.presence import leave
+from gateway.handoffs.queue import Queue, all_for, counts_of, is_kept_from, mine_of, waiting_for
+from gateway.pipeline.mentor_texts import LONGEST_TEXT, write_to_mentee
+from gateway.runtime import audit
+from gateway.runtime.line import Line
+from gateway.web.i18n import said_to
+from gateway.web.rendering import Number, PageRefused, go_to, line_of, page
+from models import Handoff, Message, Outcome, Person, Role, Status
+
+router = APIRouter(prefix="/console")
+
+Words = Annotated[str, Form()]
+
+
+class Tab(StrEnum):
+    MINE = "mine"
+    WAITING = "waiting"
+    ALL = "all"
+
+
+@router.get("")
+def lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
+    return _lists(request, mentor, tab, "console/console.html")
+
+
+@router.get("/lists")
+def only_lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
+    """Only the lists, for the page to read anew."""
+    return _lists(request, mentor, tab, "console/console_lists.html")
+
+
+@router.get("/{number}")
+def handoff_page(
+    request: Request,
+    number: Number,
+    mentor: Mentor,
+    all: bool = False,
+    reply: int = 0,
+    suggested: bool = False,
+) -> Response:
+    """`reply` and `suggested` begin the box with a canned reply, or with the brief's first line."""
+    begun = _begun(request, number, mentor, reply=reply, suggested=suggested)
+    return show(request, mentor, number, all_of_it=all, kept={"words": begun})
+
+
+@router.get("/{number}/now")
+def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False) -> Response:
+    """What changes of a handoff's page while it is open: not the boxes one writes in."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number, all_of_it=all)
+    note_reading(line, mentor, view)
+    return page(request, "console/handoff_now.html", viewer=mentor, view=view, all=all)
+
+
+@router.get("/{number}/brief")
+def brief(request: Request, number: Number, mentor: Mentor) -> Response:
+    """The brief alone: where the text BRIEF leads. Who may not read it yet can take it there."""
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number)
+        if not view.may_read:
+            return go_to(request, f"/console/{number}")
+        told = brief_for(session, line, mentor, view.handoff)
+    audit.read(line, mentor, f"handoff:{number}")
+    return page(request, "console/console_brief.html", viewer=mentor, view=view, brief=told)
+
+
+@router.post("/{number}/take")
+def take(request: Request, number: Number, mentor: Mentor) -> Response:
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        if is_kept_from(session, mentor, handoff):
+            raise PageRefused(
+                403, phrase("#{number} goes to one of your colleagues.", number=number)
+            )
+        now = line.clock()
+        try:
+            claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
+        except AlreadyTaken as taken:
+            if taken.holder_id != mentor.id:  # otherwise a second click: it is theirs already
+                raise
+
+    return act(request, number, mentor, move)
+
+
+@router.post("/{number}/reply")
+def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -> Response:
+    words = cleaned(words)
+
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        if handoff.mentor_id != mentor.id or handoff.status is not Status.CLAIMED:
+            raise NotHolder(handoff, mentor) if handoff.is_open else Closed(handoff)
+        if not words:
+            raise PageRefused(
+                422, gettext_noop("There is nothing to send yet. Write something first.")
+            )
+        if len(words) > LONGEST_TEXT:
+            too_many = len(words) - LONGEST_TEXT
+            raise PageRefused(
+                422,
+                phrase(
+                    "A text holds {longest:,} characters; this is {too_many:,} too long. Send "
+                    "it in two.",
+                    longest=LONGEST_TEXT,
+                    too_many=too_many,
+                ),
+            )
+        if reason := why_not_writable(session, handoff.conversation):
+            raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
+        now = line.clock()
+        if not _was_just_said(session, handoff, mentor, words, line):
+            write_to_mentee(session, handoff, mentor, words, now=now)
+
+    return act(request, number, mentor, move, kept={"words": words}, stays=True)
+
+
+@router.post("/{number}/give-back")
+def give_back(request: Request, number: Number, mentor: Mentor) -> Response:
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        now = line.clock()
+        if not handoff.is_open:
+            raise Closed(handoff)
+        release(session, handoff, by=mentor, now=now, rules=line.rules, later=line.later)
+        leave(session, mentor, handoff)
+
+    return act(request, number, mentor, move, then="/console")
+
+
+@router.post("/{number}/done")
+def done(
+    request: Request, number: Number, mentor: Mentor, outcome: Words = "", reason: Words = ""
+) -> Response:
+    chosen = next((one for one in Outcome if one.value == outcome), None)
+    reason = cleaned(reason)
+
+    def move(session: Session, line: Line, handoff: Handoff) -> None:
+        if chosen is None:
+            raise PageRefused(422, gettext_noop("Choose how it ended."))
+        if len(reason) > LONGEST_TEXT:
+            raise PageRefused(
+                422, phrase("Keep the reason under {longest:,} characters.", longest=LONGEST_TEXT)
+            )
+        now, rules = line.clock(), line.rules
+        resolve(session, handoff, chosen, by=mentor, note=reason, now=now, rules=rules)
+        leave(session, mentor, handoff)
+
+    return act(request, number, mentor, move, kept={"outcome": outcome, "reason": reason})
+
+
+def _lists(request: Request, mentor: Person, tab: Tab | None, template: str) -> Response:
+    with line_of(request).database.reading() as session:
+        tab = tab or (Tab.MINE if counts_of(session, mentor).mine else Tab.WAITING)
+        queue = _queue(session, mentor, tab, line_of(request))
+    return page(request, template, viewer=mentor, tab=tab, tabs=_tabs(mentor), queue=queue)
+
+
+def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
+    match tab:
+        case Tab.MINE:
+            return mine_of(session, mentor, now=line.clock())
+        case Tab.WAITING:
+            return waiting_for(session, mentor)
+        case Tab.ALL if mentor.role is Role.MANAGER:
+            return all_for(session, mentor, now=line.clock())
+        case Tab.ALL:
+            raise PageRefused(403, gettext_noop("Only managers see what others hold."))
+
+
+def _tabs(mentor: Person) -> list[Tab]:
+    return list(Tab) if mentor.role is Role.MANAGER else [Tab.MINE, Tab.WAITING]
+
+
+def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggested: bool) -> str:
+    """With what the box begins; empty for who may not write."""
+    if not reply and not suggested:
+        return ""
+    line = line_of(request)
+    with line.database.reading() as session:
+        view = view_of(session, mentor, number)
+        if view.stage is not Stage.MINE:
+            return ""
+        if suggested:
+            first_line = brief_for(session, line, mentor, view.handoff).first_line
+            return said_to(request, first_line)
+        canned = reply_of(session, mentor.programme_id, reply)
+        person = view.handoff.conversation.person
+        return filled(canned.words, person.name if person else None) if canned else ""
+
+
+def _was_just_said(
+    session: Session, handoff: Handoff, mentor: Person, words: str, line: Line
+) -> bool:
+    """Whether these very words were written here a moment ago: one click that came twice."""
+    last = session.scalar(
+        select(Message)
+        .where(Message.conversation_id == handoff.conversation_id, Message.speaker_id == mentor.id)
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return last is not None and last.words == words and line.clock() - last.at < DOUBLE_CLICK

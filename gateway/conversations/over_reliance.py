@@ -1,0 +1,255 @@
+"""Who leans on the bot too much, counted from the rows: for the nudge, and for the managers' list.
+
+Only times and marks are read here, never words: that a message said "you're the only one" was
+noted in its decision record when it was handled.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from escalation.decide import Decision, Do, Standing
+from escalation.over_reliance import (
+    LATELY,
+    LOOKED_BACK,
+    Reliance,
+    Sign,
+    Written,
+    leans_too_much,
+    nudge_allowed,
+    reliance_of,
+    says_only_you,
+    signs_in,
+)
+from escalation.policy import ReliancePolicy
+from escalation.speech.i18n import gettext_noop, phrase
+from escalation.speech.message_writer import say
+from gateway.conversations.person_requests import mentor_to_name
+from gateway.runtime.line import Line
+from models import (
+    Conversation,
+    DecisionRecord,
+    Delivery,
+    Message,
+    Owner,
+    Person,
+    Schedule,
+    ScheduledCheckIn,
+    Speaker,
+)
+
+NUDGES = ("lean_own", "lean_team")
+
+
+@dataclass(frozen=True)
+class Leaning:
+    """A mentee who leans on the bot too much, and the figures that say so; no words of theirs."""
+
+    mentee: str
+    signs: frozenset[Sign]
+    reliance: Reliance
+
+    @property
+    def figures(self) -> list[str]:
+        return in_figures(self.reliance, self.signs)
+
+
+def leaning_mentees(
+    session: Session, policy: ReliancePolicy, programme_id: int | None = None, *, now: datetime
+) -> list[Leaning]:
+    """Who leans on the bot too much, those with most signs first."""
+    theirs: ColumnElement[bool] = Conversation.person_id.is_not(None)
+    if programme_id is not None:
+        theirs = Conversation.programme_id == programme_id
+    used = _reliance_in(session, theirs, policy, now=now)
+    people = select(Conversation.id, Person).join(Person, Person.id == Conversation.person_id)
+    named = {number: person.name for number, person in session.execute(people.where(theirs))}
+    seen = [
+        Leaning(named[number], signs_in(reliance, policy), reliance)
+        for number, reliance in used.items()
+    ]
+    leaning = [one for one in seen if leans_too_much(one.signs, policy)]
+    return sorted(leaning, key=lambda one: (-len(one.signs), one.mentee))
+
+
+def in_figures(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
+    """The signs that hold, each with its figure."""
+    weeks = LATELY.days // 7
+    said = {
+        Sign.SAID: gettext_noop("wrote that the bot is the only one"),
+        Sign.DAYS: phrase("wrote on {days} of the last 7 days", days=reliance.days),
+        Sign.NIGHT: phrase(
+            "{share:.0%} of {messages} messages at night",
+            share=reliance.night_share,
+            messages=reliance.messages,
+        ),
+        Sign.BOT: phrase(
+            "{share:.0%} of {messages} messages to the bot alone",
+            share=reliance.bot_share,
+            messages=reliance.messages,
+        ),
+        Sign.CONTACT: (
+            phrase(
+                "{from_people} messages from people in {weeks} weeks, {from_people_before} in "
+                "the {weeks} before",
+                from_people=reliance.from_people,
+                weeks=weeks,
+                from_people_before=reliance.from_people_before,
+            )
+        ),
+    }
+    return [words for sign, words in said.items() if sign in signs]
+
+
+def said_only_you(message: Message, standing: Standing) -> bool:
+    """Whether the mentee says so of the bot; to a mentor who holds it, "you" is the mentor."""
+    return standing.owner is not Owner.MENTOR and says_only_you(message.words)
+
+
+def may_nudge(decision: Decision, standing: Standing) -> bool:
+    """Only after the bot's own answer, with nobody asked or offered lately, and outside a skill."""
+    return (
+        decision.do is Do.REPLY
+        and decision.bot_speaks
+        and standing.owner is Owner.BOT
+        and not standing.skill_wanted
+        and not standing.offered_lately
+    )
+
+
+def nudge_if_leaning(
+    session: Session, line: Line, conversation: Conversation, *, only_you: bool, now: datetime
+) -> frozenset[Sign]:
+    """Name the mentor to a mentee who leans on the bot too much, unless it was done lately.
+
+    Returns the signs that it was said for.
+    """
+    policy = line.rules.policy.reliance
+    if not nudge_allowed(_nudged_at(session, conversation), now=now, policy=policy):
+        return frozenset()
+    signs = _signs_at(session, conversation, policy, only_you=only_you, now=now)
+    if not leans_too_much(signs, policy):
+        return frozenset()
+    own = mentor_to_name(session, conversation)
+    if own is not None:
+        say(session, line.rules, conversation, "lean_own", now=now, mentor=own.name)
+    else:
+        say(session, line.rules, conversation, "lean_team", now=now)
+    return signs
+
+
+def noted(only_you: bool, signs: frozenset[Sign]) -> dict[str, Any]:
+    """For the decision record: that the message said so, and the signs of a nudge."""
+    return {"only_you": only_you, "nudged_for": sorted(signs)}
+
+
+def _signs_at(
+    session: Session,
+    conversation: Conversation,
+    policy: ReliancePolicy,
+    *,
+    only_you: bool,
+    now: datetime,
+) -> frozenset[Sign]:
+    """The signs by which to nudge: what was said on an earlier day had its own nudge."""
+    if only_you:
+        return frozenset({Sign.SAID})
+    used = _reliance_in(session, Conversation.id == conversation.id, policy, now=now)
+    reliance = used.get(conversation.id, Reliance())
+    return signs_in(reliance, policy) - {Sign.SAID}
+
+
+def _nudged_at(session: Session, conversation: Conversation) -> datetime | None:
+    return session.scalar(
+        select(func.max(Message.at)).where(
+            Message.conversation_id == conversation.id, Message.script.in_(NUDGES)
+        )
+    )
+
+
+def _reliance_in(
+    session: Session, those: ColumnElement[bool], policy: ReliancePolicy, *, now: datetime
+) -> dict[int, Reliance]:
+    """By conversation, of all in which a mentee wrote lately."""
+    zones = _zones_of(session, those)
+    from_people = _from_people(session, those, since=now - LOOKED_BACK)
+    return {
+        number: reliance_of(written, from_people[number], zones[number], now=now, policy=policy)
+        for number, written in _written(session, those, since=now - LATELY).items()
+    }
+
+
+def _zones_of(session: Session, those: ColumnElement[bool]) -> dict[int, ZoneInfo]:
+    rows = session.execute(
+        select(Conversation.id, Person.timezone)
+        .join(Person, Person.id == Conversation.person_id)
+        .where(those)
+    )
+    return {number: ZoneInfo(timezone) for number, timezone in rows}
+
+
+def _written(
+    session: Session, those: ColumnElement[bool], *, since: datetime
+) -> Mapping[int, list[Written]]:
+    """What mentees wrote of their own accord: answers to an agreed check-in are left out."""
+    rows = session.execute(
+        select(
+            Message.conversation_id,
+            Message.at,
+            DecisionRecord.handoff_id,
+            DecisionRecord.seen["only_you"].as_boolean(),
+        )
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .outerjoin(DecisionRecord, DecisionRecord.message_id == Message.id)
+        .where(
+            those,
+            Message.speaker == Speaker.MENTEE,
+            Message.at > since,
+            ~_answers_what_was_agreed(),
+        )
+    )
+    written: dict[int, list[Written]] = defaultdict(list)
+    for number, at, handoff_id, only_you in rows:
+        written[number].append(Written(at, handoff_id is None, bool(only_you)))
+    return written
+
+
+def _answers_what_was_agreed() -> ColumnElement[bool]:
+    return (
+        select(ScheduledCheckIn.id)
+        .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
+        .where(
+            Schedule.person_id == Conversation.person_id,
+            ScheduledCheckIn.sent_at <= Message.at,
+            ScheduledCheckIn.answered_at >= Message.at,
+        )
+        .correlate(Conversation, Message)
+        .exists()
+    )
+
+
+def _from_people(
+    session: Session, those: ColumnElement[bool], *, since: datetime
+) -> Mapping[int, list[datetime]]:
+    """When a mentor or manager wrote to a mentee through the line."""
+    rows = session.execute(
+        select(Message.conversation_id, Message.at)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            those,
+            Message.outgoing,
+            Message.speaker.in_((Speaker.MENTOR, Speaker.MANAGER)),
+            Message.delivery != Delivery.DROPPED,
+            Message.at > since,
+        )
+    )
+    times: dict[int, list[datetime]] = defaultdict(list)
+    for number, at in rows:
+        times[number].append(at)
+    return times

@@ -1,0 +1,105 @@
+"""Telling a mentee why a person is asked for them, and who; and a time as they read it."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.availability import is_away, mentors_of_concern
+from escalation.handoffs.handoffs import open_handoff
+from escalation.handoffs.ladder import own_mentor_of
+from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
+from escalation.speech.message_writer import language_of, say
+from gateway.conversations.visibility import what_may_be_read
+from gateway.runtime.line import Line
+from models import Conversation, Handoff, Message, Need, Person, Urgency
+
+A_MENTOR = gettext_noop("a mentor")
+
+# What is said of who is asked, where they may not read the whole.
+SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_here"}
+
+
+def ask_for_a_person(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    *,
+    message: Message | None,
+    now: datetime,
+) -> Handoff:
+    """Open a handoff at the mentee's plain wish, and tell them who was asked.
+
+    The caller holds the conversation and has seen that no handoff of it is open.
+    """
+    handoff, paged = open_handoff(
+        session,
+        conversation,
+        Need.REQUEST,
+        Urgency.SOON,
+        message=message,
+        by=conversation.person if message is None else None,
+        now=now,
+        rules=line.rules,
+        later=line.later,
+    )
+    tell_who_is_asked(session, line, handoff, paged, now=now)
+    return handoff
+
+
+def tell_who_is_asked(
+    session: Session, line: Line, handoff: Handoff, paged: list[Person], *, now: datetime
+) -> None:
+    """The mentee reads why a person is asked, and who; the pages exist already."""
+    conversation = handoff.conversation
+    own = mentor_to_name(session, conversation)
+    language = language_of(conversation)
+    blanks: dict[str, object] = {}
+    if own is not None and paged == [own]:
+        who, blanks = "who_own", {"mentor": own.name}
+    elif paged:
+        names = one_after_another(language, [person.name for person in paged])
+        who, blanks = "who_team", {"mentors": names}
+    elif handoff.rung < 0 and handoff.next_page_at:
+        who, own = "who_at_opening", mentor_to_name(session, conversation, at=handoff.next_page_at)
+        blanks = {
+            "mentor": own.name if own else in_language(language, A_MENTOR),
+            "time": local_time(handoff.next_page_at, conversation, day=now),
+        }
+    else:
+        who = "who_nobody"
+    if what_may_be_read(session, handoff, conversation.person) is not None:
+        who = SHARED_IN_PART.get(who, who)
+    say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
+
+
+def mentor_to_name(
+    session: Session, conversation: Conversation, *, at: datetime | None = None
+) -> Person | None:
+    """The mentee's own mentor; None while a concern of theirs about that mentor is open.
+
+    Where the mentee reads who will be asked, `at` is when: nobody is named who is away then.
+    """
+    own = own_mentor_of(session, conversation)
+    if own is None or own.id in mentors_of_concern(session, conversation.person_id):
+        return None
+    return None if at is not None and is_away(session, own, now=at) else own
+
+
+def local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:
+    """A time as the person reads it; with its weekday when it is not on the day of `day`."""
+    local = at.astimezone(_zone_of(conversation))
+    if day is not None and local.date() != day.astimezone(local.tzinfo).date():
+        return written(local, "%A %H:%M", language_of(conversation))
+    return f"{local:%H:%M}"
+
+
+def local_date(at: datetime, conversation: Conversation) -> str:
+    """A date as the person reads it: Tuesday 17 November."""
+    local = at.astimezone(_zone_of(conversation))
+    return written(local, "%A %-d %B", language_of(conversation))
+
+
+def _zone_of(conversation: Conversation) -> ZoneInfo:
+    person = conversation.person
+    return ZoneInfo(person.timezone if person else conversation.programme.timezone)

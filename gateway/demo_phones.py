@@ -1,0 +1,162 @@
+"""The demo's phones side by side: what the people of the programme text, and what reaches them.
+
+A text from here takes the same way as one from Twilio: recorded first, then handled.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import viewer_of
+from gateway.handoffs.timeline import masked
+from gateway.messaging.inbox import NoProgramme, record
+from gateway.messaging.outbox import spoken
+from gateway.pipeline.turns import take_turns
+from gateway.web.rendering import PageRefused, go_to, line_of, page
+from models import Channel, Conversation, Delivery, Message, Person, Role
+from models.encryption import phone_index
+
+router = APIRouter(prefix="/phones")
+
+# Reserved for examples, like all numbers of the demo; nobody is enrolled with it.
+STRANGER = "+12025550199"
+LONGEST_TEXT = 20_000
+SHOWN_PHONES = 24
+SHOWN_TEXTS = 80
+ORDER = [Role.MENTEE, Role.MENTOR, Role.MANAGER]
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One text on a phone: `mine` when its owner sent it, words as they went over the air."""
+
+    message: Message
+    mine: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One phone: `key` names it in addresses, `person` is None for the unknown number."""
+
+    key: str
+    person: Person | None
+    number: str
+    timezone: str
+    bubbles: Sequence[Bubble]
+
+
+@router.get("")
+def phones(request: Request) -> Response:
+    return _page(request, "demo/phones.html")
+
+
+@router.get("/all")
+def all_phones(request: Request) -> Response:
+    """Only the phones, for the page to read anew."""
+    return _page(request, "demo/phones_all.html")
+
+
+@router.post("/{key}")
+def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Response:
+    """Text the line from one of the phones."""
+    line = line_of(request)
+    if len(words) > LONGEST_TEXT:
+        raise PageRefused(
+            413,
+            phrase("That is longer than {longest} characters. Shorten it.", longest=LONGEST_TEXT),
+        )
+    with line.database.reading() as session:
+        number = _number_of(session, key)
+    if number is None:
+        raise PageRefused(404, gettext_noop("That phone is no longer here. Reload the page."))
+    try:
+        conversation_id = record(
+            line.database,
+            phone=number,
+            words=words,
+            provider_id=f"PH{uuid.uuid4().hex}",
+            channel=Channel.PHONES,
+            now=line.clock(),
+        )
+    except NoProgramme as error:
+        raise PageRefused(503, str(error)) from error
+    if conversation_id is not None:
+        line.soon(take_turns, conversation_id)
+    if "HX-Request" in request.headers:
+        return Response(status_code=204)
+    return go_to(request, f"/phones#phone-{key}")
+
+
+def _page(request: Request, template: str) -> Response:
+    with line_of(request).database.reading() as session:
+        shown, hidden = _phones(session)
+    return page(request, template, viewer=viewer_of(request), phones=shown, hidden=hidden)
+
+
+def _number_of(session: Session, key: str) -> str | None:
+    if key == "unknown":
+        return STRANGER
+    person = session.get(Person, int(key)) if key.isdecimal() and len(key) < 10 else None
+    return person.phone if person else None
+
+
+def _phones(session: Session) -> tuple[list[Phone], int]:
+    """The phones to show, mentees first, and how many more there are."""
+    everybody = session.scalars(select(Person).where(Person.phone_index.is_not(None)))
+    people = sorted(everybody, key=lambda person: (ORDER.index(person.role), person.id))
+    shown = [
+        Phone(
+            key=str(person.id),
+            person=person,
+            number=_shown_number(person.phone),
+            timezone=person.timezone,
+            bubbles=_bubbles(session, Conversation.person_id == person.id),
+        )
+        for person in people[:SHOWN_PHONES]
+    ]
+    is_stranger = Conversation.stranger_index == phone_index(STRANGER)
+    shown.append(
+        Phone(
+            key="unknown",
+            person=None,
+            number=_shown_number(STRANGER),
+            timezone=people[0].timezone if people else "UTC",
+            bubbles=_bubbles(session, is_stranger),
+        )
+    )
+    return shown, max(len(people) - SHOWN_PHONES, 0)
+
+
+def _bubbles(session: Session, whose: object) -> list[Bubble]:
+    """What stands on a phone: what its owner wrote, and what reached it. No more than that."""
+    texts = session.scalars(
+        select(Message)
+        .join(Conversation)
+        .where(
+            whose,  # type: ignore[arg-type]
+            or_(
+                Message.outgoing.is_(False),
+                Message.delivery.in_([Delivery.SENT, Delivery.DELIVERED]),
+            ),
+        )
+        .order_by(Message.id.desc())
+        .limit(SHOWN_TEXTS)
+    ).all()
+    return [
+        Bubble(text, not text.outgoing, spoken(text) if text.outgoing else text.words)
+        for text in reversed(texts)
+    ]
+
+
+def _shown_number(phone: str | None) -> str:
+    """A reserved example number in full; any other only by its last digits."""
+    if phone and phone.startswith("+1") and len(phone) == 12 and phone[5:10] == "55501":
+        return f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}"
+    return masked(phone)

@@ -1,0 +1,267 @@
+"""People: the list and one of them, by number; and enrolling somebody."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import known
+from gateway.integrations.api.auth import Caller, ReadsPeople, WritesPeople
+from gateway.integrations.api.problems import Problem
+from gateway.integrations.api.values import LARGEST, Cursor, Limit, Number, not_there
+from gateway.people.directory import person_in
+from gateway.people.import_file import PeopleFile, carry_out, match, plan, typed_row
+from gateway.people.import_file import Problem as Refused
+from gateway.runtime.audit import note_about
+from gateway.runtime.database import hold_programme
+from models import AuditEntry, Match, MatchKind, Programme, Role
+from models import Person as PersonRow
+from models.encryption import fingerprint, phone_index
+
+router = APIRouter(prefix="/people", tags=["people"])
+
+NAMES = "Null without the scope people:names"
+# How long a key is remembered, and so how late the same request may come again.
+REMEMBERED = timedelta(hours=24)
+
+
+class Person(BaseModel):
+    """A mentee, a mentor or a manager."""
+
+    id: int
+    role: Role
+    name: str | None = Field(description=f"The first name. {NAMES}")
+    phone: str | None = Field(description=f"E.164. {NAMES}")
+    timezone: str
+    language: str = Field(description="What the line writes in, such as en or es; of a mentee")
+    enrolled_at: datetime
+    left_at: datetime | None
+    can_be_texted: bool = Field(description="There is a number, it works, and nobody texted STOP")
+    own_mentor_id: int | None = Field(description="Of a mentee")
+    back_up_ids: list[int] = Field(description="Of a mentee: further mentors")
+
+
+class PeoplePage(BaseModel):
+    """Some of the people, in the order of their numbers. `next_cursor` is null on the last page."""
+
+    people: list[Person]
+    next_cursor: int | None
+
+
+class NewPerson(BaseModel):
+    """Somebody to enrol; checked as a line of a people file is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+    name: Annotated[str, Field(max_length=200, description="The first name others will read")]
+    phone: Annotated[str, Field(max_length=40, description="Such as +12025550101")]
+    timezone: Annotated[
+        str | None,
+        Field(max_length=64, description="Such as America/New_York; else the programme's"),
+    ] = None
+    language: Annotated[
+        str | None,
+        Field(max_length=8, description="Of a mentee, such as es; else en, which is English"),
+    ] = None
+    own_mentor_id: Annotated[int | None, Field(ge=1, le=LARGEST, description="Of a mentee")] = None
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=8,
+        max_length=255,
+        description=(
+            "A text of your own that is new for each person, such as a UUID. A request that comes "
+            "again with it within 24 hours enrols nobody twice, and is answered as the first was."
+        ),
+    ),
+]
+
+
+@router.get("")
+def list_people(
+    caller: ReadsPeople,
+    role: Annotated[list[Role] | None, Query()] = None,
+    left: Annotated[bool, Query(description="Also those who left")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PeoplePage:
+    """The people of the programme; those who left only when they are asked for."""
+    people = (
+        select(PersonRow)
+        .where(PersonRow.programme_id == caller.programme.id)
+        .order_by(PersonRow.id)
+        .limit(limit + 1)
+    )
+    if role:
+        people = people.where(PersonRow.role.in_(role))
+    if not left:
+        people = people.where(PersonRow.left_at.is_(None))
+    if cursor is not None:
+        people = people.where(PersonRow.id > cursor)
+    caller.has_read("people")
+    with caller.line.database.reading() as session:
+        found = session.scalars(people).all()
+        shown = _told(session, found[:limit], caller)
+    return PeoplePage(people=shown, next_cursor=shown[-1].id if len(found) > limit else None)
+
+
+@router.get("/{number}")
+def one_person(number: Number, caller: ReadsPeople) -> Person:
+    """One person of the programme, also one who left."""
+    with caller.line.database.reading() as session:
+        person = person_in(session, caller.programme.id, number)
+        if person is None:
+            raise not_there("person", number)
+        [shown] = _told(session, [person], caller)
+    caller.has_read(f"person:{number}")
+    return shown
+
+
+@router.post("", status_code=201)
+def enrol_person(
+    new: NewPerson,
+    caller: WritesPeople,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Person:
+    """Enrol one person. Nobody who is enrolled already is changed."""
+    asked = _Asked(new, caller, idempotency_key)
+    with caller.line.database.writing() as session:
+        # Of two at once with one key, the second waits here, and finds what the first did.
+        hold_programme(session, caller.programme.id)
+        person = _enrolled_before(session, asked) or _enrol(session, asked)
+        told = _told(session, [person], caller)[0]
+    response.headers["Location"] = f"/api/v1/people/{person.id}"
+    return told
+
+
+class _Asked:
+    """A request to enrol, with what is kept of it: marks that tell nothing without the key."""
+
+    def __init__(self, new: NewPerson, caller: Caller, key: str | None) -> None:
+        self.new = new
+        self.caller = caller
+        self.key = key
+        self.marks: dict[str, str] = {}
+        if key is not None:
+            about = f"idempotency of token {caller.token_id}"
+            self.marks = {
+                "key": fingerprint(about, key).hex(),
+                "request": fingerprint(about, new.model_dump_json()).hex(),
+            }
+
+
+def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
+    """Whom the same request has enrolled already. Raises Problem for another under that key."""
+    if asked.key is None:
+        return None
+    before = session.scalar(
+        select(AuditEntry).where(
+            AuditEntry.programme_id == asked.caller.programme.id,
+            AuditEntry.action == "person added",
+            AuditEntry.at > asked.caller.now - REMEMBERED,
+            AuditEntry.detail["key"].as_string() == asked.marks["key"],
+        )
+    )
+    if before is None:
+        return None
+    if before.detail["request"] != asked.marks["request"]:
+        raise Problem(
+            422,
+            "This Idempotency-Key came with another person before. Use a new key for each person.",
+        )
+    return session.get_one(PersonRow, int(before.about.removeprefix("person:")))
+
+
+def _enrol(session: Session, asked: _Asked) -> PersonRow:
+    new, caller = asked.new, asked.caller
+    programme = session.get_one(Programme, caller.programme.id)
+    row = typed_row(
+        role=new.role.value,
+        name=new.name,
+        phone=new.phone,
+        timezone=new.timezone or "",
+        language=new.language or "",
+        otherwise=programme.timezone,
+    )
+    if isinstance(row, Refused):
+        raise Problem(422, f"Nobody was enrolled: {row.reason}.")
+    mentor = _own_mentor(session, asked)
+    known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
+    if known is not None and known.programme_id == programme.id:
+        raise Problem(
+            409,
+            f"Person {known.id} has that phone number already. Nobody was enrolled or changed; "
+            "a manager changes people, or brings them back, on the page /people.",
+        )
+    planned = plan(session, programme, PeopleFile(rows=[row]))
+    if planned.problems:
+        raise Problem(409, f"Nobody was enrolled: {planned.problems[0].reason}.")
+    [person] = carry_out(session, programme, planned, now=caller.now)
+    if mentor is not None:
+        match(session, person, [mentor])
+    note_about(
+        session,
+        person,
+        "person added",
+        by=None,
+        now=caller.now,
+        role=row.role.value,
+        token=caller.token_id,
+        **asked.marks,
+    )
+    return person
+
+
+def _own_mentor(session: Session, asked: _Asked) -> PersonRow | None:
+    number = asked.new.own_mentor_id
+    if number is None:
+        return None
+    if asked.new.role is not Role.MENTEE:
+        raise Problem(422, "Only a mentee has a mentor. Leave own_mentor_id out.")
+    mentor = person_in(session, asked.caller.programme.id, number)
+    if mentor is None or mentor.role is Role.MENTEE or mentor.left_at is not None:
+        raise Problem(422, f"Person {number} is no mentor here. Enrol the mentor first.")
+    return mentor
+
+
+def _told(session: Session, people: Sequence[PersonRow], caller: Caller) -> list[Person]:
+    own, back_ups = _mentors(session, [person.id for person in people])
+    return [
+        Person(
+            id=person.id,
+            role=person.role,
+            name=person.name if caller.reads_names else None,
+            phone=person.phone if caller.reads_names else None,
+            timezone=person.timezone,
+            language=known(person.language),
+            enrolled_at=person.enrolled_at,
+            left_at=person.left_at,
+            can_be_texted=person.can_be_texted,
+            own_mentor_id=own.get(person.id),
+            back_up_ids=back_ups.get(person.id, []),
+        )
+        for person in people
+    ]
+
+
+def _mentors(
+    session: Session, mentees: Sequence[int]
+) -> tuple[Mapping[int, int], Mapping[int, list[int]]]:
+    own: dict[int, int] = {}
+    back_ups: dict[int, list[int]] = {}
+    for one in session.scalars(
+        select(Match).where(Match.mentee_id.in_(mentees)).order_by(Match.id)
+    ):
+        if one.kind is MatchKind.OWN:
+            own[one.mentee_id] = one.mentor_id
+        else:
+            back_ups.setdefault(one.mentee_id, []).append(one.mentor_id)
+    return own, back_ups

@@ -1,0 +1,42 @@
+"""What a token may do: the one table, from which every route's dependency is made.
+
+There is no scope for what people wrote: words stay behind the sign-in of a person
+(docs/decisions/0006), and a mentee is told who opened them.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from escalation.speech.i18n import gettext_noop
+
+
+class Scope(StrEnum):
+    """Each route names the one it asks for. `people:names` opens no route: it fills in names."""
+
+    HANDOFFS_READ = "handoffs:read"
+    MEASURES_READ = "measures:read"
+    COVERAGE_READ = "coverage:read"
+    PEOPLE_READ = "people:read"
+    PEOPLE_NAMES = "people:names"
+    PEOPLE_WRITE = "people:write"
+
+
+# For the managers' page: what somebody gives away who ticks it.
+MEANS: Mapping[Scope, str] = {
+    Scope.HANDOFFS_READ: gettext_noop(
+        "the handoffs with their steps, times and delivery codes; no words"
+    ),
+    Scope.MEASURES_READ: gettext_noop("the figures of the page Measures"),
+    Scope.COVERAGE_READ: gettext_noop(
+        "how many could be called in each hour of the week ahead, and the gaps"
+    ),
+    Scope.PEOPLE_READ: gettext_noop("the people by number: role, time zone, who mentors whom"),
+    Scope.PEOPLE_NAMES: gettext_noop("names and phone numbers in what the others let it read"),
+    Scope.PEOPLE_WRITE: gettext_noop("enrolling people"),
+}
+
+
+def scopes_in(written: str) -> frozenset[Scope]:
+    """The scopes of a token. A name that is none any more opens nothing."""
+    known = {scope.value: scope for scope in Scope}
+    return frozenset(known[name] for name in written.split() if name in known)

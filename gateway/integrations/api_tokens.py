@@ -1,0 +1,125 @@
+"""Tokens: what a program shows to read and write in one programme.
+
+A token is long and random, so a plain hash of it is enough, and finds it: nothing that is kept
+gives it away, and nothing is compared that could be timed.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.integrations.api.scopes import Scope
+from gateway.people.import_file import cleaned
+from gateway.runtime.audit import note_about
+from gateway.runtime.database import hold_programme
+from models import ApiToken, Person, Programme
+from models.conditional import changes_one
+
+# So that one that was put into a public repository is recognised as what it is.
+PREFIX = "warmline_"
+LONGEST_NAME = 60
+MOST = 20
+# A token in use would otherwise write a row with every request.
+USED_ANEW_AFTER = timedelta(minutes=1)
+
+
+class CannotMake(Exception):
+    """A token that is not made. Its text is a sentence: why, and what to do."""
+
+
+def make_token(
+    session: Session,
+    programme: Programme,
+    *,
+    name: str,
+    scopes: Collection[str],
+    by: Person,
+    now: datetime,
+) -> str:
+    """A new token, which is told here and never again.
+
+    Raises:
+        CannotMake: the name or the scopes will not do, or there are too many tokens.
+    """
+    name = cleaned(name)
+    if not name:
+        raise CannotMake(gettext_noop("Give it a name, such as the program that will show it."))
+    if len(name) > LONGEST_NAME:
+        raise CannotMake(
+            phrase("The name is longer than {longest} signs. Shorten it.", longest=LONGEST_NAME)
+        )
+    chosen = [scope for scope in Scope if scope.value in scopes]
+    if not chosen:
+        raise CannotMake(gettext_noop("Choose at least one thing that it may do."))
+    # Before one looks: a form that is sent twice waits here for the first.
+    hold_programme(session, programme.id)
+    good = [token for token in tokens_of(session, programme.id) if token.revoked_at is None]
+    if any(token.name == name for token in good):
+        raise CannotMake(
+            phrase("There is a token {name} already. Revoke it, or choose another name.", name=name)
+        )
+    if len(good) >= MOST:
+        raise CannotMake(
+            phrase("There are {most} tokens. Revoke one that is no longer used.", most=MOST)
+        )
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken(
+        programme_id=programme.id,
+        name=name,
+        token_hash=_hash(secret),
+        scopes=" ".join(chosen),
+        by_id=by.id,
+        at=now,
+    )
+    session.add(token)
+    session.flush()
+    allowed = [scope.value for scope in chosen]
+    note_about(session, token, "token made", by=by, now=now, scopes=allowed)
+    return secret
+
+
+def tokens_of(session: Session, programme_id: int) -> list[ApiToken]:
+    """The good ones first, each kind the newest first."""
+    tokens = session.scalars(
+        select(ApiToken)
+        .where(ApiToken.programme_id == programme_id)
+        .order_by(ApiToken.revoked_at.is_not(None), ApiToken.id.desc())
+    )
+    return list(tokens)
+
+
+def find_token(session: Session, secret: str) -> ApiToken | None:
+    """The token with this secret, also one that was revoked."""
+    return session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
+
+
+def note_used(session: Session, token: ApiToken, *, now: datetime) -> None:
+    session.execute(update(ApiToken).where(ApiToken.id == token.id).values(used_at=now))
+
+
+def was_used_long_ago(token: ApiToken, *, now: datetime) -> bool:
+    return token.used_at is None or token.used_at <= now - USED_ANEW_AFTER
+
+
+def revoke_token(
+    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+) -> bool:
+    """False when the programme has no such token, or it was revoked already."""
+    revoking = update(ApiToken).where(
+        ApiToken.id == number,
+        ApiToken.programme_id == programme.id,
+        ApiToken.revoked_at.is_(None),
+    )
+    if not changes_one(session, revoking.values(revoked_at=now)):
+        return False
+    note_about(session, session.get_one(ApiToken, number), "token revoked", by=by, now=now)
+    return True
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,210 @@
+"""The managers' page on programs: tokens with which they read, and addresses that are told."""
+
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import Manager
+from gateway.integrations.api.app import MOUNTED_AT
+from gateway.integrations.api.scopes import MEANS, Scope, scopes_in
+from gateway.integrations.api_tokens import CannotMake, make_token, revoke_token, tokens_of
+from gateway.integrations.webhook_client import NotAllowed, NotFound
+from gateway.integrations.webhook_outbox import (
+    TAKEN_FOR,
+    CannotAdd,
+    add_webhook,
+    deliveries_to,
+    look_up,
+    remove_webhook,
+    send_again,
+    webhooks_of,
+)
+from gateway.integrations.webhook_worker import is_demo
+from gateway.web.i18n import in_its_language
+from gateway.web.rendering import Number, PageRefused, env, go_to, line_of, page
+from models import Person, Programme, Silence, WebhookDelivery
+
+HERE = "/programme/programs"
+router = APIRouter(prefix=HERE)
+
+DELIVERIES_SHOWN = 10
+DONE = {
+    "revoked": gettext_noop("Revoked. Whoever shows that token is refused from now on."),
+    "removed": gettext_noop("Removed. Nothing more is sent there."),
+    "again": gettext_noop("It is sent again now."),
+}
+GONE = gettext_noop("There is no such entry in your programme, or it was taken out already.")
+NOTHING_TO_SEND = gettext_noop(
+    "There is nothing to send again: it arrived, or is about to be sent."
+)
+
+Text = Annotated[str, Form()]
+Texts = Annotated[list[str] | None, Form()]
+
+
+@router.get("")
+def programs(request: Request, manager: Manager, done: str = "") -> Response:
+    return _page(request, manager, done=DONE.get(done, ""))
+
+
+@router.post("/tokens")
+def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
+    """The answer shows the token. Loaded again, it finds the name taken and makes no second one."""
+    line, given = line_of(request), {"name": name, "scopes": " ".join(scope or [])}
+    try:
+        with line.database.writing() as session:
+            programme, by = _who(session, manager)
+            secret = make_token(
+                session, programme, name=name, scopes=scope or [], by=by, now=line.clock()
+            )
+    except CannotMake as refused:
+        sentence = str(refused)
+        return _page(request, manager, form="tokens", given=given, sentence=sentence, status=422)
+    return _page(request, manager, token=secret, status=201)
+
+
+@router.post("/tokens/{number}/revoke")
+def revoke(request: Request, number: Number, manager: Manager) -> Response:
+    return _do(request, manager, revoke_token, number, done="revoked")
+
+
+@router.post("/webhooks")
+def add(request: Request, manager: Manager, url: Text = "") -> Response:
+    line = line_of(request)
+    try:
+        # Asks the network, so before anything is held.
+        found = look_up(url, demo=is_demo(line))
+        with line.database.writing() as session:
+            programme, by = _who(session, manager)
+            webhook = add_webhook(session, programme, found, by=by, now=line.clock())
+    except (NotAllowed, NotFound, CannotAdd) as refused:
+        sentence = str(refused)
+        return _page(
+            request, manager, form="webhooks", given={"url": url}, sentence=sentence, status=422
+        )
+    return _page(request, manager, secret=webhook.secret, status=201)
+
+
+@router.post("/webhooks/{number}/remove")
+def remove(request: Request, number: Number, manager: Manager) -> Response:
+    return _do(request, manager, remove_webhook, number, done="removed")
+
+
+@router.post("/deliveries/{number}/again")
+def again(request: Request, number: Number, manager: Manager) -> Response:
+    return _do(request, manager, send_again, number, done="again", otherwise=NOTHING_TO_SEND)
+
+
+class _ByNumber(Protocol):
+    """What is done with one entry of a programme; False when there is none to do it with."""
+
+    def __call__(
+        self, session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    ) -> bool: ...
+
+
+def _do(
+    request: Request,
+    manager: Person,
+    act: _ByNumber,
+    number: int,
+    *,
+    done: str,
+    otherwise: str = GONE,
+) -> Response:
+    line = line_of(request)
+    with line.database.writing() as session:
+        programme, by = _who(session, manager)
+        if not act(session, programme, number, by=by, now=line.clock()):
+            raise PageRefused(404, otherwise)
+    return go_to(request, f"{HERE}?done={done}")
+
+
+def _who(session: Session, manager: Person) -> tuple[Programme, Person]:
+    return session.get_one(Programme, manager.programme_id), session.get_one(Person, manager.id)
+
+
+def _page(
+    request: Request,
+    manager: Person,
+    *,
+    token: str = "",
+    secret: str = "",
+    done: str = "",
+    form: str = "",
+    given: dict[str, str] | None = None,
+    sentence: str = "",
+    status: int = 200,
+) -> Response:
+    line = line_of(request)
+    with line.database.reading() as session:
+        tokens = tokens_of(session, manager.programme_id)
+        makers = {one.by_id: session.get_one(Person, one.by_id) for one in tokens}
+        webhooks = [
+            (one, deliveries_to(session, one, limit=DELIVERIES_SHOWN))
+            for one in webhooks_of(session, manager.programme_id)
+        ]
+    return page(
+        request,
+        "integrations/integrations.html",
+        viewer=manager,
+        status=status,
+        tokens=tokens,
+        makers=makers,
+        scopes=Scope,
+        scope_means=MEANS,
+        webhooks=webhooks,
+        token=token,
+        secret=secret,
+        done=done,
+        form=form,
+        given=given or {},
+        sentence=sentence,
+        may_be_local=is_demo(line),
+        soon=line.clock() + TAKEN_FOR,
+        api=MOUNTED_AT,
+        zone=manager.programme.timezone,
+    )
+
+
+WHAT = {
+    "handoff.opened": gettext_noop("opened"),
+    "handoff.paged": gettext_noop("paged"),
+    "handoff.raised": gettext_noop("raised"),
+    "handoff.claimed": gettext_noop("claimed"),
+    "handoff.released": gettext_noop("released"),
+    "handoff.resolved": gettext_noop("resolved"),
+    "handoff.withdrawn": gettext_noop("withdrawn"),
+}
+
+
+def what_was_told(delivery: WebhookDelivery) -> str:
+    """The move, as the log says it: opened, paged, claimed."""
+    kind = str(delivery.payload["type"])
+    return phrase(WHAT.get(kind, kind))
+
+
+SILENT = {
+    None: gettext_noop("no answer"),
+    Silence.NOT_PUBLIC: gettext_noop("not sent: the address is not on the internet"),
+    Silence.NO_SUCH_NAME: gettext_noop("not sent: the name has no address"),
+    Silence.NOT_TRUSTED: gettext_noop("not sent: the certificate there is not valid"),
+    Silence.TOO_SLOW: gettext_noop("no answer in time"),
+    Silence.UNREACHABLE: gettext_noop("could not be reached"),
+}
+
+
+def last_answer(delivery: WebhookDelivery) -> str:
+    if delivery.status is None:
+        return SILENT[delivery.silence]
+    return phrase("answer {code}", code=delivery.status)
+
+
+env.filters.update(
+    what_was_told=in_its_language(what_was_told),
+    last_answer=in_its_language(last_answer),
+    scopes_in=scopes_in,
+)

@@ -1,0 +1,274 @@
+"""Delivering what was written: in order, each once, and visible when it fails.
+
+A row is marked `sending` and committed before the provider is called. If the process dies in
+between, the provider is asked what became of the text before it is sent again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.handoffs import hold_conversation, open_handoff_of, owner_of
+from escalation.handoffs.jobs import Deliver
+from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
+from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
+from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
+from gateway.messaging.sms import BAD_NUMBER, OPTED_OUT, Sent, TextFailed
+from gateway.runtime.line import Line
+from models import Alert, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
+from models.conditional import changes_one
+
+log = structlog.get_logger()
+
+# A send that has not ended after this long belongs to a process that died: it exceeds the
+# provider's time-out by far.
+SEND_IS_DEAD_AFTER = timedelta(seconds=20)
+FIRST_WAIT = timedelta(seconds=2)
+LONGEST_WAIT = timedelta(minutes=5)
+LABEL_OF_BOT = "Warmline bot"
+
+# How far along a text is; a status that is not further than what we know is old news.
+FORWARD = {
+    Delivery.DROPPED: 9,
+    Delivery.QUEUED: 0,
+    Delivery.SENDING: 1,
+    Delivery.SENT: 2,
+    Delivery.DELIVERED: 3,
+    Delivery.UNDELIVERED: 3,
+    Delivery.FAILED: 3,
+}
+
+
+@contextmanager
+def acting(line: Line) -> Iterator[Session]:
+    """A transaction whose messages leave as soon as it is committed."""
+    with line.database.writing() as session:
+        yield session
+        touched = spoken_in(session)
+    for conversation_id in sorted(touched):
+        line.soon(deliver, conversation_id)
+
+
+def spoken(message: Message, words: str | None = None) -> str:
+    """The words as they go out by SMS: who speaks stands before them."""
+    label = LABEL_OF_BOT if message.speaker is Speaker.BOT else message.speaker_name
+    return f"{label}: {message.words if words is None else words}"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One text that this worker has marked as sending.
+
+    `tried_since` is when it was written if it was tried before: that try may have got through.
+    """
+
+    message_id: int
+    to: str
+    words: str
+    tried_since: datetime | None
+
+
+def deliver(line: Line, conversation_id: int) -> None:
+    """Send all that a conversation has queued, in order, unless another worker is at it."""
+    while (outgoing := _mark_next(line, conversation_id)) is not None:
+        try:
+            sent = _send_once(line, outgoing)
+        except TextFailed as failed:
+            _note_failure(line, outgoing.message_id, failed)
+        else:
+            note_delivery(line, outgoing.message_id, sent.delivery, provider_id=sent.provider_id)
+
+
+def _send_once(line: Line, outgoing: Outgoing) -> Sent:
+    """Send, but first look whether an earlier try got through and we never heard."""
+    if outgoing.tried_since is not None:
+        found = line.texts.find_sent(outgoing.to, outgoing.words, since=outgoing.tried_since)
+        with line.database.reading() as session:
+            for sent in found:
+                if not session.scalar(
+                    select(Message.id).where(Message.provider_id == sent.provider_id)
+                ):
+                    return sent
+    return line.texts.send(outgoing.to, outgoing.words, message_id=outgoing.message_id)
+
+
+def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
+    """Mark the first queued text as sending, dropping what may no longer be sent."""
+    now = line.clock()
+    with line.database.writing() as session:
+        conversation = hold_conversation(session, conversation_id)
+        while (message := _first_undelivered(session, conversation_id)) is not None:
+            is_sending = message.delivery is Delivery.SENDING
+            if is_sending:
+                assert message.sending_at is not None  # set with the mark
+                if now < message.sending_at + SEND_IS_DEAD_AFTER:
+                    return None
+            elif message.next_try_at is not None and now < message.next_try_at:
+                return None
+            reason = why_code_is_not_sent(message, now=now)
+            if reason is None and not is_sending:
+                reason = _why_not(session, conversation, message)
+            if reason is not None:
+                _drop(message, reason, now=now)
+                forget_code(message)
+                session.flush()
+                continue
+            tried_since = message.at if message.tries else None
+            words = spoken(message, take_out_code(message))
+            message.delivery = Delivery.SENDING
+            message.sending_at = message.moved_at = now
+            message.tries += 1
+            assert conversation.phone is not None  # otherwise dropped above
+            return Outgoing(message.id, conversation.phone, words, tried_since)
+    return None
+
+
+def _first_undelivered(session: Session, conversation_id: int) -> Message | None:
+    return session.scalar(
+        select(Message)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
+        )
+        .order_by(Message.id)
+        .limit(1)
+    )
+
+
+def _why_not(session: Session, conversation: Conversation, message: Message) -> str | None:
+    """Why this text may not leave any more, or None. The owner is looked at once again."""
+    if message.from_rasa and owner_of(open_handoff_of(session, conversation)) is Owner.MENTOR:
+        return "yielded_to_person"
+    person = conversation.person
+    stopped = person is not None and person.opted_out_at is not None
+    if stopped and message.script != STOP_CONFIRMED:
+        return "opted_out"
+    return None if conversation.phone else "no_number"
+
+
+def _drop(message: Message, reason: str, *, now: datetime) -> None:
+    message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
+    log.info("text dropped", message=message.id, reason=reason)
+
+
+def note_delivery(
+    line: Line,
+    message_id: int,
+    delivery: Delivery,
+    *,
+    provider_id: str | None = None,
+    error_code: str | None = None,
+) -> bool:
+    """Move a text forward to `delivery`; False when that is old news or no text of ours."""
+    now = line.clock()
+    with acting(line) as session:
+        message = session.get(Message, message_id)
+        if message is None or message.delivery is None:
+            return False
+        if message.provider_id not in (None, provider_id) and provider_id is not None:
+            return False
+        earlier = [known for known in Delivery if FORWARD[known] < FORWARD[delivery]]
+        change = (
+            update(Message)
+            .where(Message.id == message_id, Message.delivery.in_(earlier))
+            .values(
+                delivery=delivery,
+                moved_at=now,
+                next_try_at=None,
+                **({"provider_id": provider_id} if provider_id else {}),
+                **({"sent_at": now} if message.sent_at is None else {}),
+                **({"delivered_at": now} if delivery is Delivery.DELIVERED else {}),
+                error_code=error_code,
+            )
+        )
+        if not changes_one(session, change):
+            return False
+        session.refresh(message)
+        if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
+            _act_on_failed_text(session, _line_of(session, line, message), message, now=now)
+        return True
+
+
+def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
+    """A text was not accepted: try again later, or give it up and act on that."""
+    now = line.clock()
+    with acting(line) as session:
+        message = session.get_one(Message, message_id)
+        if message.delivery is not Delivery.SENDING:
+            return  # a status callback was faster: it got through
+        line = _line_of(session, line, message)
+        give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
+        message.error_code, message.moved_at = failed.code, now
+        if failed.final or now >= give_up_at:
+            message.delivery = Delivery.FAILED
+            _act_on_failed_text(session, line, message, now=now)
+        else:
+            wait = min(FIRST_WAIT * 2 ** min(message.tries - 1, 10), LONGEST_WAIT)
+            message.delivery, message.next_try_at = Delivery.QUEUED, now + wait
+            work = Deliver(message.conversation_id, message.id, message.tries)
+            line.later(session, work, at=now + wait)
+        log.warning(
+            "text not accepted",
+            message=message.id,
+            code=failed.code,
+            tries=message.tries,
+            delivery=message.delivery.value,
+        )
+
+
+def _line_of(session: Session, line: Line, message: Message) -> Line:
+    conversation = session.get_one(Conversation, message.conversation_id)
+    return line.of(session, conversation.programme_id)
+
+
+def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
+    """What a failed text means: for the person's number, for a ladder, for a mentor's words."""
+    conversation = session.get_one(Conversation, message.conversation_id)
+    code = message.error_code or ""
+    if conversation.person is not None:
+        if code in OPTED_OUT:
+            conversation.person.opted_out_at = conversation.person.opted_out_at or now
+        elif code in BAD_NUMBER:
+            conversation.person.unreachable_code = code
+    session.flush()
+    alert = session.scalar(select(Alert).where(Alert.message_id == message.id))
+    if alert is not None:
+        handoff = session.get_one(Handoff, alert.handoff_id)
+        hold_conversation(session, handoff.conversation_id)
+        session.refresh(handoff)
+        climb_on_if_nobody_was_reached(
+            session, handoff, now=now, rules=line.rules, later=line.later
+        )
+    if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
+        _tell_mentor_it_failed(session, line, message, now=now)
+
+
+def _tell_mentor_it_failed(
+    session: Session, line: Line, message: Message, *, now: datetime
+) -> None:
+    handoff = session.scalar(
+        select(Handoff)
+        .where(Handoff.conversation_id == message.conversation_id)
+        .order_by(Handoff.id.desc())
+        .limit(1)
+    )
+    mentor = session.get(Person, message.speaker_id)
+    if handoff is None or mentor is None:
+        return
+    thread = session.scalar(select(Conversation).where(Conversation.person_id == mentor.id))
+    if thread is not None:
+        say(
+            session,
+            line.rules,
+            thread,
+            "not_delivered",
+            now=now,
+            code=handoff.id,
+            error_code=message.error_code,
+            link=line.rules.link(handoff.id),
+        )

@@ -1,0 +1,108 @@
+"""Twilio's webhooks: record, answer at once, and say nothing yet."""
+
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+import structlog
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from twilio.request_validator import RequestValidator
+
+from gateway.messaging.inbox import NoProgramme, record
+from gateway.messaging.outbox import note_delivery
+from gateway.pipeline.turns import take_turns
+from gateway.runtime.line import Line
+from models import Channel, Delivery
+
+router = APIRouter(prefix="/twilio")
+log = structlog.get_logger()
+
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+
+# Twilio's words for where a text is, and ours. What is missing here tells us nothing new.
+STATUSES = {
+    "sent": Delivery.SENT,
+    "delivered": Delivery.DELIVERED,
+    "read": Delivery.DELIVERED,
+    "undelivered": Delivery.UNDELIVERED,
+    "failed": Delivery.FAILED,
+    "canceled": Delivery.FAILED,
+}
+
+Form = dict[str, str]
+
+
+async def signed_form(request: Request) -> Form:
+    """The form, if Twilio signed it for our public address; 403 otherwise.
+
+    The signature is over the address Twilio called, which a proxy may have hidden from us. So
+    it is checked against PUBLIC_URL and never against what this server sees as its own name.
+    """
+    settings = request.app.state.settings
+    body = await request.body()
+    # Broken UTF-8 in a text is kept as replacement characters, not refused.
+    form = dict(
+        parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+    )
+    query = f"?{request.url.query}" if request.url.query else ""
+    url = f"{settings.public_url}{request.scope['path']}{query}"
+    signature = request.headers.get("X-Twilio-Signature", "")
+    if not settings.twilio_auth_token or not RequestValidator(settings.twilio_auth_token).validate(
+        url, form, signature
+    ):
+        log.warning("unsigned request refused", path=request.url.path)
+        raise HTTPException(403, "The signature does not match.")
+    return form
+
+
+@router.post("/sms")
+async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -> Response:
+    """Record one inbound SMS and say nothing yet; answers leave by REST.
+
+    Twilio may post a message twice. `record` returns None for one already kept.
+    """
+    line: Line = request.app.state.line
+    sender, provider_id = form.get("From", "").strip(), form.get("MessageSid", "").strip()
+    if not sender or not provider_id:
+        raise HTTPException(400, "From and MessageSid are needed.")
+    try:
+        conversation_id = await run_in_threadpool(
+            record,
+            line.database,
+            phone=sender,
+            words=form.get("Body", ""),
+            provider_id=provider_id,
+            channel=Channel.SMS,
+            media=_count(form.get("NumMedia", "0")),
+            to=form.get("To"),
+            now=line.clock(),
+        )
+    except NoProgramme as error:
+        # A 5xx makes Twilio try its fallback address, and shows in its debugger.
+        raise HTTPException(503, str(error)) from error
+    if conversation_id is not None:
+        line.soon(take_turns, conversation_id)
+    return Response(EMPTY_TWIML, media_type="text/xml")
+
+
+@router.post("/status/{message_id}")
+async def receive_status(
+    message_id: int, form: Annotated[Form, Depends(signed_form)], request: Request
+) -> Response:
+    """Move a text forward. Old news, and texts we do not know, are answered alike: with 204."""
+    line: Line = request.app.state.line
+    delivery = STATUSES.get(form.get("MessageStatus", ""))
+    if delivery is not None:
+        await run_in_threadpool(
+            note_delivery,
+            line,
+            message_id,
+            delivery,
+            provider_id=form.get("MessageSid") or None,
+            error_code=form.get("ErrorCode") or None,
+        )
+    return Response(status_code=204)
+
+
+def _count(number: str) -> int:
+    return int(number) if number.isdecimal() else 0

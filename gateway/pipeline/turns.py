@@ -1,0 +1,82 @@
+"""One recorded message after the other, in order, one worker to a conversation.
+
+A worker that dies holding a conversation loses it after a while (its lease expires). Its message is
+still unhandled, so another worker takes it.
+"""
+
+import uuid
+
+from sqlalchemy import Select, select
+
+from escalation.handoffs.handoffs import hold_conversation
+from gateway.conversations.lease import let_go, take_hold
+from gateway.messaging.outbox import acting
+from gateway.pipeline.mentee_texts import act_on_mentee_text, read_before_understanding, understand
+from gateway.pipeline.mentor_texts import act_on_mentor_text
+from gateway.runtime.line import Line
+from models import Conversation, Message, Speaker
+
+
+def take_turns(line: Line, conversation_id: int) -> None:
+    """Handle all that a conversation has unhandled, unless another worker is at it.
+
+    After letting go it looks once more: a message recorded in between found the hold taken
+    and was left to us.
+    """
+    worker = uuid.uuid4().hex
+    while _has_unhandled(line, conversation_id):
+        if not take_hold(line, conversation_id, worker):
+            return
+        try:
+            while (message_id := _next_unhandled(line, conversation_id, worker)) is not None:
+                handle(line, message_id)
+        finally:
+            let_go(line, conversation_id, worker)
+
+
+def handle(line: Line, message_id: int) -> None:
+    """Take one recorded message the rest of the way and mark it handled, in one commit.
+
+    A message that was handled already is left alone.
+    """
+    with line.database.reading() as session:
+        message = session.get_one(Message, message_id)
+        conversation = session.get_one(Conversation, message.conversation_id)
+        line = line.of(session, conversation.programme_id)
+        from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
+        before = read_before_understanding(session, line, message) if from_mentee else None
+    understood = understand(line, before) if before else None
+
+    now = line.clock()
+    with acting(line) as session:
+        conversation = hold_conversation(session, message.conversation_id)
+        message = session.get_one(Message, message_id)
+        if message.handled_at is not None:
+            return
+        message.handled_at = message.moved_at = now
+        if understood is not None:
+            act_on_mentee_text(session, line, conversation, message, understood, now=now)
+        else:
+            act_on_mentor_text(session, line, conversation, message, now=now)
+
+
+def _has_unhandled(line: Line, conversation_id: int) -> bool:
+    with line.database.reading() as session:
+        return session.scalar(_unhandled(conversation_id)) is not None
+
+
+def _next_unhandled(line: Line, conversation_id: int, worker: str) -> int | None:
+    """The next message, if this worker still holds the conversation; its hold is renewed."""
+    if not take_hold(line, conversation_id, worker):
+        return None
+    with line.database.reading() as session:
+        return session.scalar(_unhandled(conversation_id))
+
+
+def _unhandled(conversation_id: int) -> Select[int]:
+    return (
+        select(Message.id)
+        .where(Message.conversation_id == conversation_id, Message.handled_at.is_(None))
+        .order_by(Message.id)
+        .limit(1)
+    )

@@ -1,0 +1,314 @@
+"""What another policy would have done with what happened: `warmline replay --policy FILE`.
+
+Both policies are run over the same decision records, from the scores as they were given then, so
+that a difference is the policy's and not the replay's. Where a policy brings somebody who was not
+there, nobody knows how long they would have stayed; what is assumed then is said in `Typical`.
+Nothing here writes.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.policy import Policy
+from escalation.signals import Signals
+from gateway.conversations.decision_records import decided_on
+from models import Conversation, DecisionRecord, Handoff, Message, Owner, Programme, Urgency
+
+WEEK = timedelta(days=7)
+HOUR = timedelta(hours=1)
+# Of a handoff that never was, where the programme has none to go by.
+CLAIMED_AFTER = timedelta(minutes=30)
+CLOSED_AFTER = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Typical:
+    """How long a handoff of this programme waits and lasts: the medians of those that closed."""
+
+    claimed_after: timedelta = CLAIMED_AFTER
+    closed_after: timedelta = CLOSED_AFTER
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision as it was taken: its message, and what `decide` was given."""
+
+    message: int
+    conversation: int
+    at: datetime
+    handoff: int | None
+    signals: Signals
+    standing: Standing
+    bot: BotState
+    taken: Do
+
+
+@dataclass(frozen=True)
+class Period:
+    """A handoff: from when until when a person was awaited or there; None where it has not come
+    to that. `real` is the number of the one that happened then, if one did.
+    """
+
+    real: int | None
+    opened_at: datetime
+    claimed_at: datetime | None
+    closed_at: datetime | None
+    urgency: Urgency
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What one policy does with the history: a decision for each step, and its handoffs."""
+
+    decisions: dict[int, Decision]
+    handoffs: tuple[Period, ...]
+
+    def count(self, urgency: Urgency) -> int:
+        """How many handoffs were as urgent as this in the end."""
+        return sum(handoff.urgency is urgency for handoff in self.handoffs)
+
+    @property
+    def offers(self) -> int:
+        return sum(decision.do is Do.OFFER for decision in self.decisions.values())
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first message of a conversation at which the two policies part."""
+
+    step: Step
+    now: Decision
+    other: Decision
+
+
+@dataclass(frozen=True)
+class Load:
+    """What handoffs ask of mentors in one hour of the day, in the programme's zone.
+
+    `opened` is how many open in it in a week; `at_once` how many are open in it on average.
+    """
+
+    hour: int
+    opened: float
+    at_once: float
+
+
+@dataclass(frozen=True)
+class History:
+    """All that is replayed. `since` and `until` bound it; `until` is when it was read."""
+
+    steps: tuple[Step, ...]
+    handoffs: dict[int, Period]
+    typical: Typical
+    timezone: str
+    since: datetime
+    until: datetime
+
+    @property
+    def weeks(self) -> float:
+        return (self.until - self.since) / WEEK
+
+
+def read_history(
+    session: Session, programme: Programme, *, since: datetime, now: datetime
+) -> History:
+    """`since` is moved to the first decision, where nothing was decided for a while."""
+    rows = session.execute(
+        select(DecisionRecord, Message.conversation_id)
+        .join(Message, Message.id == DecisionRecord.message_id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.programme_id == programme.id, DecisionRecord.at >= since)
+        .order_by(Message.conversation_id, DecisionRecord.id)
+    ).all()
+    handoffs = session.scalars(
+        select(Handoff)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(Conversation.programme_id == programme.id)
+    ).all()
+    steps = tuple(_step(record, conversation) for record, conversation in rows)
+    return History(
+        steps,
+        {handoff.id: _period(handoff) for handoff in handoffs},
+        _typical(handoffs),
+        programme.timezone,
+        max(since, min((step.at for step in steps), default=since)),
+        now,
+    )
+
+
+def replay(history: History, policy: Policy) -> Replayed:
+    """Run `policy` over each conversation from its first step on."""
+    decisions: dict[int, Decision] = {}
+    handoffs: list[Period] = []
+    for _, steps in groupby(history.steps, key=lambda step: step.conversation):
+        handoffs += _through_conversation(steps, policy, history, decisions)
+    return Replayed(decisions, tuple(handoffs))
+
+
+def differences(history: History, now: Replayed, other: Replayed) -> list[Difference]:
+    """Conversations in which one policy brings or offers a person where the other does not."""
+    found: dict[int, Difference] = {}
+    for step in history.steps:
+        one, two = now.decisions[step.message], other.decisions[step.message]
+        if step.conversation not in found and _outcome(one) != _outcome(two):
+            found[step.conversation] = Difference(step, one, two)
+    return sorted(found.values(), key=lambda difference: difference.step.at)
+
+
+def taken_again(history: History, replayed: Replayed) -> int:
+    """How many decisions come out as they were taken."""
+    return sum(replayed.decisions[step.message].do is step.taken for step in history.steps)
+
+
+def load_by_hour(history: History, replayed: Replayed) -> list[Load]:
+    """The 24 hours of the programme's day, from midnight."""
+    zone, days = ZoneInfo(history.timezone), max(history.weeks * 7, 1 / 24)
+    opened: Counter[int] = Counter()
+    open_for = [timedelta() for _ in range(24)]
+    for handoff in replayed.handoffs:
+        opened[handoff.opened_at.astimezone(zone).hour] += 1
+        until = handoff.closed_at or history.until
+        for hour, lasted in _by_hour(handoff.opened_at, until, zone):
+            open_for[hour] += lasted
+    return [Load(hour, opened[hour] * 7 / days, open_for[hour] / HOUR / days) for hour in range(24)]
+
+
+def _through_conversation(
+    steps: Iterable[Step], policy: Policy, history: History, decisions: dict[int, Decision]
+) -> Iterator[Period]:
+    handoff: Period | None = None
+    offered_at: datetime | None = None
+    offered_last = False
+    for step in steps:
+        if handoff is not None and _over(handoff, step):
+            yield handoff
+            handoff = None
+        standing = _standing(step, policy, handoff, offered_at, offered_last=offered_last)
+        decision = _decide(step, standing, policy)
+        decisions[step.message] = decision
+        offered_last = decision.do is Do.OFFER
+        if offered_last:
+            offered_at = step.at
+        elif decision.do is Do.HAND_OFF and decision.urgency is not None:
+            handoff = _opened_at(step, decision.urgency, history)
+        elif decision.do is Do.RAISE and decision.urgency is not None and handoff is not None:
+            handoff = replace(handoff, urgency=decision.urgency)
+    if handoff:
+        yield handoff
+
+
+def _over(handoff: Period, step: Step) -> bool:
+    """A message that ends its handoff, "never mind", was decided on while that was open."""
+    if handoff.closed_at is None or handoff.closed_at > step.at:
+        return False
+    return handoff.closed_at < step.at or handoff.real is None or handoff.real != step.handoff
+
+
+def _decide(step: Step, standing: Standing, policy: Policy) -> Decision:
+    """Where the bot was not asked then and would be now, it is taken to have had an answer."""
+    bot = step.bot
+    if bot is BotState.NOT_ASKED and bot_has_the_floor(step.signals, standing, policy):
+        bot = BotState.ANSWERED
+    return decide(step.signals, standing, policy, bot)
+
+
+def _standing(
+    step: Step,
+    policy: Policy,
+    handoff: Period | None,
+    offered_at: datetime | None,
+    *,
+    offered_last: bool,
+) -> Standing:
+    owner = _owner(handoff, step)
+    since_offer = step.at - offered_at if offered_at is not None else None
+    answer_until = timedelta(minutes=policy.offer.answer_within_minutes)
+    again_after = timedelta(hours=policy.offer.again_after_hours)
+    return replace(
+        step.standing,
+        owner=owner,
+        urgency=handoff.urgency if handoff else None,
+        failures=step.standing.failures if owner is step.standing.owner is Owner.BOT else 0,
+        offered=offered_last and since_offer is not None and since_offer < answer_until,
+        offered_lately=since_offer is not None and since_offer < again_after,
+    )
+
+
+def _owner(handoff: Period | None, step: Step) -> Owner:
+    if handoff is None:
+        return Owner.BOT
+    if handoff.real is not None and handoff.real == step.handoff:
+        # As it was then: a claim can have been released since, and then has no time any more.
+        return step.standing.owner if step.standing.owner is not Owner.BOT else Owner.QUEUE
+    claimed = handoff.claimed_at is not None and handoff.claimed_at <= step.at
+    return Owner.MENTOR if claimed else Owner.QUEUE
+
+
+def _opened_at(step: Step, urgency: Urgency, history: History) -> Period:
+    """The handoff that was open then lends its claim and its end; else what is typical."""
+    real = history.handoffs.get(step.handoff) if step.handoff is not None else None
+    if real is not None and (real.closed_at is None or real.closed_at > step.at):
+        return replace(real, opened_at=step.at, urgency=urgency)
+    typical = history.typical
+    return Period(
+        None, step.at, step.at + typical.claimed_after, step.at + typical.closed_after, urgency
+    )
+
+
+def _step(record: DecisionRecord, conversation: int) -> Step:
+    return Step(
+        record.message_id,
+        conversation,
+        record.at,
+        record.handoff_id,
+        *decided_on(record),
+        Do(record.decision),
+    )
+
+
+def _period(handoff: Handoff) -> Period:
+    return Period(
+        handoff.id, handoff.opened_at, handoff.claimed_at, handoff.closed_at, handoff.urgency
+    )
+
+
+def _typical(handoffs: Sequence[Handoff]) -> Typical:
+    closed = [handoff for handoff in handoffs if handoff.closed_at is not None]
+    return Typical(
+        _median(
+            (one.claimed_at - one.opened_at for one in closed if one.claimed_at), CLAIMED_AFTER
+        ),
+        _median((one.closed_at - one.opened_at for one in closed if one.closed_at), CLOSED_AFTER),
+    )
+
+
+def _median(times: Iterable[timedelta], otherwise: timedelta) -> timedelta:
+    seconds = [time.total_seconds() for time in times]
+    return timedelta(seconds=statistics.median(seconds)) if seconds else otherwise
+
+
+def _by_hour(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[int, timedelta]]:
+    """The stretch cut at each full hour of the zone: which hour, and for how long."""
+    while start < end:
+        local = start.astimezone(zone)
+        into_it = timedelta(
+            minutes=local.minute, seconds=local.second, microseconds=local.microsecond
+        )
+        stop = min(start + HOUR - into_it, end)
+        yield local.hour, stop - start
+        start = stop
+
+
+def _outcome(decision: Decision) -> tuple[object, ...]:
+    """What of a decision a mentor or mentee would notice."""
+    brings = decision.do in (Do.HAND_OFF, Do.RAISE)
+    return brings, decision.do is Do.OFFER, decision.urgency if brings else None

@@ -1,0 +1,163 @@
+"""Which conversations managers read again each week, and what happened in them.
+
+Verdicts on handoffs say nothing of the people for whom nobody was called. So each week some of
+those conversations are drawn by lot.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from gateway.handoffs.timeline import Entry, Kind, called, decided, evidence_of, how_far, pieces_of
+from models import Conversation, DecisionRecord, Handoff, Message, Programme, Speaker
+
+_WEEK = re.compile(r"(\d{4})-W(\d\d)")
+
+
+@dataclass(frozen=True)
+class Week:
+    """An ISO week in a time zone, half-open: from Monday 0:00 up to but not at the next."""
+
+    monday: date
+    timezone: str
+
+    @property
+    def name(self) -> str:
+        """As ISO 8601 writes it: 2026-W45."""
+        year, week, _ = self.monday.isocalendar()
+        return f"{year:04}-W{week:02}"
+
+    @property
+    def starts_at(self) -> datetime:
+        return datetime.combine(self.monday, time(), ZoneInfo(self.timezone))
+
+    @property
+    def ends_at(self) -> datetime:
+        return datetime.combine(self.monday + timedelta(days=7), time(), ZoneInfo(self.timezone))
+
+
+@dataclass(frozen=True)
+class NotHandedOver:
+    """A conversation's week in which the mentee wrote and nobody was brought or there.
+
+    `last_message_id` is the last one of the mentee's in it.
+    """
+
+    conversation_id: int
+    last_message_id: int
+    messages: int
+
+
+def week_of(at: datetime, timezone: str) -> Week:
+    there = at.astimezone(ZoneInfo(timezone)).date()
+    return Week(there - timedelta(days=there.weekday()), timezone)
+
+
+def last_full_week(programme: Programme, *, now: datetime) -> Week:
+    this = week_of(now, programme.timezone)
+    return Week(this.monday - timedelta(days=7), programme.timezone)
+
+
+def week_named(name: str, programme: Programme) -> Week | None:
+    """The week that `Week.name` writes so; None when there is none by that name."""
+    written = _WEEK.fullmatch(name)
+    if written is None:
+        return None
+    try:
+        monday = date.fromisocalendar(int(written[1]), int(written[2]), 1)
+        # The calendar's first and last days have no neighbours in every time zone.
+        return Week(monday, programme.timezone) if 1 < monday.year < 9999 else None
+    except ValueError:
+        return None
+
+
+def draw(week: str, conversations: Iterable[int], size: int) -> list[int]:
+    """`size` of the conversations, each as likely as any other, in the order drawn.
+
+    The lot is the SHA-256 of week and conversation. It is as good as chance, as no conversation
+    can choose its digest; but unlike chance it falls the same for everybody and on each reload,
+    so nobody can draw again until the sample pleases, and two managers read the same ten. The
+    week stands in it so that the same mentees are not drawn each time.
+    """
+    return sorted(conversations, key=lambda conversation: _lot(week, conversation))[:size]
+
+
+def _lot(week: str, conversation: int) -> bytes:
+    return hashlib.sha256(f"{week} {conversation}".encode()).digest()
+
+
+def sample_of(session: Session, programme: Programme, week: Week, size: int) -> list[NotHandedOver]:
+    """The programme's conversations to review of that week, in the order drawn."""
+    weeks = {one.conversation_id: one for one in not_handed_over(session, programme, week)}
+    return [weeks[drawn] for drawn in draw(week.name, weeks, size)]
+
+
+def not_handed_over(session: Session, programme: Programme, week: Week) -> list[NotHandedOver]:
+    """Every conversation in which a mentee wrote that week and no handoff was open at any time."""
+    was_open = (
+        select(Handoff.id)
+        .where(
+            Handoff.conversation_id == Message.conversation_id,
+            Handoff.opened_at < week.ends_at,
+            Handoff.closed_at.is_(None) | (Handoff.closed_at >= week.starts_at),
+        )
+        .exists()
+    )
+    rows = session.execute(
+        select(Message.conversation_id, func.max(Message.id), func.count())
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            Conversation.programme_id == programme.id,
+            Message.speaker == Speaker.MENTEE,
+            _within(week),
+            ~was_open,
+        )
+        .group_by(Message.conversation_id)
+        .order_by(Message.conversation_id)
+    )
+    return [NotHandedOver(*row) for row in rows]
+
+
+def what_happened(session: Session, conversation: Conversation, week: Week) -> list[Entry]:
+    """Each message of the week, and after it what was decided on it and why."""
+    rows = session.execute(_said(conversation, week)).all()
+    steps = [step for message, record in rows for step in _steps(conversation, message, record)]
+    before = [*steps[:1], *steps]
+    return [
+        replace(step, after=max(step.at - earlier.at, timedelta()))
+        for step, earlier in zip(steps, before, strict=False)
+    ]
+
+
+def _said(conversation: Conversation, week: Week) -> Select[Message, DecisionRecord | None]:
+    return (
+        select(Message, DecisionRecord)
+        .outerjoin(DecisionRecord, DecisionRecord.message_id == Message.id)
+        .where(Message.conversation_id == conversation.id, _within(week))
+        .order_by(Message.id)
+    )
+
+
+def _steps(
+    conversation: Conversation, message: Message, record: DecisionRecord | None
+) -> list[Entry]:
+    plain = pieces_of(message.words, [])
+    if message.outgoing:
+        speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
+        what = f"{speaker} wrote: {how_far(message)}"
+        return [Entry(message.at, Kind.REPLIED, what, quote=plain)]
+    what = f"{called(conversation)} wrote"
+    if record is None:
+        return [Entry(message.at, Kind.WROTE, what, quote=plain)]
+    quote = evidence_of(record, message.words)
+    return [Entry(message.at, Kind.WROTE, what, quote=quote), decided(record)]
+
+
+def _within(week: Week) -> ColumnElement[bool]:
+    return (Message.at >= week.starts_at) & (Message.at < week.ends_at)

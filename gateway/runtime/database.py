@@ -1,0 +1,95 @@
+"""One engine, one kind of session, the same on SQLite and PostgreSQL."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, event, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from models import Programme
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "models" / "migrations"
+
+# A writer on SQLite waits for the others this long before it gives up, in seconds.
+SQLITE_PATIENCE = 30
+
+
+def connect(url: str, *, pool_size: int, begins: str | None) -> Engine:
+    """An engine on `url`. `begins` is sqlite3's own isolation level, None to leave it to us."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+    if database := sa.make_url(url).database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        connect_args={"timeout": SQLITE_PATIENCE, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = begins
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return engine
+
+
+def make_engine(url: str, *, pool_size: int = 20) -> Engine:
+    """An engine on `url`. On SQLite every transaction begins IMMEDIATE, unless it only reads.
+
+    A deferred transaction that first reads and then writes fails at once when another has
+    written in between; an immediate one waits its turn. Python's sqlite3 would begin by
+    itself, and late, so it is told not to.
+    """
+    engine = connect(url, pool_size=pool_size, begins=None)
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        only_reads = connection.get_execution_options().get("only_reads", False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Database:
+    """`writing()` and `reading()` give a session in one transaction, committed at its end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._write = sessionmaker(engine, expire_on_commit=False)
+        self._read = sessionmaker(engine.execution_options(only_reads=True), expire_on_commit=False)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        return self._write.begin()
+
+    def reading(self) -> AbstractContextManager[Session]:
+        return self._read.begin()
+
+    def migrate(self) -> None:
+        """Bring the tables to the present revision. Safe to run at every start."""
+        with self.engine.begin() as connection:
+            command.upgrade(migration_config(connection), "head")
+
+
+def migration_config(connection: sa.Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def hold_programme(session: Session, programme_id: int) -> None:
+    """Of two at once that change a programme, the second waits and sees what the first wrote."""
+    session.execute(select(Programme.id).where(Programme.id == programme_id).with_for_update())

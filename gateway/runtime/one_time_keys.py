@@ -1,0 +1,179 @@
+"""Links and codes that sign one person in, once.
+
+A link is long and random, so a plain hash of it is enough. A code has six digits, so it is
+hashed with a key that is not in the database, and a stolen table gives none away.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import gettext_noop
+from models import OneTimeKey, Person
+from models.conditional import changes_one
+from models.encryption import fingerprint
+
+Purpose = Literal["chat", "sign_in"]
+
+MOST_WRONG_CODES = 5
+# Used and expired ones are kept so long, so that who comes back with one is told what it was.
+KEPT_FOR = timedelta(days=30)
+
+_CODE = "code:"
+_SALT_LENGTH = 16
+
+USED = gettext_noop("This link has been used already. Ask for a new one.")
+EXPIRED = gettext_noop("This link has expired. Ask for a new one.")
+NO_LINK = gettext_noop(
+    "This link is not right. Open the whole link from the text, or ask for a new one."
+)
+WRONG_CODE = gettext_noop(
+    "That code is not right. Type the newest one you were sent, or ask for a new one."
+)
+USED_CODE = gettext_noop("That code has been used already. Ask for a new one.")
+EXPIRED_CODE = gettext_noop("That code has expired. Ask for a new one.")
+TOO_MANY = gettext_noop("Too many wrong codes. This one no longer works; ask for a new one.")
+
+
+class KeyRefused(Exception):
+    """A link or a code that signs nobody in. Its text is a sentence that says what to do.
+
+    `person_id` is whose it is, where that is known.
+    """
+
+    def __init__(self, sentence: str, person_id: int | None = None) -> None:
+        self.person_id = person_id
+        super().__init__(sentence)
+
+
+def new_link(
+    session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
+) -> str:
+    """The token for an address that signs `person` in once. Others of theirs stay good."""
+    token = secrets.token_urlsafe(32)
+    _keep(session, person, purpose, _hash_of_link(token), now=now, lasts=lasts)
+    return token
+
+
+def new_code(
+    session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
+) -> str:
+    """Six digits that sign `person` in once. Only the newest code of a person is good."""
+    code = f"{secrets.randbelow(1_000_000):06d}"
+    salt = secrets.token_hex(_SALT_LENGTH // 2)
+    _keep(session, person, purpose, _hash_of_code(person, code, salt), now=now, lasts=lasts)
+    return code
+
+
+def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -> Person:
+    """Whom a link signs in. Of two at once, one gets in.
+
+    Raises:
+        KeyRefused: it was used, has expired, is not ours, or its person has left.
+    """
+    key = session.scalar(
+        select(OneTimeKey).where(
+            OneTimeKey.key_hash == _hash_of_link(token), OneTimeKey.purpose == purpose
+        )
+    )
+    if key is None or key.person.left_at is not None:
+        raise KeyRefused(NO_LINK, key.person_id if key else None)
+    if key.used_at is None and key.expires_at <= now:
+        raise KeyRefused(EXPIRED, key.person_id)
+    if not _is_first_use(session, key, now=now):
+        raise KeyRefused(USED, key.person_id)
+    return key.person
+
+
+def use_code(
+    session: Session, person: Person, code: str, purpose: Purpose, *, now: datetime
+) -> Person:
+    """`person`, if `code` is the newest of theirs and still good. Of two at once, one gets in.
+
+    A try is counted before the code is looked at, so that many at once count too; and a refusal
+    commits the caller's transaction, for rolling it back would give the tries back. After
+    KeyRefused the session is of no further use.
+
+    Raises:
+        KeyRefused: not right, used, expired, or tried wrongly too often.
+    """
+    key = session.scalar(
+        select(OneTimeKey)
+        .where(
+            OneTimeKey.person_id == person.id,
+            OneTimeKey.purpose == purpose,
+            OneTimeKey.key_hash.startswith(_CODE),
+        )
+        .order_by(OneTimeKey.id.desc())
+        .limit(1)
+    )
+    sentence = WRONG_CODE
+    if key is not None and person.left_at is None:
+        sentence = _use(session, person, key, "".join(code.split()), now=now)
+    if sentence:
+        session.commit()
+        raise KeyRefused(sentence, person.id)
+    return person
+
+
+def _use(session: Session, person: Person, key: OneTimeKey, code: str, *, now: datetime) -> str:
+    """Use a code; empty, or the sentence that says why not."""
+    is_right = hmac.compare_digest(
+        _hash_of_code(person, code, key.key_hash[len(_CODE) :][:_SALT_LENGTH]), key.key_hash
+    )
+    counted = changes_one(
+        session,
+        update(OneTimeKey)
+        .where(OneTimeKey.id == key.id, OneTimeKey.tries < MOST_WRONG_CODES)
+        .values(tries=OneTimeKey.tries + 1),
+    )
+    if not counted:
+        return TOO_MANY
+    if not is_right:
+        return WRONG_CODE
+    if key.used_at is None and key.expires_at <= now:
+        return EXPIRED_CODE
+    return "" if _is_first_use(session, key, now=now) else USED_CODE
+
+
+def _is_first_use(session: Session, key: OneTimeKey, *, now: datetime) -> bool:
+    return changes_one(
+        session,
+        update(OneTimeKey)
+        .where(OneTimeKey.id == key.id, OneTimeKey.used_at.is_(None))
+        .values(used_at=now),
+    )
+
+
+def _keep(
+    session: Session,
+    person: Person,
+    purpose: Purpose,
+    key_hash: str,
+    *,
+    now: datetime,
+    lasts: timedelta,
+) -> None:
+    session.execute(delete(OneTimeKey).where(OneTimeKey.expires_at <= now - KEPT_FOR))
+    session.add(
+        OneTimeKey(
+            person_id=person.id, purpose=purpose, key_hash=key_hash, at=now, expires_at=now + lasts
+        )
+    )
+    session.flush()
+
+
+def _hash_of_link(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _hash_of_code(person: Person, code: str, salt: str) -> str:
+    # 64 characters: the mark, the salt, and 32 bytes in base64.
+    mac = fingerprint("one-time code", f"{person.id} {salt} {code}")
+    return _CODE + salt + base64.urlsafe_b64encode(mac).decode().rstrip("=")

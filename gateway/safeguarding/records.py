@@ -1,0 +1,274 @@
+"""A mentee's concern, above all about a mentor: straight to the managers, never to that mentor.
+
+While it is open that mentor is not called for this mentee, and does not hold their handoff.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.handoffs import open_handoff_of, release
+from escalation.policy import load_policy
+from escalation.ruleset import Rules
+from escalation.speech.i18n import words_for
+from escalation.speech.message_writer import say, thread_of
+from gateway.messaging.inbox import kept_words
+from gateway.people.directory import managers_to_text
+from gateway.runtime.audit import note_about
+from gateway.runtime.line import Line
+from gateway.runtime.policy_versions import policy_in_use
+from models import (
+    Concern,
+    Conversation,
+    Handoff,
+    Match,
+    Message,
+    Person,
+    SafeguardingRecord,
+    Status,
+)
+
+# A text that begins with it is for the managers. No carrier's word. "Concern about school" is
+# taken for one, too: a manager who reads in vain is better than a flag that nobody reads.
+KEYWORD = "CONCERN"
+WITH_WORDS = re.compile(
+    rf"\s*(?:{'|'.join(map(re.escape, words_for('CONCERN')))})\b[\s:.,!-]*(?P<words>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+NO_WORDS = "(no words were given)"
+
+
+def open_record(
+    session: Session,
+    *,
+    programme_id: int,
+    mentee: Person,
+    concern: Concern,
+    words: str,
+    opened_by: Person,
+    now: datetime,
+    mentor: Person | None = None,
+    handoff: Handoff | None = None,
+) -> SafeguardingRecord:
+    """Open a safeguarding record, due by the programme's policy, and note it in the audit."""
+    policy = policy_in_use(session, programme_id, load_policy()).safeguarding
+    record = SafeguardingRecord(
+        programme_id=programme_id,
+        mentee_id=mentee.id,
+        mentor_id=mentor.id if mentor else None,
+        handoff_id=handoff.id if handoff else None,
+        concern=concern,
+        words=kept_words(words).strip() or NO_WORDS,
+        opened_at=now,
+        opened_by_id=opened_by.id,
+        due_at=now + timedelta(hours=policy.due_hours),
+    )
+    session.add(record)
+    session.flush()
+    note_about(session, record, "safeguarding.opened", by=opened_by, now=now, concern=concern.value)
+    return record
+
+
+def raise_concern(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    words: str,
+    *,
+    mentor: Person | None,
+    now: datetime,
+) -> SafeguardingRecord:
+    """A mentee's concern about `mentor`, or about nobody in particular: record it, tell managers.
+
+    What is added to one that is open already is put with it. The same words sent twice count once.
+    The caller holds the conversation.
+    """
+    mentee = conversation.person
+    assert mentee is not None  # only a mentee has mentors
+    words = kept_words(words).strip()
+    record = _open_about(session, mentee, mentor)
+    if record is not None:
+        if words and words not in record.words.split("\n\n"):
+            before = "" if record.words == NO_WORDS else f"{record.words}\n\n"
+            record.words = before + words
+        return record
+    handoff = open_handoff_of(session, conversation)
+    record = open_record(
+        session,
+        programme_id=conversation.programme_id,
+        mentee=mentee,
+        concern=Concern.MENTOR,
+        words=words,
+        opened_by=mentee,
+        now=now,
+        mentor=mentor,
+        handoff=handoff,
+    )
+    tell(session, line, record, managers_told_of(session, record), "concern_alert", now=now)
+    if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
+        _take_from(session, line, handoff, mentor, now=now)
+    return record
+
+
+def link_to(rules: Rules, record: SafeguardingRecord) -> str:
+    return f"{rules.site}/safeguarding/{record.id}"
+
+
+def tell(
+    session: Session,
+    line: Line,
+    record: SafeguardingRecord,
+    people: Iterable[Person],
+    key: str,
+    *,
+    now: datetime,
+) -> None:
+    """Text people the line `key` about a record: when it is due and where it is read, no words."""
+    for person in people:
+        due = record.due_at.astimezone(ZoneInfo(person.timezone))
+        thread, link = thread_of(session, line.rules, person), link_to(line.rules, record)
+        say(session, line.rules, thread, key, now=now, time=f"{due:%A %H:%M}", link=link)
+
+
+def managers_told_of(session: Session, record: SafeguardingRecord) -> list[Person]:
+    """The programme's managers who can be texted; never the one it is about."""
+    return managers_to_text(session, record.programme_id, but=record.mentor_id)
+
+
+def _take_from(
+    session: Session, line: Line, handoff: Handoff, mentor: Person, *, now: datetime
+) -> None:
+    """Whoever holds the mentee's handoff and is flagged holds it no longer; others are asked."""
+    release(
+        session,
+        handoff,
+        by=None,
+        now=now,
+        rules=line.rules,
+        later=line.later,
+        told="taken_back",
+    )
+    thread = thread_of(session, line.rules, mentor)
+    say(session, line.rules, thread, "released_mentor", now=now, code=handoff.id)
+
+
+def _open_about(
+    session: Session, mentee: Person, mentor: Person | None
+) -> SafeguardingRecord | None:
+    return session.scalar(
+        select(SafeguardingRecord)
+        .where(
+            SafeguardingRecord.mentee_id == mentee.id,
+            SafeguardingRecord.concern == Concern.MENTOR,
+            SafeguardingRecord.mentor_id == mentor.id
+            if mentor
+            else SafeguardingRecord.mentor_id.is_(None),
+            SafeguardingRecord.closed_at.is_(None),
+        )
+        .order_by(SafeguardingRecord.id.desc())
+        .limit(1)
+    )
+
+
+def open_records_of(session: Session, mentee: Person) -> list[SafeguardingRecord]:
+    """What is open about this mentee, whoever opened it."""
+    return list(
+        session.scalars(
+            select(SafeguardingRecord)
+            .where(
+                SafeguardingRecord.mentee_id == mentee.id, SafeguardingRecord.closed_at.is_(None)
+            )
+            .order_by(SafeguardingRecord.id)
+        )
+    )
+
+
+def mentors_known_to(session: Session, conversation: Conversation) -> list[Person]:
+    """Whom a mentee may mean: who holds or held a handoff of theirs, the latest first, and who
+    is matched with them.
+    """
+    held = session.scalars(
+        select(Handoff)
+        .where(Handoff.conversation_id == conversation.id, Handoff.mentor_id.is_not(None))
+        .order_by((Handoff.status == Status.CLAIMED).desc(), Handoff.id.desc())
+    )
+    known = [handoff.mentor for handoff in held if handoff.mentor is not None]
+    if conversation.person is not None:
+        known += mentors_matched_with(session, conversation.person)
+    return list({person.id: person for person in known}.values())
+
+
+def mentors_matched_with(session: Session, mentee: Person) -> list[Person]:
+    return list(
+        session.scalars(
+            select(Person)
+            .join(Match, Match.mentor_id == Person.id)
+            .where(Match.mentee_id == mentee.id)
+            .order_by(Match.id)
+        )
+    )
+
+
+# --- by text ---
+
+
+def is_about_concern(words: str) -> bool:
+    """Whether a text is for the managers, and neither for the bot nor for a mentor."""
+    return WITH_WORDS.fullmatch(words) is not None
+
+
+def act_on_concern(
+    session: Session,
+    line: Line,
+    conversation: Conversation,
+    message: Message,
+    *,
+    answers: bool,
+    now: datetime,
+) -> bool:
+    """Raise what a CONCERN text says and return True, or return False for any other text.
+
+    Its words move into the record: a mentor who reads the thread must not find them there. Unless
+    `answers`, the mentee is told by what follows, a crisis, which also leaves the words in place:
+    whoever helps must see what was said.
+    """
+    matched = WITH_WORDS.fullmatch(message.words)
+    if conversation.person is None or matched is None:
+        return False
+    known = mentors_known_to(session, conversation)
+    mentor = _named(matched["words"], known) or (known[0] if known else None)
+    record = raise_concern(session, line, conversation, matched["words"], mentor=mentor, now=now)
+    if not answers:
+        return True
+    message.words = KEYWORD
+    if not managers_told_of(session, record):
+        say(session, line.rules, conversation, "concern_no_manager", now=now)
+    elif mentor is not None:
+        say(session, line.rules, conversation, "concern_noted", now=now, mentor=mentor.name)
+    else:
+        say(session, line.rules, conversation, "concern_noted_nobody", now=now)
+    return True
+
+
+def is_for_managers_only(message: Message) -> bool:
+    """Whether a message of a mentee's thread is about a concern: no mentor is to read it."""
+    if message.outgoing:
+        return (message.script or "").startswith("concern_")
+    # Between being recorded and being handled its words still stand in the thread.
+    not_yet_moved = message.handled_at is None and is_about_concern(message.words)
+    return message.words == KEYWORD or not_yet_moved
+
+
+def _named(words: str, known: list[Person]) -> Person | None:
+    """The mentor whose name stands in the words, if it is one only."""
+    found = [
+        person
+        for person in known
+        if re.search(rf"(?<!\w){re.escape(person.name.casefold())}(?!\w)", words.casefold())
+    ]
+    return found[0] if len(found) == 1 else None

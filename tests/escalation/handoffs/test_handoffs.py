@@ -1,0 +1,218 @@
+"""The moves of a handoff: what may happen twice, at once, or not at all."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from escalation.handoffs.handoffs import (
+    AlreadyTaken,
+    NeedsReason,
+    OnlyAPersonCloses,
+    claim,
+    hold_conversation,
+    open_handoff,
+    release,
+    resolve,
+    withdraw,
+)
+from escalation.handoffs.moves import Closed, NotHolder
+from escalation.ruleset import load_rules
+from gateway.runtime.database import Database
+from models import (
+    Channel,
+    Conversation,
+    Handoff,
+    HandoffEvent,
+    Move,
+    Need,
+    Outcome,
+    Person,
+    Status,
+    Urgency,
+)
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+
+
+def waiting_handoff(talk: Talk, number: str = MAYA) -> int:
+    talk.texts(number, "can i talk to a real person please")
+    return talk.handoff().id
+
+
+def move(talk: Talk, handoff_id: int, verb: Callable[..., None], **given: object) -> Handoff:
+    with talk.database.writing() as session:
+        handoff = session.get_one(Handoff, handoff_id)
+        hold_conversation(session, handoff.conversation_id)
+        session.refresh(handoff)
+        verb(session, handoff, now=talk.clock(), rules=talk.line.rules, **given)
+        return handoff
+
+
+def test_two_mentors_take_it_at_the_same_instant_two_hundred_times(talk: Talk) -> None:
+    """One holds it each time, and the other is told who: by the row, not by luck."""
+    handoff_id = waiting_handoff(talk)
+    mentors = [talk.person(SAM), talk.person(NOOR)]
+    for turn in range(200):
+        start = threading.Barrier(2)
+        results: dict[str, str] = {}
+
+        def take(
+            mentor: Person, start: threading.Barrier = start, results: dict[str, str] = results
+        ) -> None:
+            start.wait()
+            try:
+                move(talk, handoff_id, claim, mentor=mentor, later=talk.kept)
+                results[mentor.name] = "has it"
+            except AlreadyTaken as refusal:
+                results[mentor.name] = f"told: {refusal.holder}"
+
+        threads = [threading.Thread(target=take, args=(mentor,)) for mentor in mentors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        holder = talk.handoff().mentor
+        assert holder is not None
+        other = next(mentor for mentor in mentors if mentor.id != holder.id)
+        assert results == {holder.name: "has it", other.name: f"told: {holder.name}"}, turn
+        move(talk, handoff_id, release, by=holder, later=talk.kept)
+
+
+def test_a_conversation_has_one_open_handoff_and_the_database_says_so(talk: Talk) -> None:
+    waiting_handoff(talk)
+    with pytest.raises(IntegrityError), talk.database.writing() as session:
+        conversation = session.get_one(Conversation, talk.handoff().conversation_id)
+        open_handoff(
+            session,
+            conversation,
+            Need.REQUEST,
+            Urgency.SOON,
+            message=None,
+            now=talk.clock(),
+            rules=talk.line.rules,
+            later=talk.kept,
+        )
+    assert len(talk.handoffs()) == 1
+
+
+def test_the_log_cannot_be_rewritten(talk: Talk) -> None:
+    waiting_handoff(talk)
+    with pytest.raises(Exception, match="append-only"), talk.database.writing() as session:
+        event = session.scalars(select(HandoffEvent).limit(1)).one()
+        event.move = Move.RESOLVE
+    with pytest.raises(Exception, match="append-only"), talk.database.writing() as session:
+        session.delete(session.scalars(select(HandoffEvent).limit(1)).one())
+
+
+def test_only_the_holder_closes_it(talk: Talk) -> None:
+    handoff_id = waiting_handoff(talk)
+    sam, noor = talk.person(SAM), talk.person(NOOR)
+    move(talk, handoff_id, claim, mentor=sam, later=talk.kept)
+    with pytest.raises(NotHolder):
+        move(talk, handoff_id, resolve, outcome=Outcome.TALKED, by=noor, note=None)
+    assert talk.handoff().status is Status.CLAIMED
+
+
+def test_a_manager_may_close_what_nobody_holds(talk: Talk) -> None:
+    handoff_id = waiting_handoff(talk)
+    ruth = talk.person(RUTH)
+    move(talk, handoff_id, resolve, outcome=Outcome.NOTNEEDED, by=ruth, note="a test call")
+    assert talk.handoff().status is Status.RESOLVED
+    assert "closed by Ruth" in talk.read_by(MAYA)[-1] or talk.thread(MAYA)[-1].script
+
+
+def test_a_crisis_is_closed_with_a_reason_and_not_by_the_mentee(talk: Talk) -> None:
+    talk.texts(MAYA, "i want to kill myself")
+    noor = talk.person(NOOR)
+    handoff_id = talk.handoff().id
+    with pytest.raises(OnlyAPersonCloses):
+        move(talk, handoff_id, withdraw)
+    move(talk, handoff_id, claim, mentor=noor, later=talk.kept)
+    with pytest.raises(NeedsReason):
+        move(talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="  ")
+    assert talk.handoff().status is Status.CLAIMED
+    move(talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="with her aunt tonight")
+    closed = talk.handoff()
+    assert (closed.status, closed.outcome) == (Status.RESOLVED, Outcome.REFERRED)
+
+
+def test_what_is_closed_stays_closed_and_a_new_need_is_a_new_handoff(talk: Talk) -> None:
+    handoff_id = waiting_handoff(talk)
+    talk.texts(MAYA, "never mind")
+    with pytest.raises(Closed):
+        move(talk, handoff_id, claim, mentor=talk.person(SAM), later=talk.kept)
+    assert waiting_handoff(talk) != handoff_id
+
+
+def test_no_timer_ever_closes_a_handoff(database: Database) -> None:
+    """In three days, with rungs of an hour."""
+    rules = load_rules("https://warmline.example", Channel.SMS)
+    soon = rules.policy.ladder.soon
+    rungs = tuple(rung.model_copy(update={"wait_minutes": 60}) for rung in soon.rungs)
+    ladder = {"soon": soon.model_copy(update={"rungs": rungs})}
+    ladders = rules.policy.ladder.model_copy(update=ladder)
+    policy = rules.policy.model_copy(update={"ladder": ladders})
+    talk = Talk(database, rules=replace(rules, policy=policy))
+    waiting_handoff(talk)
+    talk.passes(hours=72)
+    assert talk.handoff().status is Status.WAITING
+    assert len(talk.read_by(RUTH)) > 60, "Ruth is called again and again"
+
+
+def test_a_claim_that_was_answered_is_not_taken_away(talk: Talk) -> None:
+    waiting_handoff(talk)
+    talk.texts(SAM, "take")
+    talk.passes(minutes=10)
+    talk.texts(SAM, "Hi Maya, I'm here")
+    talk.passes(hours=5)
+    assert talk.handoff().status is Status.CLAIMED
+
+
+def test_a_crisis_while_a_mentor_holds_it_calls_the_others_and_asks_the_holder_again(
+    talk: Talk,
+) -> None:
+    waiting_handoff(talk)
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "Hi Maya")
+    talk.passes(minutes=20)
+    talk.new_texts()
+    talk.texts(MAYA, "i am going to kill myself")
+    told = talk.new_texts()
+    assert {name for name, words in told if "URGENT" in words} == {"sam", "noor", "ruth"}
+    assert any("988" in words for name, words in told if name == "maya")
+    assert talk.handoff().status is Status.CLAIMED
+    assert talk.handoff().urgency is Urgency.CRISIS
+    talk.passes(minutes=6)
+    assert talk.handoff().status is Status.WAITING, "Sam did not write, so others must"
+
+
+def test_each_handoff_has_its_own_ladder(talk: Talk) -> None:
+    waiting_handoff(talk, MAYA)
+    waiting_handoff(talk, JO)
+    talk.texts(SAM, "take 1")
+    talk.new_texts()
+    talk.passes(minutes=5)
+    assert all("#2" in words for _, words in talk.new_texts())
+
+
+def test_moves_are_logged_with_who_and_when(talk: Talk) -> None:
+    waiting_handoff(talk)
+    talk.passes(minutes=2)
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "hello")
+    talk.passes(minutes=2)
+    talk.texts(SAM, "done")
+    with talk.database.reading() as session:
+        events = session.scalars(select(HandoffEvent).order_by(HandoffEvent.id)).all()
+    sam = talk.person(SAM).id
+    assert [(event.move, event.by_id) for event in events] == [
+        (Move.OPEN, None),
+        (Move.PAGE, None),
+        (Move.CLAIM, sam),
+        (Move.RESOLVE, sam),
+    ]
+    assert events[2].at - events[0].at == timedelta(minutes=2)

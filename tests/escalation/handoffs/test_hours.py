@@ -1,0 +1,72 @@
+"""Hours are local, half-open, and keep their wall clock through summer time."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalation.handoffs.hours import is_within_hours, next_opening
+from models import Programme
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def programme(opens_at: time, closes_at: time, zone: str = "America/New_York") -> Programme:
+    return Programme(name="p", timezone=zone, opens_at=opens_at, closes_at=closes_at)
+
+
+DAYTIME = programme(time(8), time(21))
+
+
+def local(*parts: int) -> datetime:
+    year, month, day, hour, minute = parts
+    return datetime(year, month, day, hour, minute, tzinfo=NEW_YORK)
+
+
+def test_opening_counts_and_closing_does_not() -> None:
+    assert is_within_hours(DAYTIME, local(2026, 11, 10, 8, 0))
+    assert not is_within_hours(DAYTIME, local(2026, 11, 10, 7, 59))
+    assert not is_within_hours(DAYTIME, local(2026, 11, 10, 21, 0))
+
+
+def test_hours_may_reach_over_midnight() -> None:
+    night = programme(time(20), time(4))
+    assert is_within_hours(night, local(2026, 11, 10, 23, 0))
+    assert is_within_hours(night, local(2026, 11, 11, 3, 59))
+    assert not is_within_hours(night, local(2026, 11, 11, 4, 0))
+
+
+def test_equal_times_mean_round_the_clock() -> None:
+    assert is_within_hours(programme(time(0), time(0)), local(2026, 11, 10, 2, 0))
+
+
+def test_two_in_the_morning_waits_for_eight() -> None:
+    assert next_opening(DAYTIME, local(2026, 11, 10, 2, 0)) == local(2026, 11, 10, 8, 0)
+    assert next_opening(DAYTIME, local(2026, 11, 10, 22, 0)) == local(2026, 11, 11, 8, 0)
+
+
+def test_the_night_the_clocks_change_still_opens_at_eight_on_the_wall() -> None:
+    # The clocks go back on 1 November 2026 and forward on 14 March 2027.
+    autumn = next_opening(DAYTIME, local(2026, 10, 31, 22, 0))
+    spring = next_opening(DAYTIME, local(2027, 3, 13, 22, 0))
+    assert (autumn.hour, autumn.astimezone(UTC).hour) == (8, 13)
+    assert (spring.hour, spring.astimezone(UTC).hour) == (8, 12)
+
+
+@given(
+    opens_at=st.times(),
+    closes_at=st.times(),
+    zone=st.sampled_from(["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Apia"]),
+    now=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(  # noqa: DTZ001
+        lambda naive: naive.replace(tzinfo=UTC)
+    ),
+)
+def test_the_next_opening_is_open_and_at_most_a_day_and_an_hour_away(
+    opens_at: time, closes_at: time, zone: str, now: datetime
+) -> None:
+    some = programme(opens_at, closes_at, zone)
+    opening = next_opening(some, now)
+    assert now <= opening <= now + timedelta(hours=25)
+    if is_within_hours(some, now):
+        assert opening == now

@@ -1,0 +1,64 @@
+"""What would have changed a decision."""
+
+from hypothesis import given
+
+from escalation.counterfactual import turning_point, with_score
+from escalation.decide import BotState, Decision, Do, Standing, decide
+from escalation.signals import Axis, Signals
+from models import Need, Owner, Urgency
+from tests.escalation.test_decide import MARKS, POLICY, all_signals, bot_states, standings
+
+
+def outcome(decision: Decision) -> tuple[object, ...]:
+    return decision.do, decision.need, decision.urgency, decision.bot_speaks
+
+
+@given(seen=all_signals, standing=standings, bot=bot_states)
+def test_with_the_score_it_names_the_decision_it_names_is_taken(
+    seen: Signals, standing: Standing, bot: BotState
+) -> None:
+    point = turning_point(seen, standing, POLICY, bot)
+    if point is None:
+        return
+    assert getattr(seen, point.axis) == point.score
+    then = decide(with_score(seen, point.axis, point.needed), standing, POLICY, bot)
+    assert then == point.decision
+    assert outcome(then) != outcome(decide(seen, standing, POLICY, bot))
+
+
+@given(seen=all_signals, standing=standings, bot=bot_states)
+def test_no_smaller_change_of_one_score_leads_elsewhere(
+    seen: Signals, standing: Standing, bot: BotState
+) -> None:
+    point = turning_point(seen, standing, POLICY, bot)
+    taken = outcome(decide(seen, standing, POLICY, bot))
+    reach = 1.0 if point is None else abs(point.needed - point.score)
+    if reach < 1e-6:
+        return  # it stands on the mark itself; there is nothing between
+    for axis in (Axis.CRISIS, Axis.CONNECTION, Axis.TOOLS):
+        score: float = getattr(seen, axis)
+        for share in (0.25, 0.5, 0.99):
+            for moved in (score - reach * share, score + reach * share):
+                if 0 <= moved <= 1:
+                    changed = with_score(seen, axis, moved)
+                    assert outcome(decide(changed, standing, POLICY, bot)) == taken
+
+
+def test_a_message_just_below_the_mark_names_the_mark() -> None:
+    seen = Signals(connection=MARKS.connection - 0.01, tools=0.9)
+    point = turning_point(seen, Standing(offered_lately=True), POLICY, BotState.ANSWERED)
+    assert point is not None
+    assert (point.axis, point.needed) == (Axis.CONNECTION, MARKS.connection)
+    assert (point.decision.do, point.decision.need) == (Do.HAND_OFF, Need.CONNECTION)
+
+
+def test_who_asked_for_a_person_would_have_got_one_whatever_the_wishes() -> None:
+    asked = Signals(asked_for_person=True, connection=0.9)
+    point = turning_point(asked, Standing(), POLICY, BotState.NOT_ASKED)
+    assert point is not None
+    assert point.axis is Axis.CRISIS, "only as a crisis would it have gone another way"
+
+
+def test_a_crisis_under_way_could_not_have_gone_another_way() -> None:
+    standing = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS)
+    assert turning_point(Signals(), standing, POLICY, BotState.NOT_ASKED) is None

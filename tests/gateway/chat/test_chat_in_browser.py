@@ -1,0 +1,347 @@
+"""The mentee's chat in a real browser, with the real bot: from the invitation to Sam and back."""
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.ruleset import load_rules
+from gateway.chat.thread import invite
+from gateway.people.import_file import enrol, read_people
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.line import utc_now
+from models import Channel, Person, Programme
+from models.encryption import phone_index, use_key
+from tests.browsers import fits, open_context
+from tests.processes import KEY, ROOT, OnRasa, Process
+
+# The demo's mentees, and two more, so that each evening is somebody's first.
+PHONES = {
+    "Maya": "+12025550101",
+    "Jo": "+12025550102",
+    "Kit": "+12025550103",
+    "Lou": "+12025550104",
+}
+MORE_MENTEES = f"""role,name,phone,timezone,mentor
+mentee,Kit,{PHONES["Kit"]},America/New_York,Sam/Noor
+mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
+"""
+
+
+@contextmanager
+def records_of(demo: OnRasa) -> Iterator[Session]:
+    """What the line keeps, beside the line that runs on it."""
+    use_key(KEY)
+    database = Database(make_engine(demo.environment["DATABASE_URL"]))
+    with database.writing() as session:
+        yield session
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def more_mentees(demo: OnRasa) -> None:
+    with records_of(demo) as session:
+        programme = session.scalars(select(Programme)).one()
+        people = read_people(MORE_MENTEES.encode(), timezone=programme.timezone)
+        assert len(enrol(session, programme, people, now=utc_now())) == 2, people.problems
+
+
+def open_browser(
+    browser: Browser, demo: OnRasa, trouble: list[str], *, width: int, colours: str = "light"
+) -> BrowserContext:
+    return open_context(browser, demo.url, trouble, width=width, colours=colours, patience=15_000)
+
+
+def invitation(demo: OnRasa, mentee: str) -> str:
+    with records_of(demo) as session:
+        index = phone_index(PHONES[mentee])
+        person = session.scalars(select(Person).where(Person.phone_index == index)).one()
+        return invite(session, person, load_rules(demo.url, Channel.SMS), now=utc_now())
+
+
+def text_from(demo: OnRasa, owner: str, words: str) -> None:
+    """Somebody of the staff texts from their phone."""
+    page = httpx.get(f"{demo.url}/phones/all").text
+    [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
+    assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
+
+
+def comes_in(page: Page, demo: OnRasa, mentee: str) -> None:
+    """The first visit: the invitation's button, then the terms, then the chat."""
+    page.goto(invitation(demo, mentee))
+    page.get_by_role("button", name="Open the chat").click()
+    if page.url.endswith("/chat/terms"):
+        page.get_by_role("radio", name="16 or 17").check()
+        page.get_by_role("checkbox", name="I have read this").check()
+        page.locator("form[action='/chat/terms'] button").click()
+    expect(page).to_have_url(f"{demo.url}/chat")
+
+
+def said(page: Page, words: str | re.Pattern[str]) -> Locator:
+    log = page.get_by_role("log", name="Your conversation")
+    return log.get_by_role("listitem").filter(has_text=words)
+
+
+def writes(page: Page, words: str) -> None:
+    box = page.get_by_label("Your message")
+    box.fill(words)
+    box.press("Enter")
+    expect(box).to_have_value("")
+
+
+@pytest.mark.parametrize(
+    ("width", "colours", "mentee", "mentor"),
+    [
+        (390, "light", "Maya", "Sam"),
+        (1280, "dark", "Jo", "Noor"),
+        (390, "dark", "Lou", "Noor"),
+        (1280, "light", "Kit", "Sam"),
+    ],
+)
+def test_from_the_invitation_to_a_person_and_back_to_the_bot(
+    browser: Browser,
+    demo: OnRasa,
+    trouble: list[str],
+    width: int,
+    colours: str,
+    mentee: str,
+    mentor: str,
+) -> None:
+    context = open_browser(browser, demo, trouble, width=width, colours=colours)
+    page = context.new_page()
+    comes_in(page, demo, mentee)
+    expect(page.get_by_role("link", name="988")).to_be_visible()
+    expect(page.locator("#standing")).to_contain_text("an automated program, not a person")
+
+    writes(page, "how can i sleep better")
+    answer = said(page, "get up at the same time each day")
+    expect(answer).to_be_visible()
+    expect(answer.locator(".by")).to_contain_text("Bot automated")
+    expect(answer.locator(".state")).to_have_text("delivered")
+
+    page.get_by_role("button", name="Talk to a person").click()
+    expect(said(page, f"I have asked {mentor}, your mentor")).to_be_visible()
+    expect(page.locator("#standing")).to_contain_text("too few have asked like this lately")
+
+    text_from(demo, mentor, "take")
+    expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text("a person joined")
+    expect(page.locator("#standing")).to_contain_text(f"{mentor} is here.")
+    text_from(demo, mentor, f"Hey {mentee}, it is me.")
+    words = said(page, f"Hey {mentee}, it is me.")
+    expect(words.locator(".by")).to_have_text(re.compile(rf"^{mentor}\s+a person$"))
+    expect(words.locator(".state")).to_have_text("delivered")
+
+    bots = page.locator(".said.bot").count()
+    writes(page, "thank you. how can i sleep better though")
+    page.wait_for_timeout(2500)  # longer than the bot may take
+    assert page.locator(".said.bot").count() == bots, "the bot is silent while a person is there"
+
+    text_from(demo, mentor, "done")
+    expect(said(page, "From here on it is the bot again").locator(".by")).to_contain_text("left")
+    writes(page, "how can i sleep better")
+    expect(said(page, "get up at the same time each day")).to_have_count(2)
+
+    numbers = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
+    assert numbers == sorted(set(numbers)), "each once, in order"
+    fits(page)
+    page.reload()
+    again = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
+    assert again == numbers, "what came live is what stands there"
+    assert trouble == []
+    context.close()
+
+
+def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
+    browser: Browser, demo: OnRasa, trouble: list[str]
+) -> None:
+    context = open_browser(browser, demo, trouble, width=390)
+    page = context.new_page()
+    page.goto("/chat/sign-in")
+    page.get_by_role("button", name="Maya, mentee").click()
+    if page.url.endswith("/chat/terms"):
+        comes_in(page, demo, "Maya")
+    box = page.get_by_label("Your message")
+    writes(page, "menu")
+    choice = page.get_by_role("button", name="Breathe", exact=True)
+    expect(choice).to_be_visible()
+
+    context.set_offline(True)
+    box.fill("no signal here")
+    box.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("nothing was sent")
+    expect(box).to_have_value("no signal here")
+    httpx.post(f"{demo.url}/phones/{maya_key(demo)}", data={"words": "by text meanwhile"})
+    context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(said(page, "no signal here")).to_have_count(1)
+    expect(box).to_have_value("")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(said(page, "by text meanwhile")).to_have_count(1)
+    expect(page.locator("#connection")).to_have_text("")
+    context.close()
+
+
+def maya_key(demo: OnRasa) -> str:
+    page = httpx.get(f"{demo.url}/phones/all").text
+    [key] = re.findall(r'id="phone-(\d+)-owner"><bdi>Maya</bdi>', page)
+    return str(key)
+
+
+def test_without_script_it_works_by_plain_forms(
+    browser: Browser, demo: OnRasa, trouble: list[str]
+) -> None:
+    context = browser.new_context(
+        base_url=demo.url, java_script_enabled=False, viewport={"width": 320, "height": 700}
+    )
+    page = context.new_page()
+    page.goto("/chat/sign-in")
+    page.get_by_role("button", name="Jo, mentee").click()
+    if page.url.endswith("/chat/terms"):
+        comes_in(page, demo, "Jo")
+    # Jo's evening before asked, and was answered, the same.
+    questions, answers = said(page, "how can i sleep better"), said(page, "get up at the same time")
+    asked, answered = questions.count(), answers.count()
+    page.get_by_label("Your message").fill("how can i sleep better")
+    page.get_by_role("button", name="Send").click()
+    expect(questions).to_have_count(asked + 1)
+    for _ in range(20):
+        if answers.count() > answered:
+            break
+        page.wait_for_timeout(300)
+        page.get_by_role("link", name="Look for new messages").click()
+    expect(answers).to_have_count(answered + 1)
+    expect(answers.last).to_be_visible()
+    context.close()
+
+
+def test_the_keyboard_is_enough(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
+    context = open_browser(browser, demo, trouble, width=1280)
+    page = context.new_page()
+    page.goto("/chat/sign-in")
+    page.get_by_role("button", name="Maya, mentee").press("Enter")
+    if page.url.endswith("/chat/terms"):
+        comes_in(page, demo, "Maya")
+    page.get_by_label("Your message").wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page's content")).to_be_focused()
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+        if reached[-1] == "Talk to a person":
+            break
+    assert {"988", "911", "Sign out", "Send", "Talk to a person"} <= set(reached)
+    assert trouble == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "colours"), [(320, "light"), (390, "dark"), (1280, "light"), (320, "dark")]
+)
+def test_every_page_of_the_chat_fits_every_screen(
+    browser: Browser, demo: OnRasa, trouble: list[str], width: int, colours: str
+) -> None:
+    context = open_browser(browser, demo, trouble, width=width, colours=colours)
+    page = context.new_page()
+    for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
+        page.goto(path)
+        fits(page)
+        assert page.get_by_role("heading", level=1).count() == 1, path
+    page.get_by_role("button", name="Maya, mentee").click()
+    if page.url.endswith("/chat/terms"):
+        comes_in(page, demo, "Maya")
+    page.goto("/chat")
+    writes(page, "https://a.very.long.address.example/" + "x" * 200)
+    fits(page)
+    assert page.get_by_role("heading", level=1).count() == 1
+    expect(page.get_by_role("button", name="Talk to a person")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="988")).to_be_in_viewport()
+    assert trouble == []
+    context.close()
+
+
+class School(ThreadingHTTPServer):
+    """Another site, whose every page has the widget in it."""
+
+    def __init__(self, line: str) -> None:
+        page = (
+            '<!doctype html><html lang="en"><title>A school</title><h1>A school</h1>'
+            f'<script src="{line}/static/widget.js" data-label="Talk to us"></script>'
+        ).encode()
+        spanish = (
+            '<!doctype html><html lang="es-MX"><title>Una escuela</title><h1>Una escuela</h1>'
+            f'<script src="{line}/static/widget.js"></script>'
+        ).encode()
+
+        class Pages(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(spanish if self.path == "/es" else page)
+
+            def log_message(self, *words: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Pages)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def test_a_school_that_is_named_shows_the_chat_and_another_does_not(
+    browser: Browser, tmp_path: Path
+) -> None:
+    server = Process(tmp_path, "serve", SMS="phones", RASA_URL="http://127.0.0.1:9")
+    school, stranger = School(server.url), School(server.url)
+    server.environment["CHAT_ORIGINS"] = school.url
+    subprocess.run([*server.command[:-1], "demo"], cwd=ROOT, env=server.environment, check=True)
+    server.start()
+    context = browser.new_context(viewport={"width": 390, "height": 700})
+    refused: list[str] = []
+    context.on("console", lambda said: refused.append(said.text))
+    try:
+        page = context.new_page()
+        page.goto(school.url)
+        button = page.get_by_role("button", name="Talk to us")
+        expect(button).to_have_attribute("aria-expanded", "false")
+        assert page.locator("iframe").count() == 0, "nothing is asked for before somebody wants it"
+        button.click()
+        expect(page.get_by_role("link", name="Open in a tab of its own")).to_be_visible()
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("button", name="Maya, mentee").click()
+        frame.get_by_role("button", name="Talk to a person").click()
+        expect(frame.get_by_role("log")).to_contain_text("I have asked Sam, your mentor")
+        frame.get_by_label("Your message").fill("from the school's page")
+        frame.get_by_role("button", name="Send").click()
+        expect(frame.get_by_role("log")).to_contain_text("from the school's page")
+        page.get_by_role("button", name="Close the chat").press("Escape")
+        expect(page.get_by_role("button", name="Talk to us")).to_be_focused()
+        assert not [words for words in refused if "frame-ancestors" in words]
+
+        page.goto(f"{school.url}/es")
+        page.get_by_role("button", name="Chatea con Warmline").click()
+        expect(page.get_by_role("link", name="Abrir en su propia pestaña")).to_be_visible()
+        expect(page.get_by_role("button", name="Cerrar el chat")).to_be_visible()
+
+        page.goto(stranger.url)
+        page.get_by_role("button", name="Talk to us").click()
+        page.wait_for_timeout(1500)
+        assert [words for words in refused if "frame-ancestors" in words], refused
+    finally:
+        context.close()
+        server.kill()
+        school.end()
+        stranger.end()

@@ -1,0 +1,325 @@
+"""The console in a real browser: by keyboard alone, and a mentor's evening.
+
+The gateway runs without the bot, which is away: handoffs, and everything here, work without it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from sqlalchemy import select
+
+from gateway.demo import seed_demo
+from gateway.people.import_file import enrol, read_people
+from gateway.runtime.database import Database, make_engine
+from models import Programme
+from models.encryption import use_key
+from tests.browsers import first_paint, fits, has_come_in, open_context
+from tests.many_handoffs import fill
+from tests.processes import KEY, Process
+
+SCREENS = os.environ.get("WARMLINE_SCREENS")
+SIZES = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    gateway = serve_demo(tmp_path_factory.mktemp("gateway"))
+    yield gateway
+    gateway.kill()
+
+
+def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
+    """The gateway with the demo's programme, and with so many handoffs behind it."""
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    now = datetime.now(UTC)
+    with database.writing() as session:
+        seed_demo(session, now=now)
+        programme = session.scalars(select(Programme)).one()
+        people = read_people(
+            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=programme.timezone
+        )
+        enrol(session, programme, people, now=now)
+    if handoffs:
+        fill(database, handoffs, now=now)
+    database.engine.dispose()
+    return Process(folder, "serve", SMS="phones").start()
+
+
+class Desks:
+    """The browsers of a programme's staff, each with a cookie of its own."""
+
+    def __init__(self, browser: Browser, gateway: Process, trouble: list[str]) -> None:
+        self.browser, self.gateway, self.trouble = browser, gateway, trouble
+        self.open: list[BrowserContext] = []
+
+    def sits_down(
+        self, person: str, role: str, *, width: int = 1280, colours: str = "light"
+    ) -> Page:
+        context = open_context(
+            self.browser, self.gateway.url, self.trouble, width=width, colours=colours
+        )
+        self.open.append(context)
+        page = context.new_page()
+        page.goto("/sign-in?next=/console")
+        page.get_by_role("button", name=f"{person}, {role}").click()
+        expect(page.get_by_role("heading", name="Console")).to_be_visible()
+        has_its_scripts(page)
+        return page
+
+
+@pytest.fixture
+def desks(browser: Browser, gateway: Process, trouble: list[str]) -> Iterator[Desks]:
+    desks = Desks(browser, gateway, trouble)
+    yield desks
+    for context in desks.open:
+        context.close()
+
+
+def texts(gateway: Process, owner: str, words: str) -> None:
+    """Somebody writes on their phone."""
+    page = httpx.get(f"{gateway.url}/phones/all", timeout=20).text
+    [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
+    answer = httpx.post(f"{gateway.url}/phones/{key}", data={"words": words}, timeout=20)
+    assert answer.status_code == 303
+
+
+def shown_to(gateway: Process, owner: str) -> str:
+    page = httpx.get(f"{gateway.url}/phones/all", timeout=20).text
+    return page.split(f"<bdi>{owner}</bdi>", 1)[1].split('class="send"', 1)[0]
+
+
+def keep_picture(page: Page, name: str) -> None:
+    if SCREENS:
+        Path(SCREENS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(SCREENS) / f"{name}.png", full_page=True)
+
+
+def has_its_scripts(page: Page) -> None:
+    """It has come in, and what it does by keys and links with it."""
+    has_come_in(page)
+    page.wait_for_function("document.querySelector('#use-keys')?.closest('label').hidden === false")
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until the keyboard has reached it."""
+    expect(wanted).to_be_visible()
+    for _ in range(120):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never reaches {wanted}")
+
+
+@pytest.mark.parametrize(("width", "colours"), SIZES)
+def test_claim_reply_and_resolve_by_keyboard_alone(
+    gateway: Process, desks: Desks, trouble: list[str], width: int, colours: str
+) -> None:
+    evening = f"{width} {colours}"
+    texts(gateway, "Maya", "can i talk to a person please")
+    page = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    row = page.locator("[data-row]").filter(has_text="Maya").first
+    expect(row).to_be_visible()
+    fits(page)
+    keep_picture(page, f"console-queue-{width}-{colours}")
+
+    page.keyboard.press("?")
+    expect(page.get_by_text("takes it", exact=True)).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_text("takes it", exact=True)).to_be_hidden()
+    page.keyboard.press("j")
+    expect(row).to_be_focused()
+    page.keyboard.press("t")
+    box = page.get_by_label("Write to Maya")
+    expect(box).to_be_visible()
+    has_its_scripts(page)
+    expect(page.locator("#standing")).to_contain_text("waits for your first words")
+
+    page.keyboard.press("r")
+    expect(box).to_be_focused()
+    # Another of these evenings, on another screen, has nearly the same in this thread.
+    words = f"just to try, rather tjk? {evening}"
+    page.keyboard.type(words)
+    expect(box).to_have_value(words)
+    expect(page.locator("#keys")).not_to_have_attribute("open", "")
+    tab_to(page, page.get_by_role("button", name="Send"))
+    page.keyboard.press("Enter")
+    thread = page.get_by_role("log", name="The conversation with Maya")
+    expect(thread.get_by_text(words)).to_be_visible()
+    expect(box).to_have_value("")
+    fits(page)
+    keep_picture(page, f"console-handoff-{width}-{colours}")
+
+    tab_to(page, page.get_by_role("radio", name="We talked"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="Done"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#standing")).to_contain_text("We talked")
+    expect(page.get_by_role("button", name="Should have earlier")).to_be_visible()
+    assert f"Sam: {words}" in shown_to(gateway, "Maya")
+    assert trouble == []
+
+
+def test_the_keys_can_be_switched_off(gateway: Process, desks: Desks, trouble: list[str]) -> None:
+    page = desks.sits_down("Noor", "mentor")
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys in this browser").uncheck()
+    page.reload()
+    page.keyboard.press("?")
+    expect(page.get_by_label("Use these keys in this browser")).to_be_hidden()
+    page.get_by_text("Keys", exact=True).click()
+    expect(page.get_by_label("Use these keys in this browser")).not_to_be_checked()
+    assert trouble == []
+
+
+@pytest.mark.parametrize(
+    ("width", "colours", "colleague"),
+    # Two evenings like this are as much as one person should carry.
+    [(*size, "Noor" if n < 2 else "Lee") for n, size in enumerate(SIZES)],
+)
+def test_a_mentors_evening(
+    gateway: Process,
+    desks: Desks,
+    trouble: list[str],
+    width: int,
+    colours: str,
+    colleague: str,
+) -> None:
+    evening = f"{width} {colours}"
+    ruth = desks.sits_down("Ruth", "manager")
+    ruth.get_by_role("link", name="Canned replies").click()
+    ruth.get_by_label("Title, to find it by").fill(f"Six o'clock {evening}")
+    ruth.get_by_label("Words").fill("Hi {name}, I have time from six on.")
+    ruth.get_by_role("button", name="Keep it").click()
+    expect(ruth.get_by_role("listitem").filter(has_text=f"Six o'clock {evening}")).to_be_visible()
+    fits(ruth)
+
+    texts(gateway, "Maya", "i want to kill myself")
+    sam = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    sam.get_by_role("link", name=re.compile("^Waiting")).click()
+    crisis = sam.get_by_role("listitem").filter(has_text="Maya")
+    expect(crisis.get_by_text("Crisis", exact=True)).to_be_visible()
+    crisis.get_by_role("button", name=re.compile("^Take #")).click()
+    box = sam.get_by_label("Write to Maya")
+    expect(box).to_be_visible()
+    has_its_scripts(sam)
+    brief = sam.locator("details.brief")
+    if width < 1000:
+        assert brief.get_attribute("open") is None, "the thread first, the brief folded"
+        sam.get_by_role("heading", name="The brief").click()
+    expect(brief.get_by_text("A crisis stands above the square of wishes.")).to_be_visible()
+    expect(brief.locator("q").first).to_be_visible()
+    fits(sam)
+
+    brief.get_by_role("link", name="Put it into the box").click()
+    expect(box).to_be_focused()
+    expect(box).to_have_value(re.compile("^Hi Maya. I have read what you wrote"))
+    assert "Hi Maya." not in shown_to(gateway, "Maya"), "nothing is sent by itself"
+    sam.get_by_text(re.compile(r"^Canned replies \(")).click()
+    sam.get_by_role("link", name=f"Insert Six o'clock {evening}").click()
+    expect(box).to_have_value(re.compile(r"right now\? Hi Maya, I have time from six on\.$"))
+    keep_picture(sam, f"console-crisis-{width}-{colours}")
+    # The evening before, on another screen, said nearly the same in this thread.
+    words = f"Hi Maya, are you safe right now? It is evening {evening}."
+    box.fill(words)
+    sam.get_by_role("button", name="Send").click()
+    thread = sam.get_by_role("log", name="The conversation with Maya")
+    expect(thread.get_by_text(words)).to_be_visible()
+
+    sam.get_by_label("A note", exact=True).fill("Her aunt lives next door.")
+    sam.get_by_role("button", name="Keep the note").click()
+    expect(sam.locator("#notes").get_by_text("Her aunt lives next door.")).to_be_visible()
+    expect(sam.get_by_label("A note", exact=True)).to_have_value("")
+
+    box.fill("I was about to say")
+    sam.get_by_role("heading", name="Hand over, or give back").click()
+    sam.get_by_label("Ask a colleague to take it over").select_option(colleague)
+    sam.get_by_label("What they should know, if you like").fill("She is at her aunt's.")
+    sam.get_by_role("button", name="Ask them").click()
+    expect(sam.locator("#offer")).to_contain_text(f"Offered to {colleague}")
+
+    other = desks.sits_down(colleague, "mentor", width=width, colours=colours)
+    offered = other.get_by_role("listitem").filter(has_text="Sam asks you")
+    offered.get_by_role("link").click()
+    expect(other.get_by_text("She is at her aunt's.")).to_be_visible()
+    has_its_scripts(other)
+    other.get_by_role("button", name="Accept").click()
+    expect(other.get_by_label("Write to Maya")).to_be_visible()
+    has_its_scripts(other)
+    expect(other.locator("#notes").get_by_text("Her aunt lives next door.")).to_be_visible()
+    expect(sam.locator("#standing")).to_contain_text(f"{colleague} holds this")
+    expect(box).to_have_value("I was about to say")
+
+    words = f"{colleague} here, Maya. Sam told me, evening {evening}."
+    other.get_by_label("Write to Maya").fill(words)
+    other.get_by_role("button", name="Send").click()
+    thread = other.get_by_role("log", name="The conversation with Maya")
+    expect(thread.get_by_text(words)).to_be_visible()
+    other.get_by_role("radio", name="Referred to other help").check()
+    other.get_by_label(re.compile("Why it can be closed")).fill("Her aunt is with her.")
+    other.get_by_role("button", name="Done").click()
+    expect(other.get_by_role("heading", name="How was it for you?")).to_be_visible()
+    has_its_scripts(other)
+    fits(other)
+    keep_picture(other, f"console-debrief-{width}-{colours}")
+    other.get_by_label("What stays with you, what helped").fill("It was a lot.")
+    other.get_by_role("button", name="Keep it").click()
+    expect(other.get_by_text("Thank you. You answered")).to_be_visible()
+    other.get_by_role("button", name="Right", exact=True).click()
+    expect(other.get_by_text("Your verdict")).to_be_visible()
+    assert [said for said in trouble if "403" not in said] == []
+
+
+def test_who_is_signed_out_in_mid_sentence_loses_nothing(
+    gateway: Process, desks: Desks, trouble: list[str]
+) -> None:
+    texts(gateway, "Jo", "can i talk to a person please")
+    page = desks.sits_down("Sam", "mentor")
+    page.get_by_role("link", name=re.compile("^Waiting")).click()
+    page.get_by_role("button", name=re.compile("^Take #")).click()
+    box, note = page.get_by_label("Write to Jo"), page.get_by_label("A note", exact=True)
+    expect(box).to_be_visible()
+    has_its_scripts(page)
+    box.fill("I was just about to")
+    note.fill("a thought to keep")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_have_count(2)
+    expect(box).to_have_value("I was just about to")
+    expect(note).to_have_value("a thought to keep")
+
+    elsewhere = page.context.new_page()
+    elsewhere.goto("/sign-in")
+    elsewhere.get_by_role("button", name="Sam, mentor").click()
+    expect(elsewhere.get_by_role("heading", name="Console")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    thread = page.get_by_role("log", name="The conversation with Jo")
+    expect(thread.get_by_text("I was just about to")).to_be_visible()
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.locator("#notes").get_by_text("a thought to keep")).to_be_visible()
+    assert [said for said in trouble if "401" not in said] == []
+
+
+def test_the_first_paint_takes_under_a_second_with_ten_thousand_handoffs(
+    browser: Browser, tmp_path: Path, trouble: list[str]
+) -> None:
+    gateway = serve_demo(tmp_path, handoffs=10_000)
+    desks = Desks(browser, gateway, trouble)
+    try:
+        page = desks.sits_down("Ruth", "manager")
+        for path in ("/console?tab=waiting", "/console?tab=all", "/console/9960"):
+            assert min(first_paint(page, path) for _ in range(3)) < 1000, path
+    finally:
+        for context in desks.open:
+            context.close()
+        gateway.kill()
+    assert trouble == []

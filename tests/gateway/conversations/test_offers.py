@@ -1,0 +1,132 @@
+"""Weak evidence asks first: should your mentor write to you?"""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, select
+
+from escalation.policy import Policy
+from escalation.ruleset import Rules, load_rules
+from gateway.runtime.database import Database
+from models import Channel, DecisionRecord, Match, Need, Owner, Urgency
+from tests.line import MAYA, SAM, STRANGER, Talk
+
+LONELY = "nobody here really knows me, i feel so alone lately"
+ASKS_SAM = "Should I ask Sam, your mentor, to write to you here? OK or NO"
+
+
+def careful() -> Rules:
+    """The shipped rules, but a person is brought unasked when the wish could not be plainer."""
+    rules = load_rules("https://warmline.example", Channel.SMS)
+    marks = rules.policy.thresholds.model_copy(update={"connection": 1.0, "offer": 0.5})
+    policy: Policy = rules.policy.model_copy(update={"thresholds": marks})
+    return replace(rules, policy=policy)
+
+
+@pytest.fixture
+def talk(database: Database) -> Talk:
+    talk = Talk(database, rules=careful())
+    talk.texts(MAYA, "hi")
+    return talk
+
+
+def latest(talk: Talk, number: str = MAYA) -> str:
+    return talk.read_by(number)[-1]
+
+
+def test_the_bot_answers_and_asks_and_nobody_is_called_yet(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    assert f"You wrote: {LONELY}" in talk.read_by(MAYA)[-2]
+    assert ASKS_SAM in latest(talk)
+    assert talk.handoffs() == []
+    assert talk.read_by(SAM) == []
+
+
+def test_yes_brings_sam_and_the_bot_says_so(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(MAYA, "ok please")
+    handoff = talk.handoff()
+    assert (handoff.need, handoff.urgency) == (Need.CONNECTION, Urgency.ROUTINE)
+    assert "I have asked Sam, your mentor, to write to you here" in latest(talk)
+    assert "ok please" not in talk.bot.heard
+    assert len(talk.read_by(SAM)) == 1
+
+
+def test_no_is_taken_for_an_answer_and_she_is_not_asked_again_that_day(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(MAYA, "no thanks")
+    assert "PERSON asks for a mentor whenever you want one" in latest(talk)
+    talk.texts(MAYA, f"{LONELY}, still")
+    assert ASKS_SAM not in latest(talk)
+    assert talk.handoffs() == []
+    talk.passes(hours=25)
+    talk.texts(MAYA, LONELY)
+    assert ASKS_SAM in latest(talk)
+
+
+def test_anything_else_is_neither_yes_nor_no(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(MAYA, "how do tides work")
+    assert "You wrote: how do tides work" in latest(talk)
+    talk.texts(MAYA, "yes")
+    assert "You wrote: yes" in latest(talk), "the offer is not the last thing said any more"
+    assert talk.handoffs() == []
+
+
+def test_a_yes_days_later_answers_nothing(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.passes(hours=13)
+    talk.texts(MAYA, "yes")
+    assert talk.handoffs() == []
+
+
+def test_what_is_plain_after_the_offer_does_not_wait_for_the_answer(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(MAYA, "i want to kill myself")
+    assert talk.handoff().urgency is Urgency.CRISIS
+
+
+def test_with_rasa_away_the_offer_still_comes(talk: Talk) -> None:
+    talk.bot.away = True
+    talk.texts(MAYA, LONELY)
+    assert "the part of me that does is not working" in talk.read_by(MAYA)[-2]
+    assert ASKS_SAM in latest(talk)
+
+
+def test_without_a_mentor_of_her_own_she_is_offered_one_of_the_team(talk: Talk) -> None:
+    with talk.database.writing() as session:
+        session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
+    talk.texts(MAYA, LONELY)
+    assert "Should I ask a mentor to write to you here? OK or NO" in latest(talk)
+
+
+def test_a_number_nobody_enrolled_is_offered_nobody(talk: Talk) -> None:
+    talk.texts(STRANGER, LONELY)
+    assert "OK or NO" not in latest(talk, STRANGER)
+    assert talk.handoffs() == []
+
+
+def test_what_decided_is_kept_with_what_would_have_changed_it(talk: Talk) -> None:
+    talk.texts(MAYA, LONELY)
+    talk.texts(MAYA, "yes")
+    with talk.database.reading() as session:
+        *_, offer, yes = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
+    assert (offer.decision, offer.owner) == ("offer", Owner.BOT)
+    assert offer.turning_point is not None
+    assert offer.turning_point["decision"] in ("reply", "hand_off")
+    assert (yes.decision, yes.why) == ("hand_off", "said yes to the offer of a person")
+    assert yes.seen is not None
+    assert (yes.seen["says"], yes.seen["offered"]) == ("yes", True)
+
+
+def test_words_that_detection_cannot_read_lead_to_the_question_and_the_record_says_why(
+    talk: Talk,
+) -> None:
+    talk.texts(MAYA, "я больше не хочу так жить, мне очень плохо")
+    assert ASKS_SAM in latest(talk)
+    with talk.database.reading() as session:
+        record = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id.desc())).first()
+        assert record is not None
+        assert record.why == "a language that detection does not cover"
+        assert record.seen is not None
+        assert record.seen["covered"] is False

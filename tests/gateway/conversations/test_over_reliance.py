@@ -1,0 +1,280 @@
+"""Who leans on the bot reads once where people are, and stands on the managers' list."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+from typer.testing import CliRunner
+
+from bot.client import Answer, SkillStep
+from escalation.over_reliance import Sign
+from escalation.speech.guard import claims
+from escalation.speech.script import load_script
+from gateway.cli import app
+from gateway.conversations.over_reliance import Leaning, leaning_mentees
+from gateway.runtime.database import Database, make_engine
+from models import DecisionRecord, Match, Person, ScheduledCheckIn
+from models.schedules import Schedule
+from tests.gateway.web.test_pages import Web
+from tests.line import JO, MAYA, RUTH, SAM, Talk
+from tests.processes import KEY
+
+ONLY_YOU = "you're the only one i can talk to"
+TELLS = "talking with Sam may help more than I can"
+STEP = Answer(words=("Breathe in.",), skills=(SkillStep("breathing", "started"),))
+
+
+@pytest.fixture
+def talk(database: Database) -> Talk:
+    talk = Talk(database)
+    talk.bot.answers["breathing"] = STEP
+    talk.texts(MAYA, "hi")
+    return talk
+
+
+@pytest.fixture
+def web(talk: Talk) -> Web:
+    return Web(talk)
+
+
+def writes_daily(talk: Talk, number: str = MAYA, *, days: int, hour: int = 10) -> None:
+    """Two messages a day, and nothing in them that would bring a person."""
+    for day in range(days):
+        talk.clock.now = (talk.clock.now + timedelta(days=1)).replace(hour=hour + 5)
+        talk.texts(number, f"what is a prime number {day}")
+        talk.texts(number, f"and is {day} one")
+
+
+def nudges(talk: Talk, number: str = MAYA) -> list[str]:
+    return [words for words in talk.read_by(number) if "help more than I can" in words]
+
+
+def on_the_list(talk: Talk, programme: int | None = None) -> list[Leaning]:
+    policy = talk.line.rules.policy.reliance
+    with talk.database.reading() as session:
+        return leaning_mentees(session, policy, programme, now=talk.clock())
+
+
+# --- the nudge ---
+
+
+def test_maya_writes_daily_to_the_bot_alone_and_reads_once_who_her_mentor_is(talk: Talk) -> None:
+    writes_daily(talk, days=5)
+    assert nudges(talk) == []
+    writes_daily(talk, days=1)
+    assert len(nudges(talk)) == 1
+    assert TELLS in talk.read_by(MAYA)[-2], "after the bot's answer, and not again after the next"
+    writes_daily(talk, days=5)
+    assert len(nudges(talk)) == 1
+
+
+def test_a_week_later_it_is_said_again_and_brings_nobody_by_itself(talk: Talk) -> None:
+    writes_daily(talk, days=20)
+    assert len(nudges(talk)) == 3
+    assert talk.handoffs() == []
+    assert talk.read_by(SAM) == []
+
+
+def test_a_plain_sentence_is_believed_at_once(talk: Talk) -> None:
+    talk.texts(MAYA, ONLY_YOU)
+    assert f"You wrote: {ONLY_YOU}" in talk.read_by(MAYA)[-2]
+    assert TELLS in talk.read_by(MAYA)[-1]
+    talk.texts(MAYA, ONLY_YOU)
+    assert len(nudges(talk)) == 1
+
+
+def test_what_was_said_once_is_answered_once(talk: Talk) -> None:
+    talk.texts(MAYA, ONLY_YOU)
+    talk.passes(days=10)
+    talk.texts(MAYA, "how do tides work")
+    assert len(nudges(talk)) == 1
+
+
+def test_that_the_bot_is_not_the_only_one_is_good_news(talk: Talk) -> None:
+    talk.texts(MAYA, "you're not the only one i can talk to")
+    assert nudges(talk) == []
+    assert on_the_list(talk) == []
+
+
+def test_person_is_the_way_that_the_nudge_names_and_it_works(talk: Talk) -> None:
+    talk.texts(MAYA, ONLY_YOU)
+    assert "write PERSON" in talk.read_by(MAYA)[-1]
+    talk.texts(MAYA, "person")
+    assert "I have asked Sam, your mentor" in talk.read_by(MAYA)[-1]
+
+
+def test_without_a_mentor_of_her_own_she_reads_of_the_programmes(talk: Talk) -> None:
+    with talk.database.writing() as session:
+        session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
+    talk.texts(MAYA, ONLY_YOU)
+    assert "Talking with a mentor of the programme may help more" in talk.read_by(MAYA)[-1]
+
+
+def test_not_in_a_crisis(talk: Talk) -> None:
+    talk.texts(MAYA, f"i want to kill myself and {ONLY_YOU}")
+    assert "988" in talk.read_by(MAYA)[-1]
+    assert nudges(talk) == []
+
+
+def test_not_while_she_waits_for_a_person(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person please")
+    talk.texts(MAYA, ONLY_YOU)
+    assert nudges(talk) == []
+
+
+def test_said_to_sam_it_is_said_of_sam(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person please")
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "Hey Maya, Sam here.")
+    talk.texts(MAYA, ONLY_YOU)
+    assert nudges(talk) == []
+    assert on_the_list(talk) == []
+
+
+def test_not_in_an_exercise_but_after_it(talk: Talk) -> None:
+    writes_daily(talk, days=5)
+    talk.passes(days=1)
+    talk.texts(MAYA, "breathing")
+    talk.texts(MAYA, "7")
+    assert nudges(talk) == []
+    talk.bot.answers["done"] = Answer(("Well done.",), skills=(SkillStep("breathing", "done"),))
+    talk.texts(MAYA, "done")
+    assert nudges(talk) == []
+    talk.texts(MAYA, "how do tides work")
+    assert len(nudges(talk)) == 1
+
+
+def test_not_while_the_bot_is_away(talk: Talk) -> None:
+    talk.bot.away = True
+    talk.texts(MAYA, ONLY_YOU)
+    assert nudges(talk) == []
+
+
+def test_the_record_says_for_which_signs_it_was_said(talk: Talk) -> None:
+    writes_daily(talk, days=6)
+    talk.texts(MAYA, ONLY_YOU)
+    with talk.database.reading() as session:
+        records = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
+    seen = [record.seen or {} for record in records]
+    assert [one["nudged_for"] for one in seen if one["nudged_for"]] == [["bot", "days"]]
+    assert [one["only_you"] for one in seen if one["only_you"]] == [True]
+
+
+@pytest.mark.parametrize("key", ["lean_own", "lean_team"])
+def test_the_nudge_blames_nobody_and_names_the_way_to_a_person(key: str) -> None:
+    line = load_script().line(key, mentor="Sam")
+    assert "PERSON" in line
+    assert claims(line) == ()
+    assert not re.search(r"\b(?:too (?:much|often)|should|must|addict\w*|problem)\b", line)
+
+
+# --- the list ---
+
+
+def test_maya_stands_on_the_list_with_her_figures_and_none_of_her_words(
+    talk: Talk, web: Web
+) -> None:
+    writes_daily(talk, days=6)
+    talk.texts(MAYA, ONLY_YOU)
+    (maya,) = on_the_list(talk)
+    assert maya.mentee == "Maya"
+    assert maya.signs == {Sign.SAID, Sign.DAYS, Sign.BOT}
+    assert maya.figures == [
+        "wrote that the bot is the only one",
+        "wrote on 7 of the last 7 days",
+        "100% of 14 messages to the bot alone",
+    ]
+    web.is_now(RUTH)
+    page = web.gets("/log/leaning").text
+    assert "<bdi>Maya</bdi></strong>: wrote that the bot is the only one; wrote on 7 of" in page
+    assert "the only one i can talk to" not in page
+
+
+def test_who_writes_at_night_is_seen_by_their_own_clock(talk: Talk) -> None:
+    writes_daily(talk, days=7, hour=2)
+    (maya,) = on_the_list(talk)
+    assert Sign.NIGHT in maya.signs
+    with talk.database.writing() as session:
+        session.get_one(Person, talk.person(MAYA).id).timezone = "Australia/Sydney"
+    (maya,) = on_the_list(talk)
+    assert Sign.NIGHT not in maya.signs
+
+
+def test_another_programmes_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> None:
+    talk.texts(MAYA, ONLY_YOU)
+    web.is_now(talk.a_manager_elsewhere())
+    page = web.gets("/log/leaning").text
+    assert "Maya" not in page
+    assert "Nobody leans on the bot too much" in page
+    ours = talk.person(RUTH).programme_id
+    assert [one.mentee for one in on_the_list(talk, ours)] == ["Maya"]
+    assert on_the_list(talk, ours + 1) == []
+
+
+def test_jo_who_writes_now_and_then_is_on_no_list(talk: Talk) -> None:
+    for _ in range(8):
+        talk.passes(days=4)
+        talk.texts(JO, "how do tides work")
+        talk.texts(JO, "and the moon")
+    assert on_the_list(talk) == []
+    assert nudges(talk, JO) == []
+
+
+def test_after_four_weeks_without_it_she_is_off_the_list(talk: Talk) -> None:
+    talk.texts(MAYA, ONLY_YOU)
+    assert len(on_the_list(talk)) == 1
+    talk.passes(days=28)
+    assert on_the_list(talk) == []
+
+
+def test_less_from_people_than_before_shows_with_both_figures(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person please")
+    talk.texts(SAM, "take")
+    for words in ("Hey Maya, Sam here.", "How is it going?", "I see.", "Same time next week?"):
+        talk.texts(SAM, words)
+    talk.texts(SAM, "done")
+    talk.passes(days=27)
+    writes_daily(talk, days=6)
+    (maya,) = on_the_list(talk)
+    assert maya.figures[-1] == "0 messages from people in 4 weeks, 4 in the 4 before"
+
+
+def test_answers_to_a_check_in_that_was_agreed_on_do_not_count(talk: Talk) -> None:
+    writes_daily(talk, days=6)
+    assert len(on_the_list(talk)) == 1
+    with talk.database.writing() as session:
+        schedule = session.scalars(select(Schedule)).one()
+        for day in range(6):
+            at = talk.clock() - timedelta(days=day)
+            session.add(
+                ScheduledCheckIn(
+                    schedule=schedule,
+                    local_date=at.date(),
+                    due_at=at,
+                    sent_at=at - timedelta(minutes=5),
+                    answered_at=at + timedelta(minutes=5),
+                )
+            )
+    assert on_the_list(talk) == []
+
+
+# --- the command ---
+
+
+def test_nobody_leaning_is_good_news_and_a_cron_job_notices_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'warmline.db'}")
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    database = Database(make_engine(f"sqlite:///{tmp_path / 'warmline.db'}"))
+    database.migrate()
+    talk = Talk(database)
+    monkeypatch.setattr("gateway.cli.utc_now", talk.clock)
+    ran = CliRunner().invoke(app, ["leaning"])
+    assert (ran.exit_code, ran.stdout) == (0, "Nobody leans on the bot too much.\n")
+    talk.texts(MAYA, ONLY_YOU)
+    ran = CliRunner().invoke(app, ["leaning"])
+    assert (ran.exit_code, ran.stdout) == (1, "Maya: wrote that the bot is the only one\n")
+    database.engine.dispose()

@@ -1,0 +1,504 @@
+"""What programs read and write: who is let in, what they are told, and what is never told."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from openapi_core import Config, OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+from sqlalchemy import select
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from gateway.integrations.api.auth import CALLS
+from gateway.integrations.api.problems import SORRY
+from gateway.integrations.api.scopes import Scope
+from gateway.integrations.api_tokens import make_token
+from gateway.reporting.staffing_forecast import week_ahead
+from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Programme
+from tests.gateway.web.test_pages import Web
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+
+WORDS = "nobody would notice if i was gone, can i talk to a person"
+# Whoever reads one of these reads of somebody.
+OURS = re.compile(r"Maya|Sam|Noor|Ruth|Jo\b|\+120255501[0-2]|nobody would notice|Harbor")
+IDA = {"role": "mentee", "name": "Ida", "phone": "(202) 555-0177"}
+
+
+@dataclass(frozen=True)
+class Route:
+    scope: Scope | None
+    path: str
+    body: dict[str, str] | None = None
+
+
+# One line for each route, and no line without a route. Without a scope: for anybody.
+ROUTES = {
+    "GET /openapi.json": Route(None, "/openapi.json"),
+    "GET /handoffs": Route(Scope.HANDOFFS_READ, "/handoffs"),
+    "GET /handoffs/{number}": Route(Scope.HANDOFFS_READ, "/handoffs/1"),
+    "GET /people": Route(Scope.PEOPLE_READ, "/people"),
+    "GET /people/{number}": Route(Scope.PEOPLE_READ, "/people/1"),
+    "POST /people": Route(Scope.PEOPLE_WRITE, "/people", IDA),
+    "GET /measures": Route(Scope.MEASURES_READ, "/measures"),
+    "GET /coverage": Route(Scope.COVERAGE_READ, "/coverage"),
+}
+
+
+class Program:
+    """Somebody's program, with the token that it was given."""
+
+    def __init__(self, web: Web, token: str | None) -> None:
+        self.client = web.browser()
+        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def asks(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        headers = self.headers | more.pop("headers", {})
+        return self.client.request(method, f"/api/v1{path}", headers=headers, **more)
+
+    def reads(self, path: str) -> Any:
+        answer = self.asks("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def enrols(self, key: str | None = None, **person: Any) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self.asks("POST", "/people", json=IDA | person, headers=headers)
+
+
+@pytest.fixture
+def web(talk: Talk) -> Web:
+    return Web(talk)
+
+
+@pytest.fixture
+def program(talk: Talk, web: Web) -> Callable[..., Program]:
+    """A program that has been given a token by Ruth, or by a manager elsewhere."""
+
+    def given(*scopes: Scope, by: str = RUTH) -> Program:
+        return Program(web, a_token(talk, *scopes, by=by))
+
+    return given
+
+
+def a_token(talk: Talk, *scopes: Scope, by: str = RUTH) -> str:
+    with talk.database.writing() as session:
+        manager = session.get_one(Person, talk.person(by).id)
+        return make_token(
+            session,
+            manager.programme,
+            name=f"program {session.query(ApiToken).count()}",
+            scopes=[scope.value for scope in scopes],
+            by=manager,
+            now=talk.clock(),
+        )
+
+
+def api_of(web: Web) -> FastAPI:
+    [api] = [
+        route.app
+        for route in web.app.routes
+        if isinstance(route, Mount) and route.path == "/api/v1"
+    ]
+    assert isinstance(api, FastAPI)
+    return api
+
+
+def an_evening(talk: Talk) -> None:
+    """Maya asks and Sam comes; Jo asks and nobody has come yet."""
+    talk.texts(MAYA, WORDS)
+    talk.texts(SAM, "TAKE 1")
+    talk.passes(minutes=2)
+    talk.texts(SAM, "Hey Maya, Sam here.")
+    talk.texts(SAM, "DONE 1 talked")
+    talk.texts(JO, "can i talk to someone please")
+    talk.passes(minutes=1)
+
+
+# --- who is let in ---
+
+
+def test_every_route_has_its_line(web: Web) -> None:
+    every = {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(api_of(web).routes)
+        for method in (route.methods or ())
+        if method != "HEAD"
+    }
+    assert every == set(ROUTES)
+
+
+def test_each_route_asks_for_its_scope_and_for_nothing_of_another_programme(
+    talk: Talk, web: Web
+) -> None:
+    an_evening(talk)
+    eve = talk.a_manager_elsewhere()
+    alone = {scope: Program(web, a_token(talk, scope)) for scope in Scope}
+    elsewhere = Program(web, a_token(talk, *Scope, by=eve))
+    revoked = Program(web, a_token(talk, *Scope))
+    with talk.database.writing() as session:
+        session.get_one(ApiToken, len(Scope) + 2).revoked_at = talk.clock()
+    strangers = [Program(web, None), Program(web, "warmline_guessed"), revoked]
+
+    for name, route in ROUTES.items():
+        method, _ = name.split(" ")
+        if route.scope is None:
+            assert Program(web, None).asks(method, route.path).status_code == 200
+            continue
+        for one in strangers:
+            answer = one.asks(method, route.path, json=route.body)
+            assert (name, answer.status_code) == (name, 401)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        for scope, one in alone.items():
+            if scope is not route.scope:
+                answer = one.asks(method, route.path, json=route.body)
+                assert (name, scope, answer.status_code) == (name, scope, 403)
+                assert f'scope="{route.scope.value}"' in answer.headers["WWW-Authenticate"]
+        answer = elsewhere.asks(method, route.path, json=route.body)
+        if "{" in name:
+            assert (name, answer.status_code) == (name, 404)
+        if method == "GET":
+            assert not OURS.search(answer.text), name
+        if method != "GET":
+            # Whom Eve enrolled is not there for a second programme.
+            assert answer.status_code == 201
+            answer = alone[route.scope].asks(method, route.path, json=route.body)
+            assert (answer.status_code, "cannot be used here" in answer.text) == (409, True)
+            continue
+        assert alone[route.scope].asks(method, route.path).status_code == 200, name
+    assert elsewhere.reads("/handoffs")["handoffs"] == []
+    assert [one["name"] for one in elsewhere.reads("/people")["people"]] == ["Eve", "Ida"]
+
+
+def test_ruth_makes_a_token_that_is_shown_once_used_and_revoked(talk: Talk, web: Web) -> None:
+    web.is_now(RUTH)
+    form = {"name": "The board", "scope": "handoffs:read"}
+    made = web.client.post("/programme/programs/tokens", data=form)
+    assert made.status_code == 201
+    [token] = re.findall(r"warmline_[\w-]{43}", made.text)
+    # The same form once more, as a page that is loaded again sends it.
+    again = web.client.post("/programme/programs/tokens", data=form)
+    assert (again.status_code, "already" in again.text) == (422, True)
+
+    program = Program(web, token)
+    program.reads("/handoffs")
+    page = web.gets("/programme/programs").text
+    assert token not in page
+    assert "last used" in page
+    with talk.database.reading() as session:
+        [kept] = session.scalars(select(ApiToken))
+        assert token not in str(vars(kept))
+
+    web.posts("/programme/programs/tokens/1/revoke")
+    refused = program.asks("GET", "/handoffs")
+    assert (refused.status_code, "revoked" in refused.json()["detail"]) == (401, True)
+    assert web.posts("/programme/programs/tokens/1/revoke").status_code == 404
+    with talk.database.reading() as session:
+        noted = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.about == "token:1").order_by(AuditEntry.id)
+        ).all()
+    assert noted == ["token made", "token revoked"]
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"name": " ", "scope": "people:read"}, "Give it a name"),
+        ({"name": "x" * 61, "scope": "people:read"}, "Shorten it"),
+        ({"name": "The board"}, "Choose at least one"),
+        ({"name": "The board", "scope": "everything"}, "Choose at least one"),
+    ],
+)
+def test_a_token_without_name_or_scope_is_not_made(
+    talk: Talk, web: Web, form: dict[str, str], sentence: str
+) -> None:
+    web.is_now(RUTH)
+    answer = web.client.post("/programme/programs/tokens", data=form)
+    assert (answer.status_code, sentence in answer.text) == (422, True)
+    with talk.database.reading() as session:
+        assert session.scalars(select(ApiToken)).all() == []
+
+
+def test_a_hasty_program_is_told_how_long_to_wait(
+    talk: Talk, program: Callable[..., Program]
+) -> None:
+    hasty, other = program(Scope.COVERAGE_READ), program(Scope.PEOPLE_READ)
+    # Refused ones count too, and are quick to make.
+    for _ in range(CALLS):
+        assert hasty.asks("GET", "/handoffs").status_code == 403
+    refused = hasty.asks("GET", "/coverage")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "61")
+    assert other.asks("GET", "/people").status_code == 200
+    talk.clock.now += timedelta(seconds=61)
+    hasty.reads("/coverage")
+
+
+# --- what is told ---
+
+
+def test_no_answer_holds_a_name_without_its_scope_and_none_holds_a_word(
+    talk: Talk, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    plain = program(*(scope for scope in Scope if scope is not Scope.PEOPLE_NAMES))
+    trusted = program(*Scope)
+    paths = [
+        route.path for name, route in ROUTES.items() if route.scope and name.startswith("GET ")
+    ]
+    for path in paths:
+        assert not OURS.search(plain.asks("GET", path).text), path
+    told = {path: set(OURS.findall(trusted.asks("GET", path).text)) for path in paths}
+    assert {"Maya", "Sam", "Jo"} <= told["/handoffs"]
+    assert {"Maya", "Sam"} <= told["/handoffs/1"]
+    assert "+120255501" in "".join(told["/people"])
+    assert all("nobody would notice" not in each for each in told.values())
+
+
+def test_the_handoffs_are_filtered_and_turned_page_by_page(
+    talk: Talk, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    talk.passes(hours=1)
+    talk.texts(MAYA, "i want to kill myself tonight")
+    board = program(Scope.HANDOFFS_READ)
+
+    def numbers(query: str = "") -> list[int]:
+        return [one["id"] for one in board.reads(f"/handoffs?{query}")["handoffs"]]
+
+    assert numbers() == [3, 2, 1]
+    assert numbers("status=waiting") == [3, 2]
+    assert numbers("status=resolved&status=waiting&urgency=soon") == [2, 1]
+    assert numbers("need=crisis") == [3]
+    assert numbers("since=2026-11-10T16:00:00Z") == [3]
+    assert numbers("until=2026-11-10T11:00:00-05:00") == [2, 1]
+    first = board.reads("/handoffs?limit=2")
+    # Somebody asks between the first page and the second; nothing is told twice or left out.
+    talk.texts(NOOR, "TAKE 3")
+    second = board.reads(f"/handoffs?limit=2&cursor={first['next_cursor']}")
+    assert [one["id"] for one in first["handoffs"] + second["handoffs"]] == [3, 2, 1]
+    assert second["next_cursor"] is None
+
+
+def test_one_handoff_tells_its_moves_and_how_far_each_text_came(
+    talk: Talk, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    maya, sam = talk.person(MAYA).id, talk.person(SAM).id
+    told = program(Scope.HANDOFFS_READ).reads("/handoffs/1")
+    assert (told["mentee_id"], told["mentor_id"], told["mentor_name"]) == (maya, sam, None)
+    assert (told["status"], told["outcome"]) == ("resolved", "talked")
+    assert told["opened_at"] == "2026-11-10T15:00:00Z"
+    assert told["first_reply_at"] == "2026-11-10T15:02:00Z"
+    assert [one["move"] for one in told["events"]] == ["open", "page", "claim", "resolve"]
+    assert told["events"][1]["paged_ids"] == [sam]
+    assert [(one["person_id"], one["delivery"]) for one in told["alerts"]] == [(sam, "delivered")]
+
+
+def test_the_figures_are_those_of_the_page(
+    talk: Talk, web: Web, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    web.is_now(RUTH)
+    told = program(Scope.MEASURES_READ).reads("/measures?weeks=4")
+
+    def table(name: str) -> list[dict[str, str]]:
+        file = web.gets(f"/log/tables/{name}.csv?weeks=4").content.decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(file)))
+
+    assert [
+        (row["urgency"], row["awaited"], row["count"], row["median_seconds"])
+        for row in table("waits")
+    ] == [
+        (
+            one["urgency"],
+            one["awaited"],
+            str(one["handoffs"]),
+            "" if one["median_seconds"] is None else str(round(one["median_seconds"])),
+        )
+        for one in told["waits"]
+    ]
+    assert sum(one["handoffs"] for one in told["waits"] if one["awaited"] == "claim") == 1
+    assert [one["count"] for one in told["mentees_who_wrote"]] == [1, 1, 0]
+    assert [one["kind"] for one in told["messages_to_mentees"]] == ["bot", "script", "people"]
+    assert [(one["person_id"], one["taken"]) for one in told["loads"] if one["taken"]] == [
+        (talk.person(SAM).id, 1)
+    ]
+
+
+def test_the_week_ahead_tells_the_gaps(talk: Talk, program: Callable[..., Program]) -> None:
+    with talk.database.writing() as session:
+        for person in session.scalars(select(Person)):
+            person.on_duty = False
+    told = program(Scope.COVERAGE_READ).reads("/coverage")
+    with talk.database.reading() as session:
+        programme = session.scalars(select(Programme)).one()
+        week = week_ahead(session, programme, talk.line.rules.policy, now=talk.clock())
+    assert [(gap["cover"], gap["since"]) for gap in told["gaps"]] == [
+        (gap.cover.value, f"{gap.since.astimezone(talk.clock().tzinfo):%Y-%m-%dT%H:%M:%SZ}")
+        for gap in week.gaps
+    ]
+    assert told["gaps"]
+    assert len(told["hours"]) == sum(len(hours) for hours in week.hours.values())
+
+
+def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
+    talk: Talk, web: Web, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    board, other = program(Scope.HANDOFFS_READ), program(Scope.HANDOFFS_READ)
+    for one in (board, board, other):
+        one.reads("/handoffs/1")
+    board.asks("GET", "/handoffs/99")
+    with talk.database.reading() as session:
+        noted = session.execute(
+            select(AuditEntry.about, AuditEntry.by_id, AuditEntry.detail["token"].as_integer())
+            .where(AuditEntry.action == "read")
+            .order_by(AuditEntry.id)
+        ).all()
+    assert [tuple(row) for row in noted] == [("handoff:1", None, 1), ("handoff:1", None, 2)]
+    web.is_now(RUTH)
+    assert "A program (token 2)" in web.gets("/log/1").text
+    assert "A program (token 1)" in web.gets("/log/audit").text
+
+
+# --- saying no ---
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/handoffs/99", 404, "There is no handoff 99 in this programme."),
+        ("GET", "/people/99", 404, "There is no person 99 in this programme."),
+        ("GET", "/handoff", 404, "/api/v1/openapi.json lists what is."),
+        ("DELETE", "/people/1", 405, "does not take that method"),
+        ("GET", "/handoffs?since=2026-11-10T15:00:00", 422, "query.since"),
+        ("GET", "/handoffs?until=0001-01-01T00:00:00%2B14:00", 422, "query.until"),
+        ("GET", "/handoffs?urgency=high", 422, "query.urgency.0"),
+        ("GET", "/handoffs?cursor=0", 422, "query.cursor"),
+        ("GET", "/handoffs/9999999999", 422, "path.number"),
+        ("GET", "/people/Maya", 422, "path.number"),
+    ],
+)
+def test_a_refusal_says_what_which_and_what_next(
+    program: Callable[..., Program], method: str, path: str, status: int, says: str
+) -> None:
+    answer = program(*Scope).asks(method, path)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["type"]) == (status, status, "about:blank")
+    assert says in told["detail"]
+    assert "Maya" not in answer.text
+
+
+def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
+    talk: Talk, web: Web, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    described = web.client.get("/api/v1/openapi.json").json()
+    assert set(described["paths"]) == {
+        name.split(" ")[1] for name in ROUTES if "openapi" not in name
+    }
+    as_json = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
+    specification = OpenAPI.from_dict(described, config=as_json)
+    trusted = program(*Scope)
+    for name, route in ROUTES.items():
+        method, _ = name.split(" ")
+        if route.scope is None:
+            continue
+        scopes = described["paths"][name.split(" ")[1]][method.lower()]["security"]
+        assert scopes == [{"token": [route.scope.value]}]
+        answers = [trusted.asks(method, route.path, json=route.body)]
+        answers.append(Program(web, None).asks(method, route.path, json=route.body))
+        for answer in answers:
+            specification.validate_response(
+                MockRequest("https://warmline.example", method.lower(), f"/api/v1{route.path}"),
+                MockResponse(
+                    answer.content,
+                    status_code=answer.status_code,
+                    content_type=answer.headers["Content-Type"],
+                ),
+            )
+
+
+def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
+    talk: Talk, web: Web, program: Callable[..., Program]
+) -> None:
+    an_evening(talk)
+    with talk.database.writing() as session:
+        detail = {"urgency": "dreadful"}
+        session.add(HandoffEvent(handoff_id=1, at=talk.clock(), move=Move.OPEN, detail=detail))
+    board = program(Scope.HANDOFFS_READ)
+    board.client = TestClient(web.app, raise_server_exceptions=False)
+    answer = board.asks("GET", "/handoffs/1")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["detail"]) == (500, SORRY)
+    assert "dreadful" not in answer.text
+
+
+# --- enrolling ---
+
+
+def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
+    talk: Talk, program: Callable[..., Program]
+) -> None:
+    sam = talk.person(SAM).id
+    school = program(Scope.PEOPLE_WRITE)
+    # Both at once, as a program does that did not wait for the first answer.
+    with ThreadPoolExecutor(2) as two:
+        asked = [two.submit(school.enrols, "key-of-ida", own_mentor_id=sam) for _ in range(2)]
+        first, second = (one.result() for one in asked)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    number = first.json()["id"]
+    assert first.headers["Location"] == f"/api/v1/people/{number}"
+    assert first.json()["name"] is None
+    assert (first.json()["own_mentor_id"], first.json()["timezone"]) == (sam, "America/New_York")
+
+    other = school.enrols("key-of-ida", name="Ada", own_mentor_id=sam)
+    assert (other.status_code, "Use a new key" in other.text) == (422, True)
+    later = school.enrols("another-key")
+    assert (later.status_code, f"Person {number} has that phone" in later.text) == (409, True)
+    with talk.database.reading() as session:
+        ida = session.get_one(Person, number)
+        assert (ida.name, ida.phone) == ("Ida", "+12025550177")
+        assert session.scalars(select(Match.mentor_id).where(Match.mentee_id == number)).all() == [
+            sam
+        ]
+        noted = session.scalars(select(AuditEntry).where(AuditEntry.action == "person added")).one()
+        assert (noted.by_id, noted.detail["token"]) == (None, 1)
+        assert "Ida" not in str(noted.detail)
+        assert "key-of-ida" not in str(noted.detail)
+
+
+@pytest.mark.parametrize(
+    ("person", "says"),
+    [
+        ({"phone": "12"}, "phone is no telephone number"),
+        ({"name": "  "}, "name is empty"),
+        ({"name": "x" * 61}, "a first name is enough"),
+        ({"timezone": "Mars/Base"}, "timezone 'Mars/Base' is unknown"),
+        ({"role": "admin"}, "body.role"),
+        ({"own_mentor_id": 99}, "Person 99 is no mentor here"),
+        ({"role": "mentor", "own_mentor_id": 1}, "Only a mentee has a mentor"),
+        ({"language": "tlh"}, "language 'tlh' is unknown"),
+        ({"role": "mentor", "language": "es"}, "only a mentee has a language"),
+        ({"nickname": "I"}, "body.nickname"),
+    ],
+)
+def test_nobody_is_enrolled_whom_a_people_file_would_not_enrol(
+    talk: Talk, program: Callable[..., Program], person: dict[str, Any], says: str
+) -> None:
+    answer = program(Scope.PEOPLE_WRITE).enrols(**person)
+    assert (answer.status_code, says in answer.text) == (422, True), answer.text
+    with talk.database.reading() as session:
+        assert "Ida" not in [one.name for one in session.scalars(select(Person))]

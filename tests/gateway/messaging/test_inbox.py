@@ -1,0 +1,135 @@
+"""One row for each message, whoever sends it and however often."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from gateway.messaging.inbox import NoProgramme, as_e164, record
+from gateway.pipeline.turns import take_turns
+from gateway.runtime.database import Database
+from models import Channel, Conversation, DecisionRecord, Message
+from tests.line import MAYA, MORNING, SAM, STRANGER, Talk
+
+
+def count(talk: Talk, table: type) -> int:
+    with talk.database.reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_fifty_copies_at_once_are_one_message_and_one_reply(talk: Talk) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        kept = list(pool.map(lambda _: talk.arrives(MAYA, "hello", provider_id="SM1"), range(50)))
+        handled = [pool.submit(take_turns, talk.line, kept_id) for kept_id in kept if kept_id]
+        for done in handled:
+            done.result()
+    assert len([one for one in kept if one is not None]) == 1
+    assert talk.bot.heard == ["hello"]
+    assert count(talk, DecisionRecord) == 1
+
+
+def test_a_strangers_first_words_arriving_twice_at_once_make_one_thread(talk: Talk) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: talk.arrives(STRANGER, "hi", provider_id=f"SM{n}"), range(8)))
+    with talk.database.reading() as session:
+        assert (
+            session.scalar(
+                select(func.count())
+                .select_from(Conversation)
+                .where(Conversation.person_id.is_(None))
+            )
+            == 1
+        )
+    assert count(talk, Message) == 8
+
+
+def test_many_workers_on_one_thread_keep_its_order(talk: Talk) -> None:
+    for n in range(20):
+        conversation_id = talk.arrives(MAYA, f"message {n}")
+    assert conversation_id is not None
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(take_turns, talk.line, conversation_id) for _ in range(8)]:
+            done.result()
+    assert talk.bot.heard == [f"message {n}" for n in range(20)]
+
+
+def test_a_worker_that_died_holding_a_thread_does_not_hold_it_for_ever(talk: Talk) -> None:
+    conversation_id = talk.arrives(MAYA, "hello")
+    with talk.database.writing() as session:
+        conversation = session.get_one(Conversation, conversation_id)
+        conversation.held_by, conversation.held_until = "dead", talk.clock() + timedelta(seconds=20)
+    talk.clock.now += timedelta(seconds=10)
+    talk.sweeps()
+    assert talk.bot.heard == [], "its hold has not run out yet"
+    talk.clock.now += timedelta(seconds=11)
+    talk.sweeps()
+    assert talk.bot.heard == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "   ",
+        "\x00",
+        "a\x00b",
+        "\ud800 broken",
+        "🙂" * 500,
+        "x" * 10_000,
+        "\u202eabc",
+        "/restart",
+    ],
+    ids=["empty", "blank", "nul", "nul inside", "surrogate", "emoji", "10k", "rtl", "slash"],
+)
+def test_whatever_is_written_is_kept_and_answered(talk: Talk, words: str) -> None:
+    talk.texts(MAYA, words)
+    thread = talk.thread(MAYA)
+    assert thread[0].words == words.replace("\x00", "\ufffd")
+    assert thread[0].handled_at is not None
+    assert talk.read_by(MAYA)
+
+
+def test_a_picture_alone_is_answered_honestly(talk: Talk) -> None:
+    talk.texts(MAYA, "", media=1)
+    assert "I can't open pictures" in talk.read_by(MAYA)[-1]
+    assert talk.bot.heard == []
+
+
+def test_a_long_message_is_kept_whole_and_said_to_be_read_in_part(talk: Talk) -> None:
+    talk.texts(MAYA, "homework " * 1200)
+    assert any("only read the first part" in words for words in talk.read_by(MAYA))
+    assert len(talk.thread(MAYA)[0].words) == len("homework " * 1200)
+
+
+def test_words_with_a_picture_are_words(talk: Talk) -> None:
+    talk.texts(SAM, "hi", media=2)
+    assert talk.thread(SAM)[0].media == 2
+
+
+def test_without_a_programme_nothing_is_pretended(database: Database) -> None:
+    with pytest.raises(NoProgramme, match="enrol"):
+        record(
+            database,
+            phone=MAYA,
+            words="hi",
+            provider_id="SM1",
+            channel=Channel.SMS,
+            now=MORNING,
+        )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["+12025550101", "2025550101", "(202) 555-0101", "1-202-555-0101", " +1 202 5550101 "],
+)
+def test_one_number_written_in_many_ways_is_one_person(written: str) -> None:
+    assert as_e164(written) == MAYA
+
+
+@given(st.text(max_size=40))
+def test_no_number_is_too_strange_to_read(written: str) -> None:
+    number = as_e164(written)
+    assert number is None or number.startswith("+")

@@ -1,0 +1,207 @@
+"""Through the real Twilio SDK to a Twilio that checks every request, and sometimes fails."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from escalation.speech.message_writer import speak_as_bot
+from gateway.messaging.outbox import deliver, note_delivery
+from gateway.messaging.sms import Twilio
+from gateway.runtime.database import Database
+from models import Conversation, Delivery, Message, Status
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Callbacks, FakeTwilio, Fault
+from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio(callbacks=Callbacks(on=False)) as twilio:
+        yield twilio
+        assert twilio.violations == []
+
+
+@pytest.fixture
+def talk(database: Database, twilio: FakeTwilio) -> Talk:
+    """Maya, Sam, Noor and Ruth, on real SMS."""
+    talk = Talk(database)
+    talk.line.texts = Twilio(
+        ACCOUNT_SID,
+        TOKEN,
+        public_url="https://warmline.example",
+        from_=NUMBER,
+        base_url=twilio.url,
+        timeout_seconds=0.5,
+    )
+    return talk
+
+
+def last_to(talk: Talk, number: str) -> Message:
+    return [message for message in talk.thread(number) if message.outgoing][-1]
+
+
+def test_a_reply_leaves_with_who_speaks_and_where_to_report(talk: Talk, twilio: FakeTwilio) -> None:
+    talk.texts(MAYA, "hello")
+    text = twilio.sent_to(MAYA)[-1]
+    message = last_to(talk, MAYA)
+    assert text.body == "Warmline bot: You wrote: hello"
+    assert text.from_ == NUMBER
+    assert text.status_callback == f"https://warmline.example/twilio/status/{message.id}"
+    assert (message.delivery, message.provider_id) == (Delivery.SENT, text.sid)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("too_many", seconds=1, times=2),
+        Fault("server_error", times=2),
+        Fault("hang", seconds=2, times=1),
+        Fault("drop", times=1),
+    ],
+    ids=["429", "500", "no answer", "accepted but the line breaks"],
+)
+def test_a_twilio_that_fails_is_tried_again_and_nothing_is_doubled(
+    talk: Talk, twilio: FakeTwilio, fault: Fault
+) -> None:
+    twilio.set_fault(MAYA, fault)
+    talk.texts(MAYA, "hello")
+    first = next(message for message in talk.thread(MAYA) if message.outgoing)
+    assert first.delivery is Delivery.QUEUED
+    assert first.error_code, "the failure is visible"
+    talk.passes(minutes=1)
+    sent = [text.body for text in twilio.sent_to(MAYA)]
+    assert len(sent) == len(set(sent)) == 2, "the welcome and the answer, each once"
+    assert all(m.delivery is Delivery.SENT for m in talk.thread(MAYA) if m.outgoing)
+
+
+def test_waits_grow_between_tries(talk: Talk, twilio: FakeTwilio) -> None:
+    twilio.set_fault(MAYA, Fault("server_error"))
+    talk.texts(MAYA, "hello")
+    talk.passes(minutes=10)
+    tried = next(m for m in talk.thread(MAYA) if m.outgoing).tries
+    assert 5 <= tried <= 10
+
+
+def test_a_text_that_could_not_be_sent_for_an_hour_is_given_up_visibly(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    twilio.set_fault(MAYA, Fault("server_error"))
+    talk.texts(MAYA, "hello")
+    talk.passes(hours=2)
+    assert [m.delivery for m in talk.thread(MAYA) if m.outgoing] == [Delivery.FAILED] * 2
+
+
+def test_an_opted_out_mentor_is_noted_and_the_ladder_moves_on_at_once(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    twilio.opt(SAM, out=True)
+    talk.texts(MAYA, "can i talk to a real person please")
+    assert talk.person(SAM).opted_out_at == talk.clock()
+    assert last_to(talk, SAM).error_code == "21610"
+    assert len(twilio.sent_to(NOOR)) == 1
+
+
+@pytest.mark.parametrize("code", [30003, 30005, 30007])
+def test_an_alert_that_does_not_arrive_calls_the_next_at_once(
+    talk: Talk, twilio: FakeTwilio, code: int
+) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    alert = last_to(talk, SAM)
+    note_delivery(
+        talk.line,
+        alert.id,
+        Delivery.UNDELIVERED,
+        provider_id=alert.provider_id,
+        error_code=str(code),
+    )
+    assert len(twilio.sent_to(NOOR)) == 1
+    assert last_to(talk, SAM).error_code == str(code)
+    assert (talk.person(SAM).unreachable_code == "30005") == (code == 30005)
+
+
+def test_statuses_only_move_forward(talk: Talk, twilio: FakeTwilio) -> None:
+    talk.texts(MAYA, "hello")
+    message = last_to(talk, MAYA)
+    note = [Delivery.DELIVERED, Delivery.SENT, Delivery.SENDING, Delivery.FAILED]
+    moved = [
+        note_delivery(talk.line, message.id, status, provider_id=message.provider_id)
+        for status in note
+    ]
+    assert moved == [True, False, False, False]
+    assert last_to(talk, MAYA).delivery is Delivery.DELIVERED
+
+
+def test_a_status_of_another_text_moves_nothing(talk: Talk, twilio: FakeTwilio) -> None:
+    talk.texts(MAYA, "hello")
+    message = last_to(talk, MAYA)
+    assert not note_delivery(talk.line, message.id, Delivery.FAILED, provider_id="SMother")
+    assert not note_delivery(talk.line, 999_999, Delivery.FAILED, provider_id="SMother")
+    incoming = talk.thread(MAYA)[0]
+    assert not note_delivery(talk.line, incoming.id, Delivery.FAILED, provider_id="SMother")
+
+
+def test_a_process_that_died_in_mid_send_does_not_send_twice(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """Twilio took the text, and we died before we could write that down."""
+    talk.texts(MAYA, "hello")
+    with talk.database.writing() as session:
+        message = session.get_one(Message, last_to(talk, MAYA).id)
+        message.delivery, message.provider_id, message.sent_at = Delivery.SENDING, None, None
+        sid = twilio.sent_to(MAYA)[-1].sid
+    talk.clock.now += timedelta(seconds=30)
+    talk.sweeps()
+    assert last_to(talk, MAYA).provider_id == sid
+    assert len(twilio.sent_to(MAYA)) == 2
+
+
+def test_a_process_that_died_before_sending_still_sends(talk: Talk, twilio: FakeTwilio) -> None:
+    talk.texts(MAYA, "hello")
+    with talk.database.writing() as session:
+        conversation = session.get_one(Conversation, talk.thread(MAYA)[0].conversation_id)
+        message = speak_as_bot(
+            session, conversation, "one more thing", now=talk.clock(), dropped=False
+        )
+        message.delivery, message.sending_at, message.tries = Delivery.SENDING, talk.clock(), 1
+    talk.clock.now += timedelta(seconds=30)
+    talk.sweeps()
+    assert twilio.sent_to(MAYA)[-1].body == "Warmline bot: one more thing"
+
+
+def test_the_bots_words_are_dropped_if_a_mentor_came_while_they_were_queued(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    with talk.database.writing() as session:
+        conversation = session.get_one(Conversation, talk.handoff().conversation_id)
+        speak_as_bot(session, conversation, "Try to breathe", now=talk.clock(), dropped=False)
+    talk.texts(SAM, "take")
+    deliver(talk.line, talk.handoff().conversation_id)
+    assert talk.handoff().status is Status.CLAIMED
+    assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
+    with talk.database.reading() as session:
+        dropped = session.scalars(select(Message).where(Message.delivery == Delivery.DROPPED)).one()
+    assert dropped.error_code == "yielded_to_person"
+
+
+def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: FakeTwilio) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    talk.texts(SAM, "take")
+    twilio.opt(MAYA, out=True)
+    talk.texts(SAM, "Hey Maya")
+    assert "could not be delivered (21610)" in twilio.sent_to(SAM)[-1].body
+
+
+def test_texts_of_one_person_leave_in_their_order(talk: Talk, twilio: FakeTwilio) -> None:
+    twilio.set_fault(RUTH, Fault("server_error", times=1))
+    with talk.database.writing() as session:
+        from escalation.speech.message_writer import thread_of
+
+        thread = thread_of(session, talk.line.rules, talk.person(RUTH))
+        for words in ("one", "two", "three"):
+            speak_as_bot(session, thread, words, now=talk.clock(), dropped=False)
+        thread_id = thread.id
+    deliver(talk.line, thread_id)
+    talk.passes(minutes=1)
+    assert [text.body[-5:].split()[-1] for text in twilio.sent_to(RUTH)] == ["one", "two", "three"]

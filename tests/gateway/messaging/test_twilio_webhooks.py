@@ -1,0 +1,164 @@
+"""Twilio's webhooks: only what is signed is stored, and nothing makes them fail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from twilio.request_validator import RequestValidator
+
+from gateway.app import create_app
+from gateway.runtime.settings import load_settings
+from models import Delivery, Message
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN
+from tests.line import MAYA, STRANGER, Talk
+from tests.processes import KEY
+
+PUBLIC = "https://warmline.example"
+
+
+@pytest.fixture
+def web(talk: Talk, tmp_path: Path) -> Iterator[TestClient]:
+    given_settings = load_settings(
+        warmline_key=KEY,
+        database_url=f"sqlite:///{tmp_path / 'unused.db'}",
+        sms="twilio",
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=TOKEN,
+        twilio_from=NUMBER,
+        public_url=PUBLIC,
+    )
+    app = create_app(talk.line, given_settings, start=lambda: None, stop=lambda: None)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def post(
+    web: TestClient,
+    form: dict[str, str],
+    *,
+    path: str = "/twilio/sms",
+    token: str = TOKEN,
+    signed_as: str | None = None,
+) -> int:
+    signature = RequestValidator(token).compute_signature(f"{signed_as or PUBLIC}{path}", form)
+    answer = web.post(path, data=form, headers={"X-Twilio-Signature": signature})
+    return answer.status_code
+
+
+def text(words: str = "hello", sid: str = "SM1", number: str = MAYA) -> dict[str, str]:
+    return {"From": number, "To": NUMBER, "Body": words, "MessageSid": sid, "NumMedia": "0"}
+
+
+def stored(talk: Talk) -> int:
+    with talk.database.reading() as session:
+        return (
+            session.scalar(
+                select(func.count()).select_from(Message).where(Message.outgoing.is_(False))
+            )
+            or 0
+        )
+
+
+def test_a_signed_text_is_recorded_and_answered_with_empty_twiml(
+    talk: Talk, web: TestClient
+) -> None:
+    form = text()
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/sms", form)
+    answer = web.post("/twilio/sms", data=form, headers={"X-Twilio-Signature": signature})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert answer.text.endswith("<Response></Response>")
+    assert stored(talk) == 1
+    assert "Warmline bot: You wrote: hello" in talk.read_by(MAYA)
+
+
+def test_an_unsigned_text_is_refused_and_not_stored(talk: Talk, web: TestClient) -> None:
+    assert web.post("/twilio/sms", data=text()).status_code == 403
+    assert post(web, text(), token="another") == 403
+    assert post(web, text(), signed_as="http://127.0.0.1:8000") == 403
+    assert stored(talk) == 0
+
+
+def test_a_tampered_text_is_refused(talk: Talk, web: TestClient) -> None:
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/sms", text())
+    answer = web.post(
+        "/twilio/sms", data=text("something else"), headers={"X-Twilio-Signature": signature}
+    )
+    assert answer.status_code == 403
+    assert stored(talk) == 0
+
+
+def test_behind_a_proxy_the_public_address_is_what_counts(talk: Talk, web: TestClient) -> None:
+    form = text()
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/sms", form)
+    answer = web.post(
+        "/twilio/sms",
+        data=form,
+        headers={"X-Twilio-Signature": signature, "Host": "10.0.0.7:8000"},
+    )
+    assert answer.status_code == 200
+
+
+def test_the_same_text_twice_is_one_message(talk: Talk, web: TestClient) -> None:
+    assert [post(web, text()) for _ in range(3)] == [200, 200, 200]
+    assert stored(talk) == 1
+    assert talk.bot.heard == ["hello"]
+
+
+def test_a_text_without_sender_or_id_is_said_to_be_incomplete(web: TestClient) -> None:
+    assert post(web, {"Body": "hi"}) == 400
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
+@given(words=st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_no_words_make_the_webhook_fail(talk: Talk, web: TestClient, words: str) -> None:
+    assert post(web, text(words, sid=f"SM{hash(words)}")) == 200
+
+
+def test_broken_utf_8_is_kept_and_not_refused(talk: Talk, web: TestClient) -> None:
+    body = b"From=%2B12025550101&To=%2B12025550100&Body=caf%E9+%FF&MessageSid=SM9&NumMedia=0"
+    form = text("caf\ufffd \ufffd", sid="SM9")
+    signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/sms", form)
+    answer = web.post(
+        "/twilio/sms",
+        content=body,
+        headers={
+            "X-Twilio-Signature": signature,
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+    )
+    assert answer.status_code == 200
+    assert talk.thread(MAYA)[0].words == "caf\ufffd \ufffd"
+
+
+def test_an_unknown_number_is_answered_politely(talk: Talk, web: TestClient) -> None:
+    assert post(web, text(number=STRANGER)) == 200
+    assert "This is Harbor Mentoring" in talk.read_by(STRANGER)[0]
+
+
+def test_a_status_moves_the_text_and_old_news_does_not(talk: Talk, web: TestClient) -> None:
+    talk.phones.reports = Delivery.SENT
+    post(web, text())
+    message = talk.thread(MAYA)[-1]
+    path = f"/twilio/status/{message.id}"
+
+    def status(word: str, **more: str) -> int:
+        form = {"MessageSid": message.provider_id or "", "MessageStatus": word, **more}
+        return post(web, form, path=path)
+
+    assert [status(word) for word in ("delivered", "sent", "queued", "made-up")] == [204] * 4
+    assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
+
+
+def test_an_unsigned_status_is_refused(talk: Talk, web: TestClient) -> None:
+    talk.phones.reports = Delivery.SENT
+    post(web, text())
+    path = f"/twilio/status/{talk.thread(MAYA)[-1].id}"
+    assert web.post(path, data={"MessageStatus": "failed"}).status_code == 403
+    assert talk.thread(MAYA)[-1].delivery is Delivery.SENT

@@ -1,0 +1,145 @@
+"""The people file: what is wrong is said line by line, and the good lines are kept or not."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.people.import_file import enrol as enrol_people
+from gateway.people.import_file import read_people
+from models import Match, MatchKind, Person, Programme, Role
+from tests.line import MAYA, STRANGER, Talk
+from tests.processes import KEY
+
+GOOD = """role,name,phone,timezone,mentor
+mentor,Sam,+12025550111,America/New_York,
+manager,Ruth,202-555-0121,,
+mentee,Maya,(202) 555-0101,America/Chicago,Sam
+"""
+BAD = (
+    GOOD
+    + """friend,Bo,+12025550141,,
+mentee,,+12025550142,,
+mentee,Cy,hello,,
+mentee,Di,+12025550143,Mars/Base,
+mentee,Eve,+12025550144,,Nobody
+mentee,Fay,+12025550101,,
+mentor,Gus,+12025550145,,Sam
+mentee,Hal,+12025550146,,Sam
+"""
+)
+
+
+@pytest.fixture
+def warmline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'cli.db'}")
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    return CliRunner()
+
+
+def enrol(warmline: CliRunner, tmp_path: Path, text: str, *flags: str) -> tuple[int, str, str]:
+    file = tmp_path / "people.csv"
+    file.write_text(text, "utf-8")
+    ran = warmline.invoke(app, ["enrol", str(file), "--programme", "Harbor", *flags])
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+def test_a_good_file_is_enrolled_whole(warmline: CliRunner, tmp_path: Path) -> None:
+    code, said, _ = enrol(warmline, tmp_path, GOOD)
+    assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
+
+
+def test_each_bad_line_is_named_and_nothing_is_kept(warmline: CliRunner, tmp_path: Path) -> None:
+    code, said, complaints = enrol(warmline, tmp_path, BAD)
+    assert code == 1
+    assert said.startswith("0 enrolled, 7 lines with a problem.")
+    for line, reason in [
+        (5, "role is 'friend'"),
+        (6, "name is empty"),
+        (7, "phone is no telephone number"),
+        (8, "timezone 'Mars/Base' is unknown"),
+        (9, "there is no mentor 'Nobody'"),
+        (10, "stands on line 4 already"),
+        (11, "only a mentee has a mentor"),
+    ]:
+        assert f"line {line}: " in complaints
+        assert reason in complaints
+    assert warmline.invoke(app, ["check"]).stdout == (
+        "No programme is set up. Run `warmline enrol people.csv`.\n"
+    )
+
+
+def test_the_good_lines_are_kept_when_asked_for(warmline: CliRunner, tmp_path: Path) -> None:
+    code, said, _ = enrol(warmline, tmp_path, BAD, "--keep-good")
+    assert code == 1
+    assert said == "4 enrolled, 7 lines with a problem.\n"
+
+
+def test_enrolling_again_changes_and_doubles_nobody(warmline: CliRunner, tmp_path: Path) -> None:
+    enrol(warmline, tmp_path, GOOD)
+    code, said, _ = enrol(warmline, tmp_path, GOOD.replace("Maya", "Maja"))
+    assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
+
+
+def test_a_spreadsheets_latin_semicolons_are_read() -> None:
+    text = "role;name;phone;timezone;mentor\nmentor;José;+12025550111;;\n"
+    people = read_people(text.encode("latin-1"), timezone="America/New_York")
+    assert [row.name for row in people.rows] == ["José"]
+    assert not people.problems
+
+
+def test_a_file_without_its_header_is_said_to_have_none() -> None:
+    people = read_people(b"Sam,+12025550111\n", timezone="America/New_York")
+    assert str(people.problems[0]).startswith("line 1: the header has no role, name, phone")
+
+
+def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
+    from gateway.people.import_file import enrol as enrol_people
+    from models import Programme
+
+    talk.texts(STRANGER, "hi")
+    file = f"role,name,phone,timezone,mentor\nmentee,Ana,{STRANGER},,Sam/Noor\n".encode()
+    with talk.database.writing() as session:
+        programme = session.scalars(select(Programme)).one()
+        people = read_people(file, timezone="America/New_York")
+        enrol_people(session, programme, people, now=talk.clock())
+        assert not people.problems
+    assert talk.thread(STRANGER)[0].words == "hi"
+    with talk.database.reading() as session:
+        kinds = session.scalars(
+            select(Match.kind)
+            .join(Person, Person.id == Match.mentee_id)
+            .where(Person.id == talk.person(STRANGER).id)
+            .order_by(Match.id)
+        ).all()
+    assert kinds == [MatchKind.OWN, MatchKind.BACK_UP]
+    assert talk.person(MAYA).role is Role.MENTEE
+
+
+def test_a_mentee_is_written_to_in_the_language_of_the_file(talk: Talk) -> None:
+    lines = (
+        "role,name,phone,language\n"
+        "mentee,Ana,+12025550161,ES\n"
+        "mentee,Bo,+12025550162,xx\n"
+        "mentor,Lu,+12025550163,es\n"
+        "mentee,Cy,+12025550164,\n"
+    )
+    people = read_people(lines.encode(), timezone="America/New_York")
+    assert [str(problem) for problem in people.problems] == [
+        "line 3: language 'xx' is unknown; there are en, es",
+        "line 4: only a mentee has a language; leave that column empty",
+    ]
+    with talk.database.writing() as session:
+        programme = session.scalars(select(Programme)).first()
+        assert programme is not None
+        enrolled = enrol_people(session, programme, people, now=talk.clock())
+        languages = {person.name: person.language for person in enrolled}
+    assert languages == {"Ana": "es", "Cy": "en"}
+    talk.texts("+12025550161", "hola")
+    assert "Hola. Soy el bot de Warmline" in " ".join(talk.read_by("+12025550161"))
+    again = read_people(b"role,name,phone\nmentee,Ana,+12025550161\n", timezone="America/New_York")
+    with talk.database.writing() as session:
+        programme = session.get_one(Programme, programme.id)
+        assert enrol_people(session, programme, again, now=talk.clock())[0].language == "es"

@@ -1,0 +1,527 @@
+"""Commands are read tolerantly, and never out of ordinary words."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from escalation.handoffs.jobs import Recall
+from gateway.pipeline.mentor_commands import Command, read_command
+from gateway.pipeline.mentor_texts import VERBS
+from gateway.privacy.opt_out import HELP_WORDS, START_WORDS, STOP_WORDS
+from gateway.worker import do_work
+from models import Alert, Debrief, Message, Note, Snooze, Status
+from tests.line import JO, MAYA, NOOR, NUMBERS, RUTH, SAM, Talk
+
+ASKS = "can i talk to a real person please"
+CRISIS = "i am going to kill myself tonight"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("TAKE 7", Command("take", 7, "")),
+        ("take7", None),
+        ("  take   #7 ", Command("take", 7, "")),
+        ("Take: 7.", Command("take", 7, "")),
+        ("TAKE", Command("take", None, "")),
+        ("take care of yourself", None),
+        ("take 7 deep breaths", None),
+        ("DONE", Command("done", None, "")),
+        ("done 7", Command("done", 7, "")),
+        ("Done 7 noanswer", Command("done", 7, "noanswer")),
+        (
+            "DONE REFERRED to the school nurse",
+            Command("done", None, "REFERRED to the school nurse"),
+        ),
+        ("done with work at five", None),
+        ("pass 7", Command("pass", 7, "")),
+        ("pass me your number", None),
+        ("waiting", Command("waiting", None, "")),
+        ("waiting for the bus", None),
+        ("untake 7", None),
+        ("Later 7 30", Command("later", 7, "30")),
+        ("LATER #7, 30 min.", Command("later", 7, "30 min")),
+        ("later 7 1 hour", Command("later", 7, "1 hour")),
+        ("LATER 30", Command("later", None, "30")),
+        ("later 2h", Command("later", None, "2 h")),
+        ("LATER #7", Command("later", 7, "")),
+        ("later", Command("later", None, "")),
+        ("later mate", None),
+        ("Later, 7:30?", None),
+        ("later 7:30", None),
+        ("later 7 30 or 8", None),
+        ("later #7 30 minutes or so", None),
+        ("BRIEF", Command("brief", None, "")),
+        ("brief #7", Command("brief", 7, "")),
+        ("brief chat tomorrow?", None),
+        ("briefly: yes", None),
+        ("note 7 she lives with her aunt", Command("note", 7, "she lives with her aunt")),
+        ("Note #7: call the nurse", Command("note", 7, "call the nurse")),
+        ("note", Command("note", None, "")),
+        ("NOTE she lives with her aunt", Command("note", None, "she lives with her aunt")),
+        ("note to self: be early", None),
+        ("Note that I am late", None),
+        ("noted, thanks", None),
+        ("ON", Command("on", None, "")),
+        (" on. ", Command("on", None, "")),
+        ("on my way", None),
+        ("On: the bus", None),
+        ("one moment", None),
+        ("off", Command("off", None, "")),
+        ("office hours", None),
+        ("AWAY", Command("away", None, "")),
+        ("Away until Monday.", Command("away", None, "until Monday.")),
+        ("aways", None),
+        ("GIVE 7 to Noor", Command("give", 7, "to Noor")),
+        ("give #7 Noor", Command("give", 7, "Noor")),
+        ("give to Noor", Command("give", None, "to Noor")),
+        ("give me a minute", None),
+        ("give it to Noor", None),
+        ("given up", None),
+        ("accept 7", Command("accept", 7, "")),
+        ("Accept", Command("accept", None, "")),
+        ("accept my apologies", None),
+        ("TALK", Command("talk", None, "")),
+        ("talk soon!", None),
+        ("talk to you at 7", None),
+        ("debrief I am fine", Command("debrief", None, "I am fine")),
+        ("pass", Command("pass", None, "")),
+        ("pass the test 7 times", None),
+    ],
+)
+def test_how_a_text_is_read(text: str, command: Command | None) -> None:
+    assert read_command(text) == command
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_too_strange_to_read(text: str) -> None:
+    read_command(text)
+
+
+@given(
+    word=st.sampled_from(["take", "done", "pass"]),
+    code=st.integers(0, 999_999_999),
+    before=st.text(" \t\n", max_size=3),
+    between=st.sampled_from([" ", "  ", " #", ": ", " # ", "\n", ", "]),
+    after=st.sampled_from(["", " ", ".", "\n", "!"][:4]),
+    upper=st.booleans(),
+)
+def test_case_and_spaces_do_not_matter(
+    word: str, code: int, before: str, between: str, after: str, upper: bool
+) -> None:
+    text = f"{before}{word.upper() if upper else word}{between}{code}{after}"
+    assert read_command(text) == Command(word, code, "")
+
+
+def test_no_command_is_a_word_that_carriers_act_on() -> None:
+    carriers = STOP_WORDS | START_WORDS | HELP_WORDS | {"yes", "no", "y", "n"}
+    assert not set(VERBS) & carriers
+
+
+def test_each_text_of_a_mentor_is_answered_or_passed_on(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person")
+    for words in ("take 99", "done", "pass", "hello", "#1 hi", "WAITING", "take 1", "take 1"):
+        talk.new_texts()
+        talk.texts(SAM, words)
+        assert [name for name, _ in talk.new_texts() if name == "sam"], words
+
+
+def test_long_words_of_a_mentor_arrive_in_parts_that_lose_nothing(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a person")
+    talk.texts(SAM, "take")
+    talk.new_texts()
+    words = "I wrote you a long letter. " * 120
+    talk.texts(SAM, words)
+    parts = [text.removeprefix("Sam: ") for name, text in talk.new_texts() if name == "maya"]
+    assert "".join(parts) == words
+    assert all(len(part) <= 1500 for part in parts)
+
+
+# --- words or a command? ---
+
+
+@pytest.fixture
+def sam_holds_maya(talk: Talk) -> Talk:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "hello")
+    talk.new_texts()
+    return talk
+
+
+def says(talk: Talk, number: str, words: str) -> str:
+    """The one text that somebody gets as the answer to theirs."""
+    before = len(talk.read_by(number))
+    talk.texts(number, words)
+    (answer,) = talk.read_by(number)[before:]
+    return answer.removeprefix("Warmline bot: ")
+
+
+ORDINARY = [
+    *("take care", "Take care!", "later mate", "Later!", "later", "on my way", "off to work"),
+    *("off to bed now", "note to self, be on time", "away from my desk for a bit", "away now"),
+    *("Away game on Saturday!", "brief break?", "give me a minute", "give 10 percent more"),
+    *("give it a go", "accept that", "pass it on", "done with exams?", "talk", "talk soon"),
+    *("Talk?", "waiting for the bus", "on second thoughts yes", "off the top of my head, no"),
+    *("later 7:30", "see you later 30", "Note how calm you got"),
+]
+PERHAPS_A_COMMAND = [
+    *("away until late, sorry", "AWAY until Mondey", "away 2 moons", "NOTE she has no aunt"),
+    *("note 9 good things", "note 1", "note", "debrief: it was hard", "later 30", "later 1"),
+    *("ON", "off", "away", "brief", "give 1", "give 1 to Maxi", "take 9", "TAKE", "accept"),
+    *("done 9", "pass 9", "waiting", "later #1 30", "later 1 9999"),
+]
+
+
+def test_ordinary_words_go_to_the_mentee_one_holds(sam_holds_maya: Talk) -> None:
+    for words in ORDINARY:
+        sam_holds_maya.texts(SAM, words)
+        assert sam_holds_maya.new_texts() == [("maya", f"Sam: {words}")]
+
+
+def test_what_may_be_a_command_is_answered_and_never_reaches_the_mentee(
+    sam_holds_maya: Talk,
+) -> None:
+    for words in PERHAPS_A_COMMAND:
+        sam_holds_maya.texts(SAM, words)
+        assert [name for name, _ in sam_holds_maya.new_texts()] == ["sam"], words
+
+
+def test_away_until_something_unreadable_is_refused_with_the_choice(sam_holds_maya: Talk) -> None:
+    answer = says(sam_holds_maya, SAM, "away until late, sorry")
+    assert "AWAY until Monday" in answer
+    assert "start with #1" in answer
+    sam_holds_maya.texts(SAM, "#1 away until late, sorry")
+    assert sam_holds_maya.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
+
+
+ODD = [*VERBS, "TAKE", "NOTE", "AWAY until", "LATER", "GIVE 1 to", "#1", "1:", "7", "30", "Noor"]
+ODD += ["Sam", "Ruth", "Monday", "2 weeks", "talked", "STOP", "START", "help", "yes", "\u202e", "."]
+odd_words = st.sampled_from(ODD)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    who=st.sampled_from([SAM, NOOR, RUTH]),
+    words=st.lists(odd_words | st.text(max_size=8), max_size=5).map(" ".join)
+    | st.text(max_size=60),
+)
+def test_any_text_of_a_mentor_is_answered_or_passed_on(talk: Talk, who: str, words: str) -> None:
+    """Whatever came before it: what one text does, the next one finds."""
+    if not talk.handoffs():
+        talk.texts(MAYA, CRISIS)
+        talk.texts(JO, ASKS)
+    before = len(talk.thread(who))
+    talk.texts(who, words)
+    read, *answers = talk.thread(who)[before:]
+    assert read.handled_at is not None
+    with talk.database.reading() as session:
+        relayed = session.scalars(select(Message).where(Message.relayed_from_id == read.id)).all()
+    about_consent = words.strip().strip(".!").casefold() in STOP_WORDS
+    assert answers or relayed or about_consent
+
+
+# --- PASS and LATER on what waits ---
+
+
+def test_pass_on_a_call_asks_the_next_at_once_and_is_not_called_again(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.new_texts()
+    talk.texts(SAM, "PASS 1")
+    told = talk.new_texts()
+    assert (
+        "sam",
+        "Warmline bot: #1: you will not be called for it again. Others are being asked.",
+    ) in told
+    assert [name for name, words in told if "TAKE" in words] == ["noor"]
+    talk.passes(hours=2)
+    assert "sam" not in [name for name, words in talk.new_texts() if "TAKE" in words]
+
+
+def test_pass_waits_for_others_of_the_rung_who_may_still_answer(talk: Talk) -> None:
+    talk.texts(MAYA, CRISIS)
+    talk.new_texts()
+    talk.texts(NOOR, "pass")
+    assert [name for name, words in talk.new_texts() if "TAKE" in words] == []
+    talk.texts(RUTH, "pass")
+    assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["sam"]
+
+
+def test_the_last_who_could_come_is_told_that_nobody_else_is_there(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    for number in (NOOR, RUTH):
+        talk.texts(number, "STOP")
+    talk.new_texts()
+    assert "nobody else is there to ask" in says(talk, SAM, "PASS 1")
+    talk.passes(minutes=4)
+    assert "TAKE" not in talk.read_by(SAM)[-1]
+    talk.passes(minutes=2)
+    assert "TAKE 1 to answer" in talk.read_by(SAM)[-1], "a need is never left with nobody called"
+
+
+def test_a_pass_was_for_what_was_known_then(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "PASS 1")
+    talk.texts(NOOR, "PASS 1")
+    talk.passes(minutes=1)
+    talk.new_texts()
+    talk.texts(MAYA, CRISIS)
+    assert sorted(n for n, words in talk.new_texts() if "URGENT" in words) == ["noor", "ruth"]
+
+
+def test_who_gives_it_back_is_not_called_to_it_again(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.new_texts()
+    talk.texts(SAM, "PASS")
+    told = talk.new_texts()
+    assert [name for name, words in told if "TAKE 1 to" in words] == ["noor"]
+    assert talk.handoff().status is Status.WAITING
+
+
+def test_a_bare_pass_that_could_mean_two_is_refused_with_the_choice(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "hello")
+    talk.texts(JO, ASKS)
+    talk.passes(minutes=5)
+    assert "#1, #2" in says(talk, SAM, "pass")
+    assert talk.handoffs()[0].status is Status.CLAIMED
+
+
+def test_later_is_called_again_when_it_is_over_and_not_before(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    assert "called again Tue 10 Nov 10:30" in says(talk, SAM, "LATER 30")
+    talk.new_texts()
+    talk.passes(minutes=29)
+    called = [name for name, words in talk.new_texts() if "TAKE" in words]
+    assert "noor" in called, "the ladder climbs on meanwhile"
+    assert "sam" not in called
+    talk.passes(minutes=1)
+    assert [name for name, words in talk.new_texts() if "TAKE" in words].count("sam") == 1
+    talk.passes(minutes=60)
+    assert talk.handoff().status is Status.WAITING
+    assert "ruth" in [name for name, words in talk.new_texts() if "TAKE" in words], "and goes on"
+
+
+def test_later_on_the_rung_one_is_on_still_calls_again(talk: Talk) -> None:
+    """The wish waits an hour on its first rung; LATER 5 is over long before."""
+    talk.bot.away = True
+    for words in ("hm", "hello", "anything"):
+        talk.texts(MAYA, words)
+    talk.texts(SAM, "later 5")
+    talk.new_texts()
+    talk.passes(minutes=5)
+    assert [name for name, words in talk.new_texts() if "TAKE" in words] == ["sam"]
+    talk.passes(minutes=54)
+    assert talk.new_texts() == []
+    talk.passes(minutes=1)
+    assert [name for name, words in talk.new_texts() if "TAKE" in words] == ["noor"]
+
+
+def test_later_is_not_called_again_for_what_was_taken_meanwhile(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "LATER 1 30")
+    talk.texts(NOOR, "TAKE 1")
+    talk.texts(NOOR, "hello")
+    talk.new_texts()
+    talk.passes(minutes=31)
+    assert talk.new_texts() == []
+
+
+def test_later_is_paged_once_however_often_the_work_is_done_and_though_it_was_lost(
+    talk: Talk,
+) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "LATER 1 30")
+    talk.kept.work.clear()
+    talk.clock.now += timedelta(minutes=31)
+    talk.new_texts()
+    talk.sweeps()
+    talk.sweeps()
+    with talk.database.reading() as session:
+        snooze = session.scalars(select(Snooze)).one()
+        do_work(talk.line, Recall(1, snooze.id))
+        alerts = session.scalars(select(Alert).where(Alert.person_id == talk.person(SAM).id)).all()
+    assert len(alerts) == 2
+
+
+def test_the_last_later_counts(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "LATER 1 10")
+    talk.texts(SAM, "LATER 1 60")
+    talk.new_texts()
+    talk.passes(minutes=30)
+    assert "sam" not in [name for name, words in talk.new_texts() if "TAKE" in words]
+    talk.passes(minutes=30)
+    assert "sam" in [name for name, words in talk.new_texts() if "TAKE" in words]
+
+
+def test_later_takes_five_minutes_to_twelve_hours(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    for minutes in (4, 721, 99999):
+        assert "5 to 720" in says(talk, SAM, f"LATER 1 {minutes}")
+    with talk.database.reading() as session:
+        assert session.scalars(select(Snooze)).all() == []
+
+
+def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(talk: Talk) -> None:
+    for _ in range(4):
+        talk.texts(JO, ASKS)
+        talk.texts(JO, "never mind")
+    talk.texts(MAYA, ASKS)
+    assert talk.handoff().id == 5
+    assert "5 minutes, or #5?" in says(talk, SAM, "LATER 5")
+    assert "like LATER 5 30" in says(talk, SAM, "LATER #5")
+    assert "called again" in says(talk, SAM, "LATER 5 5")
+
+
+def test_later_with_two_calls_open_is_refused_with_the_choice(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(JO, ASKS)
+    talk.passes(minutes=5)
+    assert "You were called to #1, #2" in says(talk, SAM, "LATER 30")
+    assert "called again" in says(talk, SAM, "LATER 2 30")
+
+
+# --- BRIEF, NOTE ---
+
+
+def test_brief_is_a_link_and_nothing_else(talk: Talk) -> None:
+    talk.texts(MAYA, CRISIS)
+    assert says(talk, NOOR, "Brief") == "#1: https://warmline.example/console/1"
+    talk.texts(JO, ASKS)
+    assert "#1, #2" in says(talk, NOOR, "brief")
+    assert says(talk, NOOR, "brief 2") == "#2: https://warmline.example/console/2"
+    assert "There is no #9" in says(talk, NOOR, "brief 9")
+    assert "There is no #1" in says(talk, talk.a_manager_elsewhere(), "brief 1")
+
+
+def test_a_note_is_kept_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) -> None:
+    talk = sam_holds_maya
+    assert "Noted for #1" in says(talk, SAM, "NOTE 1 lives with her aunt")
+    assert "Noted for #1" in says(talk, RUTH, "note 1 the aunt was told")
+    assert "not one you hold" in says(talk, NOOR, "note 1 who is this")
+    with talk.database.reading() as session:
+        notes = session.scalars(select(Note).order_by(Note.id)).all()
+        raw = session.connection().exec_driver_sql("SELECT words FROM note").scalars().all()
+    assert [note.words for note in notes] == ["lives with her aunt", "the aunt was told"]
+    assert not any("aunt" in words for words in raw)
+    assert not any("aunt" in words for words in talk.read_by(MAYA))
+    talk.texts(SAM, "DONE 1")
+    assert "Noted for #1" in says(talk, SAM, "NOTE 1 all well")
+
+
+# --- after a crisis ---
+
+
+def ends_a_crisis(talk: Talk, mentor: str) -> None:
+    talk.texts(MAYA, CRISIS)
+    code = talk.handoff().id
+    for words in (f"TAKE {code}", "hello", f"DONE {code} REFERRED her aunt is with her now"):
+        talk.texts(mentor, words)
+
+
+def test_after_a_crisis_its_mentor_is_asked_how_it_was(talk: Talk) -> None:
+    ends_a_crisis(talk, NOOR)
+    assert "heavy one" in talk.read_by(NOOR)[-1] or "heavy one" in talk.read_by(NOOR)[-2]
+    assert "Kept for you" in says(talk, NOOR, "DEBRIEF it shook me")
+    assert "Kept for you" in says(talk, NOOR, "debrief: and I slept badly")
+    with talk.database.reading() as session:
+        debrief = session.scalars(select(Debrief)).one()
+        raw = session.connection().exec_driver_sql("SELECT words FROM debrief").scalar()
+    assert debrief.words == "it shook me\nand I slept badly"
+    assert debrief.answered_at == talk.clock()
+    assert "shook" not in str(raw)
+    assert not any("shook" in words for number in (MAYA, RUTH) for words in talk.read_by(number))
+
+
+def test_talk_asks_the_managers_to_call_once_and_says_nothing_of_it(talk: Talk) -> None:
+    ends_a_crisis(talk, NOOR)
+    talk.new_texts()
+    assert "asked to call you" in says(talk, NOOR, "TALK")
+    assert [words for name, words in talk.new_texts() if name == "ruth"] == [
+        "Warmline bot: Noor has ended #1, a crisis, and asks to be called by one of you."
+    ]
+    says(talk, NOOR, "talk")
+    assert "ruth" not in [name for name, _ in talk.new_texts()]
+
+
+def test_talk_with_no_manager_left_to_text_says_so(talk: Talk) -> None:
+    ends_a_crisis(talk, RUTH)
+    assert "call one yourself" in says(talk, RUTH, "TALK")
+
+
+def test_a_debrief_is_asked_for_after_a_crisis_only_and_of_who_held_it(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    for words in ("TAKE", "hello", "DONE"):
+        talk.texts(SAM, words)
+    talk.texts(MAYA, CRISIS)
+    talk.texts(RUTH, "TAKE 2")
+    talk.texts(RUTH, "PASS 2")
+    with talk.database.reading() as session:
+        assert session.scalars(select(Debrief)).all() == []
+    assert "No debrief is open" in says(talk, SAM, "DEBRIEF fine")
+
+
+# --- masked numbers, and who has left ---
+
+
+def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
+    """The relay carries words and first names, both ways, in all that phones show."""
+    talk.texts(MAYA, CRISIS)
+    for number, words in [
+        (NOOR, "TAKE 1"),
+        (NOOR, "Hi Maya"),
+        (MAYA, "hi, who is this"),
+        (NOOR, "GIVE 1 to Sam"),
+        (SAM, "ACCEPT"),
+        (SAM, "Sam here"),
+        (MAYA, "ok"),
+        (SAM, "NOTE 1 call her aunt"),
+        (SAM, "BRIEF"),
+        (RUTH, "WAITING"),
+        (SAM, "AWAY 2 weeks"),
+        (SAM, "DONE 1 REFERRED to her aunt"),
+        (SAM, "TALK"),
+        (MAYA, "thanks"),
+        (MAYA, ASKS),
+        (NOOR, "LATER 2 30"),
+    ]:
+        talk.texts(number, words)
+        talk.passes(minutes=2)
+    assert len(talk.phones.shown) > 25
+    for to, words in talk.phones.shown:
+        digits = re.sub(r"\D", "", words)
+        for name, number in NUMBERS.items():
+            assert number[-7:] not in digits, (to, name, words)
+
+
+def test_who_has_left_is_answered_and_moves_nothing(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    with talk.database.writing() as session:
+        sam = session.merge(talk.person(SAM))
+        sam.left_at = talk.clock()
+    for words in ("TAKE 1", "hello Maya", "WAITING", "ON"):
+        assert "no longer on the list of" in says(talk, SAM, words)
+    assert talk.handoff().status is Status.WAITING
+
+
+def test_who_holds_two_is_told_of_each_mentee_who_writes(talk: Talk) -> None:
+    for mentee in (MAYA, JO):
+        talk.texts(mentee, ASKS)
+    talk.texts(SAM, "take 1")
+    talk.texts(SAM, "take 2")
+    told = len(talk.read_by(SAM))
+    for mentee in (MAYA, JO, MAYA, JO):
+        talk.texts(mentee, "are you there")
+    news = [re.findall(r"#(\d) wrote to you", words) for words in talk.read_by(SAM)[told:]]
+    assert news == [["1"], ["2"]], "each once for a burst, and neither in place of the other"

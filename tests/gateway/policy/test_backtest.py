@@ -1,0 +1,177 @@
+"""History under another policy: what it would have brought, and to whom."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from escalation.decide import Do
+from escalation.policy import POLICY_FILE, Policy, load_policy
+from gateway.cli import app
+from gateway.policy.backtest import (
+    History,
+    differences,
+    load_by_hour,
+    read_history,
+    replay,
+    taken_again,
+)
+from gateway.runtime.database import Database, make_engine
+from models import Programme, Urgency
+from tests.line import JO, MAYA, SAM, Talk
+from tests.processes import KEY
+
+LONELY = "i feel so alone tonight. nobody would even notice"
+TIDES = "how do tides work"
+DANGER = "i want to kill myself tonight"
+PERSON = "can i talk to a real person please"
+
+
+@pytest.fixture
+def talk(database: Database) -> Talk:
+    return Talk(database)
+
+
+def history(talk: Talk) -> History:
+    now = talk.clock()
+    with talk.database.reading() as session:
+        programme = session.scalars(select(Programme)).one()
+        return read_history(session, programme, since=now - timedelta(weeks=8), now=now)
+
+
+def policy(**marks: float) -> Policy:
+    shipped = load_policy()
+    return shipped.model_copy(update={"thresholds": shipped.thresholds.model_copy(update=marks)})
+
+
+def acts() -> st.SearchStrategy[tuple[str, str]]:
+    words = st.sampled_from([LONELY, TIDES, DANGER, PERSON, "yes", "no", "never mind", "breathing"])
+    mentees = st.sampled_from([MAYA, JO])
+    mentors = st.tuples(st.just(SAM), st.sampled_from(["take", "take 2", "hi there", "done"]))
+    time = st.tuples(st.just("minutes"), st.sampled_from(["1", "45", "130"]))
+    return st.one_of(st.tuples(mentees, words), mentors, time)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(acts(), min_size=3, max_size=15))
+def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
+    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
+) -> None:
+    file = shutil.copy(migrated_file, tmp_path_factory.mktemp("replay"))
+    database = Database(make_engine(f"sqlite:///{file}"))
+    talk = Talk(database)
+    for who, what in acts:
+        if who == "minutes":
+            talk.passes(minutes=int(what))
+        else:
+            talk.passes(seconds=5)
+            talk.texts(who, what)
+    read = history(talk)
+    again = replay(read, load_policy())
+    assert taken_again(read, again) == len(read.steps)
+    assert len(again.handoffs) == len(talk.handoffs())
+    database.engine.dispose()
+
+
+def test_a_bolder_policy_brings_somebody_where_the_careful_one_did_not(talk: Talk) -> None:
+    talk.texts(MAYA, TIDES)
+    talk.passes(minutes=5)
+    talk.texts(MAYA, DANGER)
+    read = history(talk)
+    shipped, bold = (
+        replay(read, load_policy()),
+        replay(read, policy(connection=0.0, offer=0.0, tools=1.0)),
+    )
+    assert [one.urgency for one in shipped.handoffs] == [Urgency.CRISIS]
+    (parted,) = differences(read, shipped, bold)
+    assert (parted.now.do, parted.other.do) == (Do.REPLY, Do.HAND_OFF)
+    assert parted.step.message == min(step.message for step in read.steps)
+    assert [one.urgency for one in bold.handoffs] == [Urgency.CRISIS], "raised, not opened again"
+
+
+def test_a_policy_that_never_brings_anybody_is_seen_for_what_it_is(talk: Talk) -> None:
+    talk.texts(MAYA, DANGER)
+    talk.texts(JO, PERSON)
+    deaf = replay(history(talk), policy(crisis=1.0, concern=1.0, connection=1.0, offer=1.0))
+    assert [one.urgency for one in deaf.handoffs] == [Urgency.SOON], "who asks is heard regardless"
+
+
+def test_nothing_stands_back_for_a_handoff_that_the_other_policy_never_opened(talk: Talk) -> None:
+    talk.texts(MAYA, DANGER)
+    talk.passes(minutes=1)
+    talk.texts(MAYA, TIDES)
+    read = history(talk)
+    last = read.steps[-1].message
+    assert replay(read, load_policy()).decisions[last].do is Do.STAND_BACK
+    deaf = replay(read, policy(crisis=1.0, concern=1.0, connection=1.0, offer=1.0))
+    assert deaf.decisions[last].do is Do.REPLY
+
+
+def test_the_load_is_counted_in_the_programmes_hours(talk: Talk) -> None:
+    # 10:00 in New York. A handoff open from 10:30 to 12:15, over a week.
+    talk.texts(JO, TIDES)
+    talk.passes(minutes=30)
+    talk.texts(MAYA, PERSON)
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "Hi Maya, I am here.")
+    talk.passes(minutes=105)
+    talk.texts(SAM, "done")
+    talk.passes(days=7, minutes=-135)
+    read = history(talk)
+    hours = load_by_hour(read, replay(read, load_policy()))
+    assert {one.hour: round(one.opened, 3) for one in hours if one.opened} == {10: 1.0}
+    assert {one.hour: round(one.at_once * 7, 2) for one in hours if one.at_once} == {
+        10: 0.5,
+        11: 1.0,
+        12: 0.25,
+    }
+
+
+def test_a_manager_reads_both_policies_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'warmline.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    monkeypatch.setattr("gateway.cli.out", Console(width=160))
+    database = Database(make_engine(url))
+    database.migrate()
+    talk = Talk(database)
+    monkeypatch.setattr("gateway.cli.utc_now", talk.clock)
+    talk.texts(MAYA, DANGER)
+    talk.texts(JO, TIDES)
+    talk.passes(minutes=10)
+    tried = tmp_path / "tried.toml"
+    shipped = POLICY_FILE.read_text("utf-8").splitlines()
+    tried.write_text(
+        "\n".join(
+            line.replace("crisis = 0.", "crisis = 1.0 # ", 1)
+            .replace("concern = 0.", "concern = 1.0 # ", 1)
+            .replace("connection = 0.", "connection = 1.0 # ", 1)
+            .replace("offer = 0.", "offer = 1.0 # ", 1)
+            for line in shipped
+        ),
+        "utf-8",
+    )
+    ran = CliRunner().invoke(app, ["replay", "--policy", str(tried)])
+    assert ran.exit_code == 0, ran.output
+    assert "The policy in use takes each of them as it was taken." in ran.stdout
+    assert "1 conversations differ" in ran.stdout
+    assert "bring a person, crisis: crisis at or above its threshold" in ran.stdout
+    assert "let the bot answer: nothing asks for a person" in ran.stdout
+
+
+def test_a_policy_file_with_a_mistake_is_named_and_nothing_is_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[thresholds]\ncrisis = 7\n", "utf-8")
+    ran = CliRunner().invoke(app, ["replay", "--policy", str(wrong)])
+    assert ran.exit_code != 0
+    assert "wrong.toml" in str(ran.exception)

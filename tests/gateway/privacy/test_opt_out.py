@@ -1,0 +1,126 @@
+"""An end of texts, in whatever words; and nobody is stopped who speaks of somebody else."""
+
+import pytest
+
+from gateway.privacy.opt_out import STOP_WORDS, asks_to_stop
+from gateway.runtime.audit import entries_about
+from models import AgeBand, Channel
+from tests.gateway.privacy.test_terms import at_the_chat, says_yes
+from tests.line import MAYA, NOOR, SAM, Talk
+
+CONFIRMED = "no more texts come to you from here"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *sorted(STOP_WORDS),
+        "STOP.",
+        "please stop texting me",
+        "Stop messaging me!!",
+        "can you stop sending me these messages please",
+        "dont text me anymore",
+        "don\u2019t message me again",
+        "no more texts please",
+        "Take me off this list.",
+        "unsubscribe me",
+        "opt out",
+        "I don't want any more messages from you",
+        "i want to stop getting these texts",
+        "ALTO",
+        "parar",
+        "No me escriban más",
+        "ya no quiero mensajes",
+    ],
+)
+def test_any_reasonable_words_end_texts(words: str) -> None:
+    assert asks_to_stop(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "he won't stop texting me",
+        "my ex keeps texting me, how do i make him stop",
+        "i told him dont text me again and he still does",
+        "i can't stop",
+        "please stop",
+        "stop it",
+        "make it stop",
+        "leave me alone",
+        "i want it all to stop",
+        "she said stop messaging me and i feel sick",
+        "no more",
+        "i don't want to be here any more",
+        "how do i end this conversation with my mom",
+        "my messages don't send",
+    ],
+)
+def test_words_about_somebody_or_something_else_end_nothing(words: str) -> None:
+    assert not asks_to_stop(words)
+
+
+def test_the_confirmation_leaves_though_texts_are_stopped_and_only_once(talk: Talk) -> None:
+    talk.texts(MAYA, "please stop texting me")
+    assert talk.person(MAYA).opted_out_at is not None
+    talk.texts(MAYA, "stop texting me")
+    talk.texts(MAYA, "hello?")
+    assert [CONFIRMED in words for words in talk.read_by(MAYA)] == [True]
+
+
+def test_that_texts_were_stopped_and_brought_back_stands_in_the_audit(talk: Talk) -> None:
+    for words in ("STOP", "stop", "no more texts", "START"):
+        talk.texts(MAYA, words)
+    maya = talk.person(MAYA)
+    with talk.database.reading() as session:
+        entries = entries_about(session, maya.programme_id, f"person:{maya.id}")
+        noted = [(one.action, one.by_id) for one in entries]
+    assert sorted(noted) == [("texts.started", maya.id), ("texts.stopped", maya.id)]
+
+
+def test_what_the_carrier_confirms_is_not_confirmed_twice(talk: Talk) -> None:
+    talk.texts(MAYA, "STOP")
+    assert talk.person(MAYA).opted_out_at is not None
+    assert talk.read_by(MAYA) == []
+
+
+def test_on_the_demos_phones_no_carrier_hears_it_so_we_confirm(talk: Talk) -> None:
+    talk.texts(MAYA, "STOP", channel=Channel.PHONES)
+    assert CONFIRMED in talk.read_by(MAYA)[-1]
+
+
+def test_who_stopped_by_alto_comes_back_by_si(talk: Talk) -> None:
+    talk.texts(MAYA, "ALTO")
+    talk.texts(MAYA, "vale")
+    assert talk.person(MAYA).opted_out_at is not None, "a yes to no question is not a yes to texts"
+    talk.texts(MAYA, "Sí")
+    assert talk.person(MAYA).opted_out_at is None
+    assert "You get texts from Harbor Mentoring again" in talk.read_by(MAYA)[-1]
+
+
+def test_a_mentors_words_to_their_mentee_stop_nothing(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to somebody")
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "alto")
+    talk.texts(SAM, "don't text me")
+    assert talk.read_by(MAYA)[-2:] == ["Sam: alto", "Sam: don't text me"]
+    assert talk.person(SAM).opted_out_at is None
+
+
+def test_in_the_chat_each_stop_is_answered(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.FROM_16)
+    for key in ("one", "two"):
+        web.posts("/chat", words="stop texting me", key=key)
+    said = [one.words for one in talk.thread(MAYA) if one.script == "texts_stopped"]
+    assert len(said) == 2
+
+
+def test_who_is_brought_in_marks_the_chat_however_they_came(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.FROM_16)
+    talk.texts(MAYA, "can i talk to somebody")
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "give 1 to noor")
+    talk.texts(NOOR, "accept")
+    assert web.gets("/chat").text.count("a person joined") == 2

@@ -1,0 +1,317 @@
+"""Before Maya uses the chat: terms in plain words, her age band, and a guardian where needed."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from escalation.policy import load_policy
+from gateway.cli import app
+from gateway.privacy.terms import (
+    TERMS_VERSION,
+    ConsentRefused,
+    agree,
+    consent_of,
+    may_chat,
+    needs_guardian,
+    record_guardian,
+)
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.policy_versions import take_up
+from models import AgeBand, AuditEntry, Consent, Need, Person, Programme, Status
+from tests.gateway.web.test_pages import Web
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.processes import KEY
+
+POLICY = Path("escalation/policy.toml")
+
+
+def at_the_chat(talk: Talk, number: str = MAYA) -> Web:
+    web = Web(talk)
+    assert web.posts(f"/chat/as/{talk.person(number).id}").status_code == 303
+    return web
+
+
+def says_yes(web: Web, band: AgeBand) -> str:
+    answer = web.posts("/chat/terms", age_band=band.value, agrees="yes")
+    return answer.headers.get("Location", str(answer.status_code))
+
+
+def consents(talk: Talk) -> list[Consent]:
+    with talk.database.reading() as session:
+        return list(session.scalars(select(Consent).order_by(Consent.id)))
+
+
+def has_agreed(talk: Talk, number: str = MAYA) -> bool:
+    with talk.database.reading() as session:
+        return consent_of(session, session.get_one(Person, talk.person(number).id)) is not None
+
+
+def guardian_agrees(talk: Talk, name: str = "Alex Doe") -> None:
+    with talk.database.writing() as session:
+        maya = session.get_one(Person, talk.person(MAYA).id)
+        ruth = session.get_one(Person, talk.person(RUTH).id)
+        record_guardian(session, maya, name, by=ruth, now=talk.clock())
+
+
+def test_maya_reads_the_terms_before_her_first_use_and_then_never_again(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    assert web.gets("/chat").headers["Location"] == "/chat/terms"
+    page = web.gets("/chat/terms").text
+    for plain in (
+        "It is a program, not a person.",
+        "Who reads what",
+        "What cannot stay between us",
+        "What is kept",
+        "message and data rates may apply",
+        'href="tel:988"',
+        "Talk to a person",
+    ):
+        assert plain in page
+    assert 'type="date"' not in page
+    assert says_yes(web, AgeBand.FROM_16) == "/chat"
+    assert web.gets("/chat").status_code == 200
+    [consent] = consents(talk)
+    assert (consent.terms, consent.age_band) == (TERMS_VERSION, AgeBand.FROM_16)
+    assert "You agreed to this on" in web.gets("/chat/terms").text
+
+
+def test_sent_twice_or_from_two_tabs_it_is_one_yes(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    assert says_yes(web, AgeBand.ADULT) == says_yes(web, AgeBand.ADULT) == "/chat"
+    assert len(consents(talk)) == 1
+
+
+def test_without_a_band_or_a_yes_nothing_is_recorded(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    forms: list[dict[str, str]] = [
+        {},
+        {"age_band": "adult"},
+        {"age_band": "<script>", "agrees": "yes"},
+        {"agrees": "yes"},
+        {"age_band": "adult\x00", "agrees": "yes"},
+    ]
+    for form in forms:
+        answer = web.posts("/chat/terms", **form)
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+    assert consents(talk) == []
+
+
+def test_below_the_limit_the_page_says_who_must_do_what(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    assert says_yes(web, AgeBand.UNDER_13) == "/chat/terms"
+    page = web.gets("/chat/terms").text
+    assert "A parent or guardian must agree first" in page
+    assert "They tell the programme that they agree: Harbor Mentoring" in page
+    assert 'href="tel:988"' in page
+    assert web.gets("/chat").headers["Location"] == "/chat/terms"
+    refused = web.posts("/chat", words="hi", key="abcdefgh")
+    assert refused.status_code == 403
+    assert not has_agreed(talk)
+    guardian_agrees(talk)
+    assert has_agreed(talk)
+    assert web.gets("/chat").status_code == 200
+
+
+def test_who_was_told_of_a_guardian_does_not_get_in_by_choosing_again(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.UNDER_13)
+    again = web.posts("/chat/terms", age_band="adult", agrees="yes")
+    assert again.status_code == 409
+    assert "a manager of the programme can correct it" in again.text
+    assert 'name="age_band"' not in again.text
+    assert not has_agreed(talk)
+
+
+def test_a_person_is_never_further_than_one_click_and_can_be_talked_to(talk: Talk) -> None:
+    web = at_the_chat(talk)
+    says_yes(web, AgeBand.UNDER_13)
+    for _ in range(2):
+        assert web.posts("/chat/terms/person").headers["Location"] == "/chat"
+    [handoff] = talk.handoffs()
+    assert (handoff.need, handoff.status) == (Need.REQUEST, Status.WAITING)
+    assert any(who == "sam" for who, _ in talk.new_texts())
+    assert "You asked for a person" in web.gets("/chat").text
+    assert web.posts("/chat", words="please come", key="abcdefgh").status_code == 303
+    talk.texts(SAM, f"TAKE {handoff.id}")
+    talk.texts(SAM, "Hey, I am here")
+    assert "Hey, I am here" in web.gets("/chat").text
+    assert talk.bot.heard == []
+    talk.texts(SAM, f"DONE {handoff.id} TALKED")
+    assert web.gets("/chat").headers["Location"] == "/chat/terms"
+
+
+def test_texting_is_never_stopped_by_missing_terms(talk: Talk) -> None:
+    talk.texts(MAYA, "hi")
+    assert talk.bot.heard == ["hi"]
+    assert consents(talk) == []
+
+
+def test_new_terms_ask_anew_and_so_does_a_withdrawn_yes(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with talk.database.writing() as session:
+        maya = session.get_one(Person, talk.person(MAYA).id)
+        agree(session, maya, AgeBand.ADULT, now=talk.clock())
+    assert has_agreed(talk)
+    monkeypatch.setattr("gateway.privacy.terms.TERMS_VERSION", "2027-01")
+    assert not has_agreed(talk)
+    monkeypatch.undo()
+    with talk.database.writing() as session:
+        session.scalars(select(Consent)).one().withdrawn_at = talk.clock()
+    assert not has_agreed(talk)
+
+
+def test_each_programme_has_its_own_limit(talk: Talk) -> None:
+    text = POLICY.read_text("utf-8")
+    with talk.database.writing() as session:
+        maya = session.get_one(Person, talk.person(MAYA).id)
+        agree(session, maya, AgeBand.FROM_13, now=talk.clock())
+    assert has_agreed(talk)
+    with talk.database.writing() as session:
+        take_up(
+            session,
+            session.scalars(select(Programme)).one(),
+            text.replace("guardian_below = 13", "guardian_below = 16"),
+            reason="our lawyer says so",
+            by=session.get_one(Person, talk.person(RUTH).id),
+            instead_of=None,
+            file=load_policy(),
+            now=talk.clock(),
+        )
+    assert not has_agreed(talk)
+    web = at_the_chat(talk)
+    assert "Below 16, the law wants" in web.gets("/chat/terms").text
+    guardian_agrees(talk)
+    assert has_agreed(talk)
+
+
+@pytest.mark.parametrize(
+    ("below", "needed"),
+    [
+        (0, set()),
+        (13, {AgeBand.UNDER_13}),
+        (16, {AgeBand.UNDER_13, AgeBand.FROM_13}),
+        (18, {AgeBand.UNDER_13, AgeBand.FROM_13, AgeBand.FROM_16}),
+    ],
+)
+def test_who_needs_a_guardian(below: int, needed: set[AgeBand]) -> None:
+    policy = load_policy().consent.model_copy(update={"guardian_below": below})
+    assert {band for band in AgeBand if needs_guardian(band, policy)} == needed
+
+
+def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) -> None:
+    with pytest.raises(ConsentRefused, match="has not agreed to the terms yet"):
+        guardian_agrees(talk)
+    says_yes(at_the_chat(talk), AgeBand.UNDER_13)
+    for nobody in ("", " \x00 ", "x" * 81):
+        with pytest.raises(ConsentRefused):
+            guardian_agrees(talk, nobody)
+    guardian_agrees(talk, "Alex Doe")
+    [consent] = consents(talk)
+    assert (consent.guardian_name, consent.guardian_agreed_at) == ("Alex Doe", talk.clock())
+    assert consent.guardian_recorded_by_id == talk.person(RUTH).id
+    with talk.database.reading() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+        raw = session.connection().exec_driver_sql("SELECT guardian_name FROM consent")
+        assert "Alex" not in raw.scalars().one()
+    actions = [entry.action for entry in entries if entry.action.startswith("consent.")]
+    assert actions == ["consent.given", "consent.guardian"]
+    assert all("Alex" not in str(entry.detail) for entry in entries)
+
+
+def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Talk) -> None:
+    maya, ruth = at_the_chat(talk), Web(talk)
+    ruth.is_now(RUTH)
+    page = f"/people/{talk.person(MAYA).id}"
+    assert "They have not agreed to the terms yet" in ruth.gets(page).text
+    early = ruth.posts(f"{page}/guardian", name="Alex Doe", day="2026-11-10")
+    assert (early.status_code, "has not agreed" in early.text) == (422, True)
+    says_yes(maya, AgeBand.UNDER_13)
+    assert maya.gets("/chat").headers["Location"] == "/chat/terms"
+    shown = ruth.gets(page).text
+    assert "12 or younger" in shown
+    assert "A parent or guardian must agree, too" in shown
+    for name, day, why in (
+        (" ", "2026-11-09", "Who agreed?"),
+        ("Alex Doe", "2026-11-11", "still to come"),
+        ("Alex Doe", "next week", "cannot be read"),
+    ):
+        refused = ruth.posts(f"{page}/guardian", name=name, day=day)
+        assert (refused.status_code, why in refused.text) == (422, True), day
+    assert 'name="name" value="Alex Doe" maxlength="80"' in refused.text, "what was typed stays"
+    assert not has_agreed(talk)
+    for _ in range(2):
+        noted = ruth.posts(f"{page}/guardian", name="Alex\u202e Doe", day="2026-11-09")
+        assert noted.headers["Location"] == f"{page}?done=guardian"
+    shown = ruth.gets(noted.headers["Location"]).text
+    assert "<bdi>Alex Doe</bdi></strong>, agreed on" in shown
+    assert "09 Nov 2026" in shown
+    assert "noted by <bdi>Ruth</bdi>" in shown
+    assert maya.gets("/chat").status_code == 200
+    with talk.database.reading() as session:
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "consent.guardian")
+        ).all()
+    assert [(one.by_id, one.at) for one in entries] == [(talk.person(RUTH).id, talk.clock())]
+    assert "Alex" not in str(entries[0].detail)
+
+
+def test_no_guardian_is_asked_for_where_none_is_needed(talk: Talk) -> None:
+    says_yes(at_the_chat(talk), AgeBand.ADULT)
+    ruth = Web(talk)
+    ruth.is_now(RUTH)
+    shown = ruth.gets(f"/people/{talk.person(MAYA).id}").text
+    assert "No guardian needs to agree" in shown
+    assert "/guardian" not in shown
+    assert "/guardian" not in ruth.gets(f"/people/{talk.person(SAM).id}").text
+
+
+def test_another_mentees_yes_is_not_hers(talk: Talk) -> None:
+    says_yes(at_the_chat(talk, JO), AgeBand.ADULT)
+    assert has_agreed(talk, JO)
+    assert not has_agreed(talk, MAYA)
+    with talk.database.reading() as session:
+        assert not may_chat(session, session.get_one(Person, talk.person(MAYA).id))
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def warmline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'commands.db'}")
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    return CliRunner()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Talk:
+    database = Database(make_engine(f"sqlite:///{tmp_path / 'commands.db'}"))
+    database.migrate()
+    return Talk(database)
+
+
+def test_warmline_guardian_opens_the_chat_and_corrects_a_slip(
+    here: Talk, warmline: CliRunner
+) -> None:
+    early = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex Doe"])
+    assert early.exit_code == 2
+    assert "They open /chat first" in early.stderr
+    says_yes(at_the_chat(here), AgeBand.UNDER_13)
+    for wrong in (["guardian", MAYA], ["guardian", SAM, "--name", "A"]):
+        assert warmline.invoke(app, wrong).exit_code == 2
+    not_hers = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex", "--by", NOOR])
+    assert not_hers.exit_code == 2
+    assert "number of a manager" in not_hers.stderr
+    ran = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex Doe", "--by", RUTH])
+    assert ran.exit_code == 0, ran.output
+    assert has_agreed(here)
+
+    says_yes(at_the_chat(here, JO), AgeBand.UNDER_13)
+    assert not has_agreed(here, JO)
+    ran = warmline.invoke(app, ["guardian", JO, "--age", "16_to_17"])
+    assert ran.exit_code == 0, ran.output
+    assert has_agreed(here, JO)

@@ -1,0 +1,146 @@
+"""Where the programme asks for it, a mentee agrees by text before the bot answers."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from escalation.policy import load_policy
+from gateway.privacy.terms_by_text import agreed_in
+from models import AgeBand, Consent, Hindrance, Need
+from tests.gateway.check_ins.test_jobs import agrees, goes_by, scheduled
+from tests.gateway.web.test_pages import Web
+from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+
+ASKED = "To be answered, text AGREE and a letter for your age"
+NOTED = "Noted, thank you: I can answer you now."
+
+
+@pytest.fixture
+def asking(talk: Talk) -> Talk:
+    """A programme that asks by text."""
+    policy = load_policy()
+    consent = policy.consent.model_copy(update={"by_text": "asked"})
+    rules = replace(talk.line.rules, policy=policy.model_copy(update={"consent": consent}))
+    talk.line = replace(talk.line, rules=rules)
+    return talk
+
+
+def yes_of(talk: Talk) -> Consent | None:
+    with talk.database.reading() as session:
+        return session.scalar(select(Consent))
+
+
+def test_maya_agrees_by_text_and_is_answered_from_then_on(asking: Talk) -> None:
+    asking.texts(MAYA, "how can i sleep better")
+    first, how = asking.read_by(MAYA)
+    assert first.startswith("Warmline bot: This is Harbor Mentoring's bot: an automated assistant")
+    assert "https://warmline.example/chat/terms/read" in first
+    asking.texts(MAYA, "what?")
+    assert ASKED in how
+    assert asking.read_by(MAYA)[2:] == [how], "the rest is not said again"
+    assert asking.bot.heard == [], "nothing of it goes to the bot before"
+    asking.texts(MAYA, "Agree: c")
+    assert NOTED in asking.read_by(MAYA)[-1]
+    given = yes_of(asking)
+    assert given is not None
+    assert given.age_band is AgeBand.FROM_16
+    asking.texts(MAYA, "how can i sleep better")
+    assert asking.bot.heard == ["how can i sleep better"]
+
+
+@pytest.mark.parametrize(
+    ("words", "band"),
+    [
+        ("AGREE B", AgeBand.FROM_13),
+        ("i agree, d.", AgeBand.ADULT),
+        ("agree A", AgeBand.UNDER_13),
+        ("ACEPTO C", AgeBand.FROM_16),
+        ("Sí acepto b", AgeBand.FROM_13),
+        ("agree", None),
+        ("B", None),
+        ("agree e", None),
+        ("i disagree b", None),
+        ("a", None),
+        ("", None),
+    ],
+)
+def test_a_yes_names_an_age_band(words: str, band: AgeBand | None) -> None:
+    assert agreed_in(words) is band
+
+
+def test_a_person_is_to_be_had_without_terms(asking: Talk) -> None:
+    asking.texts(MAYA, "can i talk to a person")
+    assert asking.handoff().need is Need.REQUEST
+    assert not any(ASKED in words for words in asking.read_by(MAYA))
+    asking.texts(SAM, "take")
+    asking.texts(MAYA, "i am so tired of all this")
+    asking.texts(SAM, "I am here, Maya.")
+    assert asking.read_by(MAYA)[-1] == "Sam: I am here, Maya."
+    asking.texts(SAM, "done 1 helped we talked")
+    asking.texts(MAYA, "how can i sleep better")
+    assert ASKED in asking.read_by(MAYA)[-1], "it is the bot again, which waits for her yes"
+
+
+def test_a_crisis_calls_people_before_anybody_has_agreed(asking: Talk) -> None:
+    asking.texts(MAYA, "i want to kill myself tonight")
+    assert asking.handoff().need is Need.CRISIS
+    said = " ".join(asking.read_by(MAYA))
+    assert "988" in said
+    assert ASKED not in said
+    assert any("URGENT" in words for words in asking.read_by(NOOR))
+
+
+def test_below_the_age_limit_a_guardian_agrees_and_then_she_is_told(asking: Talk) -> None:
+    asking.texts(MAYA, "hi")
+    asking.texts(MAYA, "AGREE A")
+    assert "Below 13, a parent or guardian has to agree, too." in asking.read_by(MAYA)[-1]
+    asking.texts(MAYA, "agree d")
+    assert "Below 13" in asking.read_by(MAYA)[-1], "choosing again does not let her in"
+    assert asking.bot.heard == []
+    web = Web(asking)
+    web.is_now(RUTH)
+    maya = asking.person(MAYA).id
+    day = f"{asking.clock():%Y-%m-%d}"
+    assert web.posts(f"/people/{maya}/guardian", name="Ana Diaz", day=day).status_code == 303
+    assert NOTED in asking.read_by(MAYA)[-1]
+    told = len(asking.read_by(MAYA))
+    web.posts(f"/people/{maya}/guardian", name="Ana Diaz", day=day)
+    assert len(asking.read_by(MAYA)) == told
+    asking.texts(MAYA, "how can i sleep better")
+    assert asking.bot.heard == ["how can i sleep better"]
+
+
+def test_stop_help_concern_and_language_work_before_the_yes(asking: Talk) -> None:
+    asking.texts(MAYA, "HELP")
+    assert "a mentoring line" in asking.read_by(MAYA)[-1]
+    asking.texts(MAYA, "español")
+    asking.texts(MAYA, "hola")
+    assert "envía ACEPTO y la letra de tu edad" in asking.read_by(MAYA)[-1]
+    asking.texts(MAYA, "QUEJA: alguien me escribe raro")
+    assert "Lo leen los responsables" in asking.read_by(MAYA)[-1]
+    asking.texts(MAYA, "STOP")
+    assert asking.person(MAYA).opted_out_at is not None
+
+
+def test_nobody_is_asked_where_the_programme_has_their_yes(talk: Talk) -> None:
+    talk.texts(MAYA, "how can i sleep better")
+    assert not any(ASKED in words for words in talk.read_by(MAYA))
+    assert talk.bot.heard == ["how can i sleep better"]
+
+
+def test_anybody_can_read_the_terms_first(asking: Talk) -> None:
+    page = Web(asking).gets("/chat/terms/read")
+    assert page.status_code == 200
+    assert "A chat of your mentoring programme." in page.text
+    assert "What cannot stay between us" in page.text
+    assert "<form" not in page.text.partition("<main")[2]
+
+
+def test_no_check_in_is_asked_of_who_has_not_agreed(asking: Talk) -> None:
+    asking.texts(MAYA, "hi")
+    agrees(asking, MAYA)
+    goes_by(asking, hours=10)
+    [one] = scheduled(asking)
+    assert (one.sent_at, one.hindrance) == (None, Hindrance.NO_TERMS)
+    assert asking.bot.begun == []

@@ -1,0 +1,231 @@
+"""A manager's Monday: the handoffs of last week, the measures, the downloads, in a real browser."""
+
+import csv
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.line import utc_now
+from models.encryption import use_key
+from tests.browsers import first_paint, fits, open_context
+from tests.conftest import KEY
+from tests.gateway.reporting.test_log import a_concern
+from tests.gateway.runtime.test_spreadsheets import read_xlsx
+from tests.gateway.web.test_pages import Web
+from tests.line import RUTH, Talk
+from tests.many_handoffs import fill
+from tests.processes import Process
+
+MANY = 10_000
+MONDAYS = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
+PAGES = ("/log", "/log?page=150", "/log/9000", "/log/measures", "/log/audit", "/safeguarding")
+SOON_ENOUGH = 1000  # milliseconds to the first contentful paint
+PATIENCE = 20_000  # of what is loaded afterwards, on a machine busy with other tests
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """In front of a programme that has had ten thousand handoffs."""
+    folder = tmp_path_factory.mktemp("monday")
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    talk = Talk(database)
+    talk.clock.now = utc_now() - timedelta(days=2)
+    fill(database, MANY, now=utc_now())
+    for width, colours in MONDAYS:
+        a_concern(talk, f"i would rather have somebody else, {width} {colours}")
+    database.engine.dispose()
+    gateway = Process(folder, "serve", SMS="phones").start()
+    yield gateway
+    gateway.kill()
+
+
+def fits_and_is_titled(page: Page) -> None:
+    page.wait_for_load_state()
+    fits(page)
+    assert page.get_by_role("heading", level=1).count() == 1, page.url
+
+
+def downloaded(page: Page, link: str, folder: Path) -> Path:
+    with page.expect_download() as began:
+        page.get_by_role("link", name=link, exact=True).click()
+    file = folder / began.value.suggested_filename
+    began.value.save_as(file)
+    return file
+
+
+@pytest.mark.parametrize(("width", "colours"), MONDAYS)
+def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
+    browser: Browser,
+    gateway: Process,
+    trouble: list[str],
+    tmp_path: Path,
+    width: int,
+    colours: str,
+) -> None:
+    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
+    page = context.new_page()
+    page.goto("/sign-in?next=/log")
+    page.get_by_role("button", name="Ruth, manager").click()
+    expect(page.get_by_role("heading", name="Handoff log")).to_be_visible()
+    expect(page.get_by_text(f"1 to 50 of {MANY:,}")).to_be_visible()
+    # The part that stays: its heading is another one once it has come in.
+    page.locator("[hx-get='/log/leaning']").scroll_into_view_if_needed()
+    expect(page.get_by_text("Nobody leans on the bot too much")).to_be_visible()
+    page.locator("[hx-get='/log/verdicts']").scroll_into_view_if_needed()
+    summary = page.get_by_text(re.compile("decisions judged in the last 26 weeks"))
+    expect(summary).to_be_visible(timeout=PATIENCE)
+    fits_and_is_titled(page)
+
+    page.get_by_label("Urgency").select_option("Crisis")
+    page.get_by_label("Outcome").select_option("They did not answer")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("urgency=crisis.*outcome=noanswer"))
+    rows = page.locator("tr[id^=row]")
+    expect(rows.first).to_contain_text("They did not answer")
+    assert {badge.inner_text() for badge in rows.locator(".badge").all()} == {"Crisis"}
+
+    file = downloaded(page, "Download as CSV", tmp_path)
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        kept = list(csv.DictReader(opened))
+    assert {(row["urgency"], row["outcome"]) for row in kept} == {("crisis", "noanswer")}
+    sheet = read_xlsx(downloaded(page, "Download as XLSX", tmp_path).read_bytes())
+    assert [row[0] for row in sheet[1:]] == [float(row["number"]) for row in kept]
+
+    newest = kept[0]["number"]
+    rows.first.get_by_role("link", name=f"#{newest}").click()
+    readers = page.get_by_role("region", name="Who read it")
+    expect(readers).to_contain_text("Ruth read it")
+    fits_and_is_titled(page)
+
+    page.goto("/log/measures?weeks=13")
+    for name in ("Handoffs a week", "Messages to mentees a week"):
+        figure = page.get_by_role("figure", name=name)
+        expect(figure.locator("canvas")).to_be_visible()
+        expect(figure.get_by_role("table")).to_be_visible()
+        assert figure.get_by_role("row").count() >= 14
+    drawn = page.locator("figure canvas").first.evaluate(
+        "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)"
+        ".data.some((part) => part !== 0)"
+    )
+    assert drawn, "the canvas is not empty"
+    towards = page.get_by_role("region", name="Towards the mentor", exact=True)
+    expect(towards.get_by_role("row").nth(1)).to_be_visible()
+    expect(page.get_by_role("region", name="The week ahead").first).to_be_visible()
+    fits_and_is_titled(page)
+    load = downloaded(page, "Load as XLSX", tmp_path)
+    assert [row[0] for row in read_xlsx(load.read_bytes())[1:]].count("Sam") == 1
+
+    page.get_by_role("link", name="Safeguarding", exact=True).click()
+    fits_and_is_titled(page)
+    record = MONDAYS.index((width, colours)) + 1
+    page.get_by_role("link", name=f"Record {record}").click()
+    expect(
+        page.get_by_text(f"i would rather have somebody else, {width} {colours}")
+    ).to_be_visible()
+    page.get_by_role("button", name="Take it on").click()
+    page.get_by_label("How it ended").fill("Noor mentors Maya from now on.")
+    page.get_by_role("button", name="Close it").click()
+    expect(page.get_by_role("heading", name="How it ended")).to_be_visible()
+    expect(page.get_by_text("Noor mentors Maya from now on.")).to_be_visible()
+    fits_and_is_titled(page)
+
+    page.goto("/log/audit")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Ruth")
+    fits_and_is_titled(page)
+    assert trouble == []
+    context.close()
+
+
+def test_the_pages_paint_within_a_second_with_ten_thousand_handoffs(
+    browser: Browser, gateway: Process, trouble: list[str]
+) -> None:
+    """The best of ten: the machine may be busy with other tests."""
+    context = open_context(browser, gateway.url, trouble, width=1280)
+    page = context.new_page()
+    page.goto("/sign-in?next=/log")
+    page.get_by_role("button", name="Ruth, manager").click()
+    painted: dict[str, float] = {}
+    for path in PAGES:
+        for _ in range(10):
+            painted[path] = min(first_paint(page, path), painted.get(path, math.inf))
+            if painted[path] <= SOON_ENOUGH:
+                break
+    print({path: round(time) for path, time in painted.items()})
+    assert {path: time for path, time in painted.items() if time > SOON_ENOUGH} == {}
+    assert trouble == []
+    context.close()
+
+
+def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
+    """On a machine that adds up two million numbers in a tenth of a second; another takes as much
+    more time for the page as for the sum. Each is the best of three, in the processor's time, so
+    that it does not matter what else runs.
+    """
+    database = Database(make_engine(gateway.environment["DATABASE_URL"]))
+    talk = Talk(database)
+    talk.clock.now = utc_now()
+    web = Web(talk)
+    web.is_now(RUTH)
+    took = {}
+    for path in (*PAGES, "/log/measures?weeks=52", "/log/leaning", "/log/verdicts"):
+        assert web.gets(path).status_code == 200
+        page = min(work_of(partial(web.gets, path)) for _ in range(3))
+        took[path] = 0.1 * page / min(work_of(adds_up_two_million) for _ in range(3))
+    database.engine.dispose()
+    print({path: round(1000 * seconds) for path, seconds in took.items()})
+    assert max(took[path] for path in PAGES) < 0.5
+    assert max(took.values()) < 1.5, "what is loaded afterwards, and a whole year"
+
+
+def work_of(does: Callable[[], object]) -> float:
+    """The processor's seconds."""
+    began = time.process_time()
+    does()
+    return time.process_time() - began
+
+
+def adds_up_two_million() -> None:
+    so_far = 0
+    for number in range(2_000_000):
+        so_far += number
+
+
+def test_on_paper_the_log_is_a_table_without_buttons(
+    browser: Browser, gateway: Process, trouble: list[str]
+) -> None:
+    context = open_context(browser, gateway.url, trouble, width=390, colours="dark")
+    page = context.new_page()
+    page.goto("/sign-in?next=/log")
+    page.get_by_role("button", name="Ruth, manager").click()
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.get_by_role("button", name="Show")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="The managers' pages")).to_be_hidden()
+    expect(page.get_by_role("columnheader", name="First words after")).to_be_visible()
+    colours = page.evaluate("[getComputedStyle(document.documentElement).backgroundColor]")
+    assert colours == ["rgb(255, 255, 255)"]
+    assert trouble == []
+    context.close()
+
+
+def test_without_scripts_the_log_says_the_same(browser: Browser, gateway: Process) -> None:
+    context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in?next=/log")
+    page.get_by_role("button", name="Ruth, manager").click()
+    page.get_by_role("link", name="Older →").click()
+    expect(page.get_by_text("51 to 100 of")).to_be_visible()
+    page.get_by_role("link", name="Who leans on the bot too much").click()
+    expect(page.get_by_text("Nobody leans on the bot too much")).to_be_visible()
+    page.get_by_role("link", name="Measures").click()
+    expect(page.get_by_role("figure").first.get_by_role("table")).to_be_visible()
+    context.close()

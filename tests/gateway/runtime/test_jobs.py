@@ -1,0 +1,146 @@
+"""The durable engine, on both databases: what is kept is done, what is rolled back is not."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from escalation.handoffs.jobs import CheckAlerts, CheckClaim, Climb, Deliver, Work
+from gateway.runtime.database import Database
+from gateway.runtime.jobs import KINDS, Engine
+
+
+class Diary:
+    """Notes what work was done, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.done: list[Work] = []
+        self.fail_first = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, work: Work) -> None:
+        with self._lock:
+            if self.fail_first > 0:
+                self.fail_first -= 1
+                raise ConnectionError("the database was busy")
+            self.done.append(work)
+
+    def waits_for(self, count: int, *, seconds: float = 20) -> bool:
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at:
+            if len(self.done) >= count:
+                return True
+            time.sleep(0.05)
+        return False
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+@pytest.fixture
+def engine(database: Database, database_url: str, diary: Diary) -> Iterator[Engine]:
+    engine = Engine(database, database_url)
+    engine.start(diary)
+    yield engine
+    engine.stop()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def keep(database: Database, engine: Engine, *works: Work, wait: float = 0) -> None:
+    with database.writing() as session:
+        for work in works:
+            engine.later(session, work, at=now() + timedelta(seconds=wait))
+
+
+def test_each_kind_of_work_is_known_to_the_engine() -> None:
+    """A workflow with an unregistered name would lie there for ever."""
+    assert set(KINDS) == set(Work.__subclasses__())
+
+
+def test_every_kind_of_work_comes_back_as_it_was_kept(
+    database: Database, engine: Engine, diary: Diary
+) -> None:
+    works = [Climb(1, 1, 0), CheckAlerts(1, 1, 0), CheckClaim(1, 2), Deliver(1, 2, 3)]
+    keep(database, engine, *works)
+    assert diary.waits_for(4)
+    assert sorted(work.id for work in diary.done) == sorted(work.id for work in works)
+
+
+def test_work_kept_in_a_transaction_that_fails_is_not_done(
+    database: Database, engine: Engine, diary: Diary
+) -> None:
+    with pytest.raises(KeyError), database.writing() as session:
+        engine.later(session, Climb(1, 1, 0), at=now())
+        raise KeyError
+    keep(database, engine, Climb(2, 1, 0))
+    assert diary.waits_for(1)
+    time.sleep(0.5)
+    assert diary.done == [Climb(2, 1, 0)]
+
+
+def test_the_same_work_kept_twice_is_done_once(
+    database: Database, engine: Engine, diary: Diary
+) -> None:
+    keep(database, engine, Climb(1, 1, 0))
+    keep(database, engine, Climb(1, 1, 0), Climb(1, 1, 1))
+    assert diary.waits_for(2)
+    time.sleep(0.5)
+    assert sorted(work.id for work in diary.done) == ["climb:1:1:0", "climb:1:1:1"]
+
+
+def test_work_waits_for_its_time(database: Database, engine: Engine, diary: Diary) -> None:
+    keep(database, engine, Climb(1, 1, 0), wait=2)
+    time.sleep(1)
+    assert diary.done == []
+    assert diary.waits_for(1)
+
+
+def test_work_that_fails_is_done_again(database: Database, engine: Engine, diary: Diary) -> None:
+    diary.fail_first = 2
+    keep(database, engine, Climb(1, 1, 0))
+    assert diary.waits_for(1)
+
+
+def test_many_at_once_are_all_done(database: Database, engine: Engine, diary: Diary) -> None:
+    def some(start: int) -> Callable[[], None]:
+        return lambda: keep(database, engine, *(Climb(start + n, 1, 0) for n in range(10)))
+
+    threads = [threading.Thread(target=some(start * 10)) for start in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert diary.waits_for(80, seconds=60)
+    assert len({work.id for work in diary.done}) == 80
+
+
+def test_what_was_kept_outlives_the_process(
+    database: Database, database_url: str, diary: Diary
+) -> None:
+    first = Engine(database, database_url)
+    first.start(lambda work: None)
+    keep(database, first, Climb(1, 1, 0), wait=3)
+    first.stop()
+    second = Engine(database, database_url)
+    second.start(diary)
+    try:
+        assert diary.waits_for(1)
+    finally:
+        second.stop()
+
+
+def test_finished_work_is_forgotten_after_a_day(
+    database: Database, engine: Engine, diary: Diary
+) -> None:
+    keep(database, engine, Climb(1, 1, 0))
+    assert diary.waits_for(1)
+    time.sleep(0.5)
+    assert engine.forget_finished(now=now()) == 0
+    assert engine.forget_finished(now=now() + timedelta(days=2)) == 1

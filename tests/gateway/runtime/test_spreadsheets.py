@@ -1,0 +1,92 @@
+"""Tables as CSV and XLSX: what somebody wrote stays text, and a table of nothing has headings."""
+
+import csv
+import io
+import re
+import zipfile
+from datetime import UTC, datetime, timedelta, timezone
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.runtime.spreadsheets import BEGINS_A_FORMULA, Table, as_csv, as_xlsx
+
+HERE = timezone(timedelta(hours=-5))
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def read_csv(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def read_xlsx(content: bytes) -> list[list[str | float]]:
+    """The cells of the one sheet; a formula or a link would fail here, as there are none."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        shared = [
+            "".join(part.text or "" for part in entry.iter(f"{SHEET}t"))
+            for entry in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
+        ]
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    assert sheet.find(f".//{SHEET}f") is None, "no formula"
+    assert sheet.find(f".//{SHEET}hyperlink") is None, "no link"
+    rows = []
+    for row in sheet.iter(f"{SHEET}row"):
+        cells: list[str | float] = []
+        for cell in row:
+            value = cell.findtext(f"{SHEET}v") or ""
+            cells.append(shared[int(value)] if cell.get("t") == "s" else float(value))
+        rows.append(cells)
+    return rows
+
+
+def test_a_table_of_nothing_is_a_file_with_headings() -> None:
+    table = Table("Handoffs", ("number", "mentee"), [])
+    assert read_csv(as_csv(table)) == [["number", "mentee"]]
+    assert read_xlsx(as_xlsx(table)) == [["number", "mentee"]]
+
+
+@pytest.mark.parametrize("begins", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"])
+def test_what_begins_like_a_formula_is_text(begins: str) -> None:
+    table = Table("Names", ("name",), [(begins,)])
+    assert read_csv(as_csv(table))[1] == [f"'{begins}"]
+    [cell] = read_xlsx(as_xlsx(table))[1]
+    assert isinstance(cell, str)
+    assert cell.replace("_x000D_", "\r") == begins
+
+
+def test_a_link_and_a_number_that_somebody_wrote_stay_their_words() -> None:
+    table = Table("Names", ("name",), [("https://evil.example/",), ("0042",), ("1e5",), ("TRUE",)])
+    assert [row[0] for row in read_xlsx(as_xlsx(table))[1:]] == [
+        "https://evil.example/",
+        "0042",
+        "1e5",
+        "TRUE",
+    ]
+
+
+def test_times_are_local_numbers_are_numbers_and_nothing_is_empty() -> None:
+    at = datetime(2026, 11, 10, 15, 0, tzinfo=UTC).astimezone(HERE)
+    table = Table("Mixed", ("at", "count", "nothing", "share"), [(at, 7, None, 0.25)])
+    assert read_csv(as_csv(table))[1] == ["2026-11-10T10:00:00-05:00", "7", "", "0.25"]
+    # Days since 1900, as a sheet counts them: ten in the morning.
+    assert read_xlsx(as_xlsx(table))[1] == [pytest.approx(46336 + 10 / 24), 7.0, 0.25]
+
+
+def test_a_name_that_no_file_can_hold_does_not_break_it() -> None:
+    table = Table("Any [name]: of/a*sheet? that is far too long", ("x",), [("a\x00b\ud800c\x1f",)])
+    assert read_xlsx(as_xlsx(table))[1] == ["a\ufffdb\ufffdc\ufffd"]
+    assert len(read_csv(as_csv(table))) == 2
+
+
+@given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), max_size=5))
+def test_every_cell_comes_back_and_none_of_them_begins_a_formula(rows: list[list[str]]) -> None:
+    table = Table("Any", ("a", "b", "c"), [tuple(row) for row in rows])
+    back = read_csv(as_csv(table))
+    assert len(back) == len(rows) + 1
+    for written, read in zip(rows, back[1:], strict=True):
+        for cell, shown in zip(written, read, strict=True):
+            assert not shown.startswith(BEGINS_A_FORMULA)
+            plain = re.sub("[\ud800-\udfff]", "?", cell)
+            assert shown in (plain, f"'{plain}")
