@@ -25,7 +25,7 @@ from escalation.policy import POLICY_FILE
 from gateway.runtime.database import Database, make_engine
 from models import Alert, Conversation, DecisionRecord, Delivery, Handoff, Message, Speaker, Status
 from models.encryption import use_key
-from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Callbacks, FakeTwilio
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
 from tests.processes import KEY, ROOT, Process
 from tests.rasa_server import RasaServer
 
@@ -161,7 +161,7 @@ def run(
         elif place % 10 == 1:
             mentee.words[chance.randrange(each)] = CRISIS
     began = time.monotonic()
-    with FakeTwilio(callbacks=Callbacks(delay_seconds=0.05)) as twilio:
+    with FakeTwilio() as twilio:
         bot = rasa or RasaServer(folder, key=KEY).start()
         gateway = Process(
             folder,

@@ -11,13 +11,13 @@ from gateway.messaging.outbox import deliver, note_delivery
 from gateway.messaging.sms import Twilio
 from gateway.runtime.database import Database
 from models import Conversation, Delivery, Message, Status
-from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Callbacks, FakeTwilio, Fault
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 
 
 @pytest.fixture
 def twilio() -> Iterator[FakeTwilio]:
-    with FakeTwilio(callbacks=Callbacks(on=False)) as twilio:
+    with FakeTwilio(callbacks=False) as twilio:
         yield twilio
         assert twilio.violations == []
 
@@ -54,7 +54,7 @@ def test_a_reply_leaves_with_who_speaks_and_where_to_report(talk: Talk, twilio: 
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault("too_many", seconds=1, times=2),
+        Fault("too_many", times=2),
         Fault("server_error", times=2),
         Fault("hang", seconds=2, times=1),
         Fault("drop", times=1),
@@ -95,7 +95,7 @@ def test_a_text_that_could_not_be_sent_for_an_hour_is_given_up_visibly(
 def test_an_opted_out_mentor_is_noted_and_the_ladder_moves_on_at_once(
     talk: Talk, twilio: FakeTwilio
 ) -> None:
-    twilio.opt(SAM, out=True)
+    twilio.set_fault(SAM, Fault("refuse", code=21610))
     talk.texts(MAYA, "can i talk to a real person please")
     assert talk.person(SAM).opted_out_at == talk.clock()
     assert last_to(talk, SAM).error_code == "21610"
@@ -188,7 +188,7 @@ def test_the_bots_words_are_dropped_if_a_mentor_came_while_they_were_queued(
 def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: FakeTwilio) -> None:
     talk.texts(MAYA, "can i talk to a real person please")
     talk.texts(SAM, "take")
-    twilio.opt(MAYA, out=True)
+    twilio.set_fault(MAYA, Fault("refuse", code=21610))
     talk.texts(SAM, "Hey Maya")
     assert "could not be delivered (21610)" in twilio.sent_to(SAM)[-1].body
 
