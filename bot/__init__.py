@@ -1,6 +1,5 @@
 """Everything that knows Rasa.
 
-Two worlds share this folder. `client`, `server`, `training` and their neighbours belong to the
-house (Python 3.11) and never import rasa. `conventions`, `guide`, `tracker_store` and `discretion`
-are loaded by Rasa itself, in its own Python 3.10 environment.
+`components` runs inside Rasa, in the bot's own environment. The rest of this folder runs in the
+house's environment and never imports rasa.
 """

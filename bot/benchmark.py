@@ -1,9 +1,10 @@
-"""Our Rasa beside the one that `rasa init` makes: `python -m bot.benchmark`.
+"""Compare our Rasa with the one that `rasa init` makes: `make benchmark`.
 
-Trains both on the same domain and data (each once; the other is kept in var/benchmark), serves both
-pinned to the same one core, and has the same people write the same messages to each in turn, so
-that whatever else the machine does falls on both. Writes what it measured into docs/evidence.md.
-Training the other takes a quarter of an hour on two cores. Linux only.
+Trains both on the same domain and data (each once; the other stays in var/benchmark), serves both
+on the same core, and sends the same messages to each in turn, so that other load on the machine
+slows both alike. Writes the results into docs/evidence.md. The other needs TensorFlow, in an
+environment of its own (var/benchmark/.venv), and a quarter of an hour of training on two cores.
+Linux only.
 """
 
 import argparse
@@ -26,12 +27,13 @@ from typing import Any
 import yaml
 from cryptography.fernet import Fernet
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment
 from bot.evidence import keep_evidence
 from bot.server import command
 from bot.training import fingerprint, train_if_changed
 
 SCRATCH = ROOT.parent / "var" / "benchmark"
+STOCK_PYTHON = SCRATCH / ".venv" / "bin" / "python"
 START_SECONDS = 180.0
 TARGETS = "at most 650 MB, p50 15 ms, p95 30 ms; twice as fast as the other, half its memory"
 
@@ -91,34 +93,35 @@ def train_stock(root: Path, scratch: Path, epochs: int) -> Path:
     Nothing else of ours: no policy, tracker store or way to start. `epochs` below Rasa's 100 train
     sooner; what is learned changes with them, not its size nor what it costs. Raises BotProblem.
     """
-    python = python_of(root)
+    if not STOCK_PYTHON.exists():
+        raise BotProblem("Rasa with TensorFlow is not installed. Run `make benchmark`.")
     asked = "import rasa, pathlib; print(pathlib.Path(rasa.__file__).parent)"
     package = subprocess.run(
-        [str(python), "-c", asked], capture_output=True, text=True, check=True
+        [str(STOCK_PYTHON), "-c", asked], capture_output=True, text=True, check=True
     ).stdout.strip()
     default = Path(package) / "engine" / "recipes" / "config_files" / "default_config.yml"
     config = yaml.safe_load(default.read_text("utf-8"))
     config["assistant_id"] = "stock"
     # The reader of our files, so that both learn from the same domain.
-    config["importers"] = [{"name": "conventions.Conventions"}]
+    config["importers"] = [{"name": "components.importer.Importer"}]
     # The stories leave to a policy of ours what Rasa calls a contradiction; nor is it validated.
     for part in (*config["pipeline"], *config["policies"]):
         if part["name"] == "RulePolicy":
             part["check_for_contradictions"] = False
         if "epochs" in part:
             part["epochs"] = epochs
-    for folder in ("domain", "data"):
+    for folder in ("components", "domain", "data"):
         shutil.rmtree(scratch / folder, ignore_errors=True)
         shutil.copytree(root / folder, scratch / folder)
-    for file in ("conventions.py", "credentials.yml"):
-        shutil.copy(root / file, scratch)
+    shutil.copy(root / "credentials.yml", scratch)
     (scratch / "config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     (scratch / "data" / "stories.yml").write_text(yaml.safe_dump(stories(root / "tests")))
     model = scratch / f"stock-{fingerprint(scratch)}.tar.gz"
     if model.exists():
         return model
     print("Training Rasa's default pipeline and policies.", file=sys.stderr)
-    rasa = [str(python), "-m", "rasa", "train", "--skip-validation", "--config", "config.yml"]
+    rasa = [str(STOCK_PYTHON), "-m", "rasa", "train", "--skip-validation"]
+    rasa += ["--config", "config.yml"]
     rasa += ["--domain", "domain", "--data", "data", "--out", str(scratch)]
     rasa += ["--fixed-model-name", model.name]
     log = scratch / "training.log"
@@ -136,9 +139,9 @@ def train_stock(root: Path, scratch: Path, epochs: int) -> Path:
     return model
 
 
-def stock_command(root: Path, model: Path, port: int) -> list[str]:
+def stock_command(model: Path, port: int) -> list[str]:
     """As the manual says to start it."""
-    rasa = [str(python_of(root)), "-m", "rasa", "run", "--enable-api", "--model", str(model)]
+    rasa = [str(STOCK_PYTHON), "-m", "rasa", "run", "--enable-api", "--model", str(model)]
     return [*rasa, "--interface", "127.0.0.1", "--port", str(port)]
 
 
@@ -313,7 +316,7 @@ def measure(root: Path, scratch: Path, epochs: int) -> str:
             serving("ours", command(root, port), model, port, root, core, scratch)
         )
         port = free_port()
-        rasa = stock_command(root, stock_model, port)
+        rasa = stock_command(stock_model, port)
         stock = running.enter_context(
             serving("stock", rasa, stock_model, port, scratch, core, scratch)
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 
 FIXED = {
-    "FORCE_JSON_LOGGING": "1",  # discretion.py reads what Rasa is about to log
+    "FORCE_JSON_LOGGING": "1",  # components/log_filter.py reads what Rasa is about to log
     "PYTHONHASHSEED": "0",
     "PYTHONWARNINGS": "ignore",
     "RASA_TELEMETRY_ENABLED": "false",
@@ -39,5 +39,5 @@ def python_of(root: Path = ROOT) -> Path:
 
 
 def rasa(python: Path) -> list[str]:
-    """How every command of Rasa's begins, to be run in the bot's folder (light.py)."""
-    return [str(python), "-m", "light"]
+    """How every Rasa command starts; run it in the bot's folder."""
+    return [str(python), "-m", "components.slim_rasa"]

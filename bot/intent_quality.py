@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 from sklearn.metrics import f1_score
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.evidence import keep_evidence
 from bot.serving import Served, serve
 from bot.training import train_if_changed
@@ -138,11 +138,11 @@ def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
 def cross_validation(folds: int) -> str:
     """Rasa's own k-fold cross-validation over all examples. Raises BotProblem."""
     with tempfile.TemporaryDirectory() as out:
-        rasa = [str(python_of()), "-m", "rasa", "test", "nlu", "--cross-validation"]
-        rasa += ["--folds", str(folds), "--nlu", "data", "--config", "config.yml"]
-        rasa += ["--domain", "domain", "--out", out, "--no-plot", "--no-errors"]
+        testing = [*rasa(python_of()), "test", "nlu", "--cross-validation"]
+        testing += ["--folds", str(folds), "--nlu", "data", "--config", "config.yml"]
+        testing += ["--domain", "domain", "--out", out, "--no-plot", "--no-errors"]
         done = subprocess.run(
-            rasa,
+            testing,
             cwd=ROOT,
             env=environment(),
             stdout=subprocess.PIPE,

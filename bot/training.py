@@ -15,28 +15,15 @@ from typing import IO
 from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.progress import Progress, shown
 
-SOURCES = (
-    "config.yml",
-    "requirements.txt",
-    "conventions.py",
-    "guide.py",
-    "intents.py",
-    "light.py",
-    "quick.py",
-    "rules.py",
-    "scope.py",
-    "sentences.py",
-    "domain",
-    "data",
-)
+SOURCES = ("config.yml", "requirements.txt", "components", "domain", "data")
 FIRST_GUESS_SECONDS = 45.0
 
 # What Rasa logs, in the order in which it does, and what a person reads meanwhile.
 STAGES = (
     ("Started validating", "validating"),
     ("Starting to train component 'RegexFeaturizer'", "training intent model"),
-    ("Starting to train component 'Rule", "training dialogue"),
-    ("Finished training component 'Rule", "packing"),
+    ("Starting to train component 'FastRule", "training dialogue"),
+    ("Finished training component 'FastRule", "packing"),
 )
 
 
@@ -171,7 +158,7 @@ def _source_files(root: Path) -> Iterator[Path]:
     for name in SOURCES:
         source = root / name
         if source.is_dir():
-            yield from sorted(source.rglob("*.yml"))
+            yield from sorted(file for file in source.rglob("*") if file.suffix in (".py", ".yml"))
         elif source.exists():
             yield source
 

@@ -13,8 +13,8 @@ from bot.environment import ROOT, environment, python_of
 
 ONCE_IMPORTED = """
 import json, os, sys, tempfile, traceback
-import light
-light.leave_out()
+from components import slim_rasa
+slim_rasa.leave_out()
 import rasa.core.agent, rasa.core.policies.rule_policy, rasa.engine.loader
 import rasa.core.actions.action, rasa.shared.core.domain, rasa.shared.core.trackers
 

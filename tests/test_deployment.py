@@ -42,6 +42,21 @@ def test_every_setting_stands_in_the_example() -> None:
     assert asked <= named
 
 
-def test_no_file_names_a_registrys_host() -> None:
-    for name in ("gateway/requirements.txt", "bot/requirements.txt", "pyproject.toml", "Makefile"):
-        assert not re.search(r"pypi\.org|pythonhosted|npmjs", (ROOT / name).read_text("utf-8"))
+def test_no_committed_file_says_where_packages_come_from() -> None:
+    """The machine's own settings of pip and uv do."""
+    files = [ROOT / name for name in ("pyproject.toml", "Makefile", ".ci/run")]
+    files += [*ROOT.glob("*/requirements.txt"), *ROOT.glob("*/Dockerfile")]
+    assert len(files) == 8
+    options = r"--(default-index|index|index-url|extra-index-url|find-links|trusted-host)\b"
+    settings = r"^\s*\[*(tool\.uv\.index|tool\.uv\.sources)|^\s*(index-url|find-links)\s*="
+    for file in files:
+        text = file.read_text("utf-8")
+        assert not re.search(f"{options}|{settings}", text, re.MULTILINE), file
+        assert "requirements" not in file.name or not re.search(r"https?://", text), file
+
+
+def test_every_pinned_package_has_a_hash() -> None:
+    for file in ROOT.glob("*/requirements.txt"):
+        pins = re.findall(r"^[a-z0-9].*(?:\n    .*)*", file.read_text("utf-8"), re.MULTILINE)
+        assert len(pins) > 50
+        assert all(re.match(r"\S+==\S+ \\\n    --hash=sha256:", pin) for pin in pins)

@@ -20,11 +20,11 @@ OTHER_KEY = "eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXk="
 # Before each script for Rasa's own Python.
 OPENING = f"""
 import asyncio, json, os, sys
-import light
-light.leave_out()
+from components import slim_rasa
+slim_rasa.leave_out()
 os.environ["WARMLINE_KEY"] = {TEST_KEY!r}
-import tracker_store
-from tracker_store import EncryptedTrackerStore, FileProblem, KeyProblem
+from components import tracker_store
+from components.tracker_store import EncryptedTrackerStore, FileProblem, KeyProblem
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import *
 from rasa.shared.core.trackers import DialogueStateTracker

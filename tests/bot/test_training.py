@@ -47,7 +47,14 @@ def test_the_same_sources_have_the_same_fingerprint(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", ["config.yml", "requirements.txt", "guide.py", "domain/sleep.yml", "data/sleep.yml"]
+    "changed",
+    [
+        "config.yml",
+        "requirements.txt",
+        "components/detour_policy.py",
+        "domain/sleep.yml",
+        "data/sleep.yml",
+    ],
 )
 def test_a_changed_source_changes_the_fingerprint(copy: Path, changed: str) -> None:
     before = fingerprint(copy)
@@ -90,8 +97,8 @@ def test_the_stages_follow_rasas_log() -> None:
     log = [
         "INFO rasa.cli.train - Started validating domain and training data...",
         "INFO hooks - Starting to train component 'RegexFeaturizer'.",
-        "INFO hooks - Starting to train component 'Rules'.",
-        "INFO hooks - Finished training component 'Rules'.",
+        "INFO hooks - Starting to train component 'FastRulePolicy'.",
+        "INFO hooks - Finished training component 'FastRulePolicy'.",
     ]
     assert [stage(log[:count]) for count in range(5)] == [
         "starting Rasa",

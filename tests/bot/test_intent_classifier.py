@@ -11,15 +11,15 @@ import copy, json, tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-import light
-light.leave_out()
+from components import slim_rasa
+slim_rasa.leave_out()
 import numpy as np
 from rasa.nlu.classifiers.logistic_regression_classifier import LogisticRegressionClassifier
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.sparse import random as sparse
-from intents import Intents
+from components.intent_classifier import FastIntentClassifier
 
 chance = np.random.default_rng(7)
 
@@ -40,8 +40,8 @@ where = (storage, SimpleNamespace(name="model"), SimpleNamespace(node_name="inte
 
 messages = [message(n) for n in range(180)]
 config = LogisticRegressionClassifier.get_default_config()
-Intents.create(config, *where).train(TrainingData(messages))
-ours = Intents.load(config, *where)
+FastIntentClassifier.create(config, *where).train(TrainingData(messages))
+ours = FastIntentClassifier.load(config, *where)
 rasas = LogisticRegressionClassifier.load(config, *where)
 
 def read(component):

@@ -16,7 +16,7 @@ logging.captureWarnings(True)
 KEPT = {"event", "event_info", "level", "placeholder_key", "model_id", "exception"}
 
 
-class WithoutWords(logging.Filter):
+class PrivacyFilter(logging.Filter):
     """Reduces Rasa's structured log lines to what happened and where."""
 
     def filter(self, record: logging.LogRecord) -> bool:

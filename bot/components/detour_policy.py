@@ -36,7 +36,7 @@ RESUMED, ALSO = "resumed", "also"
 @DefaultV1Recipe.register(
     DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True
 )
-class Guide(Policy):
+class DetourPolicy(Policy):
     """Predicts the next action where names decide it, and empties slots where words begin anew.
 
     Its priority is above RulePolicy's: where it has an opinion it has the last word. Configured by

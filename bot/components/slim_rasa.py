@@ -1,7 +1,8 @@
-"""Rasa without TensorFlow: `python -m light run ...` is `python -m rasa run ...`, 350 MB lighter.
+"""Rasa without what this bot does not use: `python -m components.slim_rasa run ...`.
 
-Rasa imports TensorFlow wherever it starts, for components that our config.yml does not name. Here
-inert stand-ins are imported in its place; Rasa itself is unchanged. Why and what it saves:
+It does what `python -m rasa run ...` does. Rasa imports TensorFlow, and the clients of every chat
+service and store it can talk to, wherever it starts. Here inert stand-ins are imported in their
+place, so the packages are not installed either; Rasa itself is unchanged. Why and what it saves:
 docs/decisions/0009-rasa-without-tensorflow.md.
 """
 
@@ -21,7 +22,18 @@ from typing import Any
 import yaml
 
 LEFT_OUT = frozenset(
-    {"keras", "tensorflow", "tensorflow_addons", "tensorflow_hub", "tensorflow_text"}
+    {
+        # Components that config.yml does not name.
+        *("keras", "tensorflow", "tensorflow_addons", "tensorflow_hub", "tensorflow_text"),
+        *("pycrfsuite", "sklearn_crfsuite"),
+        # Channels that credentials.yml does not name.
+        *("aiogram", "cachecontrol", "fbmessenger", "google", "mattermostwrapper"),
+        *("rocketchat_API", "slack_sdk", "socketio", "twilio", "webexteamssdk"),
+        # Stores and brokers that endpoints.yml does not name.
+        *("aio_pika", "aiormq", "boto3", "botocore", "confluent_kafka", "pymongo", "redis"),
+        # Plots, and commands that ask questions on a terminal.
+        *("matplotlib", "prompt_toolkit", "questionary"),
+    }
 )
 
 
@@ -120,9 +132,9 @@ def check(config: Path) -> None:
         component = component_named(name)
         if component and needs(component):
             raise LeftOut(
-                f"{config.name} names {name}, which needs TensorFlow, and the bot runs without "
-                "(docs/decisions/0009-rasa-without-tensorflow.md). Take it out of the file, or "
-                "let environment.rasa() start `-m rasa` instead of `-m light`."
+                f"{config.name} names {name}, which needs {', '.join(sorted(needs(component)))}, "
+                "and the bot runs without (docs/decisions/0009-rasa-without-tensorflow.md). "
+                "Take it out of the file."
             )
 
 
@@ -149,10 +161,10 @@ def main() -> None:
     # All that Rasa would import later, so that it happens while stand-ins may still be called.
     for module in ("rasa.core.agent", "rasa.core.run", "rasa.core.test", "rasa.model_training"):
         importlib.import_module(module)
-    import quick
+    from components import speedups
     from rasa.__main__ import main as rasa_main
 
-    quick.install()
+    speedups.install()
     try:
         check(config_named(sys.argv))
     except LeftOut as problem:

@@ -13,11 +13,11 @@ from scipy.sparse import csr_matrix, issparse, vstack
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
-class Intents(LogisticRegressionClassifier):
+class FastIntentClassifier(LogisticRegressionClassifier):
     """Learns and predicts what its parent does, from the same features in the same order."""
 
     @classmethod
-    def load(cls, *args: Any, **kwargs: Any) -> Intents:
+    def load(cls, *args: Any, **kwargs: Any) -> FastIntentClassifier:
         loaded = super().load(*args, **kwargs)
         if hasattr(loaded.clf, "coef_"):
             # scipy multiplies by the transpose and copies all of it for each message, unless its

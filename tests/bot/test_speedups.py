@@ -12,9 +12,9 @@ def opening() -> str:
     return f"""
 import asyncio, copy, json, random, tarfile, tempfile
 from pathlib import Path
-import light
-light.leave_out()
-import quick
+from components import slim_rasa
+slim_rasa.leave_out()
+from components import speedups
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import *
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -44,7 +44,7 @@ def loaded(kind):
     folder = Path(tempfile.mkdtemp())
     return load_predict_graph_runner(folder, file, LocalModelStorage, kind)
 
-metadata, ours = loaded(quick.InOrder)
+metadata, ours = loaded(speedups.InOrder)
 _, rasas = loaded(DaskGraphRunner)
 read, predicted, met = [], [], set()
 for text in ("hi", "breathe", "7", "i cant sleep and school is too much", "qwx zzz", "skip"):
@@ -73,7 +73,7 @@ def test_every_slot_is_filled_as_by_rasas_own_extraction() -> None:
     told = told_by("""
 from rasa.core.actions.action import ActionExtractSlots
 
-ours, rasas = quick.ExtractSlots(None), ActionExtractSlots(None)
+ours, rasas = speedups.ExtractSlots(None), ActionExtractSlots(None)
 entities = sorted(domain.entities)
 
 def filled(action, tracker):
@@ -118,7 +118,7 @@ some = Domain.from_dict({
 })
 
 def left(form):
-    return [one.name for one in quick.narrowed(some, form).slots if one.mappings]
+    return [one.name for one in speedups.narrowed(some, form).slots if one.mappings]
 
 print(json.dumps([left("a_form"), left("b_form"), left(None)]))
 """)
@@ -130,7 +130,7 @@ print(json.dumps([left("a_form"), left("b_form"), left(None)]))
 def test_a_copied_slot_is_as_rasas_copy_and_its_own() -> None:
     told = told_by("""
 rasas = [vars(copy.copy(slot)) for slot in domain.slots]
-quick.install()
+speedups.install()
 ours = [copy.copy(slot) for slot in domain.slots]
 same = [vars(one) for one in ours] == rasas
 kinds = [type(one) for one in ours] == [type(slot) for slot in domain.slots]
@@ -144,6 +144,6 @@ print(json.dumps([same, kinds, any(slot.value == "mine" for slot in domain.slots
 def test_a_domain_is_empty_when_rasa_says_so() -> None:
     told = told_by("""
 both = domain, Domain.empty()
-print(json.dumps([[one.is_empty(), quick.is_empty(one)] for one in both]))
+print(json.dumps([[one.is_empty(), speedups.is_empty(one)] for one in both]))
 """)
     assert told == [[False, False], [True, True]]

@@ -18,7 +18,7 @@ from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
 @DefaultV1Recipe.register(
     DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True
 )
-class Rules(RulePolicy):
+class FastRulePolicy(RulePolicy):
     """Trained, it compares only the rules that can fit, as far back as the longest one reaches.
 
     RulePolicy itself compares each rule with the whole dialogue, twice for each action: once for

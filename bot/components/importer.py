@@ -33,7 +33,7 @@ SAID_TO_THE_BOT = frozenset(
 )
 
 
-class Conventions(RasaFileImporter):
+class Importer(RasaFileImporter):
     """Rasa's own reader; then no free-text slot takes words that are said to the bot."""
 
     @cached_method

@@ -42,7 +42,7 @@ class ModelDamaged(RasaException):
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
-class Sentences(DenseFeaturizer, GraphComponent):
+class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     """A message as one vector of length `scale`.
 
     The length sets how much the vector weighs beside word counts in the one linear model that
@@ -64,7 +64,7 @@ class Sentences(DenseFeaturizer, GraphComponent):
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
-    ) -> Sentences:
+    ) -> SentenceFeaturizer:
         return cls(config, execution_context.node_name)
 
     def __init__(self, config: dict[str, Any], name: str) -> None:
@@ -86,7 +86,7 @@ class Sentences(DenseFeaturizer, GraphComponent):
     def validate_config(cls, config: dict[str, Any]) -> None:
         """Raises RasaException when `scale` is not above 0."""
         if float(config.get("scale", 1)) <= 0:
-            raise RasaException("sentences.Sentences needs a scale above 0 in config.yml.")
+            raise RasaException("SentenceFeaturizer needs a scale above 0 in config.yml.")
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:

@@ -12,7 +12,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
-class Scope(FallbackClassifier):
+class StricterFallbackClassifier(FallbackClassifier):
     """Rasa's FallbackClassifier, with a higher bar for topics, skills and check-ins.
 
     A wrong "you are welcome" does no harm; three texts about grief to somebody who wrote of a
