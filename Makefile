@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 HOUSE := .venv/bin
 BOT := bot/.venv/bin
 UV_VERSION := 0.13.9
-INSTALL := $(HOUSE)/uv pip install --quiet --no-deps --require-hashes
+INSTALL := $(HOUSE)/python -m gateway.install
 PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header $(PINS)
 
 .PHONY: up test check bot evidence screens benchmark pins clean
@@ -58,26 +58,23 @@ benchmark: $(HOUSE)/.ready $(BOT)/.ready
 
 $(HOUSE)/uv:
 	@command -v $(PYTHON) > /dev/null || { echo "Warmline needs Python 3.11. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "[1/4] Making the environment"
+	@echo "Making the environment"
 	@$(PYTHON) -m venv .venv
 	@$(HOUSE)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(HOUSE)/uv pip uninstall --quiet --python .venv pip setuptools
 
 $(HOUSE)/.ready: gateway/requirements.txt pyproject.toml | $(HOUSE)/uv
-	@echo "[2/4] Installing the gateway's packages"
-	@$(INSTALL) --python .venv --requirements gateway/requirements.txt
+	@$(INSTALL) "the gateway" .venv gateway/requirements.txt
 	@$(HOUSE)/uv pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
 
 $(HOUSE)/.tested: tests/requirements.txt $(HOUSE)/.ready
-	@echo "Installing the packages for development"
-	@$(INSTALL) --python .venv --requirements tests/requirements.txt
+	@$(INSTALL) "the tools for development" .venv tests/requirements.txt
 	@touch $@
 
 $(BOT)/.ready: bot/requirements.txt | $(HOUSE)/uv
-	@echo "[3/4] Installing the bot's packages"
 	@test -x $(BOT)/python || $(PYTHON) -m venv --without-pip bot/.venv
-	@$(INSTALL) --python bot/.venv --requirements bot/requirements.txt
+	@$(INSTALL) "the bot" bot/.venv bot/requirements.txt
 	@touch $@
 
 ## Pin every package again, with hashes, from pyproject.toml. Add PINS=--upgrade for newer versions.

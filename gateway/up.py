@@ -1,46 +1,33 @@
-"""`warmline up`: everything on one machine, under one supervisor."""
+"""`warmline up`: prepare everything on one machine, then become its supervisor."""
 
+import base64
 import os
-import shutil
-import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-import tempfile
-import threading
-import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-from cryptography.fernet import Fernet
-from rich.console import Console
-
 from bot.training import train_if_changed
-from gateway.demo import seed_demo
-from gateway.runtime.line import utc_now
 from gateway.runtime.settings import ROOT, Settings, load_settings
-from gateway.serve import open_database
 
-CONFIG = """\
+SUPERVISOR = """\
 [supervisord]
 nodaemon = true
-logfile = /dev/null
-logfile_maxbytes = 0
+silent = true
+logfile = {log}/supervisor.log
+logfile_maxbytes = 1MB
+logfile_backups = 1
 loglevel = info
-pidfile = {folder}/supervisord.pid
+pidfile = {var}/supervisord.pid
 {user}
-
-[program:bot]
-command = {python} -m gateway bot
-priority = 1
-
-[program:gateway]
-command = {python} -m gateway serve
-priority = 2
 """
-# The same for every program: restarted however it ends, its words shown here.
-EVERY_PROGRAM = """\
+# Restarted however it ends. Its output goes to a file, so the terminal stays readable.
+PROGRAM = """
+[program:{name}]
+command = {command}
 directory = {root}
 autorestart = true
 startsecs = 3
@@ -49,72 +36,124 @@ stopwaitsecs = 10
 stopasgroup = true
 killasgroup = true
 redirect_stderr = true
-stdout_logfile = /dev/stdout
-stdout_logfile_maxbytes = 0
+stdout_logfile = {log}/{name}.log
+stdout_logfile_maxbytes = 5MB
+stdout_logfile_backups = 1
 """
-out = Console(highlight=False)
 
 
 def run() -> int:
-    """Prepare and start everything; return the exit status once it has all ended.
+    """Prepare everything, then replace this process with supervisord; return only on failure.
 
     Raises:
         BadSettings: .env or the environment cannot be used.
+        BotProblem: the bot cannot be trained.
     """
     if not os.environ.get("WARMLINE_KEY"):
         write_env_if_missing(ROOT / ".env")
     settings = load_settings()
-    taken = _taken_ports(settings)
+    taken = _taken_port(settings)
     if taken:
         print(f"{taken} is in use already. Stop what uses it, or set {_key_of(taken)} in .env.")
         return 2
     train_if_changed()
-    database = open_database(settings)
-    if settings.sms == "phones":
-        with database.writing() as session:
-            seed_demo(session, now=utc_now())
-    database.engine.dispose()
-    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
-        config = _write_config(Path(folder))
-        supervisor = subprocess.Popen(
-            [str(Path(sys.executable).with_name("supervisord")), "-c", str(config)], cwd=ROOT
-        )
-        threading.Thread(target=_announce, args=(settings, supervisor), daemon=True).start()
-        signal.signal(signal.SIGTERM, lambda *_: supervisor.terminate())
-        while True:
-            try:
-                return supervisor.wait()
-            except KeyboardInterrupt:
-                # It ends its programs, then itself. On a terminal Ctrl-C told it already.
-                out.print("Stopping.")
-                supervisor.terminate()
+    if settings.sms == "phones" and not _has_people(settings):
+        print("Setting up the demo program")
+        _seed_demo(settings)
+    config = write_config(_data_folder(settings))
+    os.environ.update(_bot_environment(settings))
+    _start_announcer(settings, config.parent / "log")
+    supervisord = str(Path(sys.executable).with_name("supervisord"))
+    os.chdir(ROOT)
+    # Starting the gateway and the bot from here would keep this process's memory for nothing.
+    os.execv(  # noqa: S606 # no shell is the point
+        sys.executable, [sys.executable, "-W", "ignore", supervisord, "-c", str(config)]
+    )
 
 
 def write_env_if_missing(file: Path) -> None:
     """Write .env from .env.example with fresh secrets; an existing one is never touched."""
     if file.exists():
         return
+    key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     text = (ROOT / ".env.example").read_text("utf-8")
-    text = text.replace("WARMLINE_KEY=\n", f"WARMLINE_KEY={Fernet.generate_key().decode()}\n")
+    text = text.replace("WARMLINE_KEY=\n", f"WARMLINE_KEY={key}\n")
     text = text.replace("RASA_TOKEN=\n", f"RASA_TOKEN={os.urandom(16).hex()}\n")
     file.touch(mode=0o600)
     file.write_text(text, "utf-8")
-    out.print("Wrote .env with a new key. Keep it: what is stored cannot be read without it.")
+    print("Wrote .env with a new key. Keep it: without it, stored data cannot be read.")
 
 
-def _write_config(folder: Path) -> Path:
-    config = CONFIG.format(
-        folder=folder, python=sys.executable, user="user = root" if os.geteuid() == 0 else ""
-    )
-    each = EVERY_PROGRAM.format(root=ROOT)
-    config = config.replace("priority = 1\n", f"priority = 1\n{each}")
-    config = config.replace("priority = 2\n", f"priority = 2\n{each}")
-    file = folder / "supervisord.conf"
-    file.write_text(config, "utf-8")
-    return file
+def write_config(var: Path) -> Path:
+    """Write supervisord's configuration into `var`, and empty the logs of the last run."""
+    log = var / "log"
+    log.mkdir(parents=True, exist_ok=True)
+    for name in ("supervisor", "bot", "gateway"):
+        (log / f"{name}.log").write_text("")
+    user = "user = root" if os.geteuid() == 0 else ""
+    folders = {"log": _escaped(log), "var": _escaped(var), "root": _escaped(ROOT)}
+    python = _escaped(Path(sys.executable))
+    commands = {"bot": f"{python} -m bot.server", "gateway": f"{python} -m gateway serve"}
+    parts = [SUPERVISOR.format(user=user, **folders)]
+    parts += [PROGRAM.format(name=name, command=commands[name], **folders) for name in commands]
+    config = var / "supervisord.conf"
+    config.write_text("".join(parts), "utf-8")
+    return config
 
 
-def _taken_ports(settings: Settings) -> str | None:
+def _escaped(path: Path) -> str:
+    """supervisord expands %(name)s everywhere in its configuration."""
+    return str(path).replace("%", "%%")
+
+
+def _data_folder(settings: Settings) -> Path:
+    """Where the database file is, or var/."""
+    scheme, _, file = settings.database_url.partition(":///")
+    return Path(file).resolve().parent if scheme == "sqlite" and file else ROOT / "var"
+
+
+def _has_people(settings: Settings) -> bool:
+    """Whether the SQLite file has people already; False when that cannot be told cheaply."""
+    scheme, _, file = settings.database_url.partition(":///")
+    if scheme != "sqlite" or not Path(file).exists():
+        return False
+    try:
+        with closing(sqlite3.connect(file)) as database:
+            return database.execute("SELECT 1 FROM person LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return False
+
+
+def _seed_demo(settings: Settings) -> None:
+    # Half the gateway is imported for this; only the first start needs it.
+    from gateway.demo import seed_demo
+    from gateway.runtime.line import utc_now
+    from gateway.serve import open_database
+
+    database = open_database(settings)
+    with database.writing() as session:
+        seed_demo(session, now=utc_now())
+    database.engine.dispose()
+
+
+def _bot_environment(settings: Settings) -> dict[str, str]:
+    wanted = {
+        "RASA_URL": settings.rasa_url,
+        "WARMLINE_KEY": settings.warmline_key,
+        "RASA_TRACKER_DB": str(ROOT / "var" / "tracker.db"),
+        "RASA_TOKEN": settings.rasa_token or "",
+    }
+    return {name: os.environ.get(name, value) for name, value in wanted.items() if value}
+
+
+def _start_announcer(settings: Settings, log: Path) -> None:
+    """Report on the terminal when both parts answer, or why one does not, and end."""
+    url = f"http://{settings.host}:{settings.port}"
+    announcer = [sys.executable, "-m", "gateway.announcer", url, str(log)]
+    subprocess.Popen([*announcer, "--demo"] if settings.sms == "phones" else announcer, cwd=ROOT)
+
+
+def _taken_port(settings: Settings) -> str | None:
     rasa = urlsplit(settings.rasa_url)
     wanted = [(settings.host, settings.port)]
     if rasa.hostname and rasa.port:
@@ -131,27 +170,3 @@ def _taken_ports(settings: Settings) -> str | None:
 
 def _key_of(address: str) -> str:
     return "RASA_URL" if address.endswith(":5005") else "PORT"
-
-
-def _announce(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:
-    """Print the addresses once both programs answer; the bot needs a while to load."""
-    began = time.monotonic()
-    here = f"http://{settings.host}:{settings.port}"
-    while supervisor.poll() is None:
-        try:
-            if httpx.get(f"{here}/readyz", timeout=5).json().get("bot") == "ok":
-                break
-        except (httpx.HTTPError, ValueError):
-            pass
-        time.sleep(0.5)
-    else:
-        return
-    width = min(shutil.get_terminal_size().columns, 72)
-    out.rule(f"Warmline is up ({time.monotonic() - began:.0f} s)", characters="-")
-    pages = [("Console", "/console", "mentors answer"), ("Log", "/log", "managers read")]
-    if settings.sms == "phones":
-        pages.insert(0, ("Phones", "/phones", "the demo's phones, to try it all"))
-    for name, path, what in pages:
-        out.print(f"  {name:<8} {here}{path:<10} {what}")
-    out.print("  Ctrl-C ends everything.")
-    out.print("-" * width)

@@ -116,6 +116,7 @@ class Stack(Process):
             RASA_TRACKER_DB=str(folder / "tracker.db"),
             SMS="phones",
         )
+        self.supervisor_log = folder / "log" / "supervisor.log"
 
     def start(self, *, ready: str = "/readyz", patience_seconds: float = 240) -> "Stack":
         super().start(ready=ready, patience_seconds=patience_seconds)

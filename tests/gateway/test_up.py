@@ -2,9 +2,12 @@
 
 import re
 import subprocess
+from configparser import ConfigParser
 from pathlib import Path
 
-from gateway.up import write_env_if_missing
+from gateway.announcer import addresses, ended_with_an_error, failure
+from gateway.install import step
+from gateway.up import write_config, write_env_if_missing
 from tests.processes import KEY, ROOT, Process, free_port
 
 
@@ -45,3 +48,47 @@ def test_an_env_file_is_written_once_with_secrets_of_its_own(tmp_path: Path) -> 
     assert file.stat().st_mode & 0o077 == 0
     write_env_if_missing(file)
     assert file.read_text() == written
+
+
+def test_each_part_writes_to_its_own_log_and_is_started_again(tmp_path: Path) -> None:
+    config = ConfigParser(interpolation=None)
+    config.read(write_config(tmp_path / "50% full"))
+    assert config["supervisord"]["silent"] == "true"
+    for part in ("bot", "gateway"):
+        program = config[f"program:{part}"]
+        assert program["autorestart"] == "true"
+        assert program["stdout_logfile"] == str(tmp_path / "50%% full" / "log" / f"{part}.log")
+
+
+def test_a_part_that_ends_with_an_error_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    supervisor_log = tmp_path / "supervisor.log"
+    supervisor_log.write_text("INFO spawned: 'gateway' with pid 7\n")
+    assert ended_with_an_error(supervisor_log) is None
+    supervisor_log.write_text("WARN exited: gateway (terminated by SIGKILL; not expected)\n")
+    assert ended_with_an_error(supervisor_log) is None, "supervisord starts it again"
+    supervisor_log.write_text("WARN exited: gateway (exit status 2; not expected)\n")
+    assert ended_with_an_error(supervisor_log) == "gateway"
+    log = tmp_path / "gateway.log"
+    log.write_text("".join(f"line {number}\n" for number in range(30)))
+    said = failure("gateway", log)
+    assert "The gateway did not start" in said
+    assert str(log) in said
+    assert "line 29" in said
+    assert "line 1\n" not in said
+    assert "make up" in said
+
+
+def test_the_demo_is_announced_with_what_to_try() -> None:
+    url = "http://127.0.0.1:8000"
+    said = addresses(url, 9.6, demo=True)
+    assert f"Open {url}/phones, write as Maya, and answer as Sam." in said
+    assert f"{url}/console" in said
+    assert "/phones" not in addresses(url, 9.6, demo=False)
+
+
+def test_the_installation_says_what_it_waits_for() -> None:
+    output = ["Resolved 3 packages in 2ms\n", "Downloading numpy (16.0MiB)\n"]
+    assert "numpy (16.0MiB)" in step(output)
+    output += ["Downloading scipy (30.0MiB)\n", " Downloaded numpy\n"]
+    assert step(output) == "downloading scipy (30.0MiB), 1 of 2 large ones done"
+    assert step([*output, " Downloaded scipy\n", "Prepared 3 packages in 9s\n"]) == "installing"
