@@ -10,7 +10,7 @@ from escalation.signals import Axis, Signals
 
 
 @dataclass(frozen=True)
-class TurningPoint:
+class Counterfactual:
     """With `needed` (0..1) in place of `score` on this axis, `decision` would have been taken."""
 
     axis: Axis
@@ -19,9 +19,9 @@ class TurningPoint:
     decision: Decision
 
 
-def turning_point(
+def counterfactual(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState
-) -> TurningPoint | None:
+) -> Counterfactual | None:
     """The nearest such point; None where no score by itself could have changed anything.
 
     Another decision is one that brings somebody else, sooner or later, or lets the bot speak
@@ -38,14 +38,14 @@ def turning_point(
 
 def _all_points(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState
-) -> Iterator[TurningPoint]:
+) -> Iterator[Counterfactual]:
     for axis, marks in _marks(policy.thresholds).items():
         score: float = getattr(signals, axis.value)
         for mark in marks:
             # Below the mark: the nearest number that is.
             needed = mark if score < mark else math.nextafter(mark, 0.0)
             changed = with_score(signals, axis, needed)
-            yield TurningPoint(axis, score, needed, decide(changed, standing, policy, bot))
+            yield Counterfactual(axis, score, needed, decide(changed, standing, policy, bot))
 
 
 def with_score(signals: Signals, axis: Axis, score: float) -> Signals:

@@ -57,7 +57,7 @@ class Reliance:
     said_only_you: int = 0
 
 
-def reliance_of(
+def measure_over_reliance(
     written: Iterable[Written],
     from_people: Iterable[datetime],
     zone: ZoneInfo,

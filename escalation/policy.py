@@ -187,7 +187,7 @@ class ConsentPolicy(Part):
     """
 
     guardian_below: Literal[0, 13, 16, 18]
-    by_text: Literal["enrolment", "asked"] = "enrolment"
+    by_text: Literal["enrollment", "asked"] = "enrollment"
 
 
 class SafeguardingPolicy(Part):
@@ -352,7 +352,7 @@ def read_policy(text: str) -> Policy:
         raise UnreadablePolicy([_problem(text, one) for one in error.errors()]) from error
 
 
-def line_of(text: str, key: Sequence[int | str]) -> int | None:
+def find_line(text: str, key: Sequence[int | str]) -> int | None:
     """The line on which a key stands, or the nearest around it; None if none does."""
     here: tuple[str, ...] = ()
     best, at = 0, None
@@ -374,5 +374,5 @@ def _problem(text: str, error: ErrorDetails) -> PolicyProblem:
     said = IN_OUR_WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     # A rule that joins two keys names them itself.
     return PolicyProblem(
-        "" if said.startswith(f"{key}.") else key, said, line_of(text, error["loc"])
+        "" if said.startswith(f"{key}.") else key, said, find_line(text, error["loc"])
     )

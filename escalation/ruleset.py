@@ -1,4 +1,4 @@
-"""What a programme can change without touching code: policy and script, read together."""
+"""What a program can change without touching code: policy and script, read together."""
 
 from dataclasses import dataclass
 from pathlib import Path

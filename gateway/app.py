@@ -21,12 +21,12 @@ from gateway import demo_phones
 from gateway.accounts import pages as account_pages
 from gateway.accounts import sign_in
 from gateway.accounts.csrf import comes_from_another_site
-from gateway.accounts.rate_limit import Tries
-from gateway.accounts.sessions import viewer_of
+from gateway.accounts.rate_limit import RateLimits
+from gateway.accounts.sessions import get_viewer
 from gateway.accounts.signed_out import sent_with, signed_out
 from gateway.chat import pages as chat_pages
 from gateway.chat import privacy_pages, widget
-from gateway.chat.sign_in import chat_refusal, frame_ancestors, is_of_chat, mentee_of
+from gateway.chat.sign_in import chat_refusal, frame_ancestors, get_mentee, is_chat_path
 from gateway.console import canned_reply_pages, caseload_pages, handover_pages, live
 from gateway.console import pages as console_pages
 from gateway.integrations import pages as integration_pages
@@ -112,7 +112,7 @@ def create_app(
     chat_policy = SECURITY_HEADERS["Content-Security-Policy"].replace(
         "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
     )
-    app.state.tries = Tries()
+    app.state.tries = RateLimits()
 
     @app.middleware("http")
     async def guard(
@@ -121,7 +121,7 @@ def create_app(
         if comes_from_another_site(request, settings):
             return Response(said_to(request, "This request came from another site."), 403)
         response = await call_next(request)
-        if is_of_chat(request.url.path):
+        if is_chat_path(request.url.path):
             response.headers.setdefault("Content-Security-Policy", chat_policy)
         if request.url.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-cache")
@@ -134,7 +134,7 @@ def create_app(
 
     def refuse(request: Request, refused: PageRefused) -> Response:
         """In the look of the page that was asked for: a mentee's or everybody else's."""
-        if is_of_chat(request.url.path):
+        if is_chat_path(request.url.path):
             return chat_refusal(request, refused)
         return refusal(request, refused)
 
@@ -155,7 +155,7 @@ def create_app(
         if (
             request.method == "POST"
             and not wants_part(request)
-            and not is_of_chat(request.url.path)
+            and not is_chat_path(request.url.path)
         ):
             # The words may be nowhere else any more: they come back with the answer.
             return await run_in_threadpool(signed_out, request, await sent_with(request))
@@ -165,7 +165,7 @@ def create_app(
     async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
         if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
             # No route has asked yet who is signed in, and the page's head says it.
-            asked = mentee_of if is_of_chat(request.url.path) else viewer_of
+            asked = get_mentee if is_chat_path(request.url.path) else get_viewer
             await run_in_threadpool(asked, request)
             return await run_in_threadpool(refuse, request, PageRefused(404, NO_SUCH_PAGE))
         return await http_exception_handler(request, error)

@@ -22,19 +22,26 @@ from bot.environment import BotProblem
 from escalation.assess import assess_lines
 from escalation.check_ins.schedules import BadDays, read_days
 from escalation.crisis_lines import BadCrisisLines, to_look_up_again
-from escalation.handoffs.handoffs import hold_conversation
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.policy import POLICY_FILE, BadPolicy, Policy, load_policy
 from escalation.ruleset import load_rules
 from escalation.speech.script import BadScript
-from gateway import demo as demo_programme
+from gateway import demo as demo_program
 from gateway.accounts.passwords import BadPassword, set_password
 from gateway.chat.thread import invite as invitation
-from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, next_due, schedules_of
+from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
 from gateway.conversations.over_reliance import leaning_mentees
-from gateway.handoffs.timeline import Row, csv_of, handoffs_of, in_words, missed_check_ins, timeline
+from gateway.handoffs.timeline import (
+    Row,
+    find_handoffs,
+    handoffs_csv,
+    in_words,
+    missed_check_ins,
+    timeline,
+)
 from gateway.messaging.inbox import as_e164
-from gateway.people.absences import absence_in_words, absences_of
-from gateway.people.import_file import enrol as enrol_people
+from gateway.people.absences import absence_in_words, list_absences
+from gateway.people.import_file import enroll as enroll_people
 from gateway.people.import_file import read_people
 from gateway.policy.backtest import read_history
 from gateway.policy.backtest_text import print_replay
@@ -43,8 +50,8 @@ from gateway.privacy.data_requests import erase as erase_person
 from gateway.privacy.terms import ConsentRefused, correct_band, record_guardian
 from gateway.reporting.preflight import findings, who_is_away
 from gateway.review.summary import print_verdicts
-from gateway.review.verdicts import LOOKED_BACK, summary_of
-from gateway.runtime.audit import Head, first_broken, head_file_for, head_kept, head_of, note_about
+from gateway.review.verdicts import LOOKED_BACK, summarize
+from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, head_kept, note_about
 from gateway.runtime.database import Database
 from gateway.runtime.line import utc_now
 from gateway.runtime.logging import set_up_logs
@@ -58,7 +65,7 @@ from models import (
     Conversation,
     Handoff,
     Person,
-    Programme,
+    Program,
     Role,
     Schedule,
     Status,
@@ -144,10 +151,10 @@ def migrate() -> None:
 
 @app.command()
 def demo() -> None:
-    """Seed the demo programme, where there is no programme yet."""
+    """Seed the demo program, where there is no program yet."""
     with _database() as (_, database), database.writing() as session:
-        seeded = demo_programme.seed_demo(session, now=utc_now())
-    print("The demo programme is ready." if seeded else "There is a programme; nothing was added.")
+        seeded = demo_program.seed_demo(session, now=utc_now())
+    print("The demo program is ready." if seeded else "There is a program; nothing was added.")
 
 
 @app.command()
@@ -157,22 +164,22 @@ def key() -> None:
 
 
 @app.command()
-def enrol(
+def enroll(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    programme: Annotated[
-        str, typer.Option(help="The programme's name; made if there is none by it.")
+    program: Annotated[
+        str, typer.Option(help="The program's name; made if there is none by it.")
     ] = "",
     timezone: Annotated[str, typer.Option(help="Where a line names none.")] = "America/New_York",
-    hours: Annotated[str, typer.Option(help="Of a new programme, local.")] = "08:00-21:00",
+    hours: Annotated[str, typer.Option(help="Of a new program, local.")] = "08:00-21:00",
     keep_good: Annotated[
-        bool, typer.Option("--keep-good", help="Enrol the good lines even if others are bad.")
+        bool, typer.Option("--keep-good", help="Enroll the good lines even if others are bad.")
     ] = False,
 ) -> None:
-    """Enrol people from a CSV file: role,name,phone,timezone,mentor,language."""
+    """Enroll people from a CSV file: role,name,phone,timezone,mentor,language."""
     people = read_people(file.read_bytes(), timezone=timezone)
     with _database() as (_, database), database.writing() as session:
-        chosen = _programme(session, programme, timezone, hours)
-        enrolled = enrol_people(session, chosen, people, now=utc_now())
+        chosen = _program(session, program, timezone, hours)
+        enrolled = enroll_people(session, chosen, people, now=utc_now())
         if people.problems and not keep_good:
             session.rollback()
             enrolled = []
@@ -215,9 +222,9 @@ def log(
         if handoff is not None:
             _print_timeline(session, handoff)
             return
-        rows = handoffs_of(session)
+        rows = find_handoffs(session)
         if csv:
-            sys.stdout.write(csv_of(rows))
+            sys.stdout.write(handoffs_csv(rows))
             return
         _print_handoffs(rows)
 
@@ -243,9 +250,9 @@ def schedule(
             session.flush()
         elif days or at or pause is not None:
             raise _refuse("Name the mentee's number and the check-in, like: PHONE mood.")
-        agreed = schedules_of(session, person)
+        agreed = list_schedules(session, person)
         lines = [
-            _schedule_line(session, one, policy_in_use(session, one.person.programme_id, file))
+            _schedule_line(session, one, policy_in_use(session, one.person.program_id, file))
             for one in agreed
         ]
     print("\n".join(lines) or "No check-in is agreed on.")
@@ -256,9 +263,9 @@ def missed() -> None:
     """Scheduled check-ins that nobody answered, the latest first. Exit 1 if there are any."""
     with _database() as (settings, database), database.reading() as session:
         found = []
-        for programme, policy in _policies(session, settings):
+        for program, policy in _policies(session, settings):
             since = utc_now() - timedelta(days=policy.schedule.missed_shown_days)
-            found += missed_check_ins(session, programme.id, since=since)
+            found += missed_check_ins(session, program.id, since=since)
     found.sort(key=lambda one: one.missed_at, reverse=True)
     if not found:
         print("No check-in was missed.")
@@ -275,8 +282,8 @@ def leaning() -> None:
     """Who leans on the bot too much, with the figures that say so. Exit 1 if anybody does."""
     with _database() as (settings, database), database.reading() as session:
         found = []
-        for programme, policy in _policies(session, settings):
-            found += leaning_mentees(session, policy.reliance, programme.id, now=utc_now())
+        for program, policy in _policies(session, settings):
+            found += leaning_mentees(session, policy.reliance, program.id, now=utc_now())
     if not found:
         print("Nobody leans on the bot too much.")
         return
@@ -291,9 +298,9 @@ def away() -> None:
     now = utc_now()
     with _database() as (_, database), database.reading() as session:
         lines = [
-            f"{programme.name}: {absence_in_words(session, absence, now=now)}"
-            for programme in session.scalars(select(Programme).order_by(Programme.id))
-            for absence in absences_of(session, programme, now=now)
+            f"{program.name}: {absence_in_words(session, absence, now=now)}"
+            for program in session.scalars(select(Program).order_by(Program.id))
+            for absence in list_absences(session, program, now=now)
         ]
     print("\n".join(lines) or "Nobody is away.")
 
@@ -319,10 +326,10 @@ def replay(
     """
     other, now = load_policy(policy), utc_now()
     with _database() as (settings, database), database.reading() as session:
-        for programme, in_use in _policies(session, settings):
+        for program, in_use in _policies(session, settings):
             since = now - timedelta(weeks=weeks)
-            history = read_history(session, programme, since=since, now=now)
-            print_replay(out, programme.name, history, in_use, other)
+            history = read_history(session, program, since=since, now=now)
+            print_replay(out, program.name, history, in_use, other)
 
 
 @app.command()
@@ -336,10 +343,10 @@ def verdicts(
     """
     now = utc_now()
     with _database() as (settings, database), database.reading() as session:
-        for programme, policy in _policies(session, settings):
+        for program, policy in _policies(session, settings):
             back = timedelta(weeks=weeks)
-            summary = summary_of(session, programme, policy, now=now, looked_back=back)
-            print_verdicts(out, programme.name, summary)
+            summary = summarize(session, program, policy, now=now, looked_back=back)
+            print_verdicts(out, program.name, summary)
 
 
 @app.command()
@@ -434,9 +441,9 @@ def guardian(
         if mentee.role is not Role.MENTEE:
             raise _refuse(f"{mentee.name} is no mentee; only mentees use the web chat.")
         if manager is not None and (
-            manager.role is not Role.MANAGER or manager.programme_id != mentee.programme_id
+            manager.role is not Role.MANAGER or manager.program_id != mentee.program_id
         ):
-            raise _refuse("--by takes the number of a manager of the mentee's programme.")
+            raise _refuse("--by takes the number of a manager of the mentee's program.")
         try:
             if age is not None:
                 correct_band(session, mentee, age, by=manager, now=utc_now())
@@ -478,7 +485,7 @@ def erase(
                 Bot(settings.rasa_url, token=settings.rasa_token).forget(thread)
             with database.writing() as session:
                 if thread is not None:
-                    hold_conversation(session, thread)
+                    lock_conversation(session, thread)
                 erase_person(session, session.get_one(Person, person.id), by=None, now=utc_now())
         except BotAway as away:
             raise _refuse(
@@ -498,7 +505,7 @@ def _check_audit(written_down: str) -> None:
     with _database() as (settings, database), database.reading() as session:
         kept = head_kept(head_file_for(settings.database_url, ROOT / "var"))
         found = first_broken(session, seen=kept) or first_broken(session, seen=earlier)
-        last = head_of(session)
+        last = get_head(session)
     if found:
         print(found.why)
         raise typer.Exit(1)
@@ -510,12 +517,12 @@ def _check_audit(written_down: str) -> None:
     print("Write the head down elsewhere; a later `check --audit --head HEAD` compares with it.")
 
 
-def _policies(session: Session, settings: Settings) -> list[tuple[Programme, Policy]]:
-    """Each programme with the policy it goes by now."""
+def _policies(session: Session, settings: Settings) -> list[tuple[Program, Policy]]:
+    """Each program with the policy it goes by now."""
     file = load_policy(settings.policy_file or POLICY_FILE)
     return [
-        (programme, policy_in_use(session, programme.id, file))
-        for programme in session.scalars(select(Programme).order_by(Programme.id))
+        (program, policy_in_use(session, program.id, file))
+        for program in session.scalars(select(Program).order_by(Program.id))
     ]
 
 
@@ -579,7 +586,7 @@ def _print_timeline(session: Session, number: int) -> None:
     if handoff is None:
         print(f"There is no handoff {number}. `warmline log` lists them.", file=sys.stderr)
         raise typer.Exit(2)
-    zone = ZoneInfo(handoff.conversation.programme.timezone)
+    zone = ZoneInfo(handoff.conversation.program.timezone)
     print(f"Handoff {number}, times in {zone.key}")
     for entry in timeline(session, number):
         print(f"{entry.at.astimezone(zone):%d %b %H:%M:%S}  {entry.what}")
@@ -606,21 +613,21 @@ def _person(session: Session, phone: str) -> Person:
     return person
 
 
-def _programme(session: Session, name: str, timezone: str, hours: str) -> Programme:
-    """The programme by that name; the only one when no name is given; a new one otherwise."""
-    programmes = session.scalars(select(Programme)).all()
-    for programme in programmes:
-        if programme.name == name or (not name and len(programmes) == 1):
-            return programme
+def _program(session: Session, name: str, timezone: str, hours: str) -> Program:
+    """The program by that name; the only one when no name is given; a new one otherwise."""
+    programs = session.scalars(select(Program)).all()
+    for program in programs:
+        if program.name == name or (not name and len(programs) == 1):
+            return program
     if not name:
-        print("Name the programme with --programme.", file=sys.stderr)
+        print("Name the program with --program.", file=sys.stderr)
         raise typer.Exit(2)
     try:
         opens_at, closes_at = (time.fromisoformat(part.strip()) for part in hours.split("-"))
     except ValueError:
         print(f"--hours {hours!r} cannot be read; write them like 08:00-21:00.", file=sys.stderr)
         raise typer.Exit(2) from None
-    programme = Programme(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
-    session.add(programme)
+    program = Program(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
+    session.add(program)
     session.flush()
-    return programme
+    return program

@@ -1,4 +1,4 @@
-"""The demo programme: a small named cast on numbers reserved for examples."""
+"""The demo program: a small named cast on numbers reserved for examples."""
 
 from datetime import datetime, time
 
@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import read_days
 from gateway.check_ins.schedules import agree_on
-from gateway.people.import_file import enrol, read_people
-from models import Programme
+from gateway.people.import_file import enroll, read_people
+from models import Program
 
 PEOPLE = b"""role,name,phone,timezone,mentor
 mentor,Sam,+12025550111,America/New_York,
@@ -23,23 +23,23 @@ CHECK_INS = {"Maya": ("mood", "sun", time(17))}
 
 
 def seed_demo(session: Session, *, now: datetime) -> bool:
-    """Set up the demo's programme and people where there is no programme; True if it did.
+    """Set up the demo's program and people where there is no program; True if it did.
 
     Its line is open round the clock, so that the demo works whenever it is tried.
     """
-    if session.scalar(select(Programme.id).limit(1)) is not None:
+    if session.scalar(select(Program.id).limit(1)) is not None:
         return False
     zone = "America/New_York"
-    programme = Programme(
+    program = Program(
         name="Harbor Mentoring",
         phone="+12025550100",
         timezone=zone,
         opens_at=time(0),
         closes_at=time(0),
     )
-    session.add(programme)
+    session.add(program)
     session.flush()
-    for person in enrol(session, programme, read_people(PEOPLE, timezone=zone), now=now):
+    for person in enroll(session, program, read_people(PEOPLE, timezone=zone), now=now):
         person.on_duty = person.name in ON_DUTY
         if person.name in CHECK_INS:
             check_in, days, at = CHECK_INS[person.name]

@@ -1,4 +1,4 @@
-"""The demo's phones side by side: what the people of the programme text, and what reaches them.
+"""The demo's phones side by side: what the people of the program text, and what reaches them.
 
 A text from here takes the same way as one from Twilio: recorded first, then handled.
 """
@@ -13,12 +13,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.sessions import viewer_of
+from gateway.accounts.sessions import get_viewer
 from gateway.handoffs.timeline import masked
-from gateway.messaging.inbox import NoProgramme, record
+from gateway.messaging.inbox import NoProgram, record
 from gateway.messaging.outbox import spoken
 from gateway.pipeline.turns import take_turns
-from gateway.web.rendering import PageRefused, go_to, line_of, page
+from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Channel, Conversation, Delivery, Message, Person, Role
 from models.encryption import phone_index
 
@@ -66,14 +66,14 @@ def all_phones(request: Request) -> Response:
 @router.post("/{key}")
 def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Response:
     """Text the line from one of the phones."""
-    line = line_of(request)
+    line = get_line(request)
     if len(words) > LONGEST_TEXT:
         raise PageRefused(
             413,
             phrase("That is longer than {longest} characters. Shorten it.", longest=LONGEST_TEXT),
         )
     with line.database.reading() as session:
-        number = _number_of(session, key)
+        number = _phone_number(session, key)
     if number is None:
         raise PageRefused(404, gettext_noop("That phone is no longer here. Reload the page."))
     try:
@@ -85,7 +85,7 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
             channel=Channel.PHONES,
             now=line.clock(),
         )
-    except NoProgramme as error:
+    except NoProgram as error:
         raise PageRefused(503, str(error)) from error
     if conversation_id is not None:
         line.soon(take_turns, conversation_id)
@@ -95,12 +95,12 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
 
 
 def _page(request: Request, template: str) -> Response:
-    with line_of(request).database.reading() as session:
+    with get_line(request).database.reading() as session:
         shown, hidden = _phones(session)
-    return page(request, template, viewer=viewer_of(request), phones=shown, hidden=hidden)
+    return page(request, template, viewer=get_viewer(request), phones=shown, hidden=hidden)
 
 
-def _number_of(session: Session, key: str) -> str | None:
+def _phone_number(session: Session, key: str) -> str | None:
     if key == "unknown":
         return STRANGER
     person = session.get(Person, int(key)) if key.isdecimal() and len(key) < 10 else None

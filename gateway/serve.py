@@ -18,7 +18,7 @@ from escalation.ruleset import load_rules
 from escalation.signals import Signals
 from gateway.app import create_app
 from gateway.messaging.sms import Phones, Texts, Twilio
-from gateway.runtime.audit import head_file_for, keep_head_in
+from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line
@@ -43,7 +43,7 @@ def open_database(settings: Settings) -> Database:
         NoKey, BadKey, WrongKey: WARMLINE_KEY cannot read what is stored.
     """
     use_key(settings.warmline_key)
-    keep_head_in(head_file_for(settings.database_url, ROOT / "var"))
+    store_head_in(head_file_for(settings.database_url, ROOT / "var"))
     database = Database(make_engine(settings.database_url))
     database.migrate()
     with database.reading() as session:
@@ -69,7 +69,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     Raises:
         AlreadyServed: another process serves this SQLite file.
-        BadPolicy, BadScript: a file of the programme cannot be used.
+        BadPolicy, BadScript: a file of the program cannot be used.
     """
     only_one = _lock(settings.database_url)
     database = open_database(settings)

@@ -54,7 +54,7 @@ def run() -> int:
     settings = load_settings()
     taken = _taken_port(settings)
     if taken:
-        print(f"{taken} is in use already. Stop what uses it, or set {_key_of(taken)} in .env.")
+        print(f"{taken} is in use already. Stop what uses it, or set {_read_key(taken)} in .env.")
         return 2
     train_if_changed()
     if settings.sms == "phones" and not _has_people(settings):
@@ -168,5 +168,5 @@ def _taken_port(settings: Settings) -> str | None:
     return None
 
 
-def _key_of(address: str) -> str:
+def _read_key(address: str) -> str:
     return "RASA_URL" if address.endswith(":5005") else "PORT"

@@ -14,7 +14,7 @@ from functools import cache
 import structlog
 from sqlalchemy import or_, select, text
 
-from escalation.handoffs.handoffs import hold_conversation, overdue_claims, release_if_unanswered
+from escalation.handoffs.handoffs import lock_conversation, overdue_claims, release_if_unanswered
 from escalation.handoffs.jobs import (
     CheckAlerts,
     CheckClaim,
@@ -33,18 +33,18 @@ from escalation.handoffs.ladder import (
 )
 from escalation.handoffs.transfers import lapse_if_unanswered, overdue_transfers
 from escalation.ruleset import Rules
-from gateway.chat.thread import keep_unseen
-from gateway.check_ins.follow_ups import keep_follow_ups
-from gateway.check_ins.jobs import keep_schedules
+from gateway.chat.thread import text_unseen_messages
+from gateway.check_ins.follow_ups import run_follow_ups
+from gateway.check_ins.jobs import run_schedules
 from gateway.conversations.holder_alerts import tell_holder_if_unseen
 from gateway.integrations.webhook_outbox import forget_old_deliveries
 from gateway.integrations.webhook_worker import Teller
 from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, acting, deliver
 from gateway.pipeline.turns import take_turns
-from gateway.privacy.data_requests import keep_erasures
+from gateway.privacy.data_requests import run_erasures
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line
-from gateway.safeguarding.jobs import tell_of_overdue_records
+from gateway.safeguarding.jobs import notify_overdue_records
 from models import Delivery, Handoff, Message, Status, Transfer
 
 log = structlog.get_logger()
@@ -69,8 +69,8 @@ def do_work(line: Line, work: Work) -> None:
     assert isinstance(work, Climb | CheckAlerts | CheckClaim | Recall | TellHolder)
     with acting(line) as session:
         handoff = session.get_one(Handoff, work.handoff_id)
-        line = line.of(session, handoff.conversation.programme_id)
-        hold_conversation(session, handoff.conversation_id)
+        line = line.of(session, handoff.conversation.program_id)
+        lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
         match work:
             case Climb(ladder=ladder, rung=rung):
@@ -95,8 +95,8 @@ def lapse_transfer(line: Line, transfer_id: int) -> None:
     with acting(line) as session:
         transfer = session.get_one(Transfer, transfer_id)
         handoff = session.get_one(Handoff, transfer.handoff_id)
-        hold_conversation(session, handoff.conversation_id)
-        rules = line.of(session, handoff.conversation.programme_id).rules
+        lock_conversation(session, handoff.conversation_id)
+        rules = line.of(session, handoff.conversation.program_id).rules
         lapse_if_unanswered(session, transfer, now=line.clock(), rules=rules)
 
 
@@ -128,12 +128,12 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
         ]
 
         @cache
-        def rules_of(programme: int) -> Rules:
-            return line.of(session, programme).rules
+        def get_rules(program: int) -> Rules:
+            return line.of(session, program).rules
 
-        forgotten = overdue_claims(session, now=now - grace, rules_of=rules_of)
-        to_recall = overdue_recalls(session, now=now - grace, rules_of=rules_of)
-        unanswered = overdue_transfers(session, now=now, rules_of=rules_of)
+        forgotten = overdue_claims(session, now=now - grace, get_rules=get_rules)
+        to_recall = overdue_recalls(session, now=now - grace, get_rules=get_rules)
+        unanswered = overdue_transfers(session, now=now, get_rules=get_rules)
     for conversation_id in unhandled:
         line.soon(take_turns, conversation_id)
     for conversation_id in undelivered:
@@ -146,7 +146,7 @@ def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
 
 
 class Sweeper:
-    """Runs `sweep`, `keep_schedules` and the telling of webhooks, each in its own thread."""
+    """Runs `sweep`, `run_schedules` and the telling of webhooks, each in its own thread."""
 
     def __init__(self, line: Line, engine: Engine) -> None:
         self.line = line
@@ -188,9 +188,9 @@ class Sweeper:
 
     def _run_schedules(self) -> None:
         while not self._stop.wait(SCHEDULES_EVERY.total_seconds()):
-            rounds = [keep_schedules, keep_follow_ups, keep_unseen, tell_of_overdue_records]
+            rounds = [run_schedules, run_follow_ups, text_unseen_messages, notify_overdue_records]
             if (now := self.line.clock()) >= self._erase_at:
-                rounds.append(keep_erasures)
+                rounds.append(run_erasures)
                 self._erase_at = now + ERASURES_EVERY
             for keep in rounds:
                 try:

@@ -17,9 +17,9 @@ from models.handoffs import (
     Status,
     Urgency,
 )
-from models.integrations import ApiToken, Silence, Webhook, WebhookDelivery
+from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
-from models.people import Match, MatchKind, OneTimeKey, Passkey, Person, Programme, Role, SignIn
+from models.people import Match, MatchKind, OneTimeKey, Passkey, Person, Program, Role, WebSession
 from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
 from models.safeguarding import Concern, SafeguardingRecord
 from models.schedules import Hindrance, Schedule, ScheduledCheckIn
@@ -42,6 +42,7 @@ __all__ = [
     "Debrief",
     "DecisionRecord",
     "Delivery",
+    "DeliveryFailure",
     "DutyOverride",
     "DutyShift",
     "FollowUp",
@@ -64,13 +65,11 @@ __all__ = [
     "Person",
     "PolicyVersion",
     "Presence",
-    "Programme",
+    "Program",
     "Role",
     "SafeguardingRecord",
     "Schedule",
     "ScheduledCheckIn",
-    "SignIn",
-    "Silence",
     "SkillOutcome",
     "SkillUse",
     "Snooze",
@@ -80,6 +79,7 @@ __all__ = [
     "Urgency",
     "Verdict",
     "VerdictRecord",
+    "WebSession",
     "Webhook",
     "WebhookDelivery",
 ]

@@ -17,11 +17,11 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_entry"
     # Read by every page that says who read it.
-    __table_args__ = (sa.Index("audit_entry_about", "programme_id", "about"),)
+    __table_args__ = (sa.Index("audit_entry_about", "program_id", "about"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     by_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("person.id"), comment="Null when the line itself or a program did it"
     )

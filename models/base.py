@@ -80,7 +80,7 @@ class Ranked(TypeDecorator[E]):
         return None if value is None else self.ranks(value)
 
 
-def one_of(values: type[Enum]) -> sa.Enum:
+def enum_column(values: type[Enum]) -> sa.Enum:
     """A column that holds one of `values`, checked by the database and stored by value."""
     return sa.Enum(
         values,

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.base import Base, Encrypted, UtcDateTime, enum_column
 from models.people import Person
 
 
@@ -34,7 +34,7 @@ class Consent(Base):
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     terms: Mapped[str] = mapped_column(sa.String(20), comment="The version that was agreed to")
-    age_band: Mapped[AgeBand] = mapped_column(one_of(AgeBand))
+    age_band: Mapped[AgeBand] = mapped_column(enum_column(AgeBand))
     guardian_name: Mapped[str | None] = mapped_column(Encrypted)
     guardian_agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     guardian_recorded_by_id: Mapped[int | None] = mapped_column(

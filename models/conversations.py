@@ -6,8 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
-from models.people import Person, Programme
+from models.base import Base, Encrypted, UtcDateTime, enum_column
+from models.people import Person, Program
 
 
 class Channel(StrEnum):
@@ -59,12 +59,12 @@ class Conversation(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), unique=True)
     stranger_phone: Mapped[str | None] = mapped_column(Encrypted)
     stranger_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     channel: Mapped[Channel] = mapped_column(
-        one_of(Channel), comment="The channel last written on; answers go there"
+        enum_column(Channel), comment="The channel last written on; answers go there"
     )
     skill: Mapped[str | None] = mapped_column(
         sa.String(40), comment="The skill or check-in under way, as the bot last said"
@@ -78,7 +78,7 @@ class Conversation(Base):
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     person: Mapped[Person | None] = relationship(lazy="joined")
-    programme: Mapped[Programme] = relationship(lazy="joined")
+    program: Mapped[Program] = relationship(lazy="joined")
 
     @property
     def phone(self) -> str | None:
@@ -121,21 +121,21 @@ class Message(Base):
     conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     outgoing: Mapped[bool]
-    speaker: Mapped[Speaker] = mapped_column(one_of(Speaker))
+    speaker: Mapped[Speaker] = mapped_column(enum_column(Speaker))
     speaker_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     speaker_name: Mapped[str | None] = mapped_column(Encrypted)
     words: Mapped[str] = mapped_column(Encrypted)
     script: Mapped[str | None] = mapped_column(
         sa.String(60), comment="Which line of script.toml this is; null for Rasa's own words"
     )
-    channel: Mapped[Channel] = mapped_column(one_of(Channel))
+    channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     media: Mapped[int] = mapped_column(default=0, comment="How many pictures or files came along")
     relayed_from_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"), comment="The mentor's own text that this passes on"
     )
     provider_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    delivery: Mapped[Delivery | None] = mapped_column(one_of(Delivery))
+    delivery: Mapped[Delivery | None] = mapped_column(enum_column(Delivery))
     tries: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(sa.String(40))
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, one_of
+from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column
 from models.handoffs import Owner
 
 
@@ -18,7 +18,7 @@ class DecisionRecord(Base):
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), unique=True)
     handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    owner: Mapped[Owner] = mapped_column(one_of(Owner))
+    owner: Mapped[Owner] = mapped_column(enum_column(Owner))
     crisis: Mapped[float]
     connection: Mapped[float]
     tools: Mapped[float]
@@ -35,7 +35,7 @@ class DecisionRecord(Base):
     quadrant: Mapped[str | None] = mapped_column(
         sa.String(12), comment="neither, tools, connection, or both"
     )
-    turning_point: Mapped[JsonDict | None] = mapped_column(
+    counterfactual: Mapped[JsonDict | None] = mapped_column(
         Json, comment="The smallest change of a score that would have led elsewhere"
     )
     decision: Mapped[str] = mapped_column(sa.String(24))

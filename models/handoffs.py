@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, Ranked, UtcDateTime, one_of
+from models.base import Base, Encrypted, Json, JsonDict, Ranked, UtcDateTime, enum_column
 from models.conversations import Conversation, Message
 from models.people import Person
 
@@ -99,9 +99,9 @@ class Handoff(Base):
     opened_by_message_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"), comment="The mentee's message that asked for it"
     )
-    need: Mapped[Need] = mapped_column(one_of(Need))
+    need: Mapped[Need] = mapped_column(enum_column(Need))
     urgency: Mapped[Urgency] = mapped_column(Ranked(Urgency))
-    status: Mapped[Status] = mapped_column(one_of(Status))
+    status: Mapped[Status] = mapped_column(enum_column(Status))
     mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)
     ladder: Mapped[int] = mapped_column(default=0)
     rung: Mapped[int] = mapped_column(
@@ -114,7 +114,7 @@ class Handoff(Base):
         UtcDateTime, comment="First human message under any claim of this handoff"
     )
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[Outcome | None] = mapped_column(one_of(Outcome))
+    outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))
 
     conversation: Mapped[Conversation] = relationship(lazy="joined")
     mentor: Mapped[Person | None] = relationship(lazy="joined")
@@ -135,7 +135,7 @@ class HandoffEvent(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    move: Mapped[Move] = mapped_column(one_of(Move))
+    move: Mapped[Move] = mapped_column(enum_column(Move))
     by_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("person.id"), comment="Who moved it; null when the line itself did"
     )

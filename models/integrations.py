@@ -6,11 +6,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, one_of
-from models.people import Programme
+from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column
+from models.people import Program
 
 
-class Silence(StrEnum):
+class DeliveryFailure(StrEnum):
     """Why a post to a webhook had no answer."""
 
     NOT_PUBLIC = "not_public"  # the address leads into a private network, or to this machine
@@ -26,7 +26,7 @@ class ApiToken(Base):
     __tablename__ = "api_token"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     name: Mapped[str] = mapped_column(sa.String(60))
     token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     scopes: Mapped[str] = mapped_column(sa.String(200))
@@ -35,7 +35,7 @@ class ApiToken(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    programme: Mapped[Programme] = relationship(lazy="joined")
+    program: Mapped[Program] = relationship(lazy="joined")
 
 
 class Webhook(Base):
@@ -44,7 +44,7 @@ class Webhook(Base):
     __tablename__ = "webhook"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     url: Mapped[str] = mapped_column(sa.String(500))
     secret: Mapped[str] = mapped_column(Encrypted)
     by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
@@ -74,7 +74,7 @@ class WebhookDelivery(Base):
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     status: Mapped[int | None] = mapped_column(comment="The last HTTP status; null for no answer")
-    silence: Mapped[Silence | None] = mapped_column(
-        one_of(Silence), comment="Why there was no answer to the last try"
+    silence: Mapped[DeliveryFailure | None] = mapped_column(
+        enum_column(DeliveryFailure), comment="Why there was no answer to the last try"
     )
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -24,12 +24,12 @@ class Note(Base):
 
 
 class CannedReply(Base):
-    """A first draft that mentors of a programme may start from, and then edit."""
+    """A first draft that mentors of a program may start from, and then edit."""
 
     __tablename__ = "canned_reply"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     title: Mapped[str] = mapped_column(sa.String(60))
     words: Mapped[str] = mapped_column(sa.Text)
     by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))

@@ -1,4 +1,4 @@
-"""Programmes, the people in them, and who mentors whom."""
+"""Programs, the people in them, and who mentors whom."""
 
 from datetime import datetime, time
 from enum import StrEnum
@@ -6,11 +6,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.base import Base, Encrypted, UtcDateTime, enum_column
 
 
 class Role(StrEnum):
-    """A manager is a mentor who sees every handoff of the programme."""
+    """A manager is a mentor who sees every handoff of the program."""
 
     MENTEE = "mentee"
     MENTOR = "mentor"
@@ -22,14 +22,14 @@ class MatchKind(StrEnum):
     BACK_UP = "back_up"
 
 
-class Programme(Base):
-    """One mentoring programme: its line, its time zone, its hours.
+class Program(Base):
+    """One mentoring program: its line, its time zone, its hours.
 
     `opens_at` and `closes_at` are local times, half-open: from opening, up to but not at
     closing. Equal times mean round the clock.
     """
 
-    __tablename__ = "programme"
+    __tablename__ = "program"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(80), unique=True)
@@ -51,8 +51,8 @@ class Person(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
-    role: Mapped[Role] = mapped_column(one_of(Role))
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
+    role: Mapped[Role] = mapped_column(enum_column(Role))
     name: Mapped[str] = mapped_column(Encrypted)
     phone: Mapped[str | None] = mapped_column(Encrypted)
     phone_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
@@ -73,13 +73,13 @@ class Person(Base):
         "In a crisis it is the whole",
     )
     left_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="When they left the programme; neither called nor signed in since"
+        UtcDateTime, comment="When they left the program; neither called nor signed in since"
     )
     unreachable_code: Mapped[str | None] = mapped_column(
         sa.String(16), comment="The provider's code that says this number cannot be texted"
     )
 
-    programme: Mapped[Programme] = relationship(lazy="joined")
+    program: Mapped[Program] = relationship(lazy="joined")
 
     @property
     def can_be_texted(self) -> bool:
@@ -104,12 +104,12 @@ class Match(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     mentor_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
-    kind: Mapped[MatchKind] = mapped_column(one_of(MatchKind))
+    kind: Mapped[MatchKind] = mapped_column(enum_column(MatchKind))
 
     mentor: Mapped[Person] = relationship(foreign_keys=mentor_id, lazy="raise")
 
 
-class SignIn(Base):
+class WebSession(Base):
     """A signed-in browser. Only a hash of its token is kept."""
 
     __tablename__ = "sign_in"

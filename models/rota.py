@@ -1,4 +1,4 @@
-"""Who is on duty when, the days that differ, and the versions of a programme's policy."""
+"""Who is on duty when, the days that differ, and the versions of a program's policy."""
 
 from datetime import date, datetime, time
 
@@ -10,7 +10,7 @@ from models.people import Person
 
 
 class DutyShift(Base):
-    """A weekly duty: from `begins_at` to `ends_at` on `weekday` (0 is Monday), programme's time.
+    """A weekly duty: from `begins_at` to `ends_at` on `weekday` (0 is Monday), program's time.
 
     One that ends at or before it begins goes on past midnight.
     """
@@ -44,24 +44,24 @@ class DutyOverride(Base):
 
 
 class Holiday(Base):
-    """A day on which a programme's line is closed as if it were outside its hours."""
+    """A day on which a program's line is closed as if it were outside its hours."""
 
     __tablename__ = "holiday"
-    __table_args__ = (sa.UniqueConstraint("programme_id", "day"),)
+    __table_args__ = (sa.UniqueConstraint("program_id", "day"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"))
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"))
     day: Mapped[date]
     name: Mapped[str] = mapped_column(sa.String(60))
 
 
 class PolicyVersion(Base):
-    """One version of a programme's policy: its whole text, who wrote it, and why."""
+    """One version of a program's policy: its whole text, who wrote it, and why."""
 
     __tablename__ = "policy_version"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     reason: Mapped[str] = mapped_column(sa.Text)

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.base import Base, Encrypted, UtcDateTime, enum_column
 from models.people import Person
 
 
@@ -30,13 +30,13 @@ class SafeguardingRecord(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    programme_id: Mapped[int] = mapped_column(sa.ForeignKey("programme.id"), index=True)
+    program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     mentor_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("person.id"), comment="Whom it is about, where it is about a mentor"
     )
     handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"))
-    concern: Mapped[Concern] = mapped_column(one_of(Concern))
+    concern: Mapped[Concern] = mapped_column(enum_column(Concern))
     words: Mapped[str] = mapped_column(Encrypted)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))

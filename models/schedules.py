@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, UtcDateTime, one_of
+from models.base import Base, UtcDateTime, enum_column
 from models.people import Person
 
 
@@ -90,7 +90,7 @@ class ScheduledCheckIn(Base):
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     skipped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     hindrance: Mapped[Hindrance | None] = mapped_column(
-        one_of(Hindrance), comment="What stands in its way; for good once skipped_at is set"
+        enum_column(Hindrance), comment="What stands in its way; for good once skipped_at is set"
     )
 
     schedule: Mapped[Schedule] = relationship(lazy="joined")

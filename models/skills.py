@@ -1,4 +1,4 @@
-"""What a mentee practised, how it went, and what they set out to do."""
+"""What a mentee practiced, how it went, and what they set out to do."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.base import Base, Encrypted, UtcDateTime, enum_column
 
 STILL_GOING = "ended_at IS NULL"
 
@@ -17,7 +17,7 @@ class SkillOutcome(StrEnum):
 
 
 class GoalResult(StrEnum):
-    """How a goal went, in the mentee's own judgement."""
+    """How a goal went, in the mentee's own judgment."""
 
     DONE = "done"
     PARTLY = "partly"
@@ -51,7 +51,7 @@ class SkillUse(Base):
     skill: Mapped[str] = mapped_column(sa.String(40))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[SkillOutcome | None] = mapped_column(one_of(SkillOutcome))
+    outcome: Mapped[SkillOutcome | None] = mapped_column(enum_column(SkillOutcome))
     before: Mapped[int | None]
     after: Mapped[int | None]
     message_id: Mapped[int | None] = mapped_column(
@@ -74,4 +74,4 @@ class Goal(Base):
     words: Mapped[str] = mapped_column(Encrypted)
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
     followed_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    result: Mapped[GoalResult | None] = mapped_column(one_of(GoalResult))
+    result: Mapped[GoalResult | None] = mapped_column(enum_column(GoalResult))

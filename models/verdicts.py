@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, one_of
+from models.base import Base, Encrypted, UtcDateTime, enum_column
 from models.people import Person
 
 
@@ -47,7 +47,7 @@ class VerdictRecord(Base):
     )
     by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    verdict: Mapped[Verdict] = mapped_column(one_of(Verdict))
+    verdict: Mapped[Verdict] = mapped_column(enum_column(Verdict))
     note: Mapped[str | None] = mapped_column(Encrypted)
 
     by: Mapped[Person] = relationship(lazy="joined")

@@ -30,14 +30,14 @@ def open_context(
     *,
     width: int,
     height: int = 800,
-    colours: str = "light",
+    colors: str = "light",
     patience: float = 20_000,
 ) -> BrowserContext:
     """Somebody's own browser. `trouble` gets what it complains of, and other hosts it asks."""
     context = browser.new_context(
         base_url=url,
         viewport={"width": width, "height": height},
-        color_scheme="dark" if colours == "dark" else "light",
+        color_scheme="dark" if colors == "dark" else "light",
     )
     context.on("weberror", lambda error: trouble.append(str(error.error)))
     context.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)

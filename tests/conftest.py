@@ -1,7 +1,7 @@
 """The cast and the databases. A test that takes `database` runs on both, but for OF_PAGES.
 
 Maya is a mentee; Sam is her own mentor; Noor is her back-up, on duty, and mentors Jo; Ruth is
-the programme's manager. Nobody enrolled the stranger.
+the program's manager. Nobody enrolled the stranger.
 """
 
 import gc

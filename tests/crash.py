@@ -177,8 +177,8 @@ def run(
             **({"DATABASE_URL": database_url} if database_url else {}),
         )
         try:
-            enrolled = [sys.executable, "-m", "gateway", "enrol", str(people_file(folder, cast))]
-            enrolled += ["--programme", "Crash", "--hours", "00:00-00:00"]
+            enrolled = [sys.executable, "-m", "gateway", "enroll", str(people_file(folder, cast))]
+            enrolled += ["--program", "Crash", "--hours", "00:00-00:00"]
             subprocess.run(enrolled, cwd=ROOT, env=gateway.environment, check=True)
             gateway.start()
             killer = Killer(gateway, kills, chance)
@@ -234,9 +234,9 @@ def look(database_url: str, cast: list[Mentee], twilio: FakeTwilio) -> Figures:
         figures.handled_twice = sum(1 for count in decided.values() if count > 1)
         figures.unhandled = sum(1 for message in incoming if message.id not in decided)
         by_thread: dict[int, list[int]] = {}
-        thread_of = {message.id: message.conversation_id for message in incoming}
+        get_thread = {message.id: message.conversation_id for message in incoming}
         for record in records:
-            by_thread.setdefault(thread_of[record.message_id], []).append(record.message_id)
+            by_thread.setdefault(get_thread[record.message_id], []).append(record.message_id)
         figures.out_of_order += sum(ids != sorted(ids) for ids in by_thread.values())
         figures.never_sent = len(
             session.scalars(

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from escalation.ruleset import load_rules
 from gateway.demo import seed_demo
-from gateway.people.import_file import enrol, read_people
+from gateway.people.import_file import enroll, read_people
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
@@ -192,8 +192,8 @@ FACES = [
     Face("people-preview", "/people/import", "Ruth", does=chooses_a_file),
     Face("people-one", "/people/{number}", "Ruth", at={"number": "MAYA"}),
     Face("people-mentor", "/people/{number}", "Ruth", at={"number": "SAM"}),
-    Face("programme", "/programme", "Ruth"),
-    Face("programs", "/programme/programs", "Ruth"),
+    Face("program", "/program", "Ruth"),
+    Face("programs", "/program/integrations", "Ruth"),
     Face("policy", "/policy", "Ruth"),
     Face("policy-tried", "/policy", "Ruth", does=tries_another_policy),
     Face("policy-refused", "/policy", "Ruth", does=tries_what_is_no_policy),
@@ -293,7 +293,7 @@ class Evening:
             session.add(FollowUp(handoff_id=1, asked_at=now))
             a_day = timedelta(days=1)
             people = read_people(WHO_READS_SPANISH.encode(), timezone=sam.timezone)
-            [ana] = enrol(session, sam.programme, people, now=talk.clock())
+            [ana] = enroll(session, sam.program, people, now=talk.clock())
             session.add(
                 Consent(person_id=ana.id, at=now, terms=TERMS_VERSION, age_band=AgeBand.FROM_16)
             )
@@ -302,7 +302,7 @@ class Evening:
             self.known = {
                 **{name.upper(): number for name, number in self.ids.items()},
                 "JOS_THREAD": str(session.scalars(threads).one()),
-                "LAST_WEEK": last_full_week(sam.programme, now=now).name,
+                "LAST_WEEK": last_full_week(sam.program, now=now).name,
                 "INVITATION": new_link(session, maya, "chat", now=now, lasts=a_day),
                 "LINK": new_link(session, sam, "sign_in", now=now, lasts=a_day),
             }
@@ -362,13 +362,13 @@ class Evening:
             "webhooks": {"url": "http://127.0.0.1:9/told"},
         }
         for form, given in forms.items():
-            answer = context.request.post(f"/programme/programs/{form}", form=given)
+            answer = context.request.post(f"/program/integrations/{form}", form=given)
             assert answer.status == 201, f"{form}: {answer.status}"
         context.close()
 
     def _shows_that_nobody_was_told(self) -> bool:
         context = self.context("Ruth", width=1280, theme="light")
-        shown = context.request.get("/programme/programs").text()
+        shown = context.request.get("/program/integrations").text()
         context.close()
         return "could not be reached, again" in shown
 

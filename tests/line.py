@@ -27,7 +27,7 @@ from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.line import Line
 from gateway.worker import do_work, sweep
-from models import Channel, Conversation, Delivery, Handoff, Message, Person, Programme, Role
+from models import Channel, Conversation, Delivery, Handoff, Message, Person, Program, Role
 from models.encryption import phone_index
 
 # A Tuesday morning in New York.
@@ -234,11 +234,11 @@ class Talk:
         return next(person for person in people if person.phone == number)
 
     def a_manager_elsewhere(self) -> str:
-        """Eve enrols, who manages another programme; the answer is her number."""
+        """Eve enrolls, who manages another program; the answer is her number."""
         eve = "+12025550150"
         with self.database.writing() as session:
-            here = session.scalars(select(Programme)).one()
-            other = Programme(
+            here = session.scalars(select(Program)).one()
+            other = Program(
                 name="Elsewhere",
                 timezone="Europe/Berlin",
                 opens_at=here.opens_at,
@@ -248,7 +248,7 @@ class Talk:
             session.flush()
             session.add(
                 Person(
-                    programme_id=other.id,
+                    program_id=other.id,
                     role=Role.MANAGER,
                     name="Eve",
                     phone=eve,

@@ -1,4 +1,4 @@
-"""A programme that has seen a lot: thousands of handoffs in seconds, to measure pages with.
+"""A program that has seen a lot: thousands of handoffs in seconds, to measure pages with.
 
 By hand: `WARMLINE_KEY=... DATABASE_URL=... python -m tests.many_handoffs 10000`.
 """
@@ -34,7 +34,7 @@ from models import (
     Outcome,
     Owner,
     Person,
-    Programme,
+    Program,
     Role,
     SkillOutcome,
     SkillUse,
@@ -76,28 +76,28 @@ Row = dict[str, Any]
 
 
 def fill(database: Database, handoffs: int = 10_000, *, now: datetime, seed: int = 5) -> None:
-    """Give the first programme this many handoffs, spread over the year before `now`.
+    """Give the first program this many handoffs, spread over the year before `now`.
 
-    The last of them are open: some wait, some are held by the programme's first mentor. The rest
+    The last of them are open: some wait, some are held by the program's first mentor. The rest
     are closed, with their moves, alerts, answers, and for some a verdict. Same seed, same rows.
     """
     chance = random.Random(seed)
     with database.writing() as session:
-        programme = session.scalars(select(Programme).order_by(Programme.id)).first()
-        assert programme is not None, "seed the demo first"
+        program = session.scalars(select(Program).order_by(Program.id)).first()
+        assert program is not None, "seed the demo first"
         mentors = session.scalars(
             select(Person)
-            .where(Person.programme_id == programme.id, Person.role != Role.MENTEE)
+            .where(Person.program_id == program.id, Person.role != Role.MENTEE)
             .order_by(Person.id)
         ).all()
         count = max(handoffs // HANDOFFS_A_MENTEE, WAITING + HELD)
-        threads = _mentees(session, programme, mentors, count, now=now)
-        own_threads = _threads_of(session, programme, mentors)
+        threads = _mentees(session, program, mentors, count, now=now)
+        own_threads = _threads_of(session, program, mentors)
         _handoffs(session, threads, mentors, own_threads, handoffs, chance, now=now)
 
 
 def _mentees(
-    session: Session, programme: Programme, mentors: Sequence[Person], count: int, *, now: datetime
+    session: Session, program: Program, mentors: Sequence[Person], count: int, *, now: datetime
 ) -> list[tuple[int, int]]:
     """So many mentees, matched in turn; the answer is the row of each and of their thread."""
     numbers = [f"+1{area}55501{n:02d}" for area in AREAS for n in range(100)]
@@ -106,12 +106,12 @@ def _mentees(
         Person,
         [
             {
-                "programme_id": programme.id,
+                "program_id": program.id,
                 "role": Role.MENTEE,
                 "name": f"{NAMES[n % len(NAMES)]} {n}",
                 "phone": numbers[n],
                 "phone_index": phone_index(numbers[n]),
-                "timezone": programme.timezone,
+                "timezone": program.timezone,
                 "enrolled_at": now - LOOKS_BACK,
             }
             for n in range(count)
@@ -126,21 +126,21 @@ def _mentees(
             for n, mentee in enumerate(people)
         ],
     )
-    return list(zip(people, _threads(session, programme, people), strict=True))
+    return list(zip(people, _threads(session, program, people), strict=True))
 
 
-def _threads(session: Session, programme: Programme, people: Sequence[int]) -> list[int]:
+def _threads(session: Session, program: Program, people: Sequence[int]) -> list[int]:
     return _add(
         session,
         Conversation,
         [
-            {"programme_id": programme.id, "person_id": person, "channel": Channel.SMS}
+            {"program_id": program.id, "person_id": person, "channel": Channel.SMS}
             for person in people
         ],
     )
 
 
-def _threads_of(session: Session, programme: Programme, people: Sequence[Person]) -> dict[int, int]:
+def _threads_of(session: Session, program: Program, people: Sequence[Person]) -> dict[int, int]:
     """Each person's thread, begun where there is none."""
     found = {
         thread.person_id: thread.id
@@ -150,7 +150,7 @@ def _threads_of(session: Session, programme: Programme, people: Sequence[Person]
         if thread.person_id is not None
     }
     without = [one.id for one in people if one.id not in found]
-    return found | dict(zip(without, _threads(session, programme, without), strict=True))
+    return found | dict(zip(without, _threads(session, program, without), strict=True))
 
 
 def _handoffs(
@@ -365,7 +365,7 @@ def _decided(handoff: int, message: int, need: Need, at: datetime) -> Row:
         "thresholds": {"crisis": 0.7, "concern": 0.3, "connection": 0.82, "tools": 0.5},
         "seen": None,
         "quadrant": "connection",
-        "turning_point": None,
+        "counterfactual": None,
         "decision": "hand_off",
         "why": "wishes for a person",
     }

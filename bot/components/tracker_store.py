@@ -36,7 +36,7 @@ KEY = "WARMLINE_KEY"
 LONGEST = 160
 KEPT_OF_LONGEST = 80
 
-# The dialogues written to last stay deserialised; about 100 kB each at their longest.
+# The dialogues written to last stay deserialized; about 100 kB each at their longest.
 AT_HAND = 64
 
 # What the intent model says besides the intent; read while a turn is decided, never afterwards, and

@@ -10,7 +10,7 @@ Wording and credits:
 * UCLA-3: Hughes, Waite, Hawkley and Cacioppo, Research on Aging 26(6), 2004.
 * Mentor check: written for Warmline, not a validated scale.
 
-A score is a reason for a person to look, never a diagnosis. Cut-offs are the programme's
+A score is a reason for a person to look, never a diagnosis. Cut-offs are the program's
 (policy.toml, [check_ins]); nothing here reads a file or a clock.
 """
 
@@ -316,7 +316,7 @@ MENTOR_CHECK: Final = Scale(
     lowest=0,
     highest=4,
     missing_allowed=1,
-    missing_rule="programme rule: one missing answer counts as the mean of the other three",
+    missing_rule="program rule: one missing answer counts as the mean of the other three",
     unit="points, 0 to 16",
     source="Written for Warmline; not a validated scale",
     words=AGREE,

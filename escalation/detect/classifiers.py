@@ -53,7 +53,7 @@ class Head:
 @dataclass(frozen=True)
 class Context:
     """How much a wish in the message itself counts beside the same wish in the message together
-    with those before it. Learned from conversations labelled turn by turn."""
+    with those before it. Learned from conversations labeled turn by turn."""
 
     now: float
     together: float
@@ -75,7 +75,7 @@ class Heads:
     version: str
 
 
-def inputs_of(vector: Vector, text: str, cues: Sequence[Cue]) -> Vector:
+def build_inputs(vector: Vector, text: str, cues: Sequence[Cue]) -> Vector:
     """What a head reads: a unit vector, whether each cue's words are there, and the length."""
     seen = [1.0 if cue.pattern.search(text) else 0.0 for cue in cues]
     length = min(len(text.split()), LONG) / LONG

@@ -62,7 +62,7 @@ def covered(text: str) -> bool:
         return True
     if _mostly_english(words):
         return True
-    return len(words) < FEW and not any(map(_is_of_another_language, words))
+    return len(words) < FEW and not any(map(_is_another_language, words))
 
 
 def may_be_spanish(folded: str) -> bool:
@@ -90,11 +90,11 @@ def _is_english(word: str) -> bool:
     little = _function_words()
     if first in little.english:
         return True
-    if _is_of_another_language(first):
+    if _is_another_language(first):
         return False
     return english().count(first) >= COUNTED or first in load_lexicon().spellings.words
 
 
-def _is_of_another_language(word: str) -> bool:
+def _is_another_language(word: str) -> bool:
     # What folding leaves in other letters is no English word.
     return not word.isascii() or word in _function_words().others

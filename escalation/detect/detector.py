@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from escalation.detect.calibration import load_calibration, sigmoid
-from escalation.detect.classifiers import Head, inputs_of, load_heads
+from escalation.detect.classifiers import Head, build_inputs, load_heads
 from escalation.detect.coverage import covered, less_sure
 from escalation.detect.lexicon import SPANISH, Lexicon, load_lexicon
 from escalation.detect.rules import crisis_hits, plain_answer, request_hits
@@ -30,7 +30,7 @@ def detect(text: str, history: Sequence[str] = ()) -> Signals:
     if not any(char.isalnum() for char in plain.text):
         return Signals(version=_version())
     features = read(plain.text)
-    inputs = inputs_of(features.whole, plain.text, load_lexicon().cues)
+    inputs = build_inputs(features.whole, plain.text, load_lexicon().cues)
     now = _alone(text, plain, features, inputs)
     earlier = history[-REMEMBERED:]
     return _among(now, plain, inputs, earlier) if earlier and now.covered else now
@@ -47,7 +47,7 @@ def _among(now: Signals, plain: Plain, inputs: Vector, earlier: Sequence[str]) -
     when it was said, and the handoff it opened stays open."""
     heads, lexicon = load_heads(), load_lexicon()
     words = join([*(in_plain_words(message, lexicon).text for message in earlier), plain.text])
-    together = inputs_of(read(words).whole, words, lexicon.cues)
+    together = build_inputs(read(words).whole, words, lexicon.cues)
     connection = heads.connection_in_context.raw(
         heads.connection.raw(inputs), heads.connection.raw(together)
     )
@@ -105,7 +105,7 @@ def _most_telling(head: Head, features: Features, plain: Plain, lexicon: Lexicon
 
     def by_itself(sentence: Sentence) -> float:
         words = plain.text[sentence.start : sentence.end]
-        return head.raw(inputs_of(sentence.vector, words, lexicon.cues))
+        return head.raw(build_inputs(sentence.vector, words, lexicon.cues))
 
     return max(features.sentences, key=by_itself)
 

@@ -2,7 +2,7 @@
 
 One message at a time: the weights are int8 with scales taken from the whole batch, so the same
 message in another batch would get slightly different numbers, and a decision must not depend
-on its neighbours.
+on its neighbors.
 """
 
 import hashlib

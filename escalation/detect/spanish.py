@@ -12,7 +12,7 @@ from escalation.detect.coverage import may_be_spanish
 from escalation.detect.lexicon import SPANISH, load_lexicon
 from escalation.detect.normalize import fold
 from escalation.detect.rules import Hit, crisis_hits, plain_answer, request_hits
-from escalation.detect.wording import Plain, in_words_of
+from escalation.detect.wording import Plain, in_words_for
 from escalation.signals import YesOrNo
 
 
@@ -42,7 +42,7 @@ def in_spanish(text: str) -> InSpanish | None:
     if not may_be_spanish(folded.text):
         return None
     lexicon = load_lexicon(SPANISH)
-    plain = in_words_of(folded, lexicon)
+    plain = in_words_for(folded, lexicon)
     return InSpanish(
         plain,
         crisis_hits(plain.text, lexicon),

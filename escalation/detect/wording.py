@@ -69,7 +69,7 @@ def in_plain_words(text: str, lexicon: Lexicon) -> Plain:
     return _reworded(fold(text), lexicon, plain)
 
 
-def in_words_of(folded: Folded, lexicon: Lexicon) -> Plain:
+def in_words_for(folded: Folded, lexicon: Lexicon) -> Plain:
     """Of another language: the spellings and sayings that are listed. Never raises."""
     return _reworded(folded, lexicon, str)
 

@@ -3,7 +3,7 @@
 What the database knows of each person is read first; who is called of them is then decided by
 pure functions. No rule here ever leaves nobody to call: where all would be kept away, the
 reasons are looked past one after the other (`LOOKED_PAST`), until somebody is left. Only three
-are never looked past: who left the programme, who cannot be texted, and whom the mentee has
+are never looked past: who left the program, who cannot be texted, and whom the mentee has
 asked not to meet while that concern is open.
 """
 
@@ -151,7 +151,7 @@ def whom_to_call(
     return max(rung, last), []
 
 
-def circumstances_of(
+def get_circumstances(
     session: Session,
     handoff: Handoff,
     people: Iterable[Person],
@@ -165,7 +165,7 @@ def circumstances_of(
     away, until = away_now(session, ids, now=now), snoozed_until(session, handoff, now=now)
     held, crises = _held(session, handoff, ids), _crises_taken(session, ids, since=now - WEEK)
     resting = _resting(session, ids, since=now - timedelta(hours=limits.cool_down_hours))
-    concerns = mentors_of_concern(session, handoff.conversation.person_id)
+    concerns = mentors_under_concern(session, handoff.conversation.person_id)
     return {
         one: Circumstances(
             held=held[one],
@@ -226,7 +226,7 @@ def snoozed_until(session: Session, handoff: Handoff, *, now: datetime) -> dict[
     return {one: snooze.until for one, snooze in latest.items() if snooze.until > now}
 
 
-def mentors_of_concern(session: Session, mentee_id: int | None) -> set[int | None]:
+def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | None]:
     """The mentors whom this mentee has named in a concern that is still open."""
     return set(
         session.scalars(
@@ -240,7 +240,7 @@ def mentors_of_concern(session: Session, mentee_id: int | None) -> set[int | Non
     )
 
 
-def mentees_of_concern(person: Person) -> Select[int]:
+def mentees_with_concern(person: Person) -> Select[int]:
     """The mentees who have named this person in a concern that is still open."""
     return select(SafeguardingRecord.mentee_id).where(
         SafeguardingRecord.mentor_id == person.id,

@@ -1,6 +1,6 @@
 """Who is on duty: the weekly rota, what differs from it, and the plain switch.
 
-A shift is a stretch of the programme's wall clock. Whether a moment lies in it is read from that
+A shift is a stretch of the program's wall clock. Whether a moment lies in it is read from that
 clock, so a shift from 22:00 to 6:00 lasts seven or nine hours in the nights on which it changes.
 """
 
@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import DutyOverride, DutyShift, Person, Programme, Role
+from models import DutyOverride, DutyShift, Person, Program, Role
 
 DAY = timedelta(days=1)
 
 
 def covers(shift: DutyShift, local: datetime) -> bool:
-    """Whether `local`, in the programme's zone, lies in the shift, whose end is not in it."""
+    """Whether `local`, in the program's zone, lies in the shift, whose end is not in it."""
     clock = local.replace(tzinfo=None)
     if shift.begins_at < shift.ends_at:
         return clock.weekday() == shift.weekday and shift.begins_at <= clock.time() < shift.ends_at
@@ -28,7 +28,7 @@ def covers(shift: DutyShift, local: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Rota:
-    """All that says who is on duty in one programme, as it stands now.
+    """All that says who is on duty in one program, as it stands now.
 
     `people` are its mentors and managers, by their number. `overrides` are in the order in which
     they were written: of two that hold at one moment, the later one counts.
@@ -50,11 +50,11 @@ class Rota:
         return [self.people[one] for one in sorted(on) if one in self.people]
 
 
-def rota_of(session: Session, programme: Programme) -> Rota:
-    """The programme's rota. Whoever left has no place in it."""
+def get_rota(session: Session, program: Program) -> Rota:
+    """The program's rota. Whoever left has no place in it."""
     people = session.scalars(
         select(Person).where(
-            Person.programme_id == programme.id,
+            Person.program_id == program.id,
             Person.role != Role.MENTEE,
             Person.left_at.is_(None),
         )
@@ -62,23 +62,23 @@ def rota_of(session: Session, programme: Programme) -> Rota:
     shifts = session.scalars(
         select(DutyShift)
         .join(Person, Person.id == DutyShift.person_id)
-        .where(Person.programme_id == programme.id)
+        .where(Person.program_id == program.id)
         .order_by(DutyShift.weekday, DutyShift.begins_at, DutyShift.id)
     ).all()
     overrides = session.scalars(
         select(DutyOverride)
         .join(Person, Person.id == DutyOverride.person_id)
-        .where(Person.programme_id == programme.id)
+        .where(Person.program_id == program.id)
         .order_by(DutyOverride.id)
     ).all()
     return Rota(
-        programme.timezone,
+        program.timezone,
         {person.id: person for person in people},
         tuple(shifts),
         tuple(overrides),
     )
 
 
-def on_duty(session: Session, programme: Programme, *, now: datetime) -> list[Person]:
+def on_duty(session: Session, program: Program, *, now: datetime) -> list[Person]:
     """Everybody on duty now, by their number."""
-    return rota_of(session, programme).on_duty(now)
+    return get_rota(session, program).on_duty(now)

@@ -1,6 +1,6 @@
 """The moves of a handoff. Each is one conditional UPDATE and one event, or a refusal.
 
-The caller holds the conversation (`hold_conversation`) in the transaction of the move, so
+The caller holds the conversation (`lock_conversation`) in the transaction of the move, so
 that a move and the bot's words about the same conversation cannot pass each other. Giving one to a
 colleague is in escalation/handoffs/transfers.py.
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import NOT_AGAIN, mentors_of_concern
+from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
 from escalation.handoffs.jobs import CheckClaim, Later
 from escalation.handoffs.ladder import page, people_to_call, start_climb
 from escalation.handoffs.moves import (
@@ -24,7 +24,7 @@ from escalation.handoffs.moves import (
 )
 from escalation.handoffs.transfers import end_transfer
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from models import (
     Conversation,
     Debrief,
@@ -70,7 +70,7 @@ class NotTheirs(Refused):
         super().__init__(handoff, f"person {person.id} is kept away from this mentee")
 
 
-def hold_conversation(session: Session, conversation_id: int) -> Conversation:
+def lock_conversation(session: Session, conversation_id: int) -> Conversation:
     """The conversation, locked until this transaction ends. SQLite locks as a whole."""
     session.execute(
         select(Conversation.id)
@@ -81,7 +81,7 @@ def hold_conversation(session: Session, conversation_id: int) -> Conversation:
     return session.get_one(Conversation, conversation_id, populate_existing=True)
 
 
-def open_handoff_of(session: Session, conversation: Conversation) -> Handoff | None:
+def get_open_handoff(session: Session, conversation: Conversation) -> Handoff | None:
     return session.scalar(
         select(Handoff)
         .where(
@@ -92,7 +92,7 @@ def open_handoff_of(session: Session, conversation: Conversation) -> Handoff | N
     )
 
 
-def owner_of(handoff: Handoff | None) -> Owner:
+def get_owner(handoff: Handoff | None) -> Owner:
     """Who answers next, read from the conversation's open handoff."""
     if handoff is None:
         return Owner.BOT
@@ -211,7 +211,7 @@ def claim(
     """
     if handoff.status is not Status.WAITING:
         raise AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)
-    if mentor.id in mentors_of_concern(session, handoff.conversation.person_id):
+    if mentor.id in mentors_under_concern(session, handoff.conversation.person_id):
         raise NotTheirs(handoff, mentor)
     try:
         make_move(
@@ -311,18 +311,18 @@ def release_if_unanswered(
     minutes = round((now - event.at).total_seconds() / 60)
     release(session, handoff, by=None, now=now, rules=rules, later=later)
     if holder is not None:
-        thread = thread_of(session, rules, holder)
+        thread = get_thread(session, rules, holder)
         key = "released_unanswered"
         say(session, rules, thread, key, now=now, code=handoff.id, minutes=minutes)
     return True
 
 
 def overdue_claims(
-    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+    session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[CheckClaim]:
     """The checks that were due by `now` for claims under which nobody has written yet.
 
-    `rules_of` gives the rules of a programme, by its number.
+    `get_rules` gives the rules of a program, by its number.
     """
     overdue = []
     for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
@@ -335,7 +335,7 @@ def overdue_claims(
             .order_by(HandoffEvent.id.desc())
             .limit(1)
         ).one()
-        rules = rules_of(handoff.conversation.programme_id)
+        rules = get_rules(handoff.conversation.program_id)
         due = event.at + rules.policy.answer_within(handoff.urgency)
         if due < now and not _has_written(session, handoff, event.at):
             overdue.append(CheckClaim(handoff.id, event.id))
@@ -413,7 +413,7 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
     say(session, rules, handoff.conversation, "withdrawn", now=now)
     end_transfer(session, handoff, now=now, rules=rules)
     if holder is not None:
-        thread = thread_of(session, rules, holder)
+        thread = get_thread(session, rules, holder)
         say(session, rules, thread, "they_withdrew", now=now, code=handoff.id)
 
 
@@ -427,7 +427,7 @@ def ask_for_debrief(
     debrief = Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=now)
     session.add(debrief)
     session.flush()
-    thread = thread_of(session, rules, person)
+    thread = get_thread(session, rules, person)
     say(session, rules, thread, "debrief_asked", now=now, code=handoff.id)
     return debrief
 

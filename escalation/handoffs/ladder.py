@@ -15,17 +15,17 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     Circumstances,
-    circumstances_of,
+    get_circumstances,
     latest_snoozes,
     whom_to_call,
     why_not,
 )
 from escalation.handoffs.duty import on_duty
-from escalation.handoffs.hours import holidays_of, is_within_hours, next_opening
+from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.handoffs.jobs import CheckAlerts, Climb, Later, Recall
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from models import (
     Alert,
     Conversation,
@@ -50,7 +50,7 @@ HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
 def start_climb(
     session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
 ) -> list[Person]:
-    """Begin a new ladder at its first rung, at once or when the programme opens.
+    """Begin a new ladder at its first rung, at once or when the program opens.
 
     Returns the people paged now; empty when the ladder waits for opening, or when nobody of
     it can be texted.
@@ -67,10 +67,10 @@ def start_climb(
 
 
 def first_page_at(session: Session, handoff: Handoff, rules: Rules, *, now: datetime) -> datetime:
-    """When the first rung is due: now, unless this urgency waits for the programme's hours."""
+    """When the first rung is due: now, unless this urgency waits for the program's hours."""
     if rules.policy.ladder_for(handoff.urgency).outside_hours == "wait":
-        programme = handoff.conversation.programme
-        return next_opening(programme, now, holidays_of(session, programme))
+        program = handoff.conversation.program
+        return next_opening(program, now, get_holidays(session, program))
     return now
 
 
@@ -127,7 +127,7 @@ def page(
         text = say(
             session,
             rules,
-            thread_of(session, rules, person),
+            get_thread(session, rules, person),
             key,
             now=now,
             code=handoff.id,
@@ -167,7 +167,7 @@ def climb_on_if_nobody_was_reached(
 
     That is when the text of each failed, did not arrive in time, or was answered with PASS.
     """
-    alerts = _alerts_of_rung(session, handoff)
+    alerts = _rung_alerts(session, handoff)
     said = latest_snoozes(session, handoff)
     passed = {one for one, snooze in said.items() if snooze.until == NOT_AGAIN}
     patience = timedelta(minutes=rules.policy.alert.delivered_within_minutes)
@@ -252,11 +252,11 @@ def recall(
 
 
 def overdue_recalls(
-    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+    session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[Recall]:
     """The pages that were due by `now` after a LATER, and that nobody has got yet.
 
-    `rules_of` gives the rules of a programme, by its number.
+    `get_rules` gives the rules of a program, by its number.
     """
     snoozes = session.execute(
         select(Snooze, Handoff)
@@ -268,7 +268,7 @@ def overdue_recalls(
         Recall(handoff.id, snooze.id)
         for snooze, handoff in snoozes
         if _is_to_be_recalled(
-            session, handoff, snooze, now=now, rules=rules_of(handoff.conversation.programme_id)
+            session, handoff, snooze, now=now, rules=get_rules(handoff.conversation.program_id)
         )
     ]
 
@@ -291,14 +291,14 @@ def _is_to_be_recalled(
         return False
     person = session.get_one(Person, snooze.person_id)
     limits = rules.policy.mentors
-    seen = circumstances_of(session, handoff, [person], now=now, limits=limits)[person.id]
+    seen = get_circumstances(session, handoff, [person], now=now, limits=limits)[person.id]
     # They said themselves when to call them: how much they carry does not matter then.
     asked = Circumstances(away=seen.away, concern=seen.concern, left=seen.left)
     kept_away = why_not(asked, handoff.urgency, limits, first=False, climbed=False)
     return person.can_be_texted and not kept_away
 
 
-def _alerts_of_rung(session: Session, handoff: Handoff) -> list[Alert]:
+def _rung_alerts(session: Session, handoff: Handoff) -> list[Alert]:
     return list(
         session.scalars(
             select(Alert).where(
@@ -338,7 +338,7 @@ def _callable_from(
     steps, limits = rules.policy.ladder_for(handoff.urgency), rules.policy.mentors
     rungs = [people_on(session, handoff, steps, each, now=now) for each in range(len(steps.rungs))]
     people = {person.id: person for on_rung in rungs for person in on_rung}
-    seen = circumstances_of(session, handoff, people.values(), now=now, limits=limits)
+    seen = get_circumstances(session, handoff, people.values(), now=now, limits=limits)
     rung, called = whom_to_call(
         [{person.id: seen[person.id] for person in on_rung} for on_rung in rungs],
         rung,
@@ -353,9 +353,9 @@ def people_on(
     session: Session, handoff: Handoff, steps: Ladder, rung: int, *, now: datetime
 ) -> list[Person]:
     """Everybody of a rung who can be texted now, each once, whether or not they may be called."""
-    programme = handoff.conversation.programme
+    program = handoff.conversation.program
     skip_mentors = steps.outside_hours == "skip" and not is_within_hours(
-        programme, now, holidays_of(session, programme)
+        program, now, get_holidays(session, program)
     )
     found: dict[int, Person] = {}
     for group in steps.at(rung).page:
@@ -372,12 +372,10 @@ def _group(session: Session, handoff: Handoff, group: Group, *, now: datetime) -
         return _matched(session, handoff, MatchKind.OWN)
     if group == "back_up":
         return _matched(session, handoff, MatchKind.BACK_UP)
-    programme = handoff.conversation.programme
+    program = handoff.conversation.program
     if group == "duty":
-        return on_duty(session, programme, now=now)
-    managers = select(Person).where(
-        Person.programme_id == programme.id, Person.role == Role.MANAGER
-    )
+        return on_duty(session, program, now=now)
+    managers = select(Person).where(Person.program_id == program.id, Person.role == Role.MANAGER)
     return list(session.scalars(managers.order_by(Person.id)))
 
 
@@ -391,8 +389,8 @@ def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person
     return list(session.scalars(matched))
 
 
-def own_mentor_of(session: Session, conversation: Conversation) -> Person | None:
-    """The mentee's own mentor, unless that person has left the programme."""
+def get_own_mentor(session: Session, conversation: Conversation) -> Person | None:
+    """The mentee's own mentor, unless that person has left the program."""
     return session.scalar(
         select(Person)
         .join(Match, Match.mentor_id == Person.id)

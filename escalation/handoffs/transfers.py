@@ -10,7 +10,7 @@ from typing import ClassVar
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import WhyNot, circumstances_of, why_not
+from escalation.handoffs.availability import WhyNot, get_circumstances, why_not
 from escalation.handoffs.jobs import Later
 from escalation.handoffs.moves import (
     Closed,
@@ -22,7 +22,7 @@ from escalation.handoffs.moves import (
 )
 from escalation.ruleset import Rules
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from models import Handoff, Move, Person, Role, Status, Transfer
 from models.conditional import changes_one
 
@@ -98,7 +98,7 @@ def offer_transfer(
     )
     session.add(transfer)
     session.flush()
-    thread = thread_of(session, rules, to)
+    thread = get_thread(session, rules, to)
     link = rules.link(handoff.id)
     say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)
     return transfer
@@ -127,7 +127,7 @@ def answer_transfer(
     if transfer.to_id != by.id:
         raise NotAsked(handoff, by)
     _answer(session, transfer, handoff, accepted=accept, now=now)
-    holder_thread = thread_of(session, rules, transfer.from_)
+    holder_thread = get_thread(session, rules, transfer.from_)
     if not accept:
         key = "transfer_declined"
         say(session, rules, holder_thread, key, now=now, code=handoff.id, who=by.name)
@@ -154,13 +154,13 @@ def answer_transfer(
     check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
 
 
-def open_transfer_of(session: Session, handoff: Handoff) -> Transfer | None:
+def get_open_transfer(session: Session, handoff: Handoff) -> Transfer | None:
     return session.scalar(
         select(Transfer).where(Transfer.handoff_id == handoff.id, Transfer.answered_at.is_(None))
     )
 
 
-def transfers_asked_of(session: Session, person: Person) -> list[Transfer]:
+def transfers_offered_to(session: Session, person: Person) -> list[Transfer]:
     """What colleagues have offered to `person` and nobody has answered yet."""
     return list(
         session.scalars(
@@ -178,7 +178,7 @@ def who_could_take(
     colleagues = session.scalars(
         select(Person)
         .where(
-            Person.programme_id == handoff.conversation.programme_id,
+            Person.program_id == handoff.conversation.program_id,
             Person.role != Role.MENTEE,
             Person.id != by.id,
         )
@@ -203,13 +203,13 @@ def lapse_if_unanswered(
     except TransferOver:
         return False
     for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
-        thread = thread_of(session, rules, person)
+        thread = get_thread(session, rules, person)
         say(session, rules, thread, key, now=now, code=handoff.id, who=transfer.to.name)
     return True
 
 
 def overdue_transfers(
-    session: Session, *, now: datetime, rules_of: Callable[[int], Rules]
+    session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[int]:
     """The numbers of the offers whose time is over by `now`."""
     offers = session.execute(
@@ -221,17 +221,17 @@ def overdue_transfers(
     return [
         transfer.id
         for transfer, handoff in offers
-        if now >= _lapses_at(transfer, handoff, rules_of(handoff.conversation.programme_id))
+        if now >= _lapses_at(transfer, handoff, get_rules(handoff.conversation.program_id))
     ]
 
 
 def end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
     """What its holder no longer holds is no longer offered; whoever was asked is told."""
-    transfer = open_transfer_of(session, handoff)
+    transfer = get_open_transfer(session, handoff)
     if transfer is None:
         return
     _answer(session, transfer, handoff, accepted=False, now=now)
-    thread = thread_of(session, rules, transfer.to)
+    thread = get_thread(session, rules, transfer.to)
     say(session, rules, thread, "transfer_over", now=now, code=handoff.id)
 
 
@@ -245,9 +245,9 @@ def _why_not_to(
     """Why a handoff cannot be offered to `to`, as a word of CannotTransfer.SENTENCES; or None."""
     if to.id == by.id:
         return "self"
-    if to.programme_id != handoff.conversation.programme_id or to.role is Role.MENTEE:
+    if to.program_id != handoff.conversation.program_id or to.role is Role.MENTEE:
         return "unknown"
-    if open_transfer_of(session, handoff) is not None:
+    if get_open_transfer(session, handoff) is not None:
         return "offered"
     return _why_not_person(session, handoff, to, now=now, rules=rules)
 
@@ -256,7 +256,7 @@ def _why_not_person(
     session: Session, handoff: Handoff, to: Person, *, now: datetime, rules: Rules
 ) -> str | None:
     limits = rules.policy.mentors
-    seen = circumstances_of(session, handoff, [to], now=now, limits=limits)[to.id]
+    seen = get_circumstances(session, handoff, [to], now=now, limits=limits)[to.id]
     # `first`: they are the only one who is asked.
     reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
     if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 from escalation.policy import Disclosure
 
-FIRST = "first_contact"
+FIRST_DISCLOSURE = "first_contact"
 AFTER_IDLE = "welcome_back"
 MEANWHILE = "still_a_bot"
 # Lines that say it; a check-in that comes by itself does so too.
-DISCLOSURES = (FIRST, AFTER_IDLE, MEANWHILE, "scheduled_check_in")
+DISCLOSURES = (FIRST_DISCLOSURE, AFTER_IDLE, MEANWHILE, "scheduled_check_in")
 
 
 def disclosure_due(
@@ -24,7 +24,7 @@ def disclosure_due(
     conversation before the message that is being answered.
     """
     if disclosed_at is None:
-        return FIRST
+        return FIRST_DISCLOSURE
     if now - (last_words_at or disclosed_at) >= timedelta(days=policy.again_after_idle_days):
         return AFTER_IDLE
     if now - disclosed_at >= timedelta(hours=policy.again_every_hours):

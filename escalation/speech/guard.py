@@ -62,7 +62,7 @@ def claims(text: str) -> tuple[Claim, ...]:
         for rule, match in named:
             found.append(Claim(rule.kind, rule.name, line.quote(text, match)))
         if not named and not is_item:
-            for match in line.says_of_itself():
+            for match in line.claims_about_itself():
                 found.append(Claim(Kind.FIRST_PERSON, "first_person", line.quote(text, match)))
     return tuple(found)
 
@@ -140,7 +140,7 @@ _QUOTES = str.maketrans(
 )
 _TOKEN = re.compile(r"<3+|\.{2,}|\d+(?:[.,:]\d+)*|\{\w+\}|[^\W_]+(?:['-][^\W_]+)*|\S|\n")
 
-# Spelt as people type; each stands for the words behind it.
+# Spelled as people type; each stands for the words behind it.
 _SPELLINGS = {
     "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "theyre": "they are",
     "thats": "that is", "whats": "what is", "theres": "there is", "everythings": "everything is",
@@ -328,7 +328,7 @@ class _Line:
             if not (rule.deniable and self._denies(match)) and not self._is_theirs(match):
                 yield match
 
-    def says_of_itself(self) -> Iterator[re.Match[str]]:
+    def claims_about_itself(self) -> Iterator[re.Match[str]]:
         """Where the bot speaks of itself in a way that is not on the list."""
         harmless = [match.span() for match in _HARMLESS.finditer(self.words)]
         for match in _FIRST_PERSON.finditer(self.words):

@@ -1,10 +1,10 @@
-"""What is said in each language: the catalogues in `locales/LANGUAGE/*.po`.
+"""What is said in each language: the catalogs in `locales/LANGUAGE/*.po`.
 
-The key of a sentence is the sentence itself in English, so English needs no catalogue, and a
-sentence that a catalogue lacks is said in English: nothing is ever lost. A new language is a
+The key of a sentence is the sentence itself in English, so English needs no catalog, and a
+sentence that a catalog lacks is said in English: nothing is ever lost. A new language is a
 new folder.
 
-Words to text stand in the catalogues too, with the context `keyword`: PERSON is PERSONA in
+Words to text stand in the catalogs too, with the context `keyword`: PERSON is PERSONA in
 Spanish. An entry may name several, with commas between; the first is the one that is shown.
 """
 
@@ -26,12 +26,12 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 FOLDER = Path(__file__).parents[1] / "locales"
-FIRST = "en"
+DEFAULT_LANGUAGE = "en"
 KEYWORD = "keyword"
 TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 
 
-class BadCatalogue(Exception):
+class BadCatalog(Exception):
     def __init__(self, file: Path, problem: str) -> None:
         super().__init__(f"{file}: {problem}. Correct it and start again.")
 
@@ -39,7 +39,10 @@ class BadCatalogue(Exception):
 def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
     """English, then each language that has a folder (BCP 47)."""
     named = {file.parent.name for file in folder.glob("*/*.po")}
-    return (FIRST, *sorted(name for name in named - {FIRST} if TAG.fullmatch(name)))
+    return (
+        DEFAULT_LANGUAGE,
+        *sorted(name for name in named - {DEFAULT_LANGUAGE} if TAG.fullmatch(name)),
+    )
 
 
 LANGUAGES = languages_in()
@@ -47,13 +50,16 @@ LANGUAGES = languages_in()
 
 # Languages in which there are also the words for mentors and managers.
 FOR_STAFF = "staff.po"
-LANGUAGES_OF_STAFF = (FIRST, *(one for one in LANGUAGES if (FOLDER / one / FOR_STAFF).exists()))
+LANGUAGES_OF_STAFF = (
+    DEFAULT_LANGUAGE,
+    *(one for one in LANGUAGES if (FOLDER / one / FOR_STAFF).exists()),
+)
 
 
 class Phrase(str):
     """A sentence with its blanks filled, in English; it can be said again in another language.
 
-    `msgid` is the sentence as the catalogues have it. A blank that holds a Phrase is said in the
+    `msgid` is the sentence as the catalogs have it. A blank that holds a Phrase is said in the
     same language as the rest. To everything else it is its English words.
     """
 
@@ -127,27 +133,27 @@ def with_capital(words: str) -> Phrase:
 
 
 def gettext_noop(words: str) -> str:
-    """Mark a sentence for the catalogues where it is written; it is said in another place."""
+    """Mark a sentence for the catalogs where it is written; it is said in another place."""
     return words
 
 
 def in_language(
     language: str, words: str, *, context: str | None = None, folder: Path = FOLDER
 ) -> str:
-    """`words`, which are English, in `language`; unchanged where its catalogue lacks them.
+    """`words`, which are English, in `language`; unchanged where its catalog lacks them.
 
     Blanks are left as they are, but for a Phrase, which has its own. `context` tells apart what
     is one word in English and two elsewhere; without an entry for it, the one without a context
     counts.
 
     Raises:
-        BadCatalogue: a file of the language cannot be read.
+        BadCatalog: a file of the language cannot be read.
     """
-    if not words or language == FIRST:
+    if not words or language == DEFAULT_LANGUAGE:
         return words
     if isinstance(words, Phrase):
         return words.said_in(language, folder)
-    said = _catalogue(folder, known(language, folder)).said
+    said = _catalog(folder, known(language, folder)).said
     if context is not None:
         found = said.pgettext(context, words)
         if found != words:
@@ -159,47 +165,49 @@ def in_language_counted(
     language: str, one: str, many: str, count: int, *, folder: Path = FOLDER
 ) -> str:
     """`one` or `many` in `language`, as its grammar counts. Blanks are left as they are."""
-    said = _catalogue(folder, known(language, folder)).said
+    said = _catalog(folder, known(language, folder)).said
     return said.ngettext(one, many, count)
 
 
 def known(language: str, folder: Path = FOLDER) -> str:
     """The language of ours that serves a reader of `language`: es for es-MX, en for all others."""
     here = LANGUAGES if folder == FOLDER else languages_in(folder)
-    return best_of([language], here) or FIRST
+    return best_language([language], here) or DEFAULT_LANGUAGE
 
 
 def known_to_staff(language: str) -> str:
     """As `known`, for a mentor or manager: English where a language has no words for them."""
     found = known(language)
-    return found if found in LANGUAGES_OF_STAFF else FIRST
+    return found if found in LANGUAGES_OF_STAFF else DEFAULT_LANGUAGE
 
 
-def best_of(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES) -> str | None:
+def best_language(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES) -> str | None:
     """The first of the wanted languages that there is; None when there is none of them."""
     return negotiate_locale([tag for tag in wanted if tag], list(languages), sep="-")
 
 
-def name_of(language: str) -> str:
+def language_name(language: str) -> str:
     """As its own readers call it: English, Español."""
-    own = locale_of(language).get_display_name() or language
+    own = get_locale(language).get_display_name() or language
     return own[:1].upper() + own[1:]
 
 
-def locale_of(language: str) -> Locale:
+def get_locale(language: str) -> Locale:
     """For dates, lists and numbers; English where Babel does not know the language."""
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
-        return Locale.parse(FIRST)
+        return Locale.parse(DEFAULT_LANGUAGE)
 
 
 def one_after_another(language: str, names: Iterable[str]) -> str:
     """Names as a sentence lists them: Sam, Noor and Ruth."""
     names = list(names)
-    if known(language) == FIRST:  # Babel's English sets a comma before "and"; our script does not
+    if (
+        known(language) == DEFAULT_LANGUAGE
+    ):  # Babel's English sets a comma before "and"; our script does not
         return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
-    return format_list(names, locale=locale_of(language))
+    return format_list(names, locale=get_locale(language))
 
 
 def keyword_in(language: str, word: str) -> str:
@@ -225,7 +233,7 @@ def words_for(keyword: str) -> list[str]:
         *(
             word.strip()
             for language in LANGUAGES[1:]
-            for word in _catalogue(FOLDER, language).keywords.get(keyword, "").split(",")
+            for word in _catalog(FOLDER, language).keywords.get(keyword, "").split(",")
             if word.strip()
         ),
     ]
@@ -233,7 +241,7 @@ def words_for(keyword: str) -> list[str]:
 
 def language_named(words: str) -> str | None:
     """The language that a whole message names in its own words: es for ESPAÑOL or espanol."""
-    named = {bare(name_of(language)): language for language in LANGUAGES}
+    named = {bare(language_name(language)): language for language in LANGUAGES}
     return named.get(bare(words)) if len(words) < 80 else None
 
 
@@ -242,7 +250,7 @@ def _keywords() -> Mapping[str, str]:
     return {
         bare(word): english
         for language in reversed(LANGUAGES)
-        for english, said in _catalogue(FOLDER, language).keywords.items()
+        for english, said in _catalog(FOLDER, language).keywords.items()
         for word in said.split(",")
     }
 
@@ -258,17 +266,17 @@ def without_accents(words: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Catalogue:
+class _Catalog:
     said: NullTranslations = field(default_factory=NullTranslations)
     keywords: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
-def _catalogue(folder: Path, language: str) -> _Catalogue:
+def _catalog(folder: Path, language: str) -> _Catalog:
     """All files of a language as one; what is marked fuzzy does not count."""
     said, keywords = NullTranslations(), dict[str, str]()
     for file in sorted((folder / language).glob("*.po"), reverse=True):
-        read = read_catalogue(file, language)
+        read = read_catalog(file, language)
         compiled = BytesIO()
         write_mo(compiled, read)
         compiled.seek(0)
@@ -278,16 +286,16 @@ def _catalogue(folder: Path, language: str) -> _Catalogue:
         for message in read:
             if message.context == KEYWORD and message.string and not message.fuzzy:
                 keywords[str(message.id)] = str(message.string)
-    return _Catalogue(said, keywords)
+    return _Catalog(said, keywords)
 
 
-def read_catalogue(file: Path, language: str) -> Catalog:
-    """Raises BadCatalogue."""
+def read_catalog(file: Path, language: str) -> Catalog:
+    """Raises BadCatalog."""
     try:
         with file.open("rb") as entries:
             return read_po(entries, locale=language.replace("-", "_"), abort_invalid=True)
     except (PoFileError, UnknownLocaleError, UnicodeDecodeError, ValueError) as error:
-        raise BadCatalogue(file, str(error)) from error
+        raise BadCatalog(file, str(error)) from error
 
 
 # What stands for each part of a time in strftime's forms, in the patterns that Babel reads.
@@ -304,12 +312,12 @@ _PARTS = {
 }
 
 
-def written(at: date, form: str, language: str = FIRST) -> str:
+def written(at: date, form: str, language: str = DEFAULT_LANGUAGE) -> str:
     """A local time or day in a form of strftime, in the names of `language`; of _PARTS alone."""
     language = known(language)
-    if language == FIRST:
+    if language == DEFAULT_LANGUAGE:
         return f"{at:{form}}"
-    locale = locale_of(language)
+    locale = get_locale(language)
     pattern = form.replace("%A %d %B %Y", locale.date_formats["full"].pattern)
     pattern = pattern.replace("%d %B %Y", locale.date_formats["long"].pattern)
     for part, letters in _PARTS.items():
@@ -323,5 +331,5 @@ def written(at: date, form: str, language: str = FIRST) -> str:
 def how_long(time: timedelta, language: str) -> str:
     """A length of time, roughly, in a language other than English: 4 minutos, 3 horas."""
     return format_timedelta(
-        time, granularity="minute", threshold=1.5, locale=locale_of(known(language))
+        time, granularity="minute", threshold=1.5, locale=get_locale(known(language))
     )

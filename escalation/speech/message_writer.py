@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from escalation.ruleset import Rules
 from escalation.speech.guard import Claim, Kind, claims
-from escalation.speech.i18n import FIRST, known_to_staff
+from escalation.speech.i18n import DEFAULT_LANGUAGE, known_to_staff
 from escalation.speech.script import load_script
 from models import Channel, Conversation, Delivery, Message, Person, Role, Speaker
 
@@ -33,7 +33,7 @@ def say(
     **blanks: object,
 ) -> Message:
     """Write lines of the script, joined, as one message of the bot, in its reader's language."""
-    language = language_of(conversation)
+    language = conversation_language(conversation)
     words = " ".join(rules.script.line(key, language=language, **blanks) for key in keys)
     return _write(
         session,
@@ -56,7 +56,7 @@ def say_by_text(
     **blanks: object,
 ) -> Message:
     """Write a line that goes to the person's phone, wherever they wrote last."""
-    words = rules.script.line(key, language=language_of(conversation), **blanks)
+    words = rules.script.line(key, language=conversation_language(conversation), **blanks)
     return _write(
         session,
         conversation,
@@ -114,7 +114,7 @@ def say_unless_said_lately(
     With something else in its blanks it is not the same: the news of one mentee is not that of
     another, whom the same mentor has too.
     """
-    words = rules.script.line(key, language=language_of(conversation), **blanks)
+    words = rules.script.line(key, language=conversation_language(conversation), **blanks)
     said = session.scalars(
         select(Message).where(
             Message.conversation_id == conversation.id,
@@ -126,21 +126,19 @@ def say_unless_said_lately(
         say(session, rules, conversation, key, now=now, **blanks)
 
 
-def language_of(conversation: Conversation) -> str:
+def conversation_language(conversation: Conversation) -> str:
     """What the reader of a thread wants to read: a number that nobody enrolled, English."""
     person = conversation.person
     if person is None:
-        return FIRST
+        return DEFAULT_LANGUAGE
     return person.language if person.role is Role.MENTEE else known_to_staff(person.language)
 
 
-def thread_of(session: Session, rules: Rules, person: Person) -> Conversation:
-    """The person's conversation, begun on the programme's texting channel if there is none."""
+def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
+    """The person's conversation, begun on the program's texting channel if there is none."""
     thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
     if thread is None:
-        thread = Conversation(
-            programme_id=person.programme_id, person=person, channel=rules.texting
-        )
+        thread = Conversation(program_id=person.program_id, person=person, channel=rules.texting)
         session.add(thread)
         session.flush()
     return thread
@@ -167,7 +165,7 @@ def _write(
     """
     _hold_thread(session, conversation)
     if person is None and (found := claims(own_words or words)):
-        words = _neutral_words(language_of(conversation))
+        words = _neutral_words(conversation_language(conversation))
         _note_replaced(session, conversation, found, script=script)
     channel = channel or _where_read(session, conversation)
     on_web = channel is Channel.WEB

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from escalation.speech.i18n import FIRST, Phrase
+from escalation.speech.i18n import DEFAULT_LANGUAGE, Phrase
 
 SCRIPT_FILE = Path(__file__).parents[1] / "script.toml"
 
@@ -20,7 +20,7 @@ class BadScript(Exception):
 class Script:
     lines: Mapping[str, str]
 
-    def line(self, key: str, *, language: str = FIRST, **blanks: object) -> str:
+    def line(self, key: str, *, language: str = DEFAULT_LANGUAGE, **blanks: object) -> str:
         """The sentence `key` in `language` with its blanks filled.
 
         Raises:

@@ -8,21 +8,29 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts import passkeys, sessions
-from gateway.accounts.passkeys import MOST_PASSKEYS, PasskeyRefused, passkeys_of, site_of
+from gateway.accounts.passkeys import MOST_PASSKEYS, PasskeyRefused, get_site, list_passkeys
 from gateway.accounts.passwords import (
     BadPassword,
     check_password,
     end_sign_ins,
+    list_sessions,
     set_password,
     sign_in_with,
-    sign_ins_of,
 )
-from gateway.accounts.rate_limit import too_many, tries_of
-from gateway.accounts.sessions import COOKIE, Staff, browser_of
+from gateway.accounts.rate_limit import get_rate_limits, too_many
+from gateway.accounts.sessions import COOKIE, Staff, describe_browser
 from gateway.accounts.sign_in import TICKET_COOKIE, forget_ticket, hand_out, site_at
 from gateway.runtime.audit import note_about
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, settings_of, wants_part
-from models import Passkey, Person, SignIn
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    get_line,
+    get_settings,
+    go_to,
+    page,
+    wants_part,
+)
+from models import Passkey, Person, WebSession
 
 router = APIRouter(prefix="/account")
 
@@ -51,9 +59,9 @@ def account(request: Request, viewer: Staff, done: str = "") -> Response:
 
 @router.post("/sessions/{number}/end")
 def end_one(request: Request, number: Number, viewer: Staff) -> Response:
-    now = line_of(request).clock()
-    with line_of(request).database.writing() as session:
-        sign_in = session.get(SignIn, number)
+    now = get_line(request).clock()
+    with get_line(request).database.writing() as session:
+        sign_in = session.get(WebSession, number)
         if sign_in is None or sign_in.person_id != viewer.id:
             raise PageRefused(404, NO_SUCH_SIGN_IN)
         session.delete(sign_in)
@@ -63,8 +71,8 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
 
 @router.post("/sessions/end-others")
 def end_others(request: Request, viewer: Staff) -> Response:
-    now = line_of(request).clock()
-    with line_of(request).database.writing() as session:
+    now = get_line(request).clock()
+    with get_line(request).database.writing() as session:
         here = sign_in_with(session, request.cookies.get(COOKIE, ""), now=now)
         end_sign_ins(session, viewer, but=here)
         note_about(session, viewer, "signed out all other browsers", by=viewer, now=now)
@@ -80,16 +88,16 @@ def change_password(
     again: Annotated[str, Form()] = "",
 ) -> Response:
     """The other browsers are signed out; this one stays, with a new cookie."""
-    line = line_of(request)
+    line = get_line(request)
     now = line.clock()
     limits = {f"password of {viewer.id}": TRIES_AT_PASSWORD}
-    if wait := tries_of(request).take(limits, now=now):
+    if wait := get_rate_limits(request).take(limits, now=now):
         return _refuse(request, viewer, 429, too_many(wait))
     if viewer.password_hash is not None and not check_password(viewer, old):
         with line.database.writing() as session:
             note_about(session, viewer, "failed to change the password", by=viewer, now=now)
         return _refuse(request, viewer, 403, gettext_noop("The old password is not right."))
-    tries_of(request).give_back(limits)
+    get_rate_limits(request).give_back(limits)
     if new != again:
         return _refuse(
             request, viewer, 422, gettext_noop("The two new passwords differ. Type them again.")
@@ -110,25 +118,25 @@ def change_password(
 @router.post("/passkeys/options")
 def passkey_options(request: Request, viewer: Staff) -> Response:
     """What the browser is to make."""
-    site, line = site_at(request), line_of(request)
+    site, line = site_at(request), get_line(request)
     with line.database.reading() as session:
-        known = passkeys_of(session, viewer)
+        known = list_passkeys(session, viewer)
     return hand_out(request, passkeys.ask_to_add(site, viewer, known, now=line.clock()))
 
 
 @router.post("/passkeys")
 def add_passkey(request: Request, viewer: Staff, answer: Annotated[str, Form()] = "") -> Response:
-    site, now = site_at(request), line_of(request).clock()
+    site, now = site_at(request), get_line(request).clock()
     ticket = request.cookies.get(TICKET_COOKIE, "")
     try:
-        with line_of(request).database.writing() as session:
+        with get_line(request).database.writing() as session:
             passkeys.add(
                 session,
                 site,
                 viewer,
                 answer=answer,
                 ticket=ticket,
-                name=browser_of(request),
+                name=describe_browser(request),
                 now=now,
             )
             note_about(session, viewer, "added a passkey", by=viewer, now=now)
@@ -148,8 +156,8 @@ def rename_passkey(
         return _refuse(
             request, viewer, 422, gettext_noop("Give the passkey a name, such as My phone.")
         )
-    now = line_of(request).clock()
-    with line_of(request).database.writing() as session:
+    now = get_line(request).clock()
+    with get_line(request).database.writing() as session:
         _own_passkey(session, viewer, number).name = name
         note_about(session, viewer, "renamed a passkey", by=viewer, now=now)
     return go_to(request, "/account?done=renamed")
@@ -157,8 +165,8 @@ def rename_passkey(
 
 @router.post("/passkeys/{number}/remove")
 def remove_passkey(request: Request, number: Number, viewer: Staff) -> Response:
-    now = line_of(request).clock()
-    with line_of(request).database.writing() as session:
+    now = get_line(request).clock()
+    with get_line(request).database.writing() as session:
         session.delete(_own_passkey(session, viewer, number))
         note_about(session, viewer, "removed a passkey", by=viewer, now=now)
     return go_to(request, "/account?done=removed")
@@ -181,12 +189,12 @@ def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Res
 def _account(
     request: Request, viewer: Person, *, said: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     now, token = line.clock(), request.cookies.get(COOKIE, "")
     with line.database.reading() as session:
         here = sign_in_with(session, token, now=now)
-        browsers = sign_ins_of(session, viewer, now=now)
-        keys = passkeys_of(session, viewer)
+        browsers = list_sessions(session, viewer, now=now)
+        keys = list_passkeys(session, viewer)
     return page(
         request,
         "accounts/account.html",
@@ -198,5 +206,5 @@ def _account(
         browsers=browsers,
         passkeys=keys,
         most_passkeys=MOST_PASSKEYS,
-        site=site_of(settings_of(request).public_url),
+        site=get_site(get_settings(request).public_url),
     )

@@ -80,7 +80,7 @@ class Asked:
     ticket: str
 
 
-def site_of(public_url: str) -> Site | None:
+def get_site(public_url: str) -> Site | None:
     """None where browsers allow no passkeys: at a bare number, or without https but at home."""
     address = urlsplit(public_url)
     name = address.hostname or ""
@@ -98,9 +98,9 @@ def ask_to_add(site: Site, person: Person, known: Sequence[Passkey], *, now: dat
     options = generate_registration_options(
         rp_id=site.name,
         rp_name="Warmline",
-        user_id=_handle_of(person),
+        user_id=_user_handle(person),
         user_name=person.name,
-        user_display_name=f"{person.name}, {person.programme.name}",
+        user_display_name=f"{person.name}, {person.program.name}",
         challenge=challenge,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
@@ -207,7 +207,7 @@ def person_with(session: Session, site: Site, *, answer: str, ticket: str, now: 
     return person
 
 
-def passkeys_of(session: Session, person: Person) -> Sequence[Passkey]:
+def list_passkeys(session: Session, person: Person) -> Sequence[Passkey]:
     """The person's passkeys, in the order they were added."""
     return session.scalars(
         select(Passkey).where(Passkey.person_id == person.id).order_by(Passkey.id)
@@ -231,14 +231,14 @@ def _adding(person: Person) -> str:
     return f"add to {person.id}"
 
 
-def _handle_of(person: Person) -> bytes:
+def _user_handle(person: Person) -> bytes:
     # Devices keep it, and some show it to whoever holds them: not our number of the person.
     return fingerprint("passkey", str(person.id))
 
 
 def _is_the_handle(given: dict[str, Any], person: Person) -> bool:
     handle = given["response"].get("userHandle")
-    return not handle or base64url_to_bytes(handle) == _handle_of(person)
+    return not handle or base64url_to_bytes(handle) == _user_handle(person)
 
 
 def _answer_in(answer: str) -> dict[str, Any]:

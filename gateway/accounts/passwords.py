@@ -11,7 +11,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, object_session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from models import Person, Role, SignIn
+from models import Person, Role, WebSession
 
 SHORTEST_PASSWORD = 10
 # Hashing takes time in proportion; nobody's password is longer.
@@ -71,10 +71,10 @@ def begin_sign_in(
     lasts: timedelta = SIGNED_IN_FOR,
 ) -> str:
     """Sign a browser in, for 12 hours unless told; returns the token that its cookie carries."""
-    session.execute(delete(SignIn).where(SignIn.expires_at <= now))
+    session.execute(delete(WebSession).where(WebSession.expires_at <= now))
     token = secrets.token_urlsafe(32)
     session.add(
-        SignIn(
+        WebSession(
             person_id=person.id,
             token_hash=_hash_of(token),
             at=now,
@@ -86,9 +86,9 @@ def begin_sign_in(
     return token
 
 
-def sign_in_with(session: Session, token: str, *, now: datetime) -> SignIn | None:
+def sign_in_with(session: Session, token: str, *, now: datetime) -> WebSession | None:
     """The sign-in that a cookie stands for; None when it has ended or its person has left."""
-    sign_in = session.scalar(select(SignIn).where(SignIn.token_hash == _hash_of(token)))
+    sign_in = session.scalar(select(WebSession).where(WebSession.token_hash == _hash_of(token)))
     if sign_in is None or sign_in.expires_at <= now or sign_in.person.left_at is not None:
         return None
     return sign_in
@@ -99,39 +99,39 @@ def person_signed_in(session: Session, token: str, *, now: datetime) -> Person |
     return sign_in.person if sign_in else None
 
 
-def was_seen_long_ago(sign_in: SignIn, *, now: datetime) -> bool:
+def was_seen_long_ago(sign_in: WebSession, *, now: datetime) -> bool:
     return sign_in.seen_at is None or sign_in.seen_at <= now - SEEN_AGAIN_AFTER
 
 
-def note_seen(session: Session, sign_in: SignIn, *, now: datetime) -> None:
+def note_seen(session: Session, sign_in: WebSession, *, now: datetime) -> None:
     """Note that this browser was here, unless another request of it just did."""
     session.execute(
-        update(SignIn)
+        update(WebSession)
         .where(
-            SignIn.id == sign_in.id,
-            or_(SignIn.seen_at.is_(None), SignIn.seen_at <= now - SEEN_AGAIN_AFTER),
+            WebSession.id == sign_in.id,
+            or_(WebSession.seen_at.is_(None), WebSession.seen_at <= now - SEEN_AGAIN_AFTER),
         )
         .values(seen_at=now)
     )
 
 
-def sign_ins_of(session: Session, person: Person, *, now: datetime) -> Sequence[SignIn]:
+def list_sessions(session: Session, person: Person, *, now: datetime) -> Sequence[WebSession]:
     """Where this person is signed in, the latest first."""
     return session.scalars(
-        select(SignIn)
-        .where(SignIn.person_id == person.id, SignIn.expires_at > now)
-        .order_by(SignIn.id.desc())
+        select(WebSession)
+        .where(WebSession.person_id == person.id, WebSession.expires_at > now)
+        .order_by(WebSession.id.desc())
     ).all()
 
 
 def end_sign_in(session: Session, token: str) -> None:
-    session.execute(delete(SignIn).where(SignIn.token_hash == _hash_of(token)))
+    session.execute(delete(WebSession).where(WebSession.token_hash == _hash_of(token)))
 
 
-def end_sign_ins(session: Session, person: Person, *, but: SignIn | None = None) -> None:
+def end_sign_ins(session: Session, person: Person, *, but: WebSession | None = None) -> None:
     """Sign this person out everywhere, or everywhere `but` there."""
-    ended = delete(SignIn).where(SignIn.person_id == person.id)
-    session.execute(ended.where(SignIn.id != but.id) if but else ended)
+    ended = delete(WebSession).where(WebSession.person_id == person.id)
+    session.execute(ended.where(WebSession.id != but.id) if but else ended)
 
 
 def _hash_of(token: str) -> str:

@@ -1,6 +1,6 @@
 """Who may do what: the one table, from which every page's dependency is made.
 
-Whose things a person sees is asked where they are looked for: what is of another programme is
+Whose things a person sees is asked where they are looked for: what is of another program is
 not there, and a mentor reads what they hold.
 """
 
@@ -16,8 +16,8 @@ class Action(StrEnum):
     """What a page lets one do. A new page takes the one it belongs to, or adds its own."""
 
     CHAT = "chat"  # one's own thread, and one's own say about it
-    ANSWER = "answer"  # the queue of one's programme, and the handoffs one holds
-    OVERSEE = "oversee"  # the log, the people, the rota and the policy of one's programme
+    ANSWER = "answer"  # the queue of one's program, and the handoffs one holds
+    OVERSEE = "oversee"  # the log, the people, the rota and the policy of one's program
     OWN_ACCOUNT = "own account"  # how one signs in, and where one is signed in
     LISTEN = "listen"  # being told that something has changed, never what
 
@@ -35,7 +35,7 @@ MAY: Mapping[Action, frozenset[Role]] = {
 MENTEES_WRITE_BY_TEXT = gettext_noop(
     "This page is for mentors and managers. To reach a person, text PERSON to the line."
 )
-MANAGERS_ONLY = gettext_noop("This page is for the programme's managers.")
+MANAGERS_ONLY = gettext_noop("This page is for the program's managers.")
 MENTEES_ONLY = gettext_noop("This page is for mentees.")
 
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from escalation.speech.i18n import FIRST, gettext_noop, in_language
+from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, in_language
 from gateway.web.i18n import length_in_words
 
 TRIES_WITHIN = timedelta(minutes=15)
 
 
-class Tries:
+class RateLimits:
     """How often a number or an address tried to sign in lately.
 
     Kept in memory: a table would let anybody who finds the page write to our database, and
@@ -57,12 +57,12 @@ class Tries:
                 del self._tries[key]
 
 
-def tries_of(request: Request) -> Tries:
-    tries: Tries = request.app.state.tries
+def get_rate_limits(request: Request) -> RateLimits:
+    tries: RateLimits = request.app.state.tries
     return tries
 
 
-def address_of(request: Request) -> str:
+def client_address(request: Request) -> str:
     """Under what the one who asks is counted, whoever they say they are."""
     return f"address {request.client.host if request.client else ''}"
 
@@ -70,6 +70,6 @@ def address_of(request: Request) -> str:
 TOO_MANY = gettext_noop("Too many tries. Wait {wait}, then try again.")
 
 
-def too_many(wait: timedelta, language: str = FIRST) -> str:
+def too_many(wait: timedelta, language: str = DEFAULT_LANGUAGE) -> str:
     wait += timedelta(minutes=1)
     return in_language(language, TOO_MANY).format(wait=length_in_words(wait, language))

@@ -17,8 +17,8 @@ from gateway.accounts.passwords import (
     was_seen_long_ago,
 )
 from gateway.accounts.permissions import Action, allow
-from gateway.web.rendering import line_of, settings_of
-from models import Person, SignIn
+from gateway.web.rendering import get_line, get_settings
+from models import Person, WebSession
 
 COOKIE = "warmline"
 
@@ -43,7 +43,7 @@ SYSTEMS = (
 UNKNOWN_BROWSER = "A browser"
 
 
-def browser_of(request: Request) -> str:
+def describe_browser(request: Request) -> str:
     """The browser as its owner knows it: Firefox on Android."""
     agent = request.headers.get("User-Agent", "")
     browser = next((name for name, mark in BROWSERS if re.search(mark, agent)), UNKNOWN_BROWSER)
@@ -51,12 +51,12 @@ def browser_of(request: Request) -> str:
     return f"{browser} on {system}" if system else browser
 
 
-def sign_in_of(request: Request) -> SignIn | None:
+def get_web_session(request: Request) -> WebSession | None:
     """The sign-in of the browser that asks, if it has one. It is noted that it was seen."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
-    line, now = line_of(request), line_of(request).clock()
+    line, now = get_line(request), get_line(request).clock()
     with line.database.reading() as session:
         sign_in = sign_in_with(session, token, now=now)
     if sign_in is not None and was_seen_long_ago(sign_in, now=now):
@@ -65,9 +65,9 @@ def sign_in_of(request: Request) -> SignIn | None:
     return sign_in
 
 
-def viewer_of(request: Request) -> Person | None:
+def get_viewer(request: Request) -> Person | None:
     """Who is signed in, if anybody."""
-    sign_in = sign_in_of(request)
+    sign_in = get_web_session(request)
     viewer = sign_in.person if sign_in else None
     # Kept with the request, so that a refusal too shows who is signed in.
     request.state.viewer = viewer
@@ -78,7 +78,7 @@ def who_may(action: Action) -> Callable[[Request], Person]:
     """What a page asks for with `Depends`: somebody who may, or the request is refused."""
 
     def somebody(request: Request) -> Person:
-        return allow(viewer_of(request), action)
+        return allow(get_viewer(request), action)
 
     return somebody
 
@@ -90,8 +90,8 @@ Staff = Annotated[Person, Depends(who_may(Action.OWN_ACCOUNT))]
 
 def may_listen(request: Request) -> None:
     """Raises NotSignedIn or PageRefused. The demo's phones listen without a sign-in."""
-    if settings_of(request).sms != "phones":
-        allow(viewer_of(request), Action.LISTEN)
+    if get_settings(request).sms != "phones":
+        allow(get_viewer(request), Action.LISTEN)
 
 
 class CookieMarks(TypedDict):
@@ -104,7 +104,7 @@ def cookie_marks(request: Request) -> CookieMarks:
     return {
         "httponly": True,
         "samesite": "lax",
-        "secure": settings_of(request).public_url.startswith("https://"),
+        "secure": get_settings(request).public_url.startswith("https://"),
     }
 
 
@@ -114,8 +114,8 @@ def begin(request: Request, session: Session, person: Person) -> str:
     Returns the token, for `keep` to give to the browser once the transaction is committed.
     """
     end_sign_in(session, request.cookies.get(COOKIE, ""))
-    now = line_of(request).clock()
-    return begin_sign_in(session, person, now=now, browser=browser_of(request))
+    now = get_line(request).clock()
+    return begin_sign_in(session, person, now=now, browser=describe_browser(request))
 
 
 def keep(request: Request, response: Response, token: str) -> None:

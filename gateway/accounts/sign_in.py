@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from escalation.speech.i18n import gettext_noop
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from gateway.accounts import sessions
 from gateway.accounts.csrf import comes_from_another_site
 from gateway.accounts.passkeys import (
@@ -22,26 +22,26 @@ from gateway.accounts.passkeys import (
     PasskeyRefused,
     Site,
     ask_to_sign_in,
+    get_site,
     person_with,
-    site_of,
 )
 from gateway.accounts.passwords import check_password, end_sign_in
-from gateway.accounts.rate_limit import Tries, address_of, too_many, tries_of
+from gateway.accounts.rate_limit import RateLimits, client_address, get_rate_limits, too_many
 from gateway.accounts.sessions import (
     COOKIE,
     Manager,
     Mentor,
     cookie_marks,
+    get_viewer,
     may_listen,
     own_path,
-    viewer_of,
 )
 from gateway.messaging.inbox import as_e164
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, new_link, use_link
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, settings_of
+from gateway.web.rendering import Number, PageRefused, get_line, get_settings, go_to, page
 from models import Person, Role
 from models.encryption import phone_index
 
@@ -50,13 +50,13 @@ __all__ = [
     "COOKIE",
     "Manager",
     "Mentor",
-    "Tries",
+    "RateLimits",
     "comes_from_another_site",
+    "get_rate_limits",
+    "get_viewer",
     "may_listen",
     "own_path",
     "router",
-    "tries_of",
-    "viewer_of",
 ]
 
 router = APIRouter()
@@ -87,9 +87,9 @@ def sign_in(
     next: Annotated[str, Form()] = "",
 ) -> Response:
     """One answer for a wrong number and a wrong password, taking as long either way."""
-    line, index = line_of(request), _index_of(phone)
-    limits = {f"number {index}": TRIES_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
-    if wait := tries_of(request).take(limits, now=line.clock()):
+    line, index = get_line(request), _index_of(phone)
+    limits = {f"number {index}": TRIES_PER_NUMBER, client_address(request): TRIES_PER_ADDRESS}
+    if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _sign_in_page(request, next, phone=phone, sentence=too_many(wait), status=429)
     with line.database.reading() as session:
         person = _staff_at(session, index)
@@ -99,7 +99,7 @@ def sign_in(
             _note_failed, line, person.id if person else None, how="password"
         )
         return answer
-    tries_of(request).give_back(limits)
+    get_rate_limits(request).give_back(limits)
     with line.database.writing() as session:
         token = _begin(request, session, person, how="password")
     return _signed_in(request, token, next)
@@ -113,16 +113,16 @@ def ask_for_link(request: Request, sent: bool = False) -> Response:
 @router.post("/sign-in/link")
 def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
     """The same answer whoever asks for whom; the text is written once it has been given."""
-    line, index = line_of(request), _index_of(phone)
-    limits = {f"link {index}": LINKS_PER_NUMBER, address_of(request): TRIES_PER_ADDRESS}
-    if wait := tries_of(request).take(limits, now=line.clock()):
+    line, index = get_line(request), _index_of(phone)
+    limits = {f"link {index}": LINKS_PER_NUMBER, client_address(request): TRIES_PER_ADDRESS}
+    if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _link_page(request, sentence=too_many(wait), status=429)
     if as_e164(phone) is None:
         sentence = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
         return _link_page(request, sentence=sentence, status=422)
     answer = go_to(request, "/sign-in/link?sent=true")
     answer.background = BackgroundTask(
-        _text_link, line, index, address=f"{settings_of(request).public_url}/sign-in/link/"
+        _text_link, line, index, address=f"{get_settings(request).public_url}/sign-in/link/"
     )
     return answer
 
@@ -135,9 +135,9 @@ def open_link(request: Request, token: str) -> Response:
 
 @router.post("/sign-in/link/{token}")
 def sign_in_by_link(request: Request, token: str) -> Response:
-    line = line_of(request)
-    limits = {address_of(request): TRIES_PER_ADDRESS}
-    if wait := tries_of(request).take(limits, now=line.clock()):
+    line = get_line(request)
+    limits = {client_address(request): TRIES_PER_ADDRESS}
+    if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _link_refused(request, too_many(wait), status=429)
     try:
         with line.database.writing() as session:
@@ -147,14 +147,14 @@ def sign_in_by_link(request: Request, token: str) -> Response:
         answer = _link_refused(request, str(refused), status=410)
         answer.background = BackgroundTask(_note_failed, line, refused.person_id, how="link")
         return answer
-    tries_of(request).give_back(limits)
+    get_rate_limits(request).give_back(limits)
     return _signed_in(request, session_token, "")
 
 
 @router.post("/sign-in/passkey/options")
 def passkey_options(request: Request) -> Response:
     """What the browser is to sign; the same for everybody but for its chance part."""
-    return hand_out(request, ask_to_sign_in(site_at(request), now=line_of(request).clock()))
+    return hand_out(request, ask_to_sign_in(site_at(request), now=get_line(request).clock()))
 
 
 @router.post("/sign-in/passkey")
@@ -163,9 +163,9 @@ def sign_in_by_passkey(
     answer: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "",
 ) -> Response:
-    line, site = line_of(request), site_at(request)
-    limits = {address_of(request): TRIES_PER_ADDRESS}
-    if wait := tries_of(request).take(limits, now=line.clock()):
+    line, site = get_line(request), site_at(request)
+    limits = {client_address(request): TRIES_PER_ADDRESS}
+    if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _sign_in_page(request, next, sentence=too_many(wait), status=429)
     ticket = request.cookies.get(TICKET_COOKIE, "")
     try:
@@ -176,7 +176,7 @@ def sign_in_by_passkey(
         said = _sign_in_page(request, next, sentence=str(refused), status=401)
         said.background = BackgroundTask(_note_failed, line, refused.person_id, how="passkey")
         return said
-    tries_of(request).give_back(limits)
+    get_rate_limits(request).give_back(limits)
     response = _signed_in(request, token, next)
     forget_ticket(request, response)
     return response
@@ -189,9 +189,9 @@ def sign_in_as(
     next: Annotated[str, Form()] = "",
 ) -> Response:
     """The demo's one-click sign-in. It exists only where the phones are the demo's."""
-    with line_of(request).database.writing() as session:
+    with get_line(request).database.writing() as session:
         person = _demo_people(session).get(person_id)
-        if settings_of(request).sms != "phones" or person is None:
+        if get_settings(request).sms != "phones" or person is None:
             raise PageRefused(404, gettext_noop("There is nobody to sign in as here."))
         token = _begin(request, session, person, how="demo")
     return _signed_in(request, token, next)
@@ -199,7 +199,7 @@ def sign_in_as(
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
-    with line_of(request).database.writing() as session:
+    with get_line(request).database.writing() as session:
         end_sign_in(session, request.cookies.get(COOKIE, ""))
     response = go_to(request, "/sign-in")
     sessions.forget(request, response)
@@ -208,7 +208,7 @@ def sign_out(request: Request) -> Response:
 
 def site_at(request: Request) -> Site:
     """Raises PageRefused where browsers allow no passkeys."""
-    site = site_of(settings_of(request).public_url)
+    site = get_site(get_settings(request).public_url)
     if site is None:
         raise PageRefused(409, NO_PASSKEYS_HERE)
     return site
@@ -252,7 +252,7 @@ def _text_link(line: Line, index: str, *, address: str) -> None:
         if person is None:
             return
         token = new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
-        thread = thread_of(session, line.rules, person)
+        thread = get_thread(session, line.rules, person)
         minutes = int(LINK_LASTS.total_seconds() // 60)
         say(
             session,
@@ -266,7 +266,7 @@ def _text_link(line: Line, index: str, *, address: str) -> None:
 
 
 def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:
-    now = line_of(request).clock()
+    now = get_line(request).clock()
     note_about(session, person, "signed in", by=person, now=now, how=how)
     return sessions.begin(request, session, person)
 
@@ -295,8 +295,8 @@ def _sign_in_page(
     status: int = 200,
 ) -> Response:
     people: list[Person] = []
-    if settings_of(request).sms == "phones":
-        with line_of(request).database.reading() as session:
+    if get_settings(request).sms == "phones":
+        with get_line(request).database.reading() as session:
             people = list(_demo_people(session).values())
     return page(
         request,
@@ -307,7 +307,7 @@ def _sign_in_page(
         phone=phone,
         sentence=sentence,
         people=people,
-        site=site_of(settings_of(request).public_url),
+        site=get_site(get_settings(request).public_url),
     )
 
 

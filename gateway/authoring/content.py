@@ -47,7 +47,7 @@ BLANKS = {
     "mentors": "Maximilian, Alexandra and Christina",
     "minutes": "45",
     "outcome": "not needed",
-    "programme": "Harbor Mentoring",
+    "program": "Harbor Mentoring",
     "start": "Wed 30 Sep 2027 12:00",
     "time": "Wednesday 12:00",
     "tongue": "ESPAÑOL",
@@ -251,11 +251,11 @@ def _name(content: Content, file: Path) -> str:
 # --- what is wrong ---
 
 
-def faults_of(content: Content) -> list[Fault]:
+def find_faults(content: Content) -> list[Fault]:
     """Everything wrong, by file."""
     found = [
         *content.faults,
-        *(fault for text in content.texts for fault in _faults_of_text(text)),
+        *(fault for text in content.texts for fault in _find_text_faults(text)),
         *_keyword_faults(content),
         *_topic_faults(content),
         *_skill_faults(content),
@@ -265,7 +265,7 @@ def faults_of(content: Content) -> list[Fault]:
     return sorted(dict.fromkeys(found), key=lambda fault: fault.where)
 
 
-def _faults_of_text(text: Text) -> Iterator[Fault]:
+def _find_text_faults(text: Text) -> Iterator[Fault]:
     if not text.source.strip():
         what_to_add = (
             'source = "..."' if text.file.endswith(".toml") else 'metadata: {source: "..."}'
@@ -273,7 +273,7 @@ def _faults_of_text(text: Text) -> Iterator[Fault]:
         yield Fault(
             text.where,
             f"no source. Say what it rests on: {what_to_add}, with body or authors, title and "
-            'year; "Programme wording" for words that only connect.',
+            'year; "Program wording" for words that only connect.',
         )
     for blank in text.unknown_blanks:
         yield Fault(
@@ -317,7 +317,7 @@ def _taken(text: Text) -> frozenset[str]:
     """The script explains STOP, and to who has stopped START; nothing else of the carrier's."""
     if not text.file.endswith(".toml"):
         return CARRIER_WORDS
-    explained = {"STOP": r"\bSTOP ends texts\b", "START": r"^\{programme\}: no more texts\b"}
+    explained = {"STOP": r"\bSTOP ends texts\b", "START": r"^\{program\}: no more texts\b"}
     return CARRIER_WORDS - {word for word, how in explained.items() if re.search(how, text.words)}
 
 
@@ -446,7 +446,7 @@ def _quoted(words: Iterable[str]) -> str:
 # --- telling ---
 
 
-def table_of(content: Content) -> Table:
+def content_table(content: Content) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("key", overflow="fold", min_width=24)
     for column in ("words", "chars", "SMS", "grade"):
@@ -473,10 +473,10 @@ def table_of(content: Content) -> Table:
 def run(*, brief: bool, root: Path = ROOT) -> int:
     """Print the table unless `brief`, then the faults. Returns the exit status."""
     content = read_content(root)
-    found = faults_of(content)
+    found = find_faults(content)
     if not brief:
         wide = None if sys.stdout.isatty() else 160
-        Console(width=wide, markup=True, highlight=False).print(table_of(content))
+        Console(width=wide, markup=True, highlight=False).print(content_table(content))
         print()
     for fault in found:
         print(fault)

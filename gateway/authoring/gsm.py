@@ -27,7 +27,7 @@ def segments(text: str) -> int:
     return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
 
 
-def segments_of(text: str) -> int:
+def count_segments(text: str) -> int:
     """How many segments any text costs, in GSM-7 or, where that lacks a character, in UCS-2."""
     if not outside_gsm_7(text):
         return segments(text)

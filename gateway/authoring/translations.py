@@ -1,4 +1,4 @@
-"""The catalogues of the languages other than English, and what is missing in them.
+"""The catalogs of the languages other than English, and what is missing in them.
 
     python -m gateway.authoring.translations          adds new sentences to each catalog
     python -m gateway.authoring.translations --check  reports what is missing; changes nothing
@@ -21,7 +21,14 @@ from babel.messages.extract import extract
 from babel.messages.pofile import write_po
 
 from escalation.check_ins.scales import SCALES
-from escalation.speech.i18n import FIRST, FOLDER, FOR_STAFF, KEYWORD, keyword_in, read_catalogue
+from escalation.speech.i18n import (
+    DEFAULT_LANGUAGE,
+    FOLDER,
+    FOR_STAFF,
+    KEYWORD,
+    keyword_in,
+    read_catalog,
+)
 from escalation.speech.script import SCRIPT_FILE, load_script
 from gateway.authoring import gsm
 from gateway.authoring.content import Text, read_content
@@ -78,7 +85,7 @@ OWN_WORDS = (
 BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet", "HI", "THANKS", "BYE")
 # An accent that GSM-7 lacks leaves 67 characters to an SMS, so what took two takes up to five.
 MOST_WITH_ACCENTS = 5
-# Catalogues of what leaves as an SMS.
+# Catalogs of what leaves as an SMS.
 TEXTED = ("script.po", "bot.po")
 HEADER = """\
 # Each msgid is the English sentence. A blank, a number and a tag stand in both.
@@ -212,12 +219,12 @@ TEMPLATES_OF = {
 
 
 def faults_in(folder: Path, language: str) -> Iterator[Fault]:
-    """What is missing or wrong in the catalogues of one language. Raises BadCatalogue."""
+    """What is missing or wrong in the catalogs of one language. Raises BadCatalog."""
     for name, template in TEMPLATES_OF.items():
         file = folder / language / name
         if name == FOR_STAFF and not file.exists():
             continue
-        there = read_catalogue(file, language) if file.exists() else Catalog()
+        there = read_catalog(file, language) if file.exists() else Catalog()
         yield from _faults(file, template(), there)
 
 
@@ -250,7 +257,7 @@ def _differences(file: Path, message: Message, here: Message) -> Iterator[Fault]
             if (shown := keyword_in(file.parent.name, word)) not in theirs:
                 yield Fault(file, msgid, f"does not name {shown}, the word to text for {word}")
         key = next(iter(message.auto_comments), "")
-        needed = gsm.segments_of(Text(file.name, key, theirs, "").as_sent)
+        needed = gsm.count_segments(Text(file.name, key, theirs, "").as_sent)
         if needed > MOST_WITH_ACCENTS:
             yield Fault(file, msgid, f"takes {needed} SMS; make it shorter")
 
@@ -274,13 +281,13 @@ def _strings(said: str | Iterable[str] | None) -> list[str]:
 
 
 def add_what_is_new(folder: Path, language: str) -> int:
-    """Write each catalogue anew with all that is to be said; returns how much has no words yet."""
+    """Write each catalog anew with all that is to be said; returns how much has no words yet."""
     missing = 0
     for name, template in TEMPLATES_OF.items():
         file = folder / language / name
         if name == FOR_STAFF and not file.exists():
             continue
-        there = read_catalogue(file, language) if file.exists() else Catalog(language)
+        there = read_catalog(file, language) if file.exists() else Catalog(language)
         said = {_key(message): message for message in there if message.id}
         new = Catalog(language, fuzzy=False)
         new.locale = language.replace("-", "_")
@@ -313,7 +320,7 @@ def main(arguments: list[str]) -> int:
     for fault in faults:
         print(fault)
     if not faults:
-        print(f"The catalogues are complete: {', '.join([FIRST, *languages])}.")
+        print(f"The catalogs are complete: {', '.join([DEFAULT_LANGUAGE, *languages])}.")
     return 1 if faults else 0
 
 

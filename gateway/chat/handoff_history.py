@@ -107,7 +107,7 @@ def _who_opened(
         select(AuditEntry.about, Person)
         .join(Person, Person.id == AuditEntry.by_id)
         .where(
-            AuditEntry.programme_id == conversation.programme_id,
+            AuditEntry.program_id == conversation.program_id,
             AuditEntry.about.in_(abouts),
             AuditEntry.action == "read",
         )

@@ -22,14 +22,14 @@ from sqlalchemy.orm import Session
 from escalation.crisis_lines import crisis_lines
 from escalation.speech.i18n import gettext_noop, in_language, known
 from gateway.accounts.passwords import end_sign_in
-from gateway.accounts.rate_limit import address_of, too_many, tries_of
+from gateway.accounts.rate_limit import client_address, get_rate_limits, too_many
 from gateway.chat.sign_in import (
     COOKIE,
     Mentee,
     NotInChat,
     asks_by_itself,
     forget,
-    mentee_of,
+    get_mentee,
     mentee_signed_in,
     remember,
     shown_to_somebody,
@@ -40,12 +40,12 @@ from gateway.chat.thread import (
     Thread,
     after,
     choices_now,
-    conversation_of,
+    get_conversation,
+    get_thread_status,
     latest,
+    message_state,
+    message_states,
     note_shown,
-    standing_of,
-    state_of,
-    states_of,
     tell_code,
 )
 from gateway.console.live import Pulse
@@ -55,8 +55,8 @@ from gateway.pipeline.turns import take_turns
 from gateway.privacy.terms import may_chat
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, use_code, use_link
-from gateway.web.i18n import language_of, said_to
-from gateway.web.rendering import Number, PageRefused, env, line_of, page, settings_of
+from gateway.web.i18n import request_language, said_to
+from gateway.web.rendering import Number, PageRefused, env, get_line, get_settings, page
 from models import Conversation, Message, Owner, Person, Role
 from models.encryption import phone_index
 
@@ -82,7 +82,7 @@ NO_NUMBER = gettext_noop(
 )
 NOT_FOR_THE_CHAT = gettext_noop("This link is not for the chat. Mentors and managers use /sign-in.")
 
-env.filters.update(chat_state=state_of)
+env.filters.update(chat_state=message_state)
 env.globals.update(crisis_lines=crisis_lines)
 
 
@@ -95,7 +95,7 @@ def chat(
     before: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> Response:
     """The thread's latest messages, or those before one of them."""
-    line = line_of(request)
+    line = get_line(request)
     if COOKIE not in request.cookies:
         raise NotInChat
     with line.database.writing() as session:
@@ -104,7 +104,7 @@ def chat(
             raise NotInChat
         if not _may_enter(session, line, person):
             return RedirectResponse("/chat/terms", 303)
-        conversation = conversation_of(session, person)
+        conversation = get_conversation(session, person)
         if conversation is not None and not before and shown_to_somebody(request):
             thread = latest(session, conversation)
             note_shown(session, conversation, thread.last_id, now=line.clock())
@@ -120,8 +120,8 @@ def write(
     key: Annotated[str, Form()] = "",
 ) -> Response:
     """Record what the mentee wrote; then the line takes its turn. A repeat is not a new message."""
-    line = line_of(request)
-    person = mentee_of(request)
+    line = get_line(request)
+    person = get_mentee(request)
     if person is None:
         return _give_back(request, NotInChat(), words)
     with line.database.reading() as session:
@@ -151,9 +151,9 @@ def seen(
     request: Request, person: Mentee, up_to: Annotated[int, Form(ge=0, le=2**31 - 1)]
 ) -> Response:
     """The page has shown everything up to this message to somebody who looks at it."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
-        conversation = conversation_of(session, person)
+        conversation = get_conversation(session, person)
         if conversation is not None:
             note_shown(session, conversation, up_to, now=line.clock())
     return Response(status_code=204)
@@ -209,17 +209,17 @@ async def live(
 
 def _news(request: Request, follower: Follower) -> News | None:
     """What has changed for this page, which is then taken as told; None when it is signed out."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         person = mentee_signed_in(session, request)
         if person is None or not _may_enter(session, line, person):
             return None
-        conversation = conversation_of(session, person)
+        conversation = get_conversation(session, person)
         new = after(session, conversation, follower.last_id) if conversation else ()
         messages = [(message.id, _message_html(message, person)) for message in new]
-        standing = standing_of(session, person, conversation, now=line.clock())
+        standing = get_thread_status(session, person, conversation, now=line.clock())
         choices = choices_now(session, conversation, standing.owner)
-        states = states_of(session, conversation) if conversation else {}
+        states = message_states(session, conversation) if conversation else {}
     if new:
         follower.last_id = new[-1].id
     parts = {
@@ -247,7 +247,7 @@ def invited(request: Request, token: str) -> Response:
 
 @router.post("/in/{token}")
 def come_in(request: Request, token: str, own: Annotated[str, Form()] = "") -> Response:
-    line = line_of(request)
+    line = get_line(request)
     try:
         with line.database.writing() as session:
             person = use_link(session, token, "chat", now=line.clock())
@@ -255,7 +255,7 @@ def come_in(request: Request, token: str, own: Annotated[str, Form()] = "") -> R
                 raise KeyRefused(NOT_FOR_THE_CHAT)
             cookie = sign_mentee_in(session, request, person, own=bool(own))
     except KeyRefused as refused:
-        if mentee_of(request) is not None:
+        if get_mentee(request) is not None:
             return RedirectResponse("/chat", 303)  # clicked twice, or came back to it
         return _sign_in_page(request, sentence=said_to(request, str(refused)), status=410)
     return remember(request, RedirectResponse("/chat", 303), cookie, own=bool(own))
@@ -263,7 +263,7 @@ def come_in(request: Request, token: str, own: Annotated[str, Form()] = "") -> R
 
 @router.get("/sign-in")
 def sign_in_page(request: Request) -> Response:
-    if mentee_of(request) is not None:
+    if get_mentee(request) is not None:
         return RedirectResponse("/chat", 303)
     return _sign_in_page(request)
 
@@ -275,7 +275,7 @@ def ask_for_code(
     words: Annotated[str, Form()] = "",
 ) -> Response:
     """Text a code, if this is a mentee's number. The page says the same either way."""
-    line = line_of(request)
+    line = get_line(request)
     number = as_e164(phone)
     if number is None:
         sentence = said_to(request, NO_NUMBER)
@@ -283,10 +283,10 @@ def ask_for_code(
     index = phone_index(number)
     limits = {
         f"chat code {index}": TRIES_PER_NUMBER,
-        f"chat {address_of(request)}": TRIES_PER_ADDRESS,
+        f"chat {client_address(request)}": TRIES_PER_ADDRESS,
     }
-    if wait := tries_of(request).take(limits, now=line.clock()):
-        sentence = too_many(wait, language_of(request))
+    if wait := get_rate_limits(request).take(limits, now=line.clock()):
+        sentence = too_many(wait, request_language(request))
         return _sign_in_page(request, phone=phone, words=words, sentence=sentence, status=429)
     with line.database.reading() as session:
         person = session.scalar(select(Person).where(Person.phone_index == index))
@@ -312,20 +312,20 @@ def give_code(
     words: Annotated[str, Form()] = "",
     own: Annotated[str, Form()] = "",
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     now = line.clock()
     index = phone_index(as_e164(phone) or phone)
     limits = {
         f"chat try {index}": TRIES_PER_NUMBER,
-        f"chat try {address_of(request)}": TRIES_PER_ADDRESS,
+        f"chat try {client_address(request)}": TRIES_PER_ADDRESS,
     }
     sentence, status = said_to(request, WRONG_CODE), 401
-    if wait := tries_of(request).take(limits, now=now):
-        sentence, status = too_many(wait, language_of(request)), 429
+    if wait := get_rate_limits(request).take(limits, now=now):
+        sentence, status = too_many(wait, request_language(request)), 429
     elif person := _let_in(request, index, code, own=bool(own)):
-        tries_of(request).give_back(limits)
+        get_rate_limits(request).give_back(limits)
         return _after_sign_in(request, *person, words, own=bool(own))
-    elif mentee_of(request) is not None:
+    elif get_mentee(request) is not None:
         return RedirectResponse("/chat", 303)  # sent twice
     return page(
         request,
@@ -341,7 +341,7 @@ def give_code(
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
-    with line_of(request).database.writing() as session:
+    with get_line(request).database.writing() as session:
         end_sign_in(session, request.cookies.get(COOKIE, ""))
     return forget(request, RedirectResponse("/chat/sign-in", 303))
 
@@ -349,9 +349,9 @@ def sign_out(request: Request) -> Response:
 @router.post("/as/{person_id}")
 def be_a_mentee(request: Request, person_id: Number) -> Response:
     """The demo's one click. It exists only where the phones are the demo's."""
-    with line_of(request).database.writing() as session:
+    with get_line(request).database.writing() as session:
         person = session.get(Person, person_id)
-        is_demo = settings_of(request).sms == "phones"
+        is_demo = get_settings(request).sms == "phones"
         if not is_demo or person is None or person.role is not Role.MENTEE or person.left_at:
             raise PageRefused(404, gettext_noop("There is nobody to be here."))
         token = sign_mentee_in(session, request, person, own=False)
@@ -363,7 +363,7 @@ def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Pers
 
     Every reason is answered alike: a finer answer would tell whether the number is somebody's.
     """
-    line = line_of(request)
+    line = get_line(request)
     try:
         with line.database.writing() as session:
             person = session.scalar(select(Person).where(Person.phone_index == index))
@@ -381,7 +381,7 @@ def _after_sign_in(
     """The chat; with what was written before the sign-in ran out in its box again."""
     if not words:
         return remember(request, RedirectResponse("/chat", 303), token, own=own)
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         here = session.get_one(Person, person.id)
         if not _may_enter(session, line, here):
@@ -403,8 +403,8 @@ class View:
 
 
 def _view(session: Session, line: Line, person: Person, *, before: int = 0) -> View:
-    conversation: Conversation | None = conversation_of(session, person)
-    standing = standing_of(session, person, conversation, now=line.clock())
+    conversation: Conversation | None = get_conversation(session, person)
+    standing = get_thread_status(session, person, conversation, now=line.clock())
     return View(
         person,
         latest(session, conversation, before=before),
@@ -441,8 +441,8 @@ def _give_back(request: Request, refused: PageRefused, words: str) -> Response:
         return PlainTextResponse(sentence, refused.status)
     if isinstance(refused, NotInChat):
         return _sign_in_page(request, words=words, sentence=sentence, status=401)
-    line = line_of(request)
-    person = mentee_of(request)
+    line = get_line(request)
+    person = get_mentee(request)
     with line.database.reading() as session:
         if person is not None and _may_enter(session, line, person):
             view = _view(session, line, session.get_one(Person, person.id))
@@ -466,8 +466,8 @@ def _sign_in_page(
     status: int = 200,
 ) -> Response:
     mentees: list[Person] = []
-    if settings_of(request).sms == "phones":
-        with line_of(request).database.reading() as session:
+    if get_settings(request).sms == "phones":
+        with get_line(request).database.reading() as session:
             asked = select(Person).where(Person.role == Role.MENTEE).order_by(Person.id).limit(12)
             mentees = list(session.scalars(asked))
     return page(
@@ -483,7 +483,7 @@ def _sign_in_page(
 
 
 def _may_enter(session: Session, line: Line, person: Person) -> bool:
-    policy = line.of(session, person.programme_id).rules.policy.consent
+    policy = line.of(session, person.program_id).rules.policy.consent
     return may_chat(session, person, policy)
 
 

@@ -13,27 +13,27 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import mentors_of_concern
+from escalation.handoffs.availability import mentors_under_concern
 from escalation.handoffs.handoffs import (
     OnlyAPersonCloses,
-    hold_conversation,
-    open_handoff_of,
+    get_open_handoff,
+    lock_conversation,
     withdraw,
 )
 from escalation.handoffs.moves import Closed
 from escalation.policy import Policy
 from escalation.speech.i18n import LANGUAGES, gettext_noop
-from escalation.speech.message_writer import thread_of
+from escalation.speech.message_writer import get_thread
 from gateway.chat.handoff_history import OwnHandoff, own_handoffs
-from gateway.chat.sign_in import SIGNED_OUT, Mentee, mentee_of
+from gateway.chat.sign_in import SIGNED_OUT, Mentee, get_mentee
 from gateway.check_ins.follow_ups import (
     Question,
     answer,
+    get_open_follow_up,
     next_question,
-    open_follow_up_of,
     who_came,
 )
-from gateway.check_ins.schedules import schedules_of
+from gateway.check_ins.schedules import list_schedules
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.messaging.outbox import acting
 from gateway.privacy.data_requests import (
@@ -46,20 +46,20 @@ from gateway.privacy.terms import (
     BANDS,
     BandChosenBefore,
     agree,
-    consent_of,
+    get_consent,
     given_by,
     needs_guardian,
 )
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import (
-    managers_told_of,
+    list_notified_managers,
     mentors_known_to,
     mentors_matched_with,
     raise_concern,
 )
 from gateway.web.i18n import said_to
-from gateway.web.rendering import PageRefused, go_to, line_of, page
+from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import AgeBand, Channel, Consent, Conversation, Handoff, Person, Schedule
 
 Done = TypeVar("Done", str, None)
@@ -88,7 +88,7 @@ DONE = {
     ),
     "kept": gettext_noop("Nothing is deleted."),
     "concern": gettext_noop(
-        "Thank you for saying it. The programme's managers have been told, and no mentor."
+        "Thank you for saying it. The program's managers have been told, and no mentor."
     ),
     "concern-kept": gettext_noop(
         "Thank you for saying it. It is kept, but no manager could be told by text. Please tell "
@@ -140,9 +140,9 @@ def terms(request: Request, mentee: Mentee) -> Response:
 @router.get("/terms/read")
 def read_terms(request: Request) -> Response:
     """The terms for whoever wants to read them first; a text that asks for a yes leads here."""
-    policy = line_of(request).rules.policy
+    policy = get_line(request).rules.policy
     return page(
-        request, "chat/terms_read.html", viewer=mentee_of(request), person=None, **_terms(policy)
+        request, "chat/terms_read.html", viewer=get_mentee(request), person=None, **_terms(policy)
     )
 
 
@@ -154,7 +154,7 @@ def agree_to_terms(
     agrees: Annotated[str, Form()] = "",
 ) -> Response:
     """Record the yes, then go to the chat; or stay here where a guardian has to agree first."""
-    line = line_of(request)
+    line = get_line(request)
     band = next((one for one in AgeBand if one.value == age_band), None)
     if band is None:
         return _terms_page(
@@ -169,7 +169,7 @@ def agree_to_terms(
         with line.database.writing() as session:
             person = session.get_one(Person, mentee.id)
             agree(session, person, band, now=line.clock())
-            counts = consent_of(session, person, line.rules.policy.consent) is not None
+            counts = get_consent(session, person, line.rules.policy.consent) is not None
     except BandChosenBefore as refused:
         chosen = said_to(request, refused.band)
         sentence = said_to(request, refused.SENTENCE, band=chosen)
@@ -183,7 +183,7 @@ def person_without_terms(request: Request, mentee: Mentee) -> Response:
 
     def ask(session: Session, line: Line, conversation: Conversation) -> None:
         conversation.channel = Channel.WEB
-        if open_handoff_of(session, conversation) is None:
+        if get_open_handoff(session, conversation) is None:
             ask_for_a_person(session, line, conversation, message=None, now=line.clock())
 
     _act(request, mentee, ask)
@@ -198,11 +198,11 @@ def _terms_page(
     sentence: str = "",
     status: int = 200,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     policy = line.rules.policy
     with line.database.reading() as session:
         given: Consent | None = given_by(session, mentee)
-        counts = consent_of(session, mentee, policy.consent) is not None
+        counts = get_consent(session, mentee, policy.consent) is not None
     return page(
         request,
         "chat/terms.html",
@@ -246,7 +246,7 @@ def choose_language(
     """What the line says from now on, here and by text. `then` is where the page stood."""
     if language not in LANGUAGES:
         raise PageRefused(422, said_to(request, "Choose a language."))
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
         if person.language != language:
@@ -259,7 +259,7 @@ def choose_language(
 def share(request: Request, mentee: Mentee, whole: Annotated[str, Form()] = "") -> Response:
     if whole not in ("yes", "no"):
         raise PageRefused(422, said_to(request, "Choose what whoever comes may read."))
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
         if person.shares_whole is not (whole == "yes"):
@@ -274,7 +274,7 @@ def decline(request: Request, mentee: Mentee, number: Annotated[int, Form()] = 0
     """Call one handoff off, the one that was looked at and no later one."""
 
     def call_off(session: Session, line: Line, conversation: Conversation) -> str:
-        handoff = open_handoff_of(session, conversation)
+        handoff = get_open_handoff(session, conversation)
         if handoff is None or handoff.id != number:
             return "ended"
         try:
@@ -299,10 +299,10 @@ def pause_check_ins(
 ) -> Response:
     if pause not in ("yes", "no"):
         raise PageRefused(422, said_to(request, "Choose whether check-ins are paused."))
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
-        for schedule in schedules_of(session, person):
+        for schedule in list_schedules(session, person):
             schedule.paused = pause == "yes"
         action = "check_ins.paused" if pause == "yes" else "check_ins.resumed"
         note_about(session, person, action, by=person, now=line.clock())
@@ -313,13 +313,13 @@ def pause_check_ins(
 def stop_texts(request: Request, mentee: Mentee, stop: Annotated[str, Form()] = "") -> Response:
     if stop not in ("yes", "no"):
         raise PageRefused(422, said_to(request, "Choose whether you get texts."))
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
         if stop == "yes":
             person.opted_out_at = person.opted_out_at or line.clock()
             # Whoever answers them is read here from now on.
-            thread_of(session, line.rules, person).channel = Channel.WEB
+            get_thread(session, line.rules, person).channel = Channel.WEB
         else:
             person.opted_out_at = None
         action = "texts.stopped" if stop == "yes" else "texts.started"
@@ -350,7 +350,7 @@ def delete_everything(
 
 
 @router.post("/you/keep")
-def keep_everything(request: Request, mentee: Mentee) -> Response:
+def download_everything(request: Request, mentee: Mentee) -> Response:
     def take_back(session: Session, line: Line, conversation: Conversation) -> None:
         take_back_wish(session, line, conversation, now=line.clock())
 
@@ -365,7 +365,7 @@ def flag(
     words: Annotated[str, Form()] = "",
 ) -> Response:
     """Straight to the managers. Whoever was signed out meanwhile gets their words back."""
-    mentee = mentee_of(request)
+    mentee = get_mentee(request)
     if mentee is None:
         return page(
             request,
@@ -404,7 +404,7 @@ def flag(
             mentor=known.get(mentor),
             now=line.clock(),
         )
-        return "concern" if managers_told_of(session, record) else "concern-kept"
+        return "concern" if list_notified_managers(session, record) else "concern-kept"
 
     return _done(request, _act(request, mentee, tell), "concern")
 
@@ -425,7 +425,7 @@ def follow_up(
         now = line.clock()
         conversation.channel = Channel.WEB
         policy = line.rules.policy.follow_up
-        asked = open_follow_up_of(session, conversation, policy, now=now)
+        asked = get_open_follow_up(session, conversation, policy, now=now)
         following = next_question(asked) if asked else None
         if asked is None or asked.handoff_id != number or following is None:
             return "answered"
@@ -447,12 +447,12 @@ def follow_up(
 def _act(
     request: Request, mentee: Person, act: Callable[[Session, Line, Conversation], Done]
 ) -> Done:
-    """Do one thing in the mentee's thread, holding it, by the rules of their programme."""
-    line = line_of(request)
+    """Do one thing in the mentee's thread, holding it, by the rules of their program."""
+    line = get_line(request)
     with acting(line) as session:
         person = session.get_one(Person, mentee.id)
-        thread = thread_of(session, line.rules, person)
-        return act(session, line, hold_conversation(session, thread.id))
+        thread = get_thread(session, line.rules, person)
+        return act(session, line, lock_conversation(session, thread.id))
 
 
 def _done(request: Request, word: str, about: str) -> Response:
@@ -471,7 +471,7 @@ def _you_page(
     status: int = 200,
 ) -> Response:
     """The page; `sentence` is said where the form stands that it is `about`."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         view = _view(session, line, mentee)
     return page(
@@ -494,13 +494,13 @@ def _view(session: Session, line: Line, mentee: Person) -> You:
     person = session.get_one(Person, mentee.id)
     conversation = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
     mentors = _may_be_meant(session, person, conversation)
-    kept_away = mentors_of_concern(session, person.id)
+    kept_away = mentors_under_concern(session, person.id)
     policy = line.rules.policy
     return You(
         person=person,
         handoffs=own_handoffs(session, conversation),
         asked=_asked(session, line, conversation) if conversation else None,
-        schedules=schedules_of(session, person),
+        schedules=list_schedules(session, person),
         delete_at=erasure_due_at(session, line, conversation) if conversation else None,
         delete_waits=what_stands_in_the_way(session, person) is not None,
         mentors=mentors,
@@ -519,7 +519,7 @@ def _may_be_meant(
 
 
 def _asked(session: Session, line: Line, conversation: Conversation) -> Asked | None:
-    asked = open_follow_up_of(session, conversation, line.rules.policy.follow_up, now=line.clock())
+    asked = get_open_follow_up(session, conversation, line.rules.policy.follow_up, now=line.clock())
     question = next_question(asked) if asked else None
     if asked is None or question is None:
         return None

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, in_language
 from gateway.accounts.passwords import begin_sign_in, end_sign_in, person_signed_in
 from gateway.accounts.permissions import MAY, Action
-from gateway.web.i18n import language_of
-from gateway.web.rendering import NotSignedIn, PageRefused, line_of, page, settings_of
+from gateway.web.i18n import request_language
+from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
 from models import Person
 
 COOKIE = "warmline_chat"
@@ -41,26 +41,26 @@ def mentee_signed_in(session: Session, request: Request) -> Person | None:
     token = request.cookies.get(COOKIE)
     if not token:
         return None
-    person = person_signed_in(session, token, now=line_of(request).clock())
+    person = person_signed_in(session, token, now=get_line(request).clock())
     if person is None or person.role not in MAY[Action.CHAT] or person.left_at is not None:
         return None
     return person
 
 
-def mentee_of(request: Request) -> Person | None:
+def get_mentee(request: Request) -> Person | None:
     """Who is signed in to the chat, if anybody."""
     if COOKIE not in request.cookies:
         return None
-    with line_of(request).database.reading() as session:
+    with get_line(request).database.reading() as session:
         person = mentee_signed_in(session, request)
-    # Their programme's rules are those of the line that this request gets; see line_of.
+    # Their program's rules are those of the line that this request gets; see get_line.
     request.state.mentee = person
     return person
 
 
 def signed_in_mentee(request: Request) -> Person:
     """What a page of the chat asks for with `Depends`. Raises NotInChat."""
-    person = mentee_of(request)
+    person = get_mentee(request)
     if person is None:
         raise NotInChat
     return person
@@ -69,7 +69,7 @@ def signed_in_mentee(request: Request) -> Person:
 Mentee = Annotated[Person, Depends(signed_in_mentee)]
 
 
-def is_of_chat(path: str) -> bool:
+def is_chat_path(path: str) -> bool:
     """Whether an address belongs to the chat: it may be framed, and has a look of its own."""
     return path == "/chat" or path.startswith("/chat/")
 
@@ -83,7 +83,7 @@ def asks_by_itself(request: Request) -> bool:
 def chat_refusal(request: Request, refused: PageRefused) -> Response:
     """A request within the chat that is not granted, in the chat's own look."""
     # Most sentences are in the reader's language already; what was raised anywhere is not.
-    sentence = in_language(language_of(request), str(refused))
+    sentence = in_language(request_language(request), str(refused))
     if asks_by_itself(request):
         return PlainTextResponse(sentence, refused.status)
     if isinstance(refused, NotSignedIn) and request.method == "GET":
@@ -103,7 +103,7 @@ def sign_mentee_in(session: Session, request: Request, person: Person, *, own: b
     if old := request.cookies.get(COOKIE):
         end_sign_in(session, old)
     lasts = LASTS_ON_OWN if own else LASTS_HERE
-    return begin_sign_in(session, person, now=line_of(request).clock(), lasts=lasts)
+    return begin_sign_in(session, person, now=get_line(request).clock(), lasts=lasts)
 
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:
@@ -124,7 +124,7 @@ def _marks(request: Request) -> str:
     Each site that frames the chat then has a sign-in of its own, and a page elsewhere has none.
     Where nobody may frame it, the cookie stays as strict as the mentors' own.
     """
-    settings = settings_of(request)
+    settings = get_settings(request)
     if not settings.public_url.startswith("https://"):
         return "Path=/; HttpOnly; SameSite=Lax"
     if settings.chat_origins:

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
 from escalation.check_ins.schedules import is_quiet
-from escalation.handoffs.handoffs import hold_conversation, open_handoff_of, owner_of
-from escalation.handoffs.hours import holidays_of, is_within_hours, next_opening
+from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
+from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop
 from escalation.speech.message_writer import say_by_text
@@ -34,7 +34,7 @@ from models import (
     Message,
     Owner,
     Person,
-    Programme,
+    Program,
     Role,
     Speaker,
     Urgency,
@@ -110,7 +110,7 @@ def is_shown() -> ColumnElement[bool]:
     )
 
 
-def conversation_of(session: Session, person: Person) -> Conversation | None:
+def get_conversation(session: Session, person: Person) -> Conversation | None:
     return session.scalar(select(Conversation).where(Conversation.person_id == person.id))
 
 
@@ -151,7 +151,7 @@ def note_shown(session: Session, conversation: Conversation, up_to: int, *, now:
     return len(arrived.all())
 
 
-def state_of(message: Message) -> str:
+def message_state(message: Message) -> str:
     """How far a message has come, as its mentee reads it."""
     if message.delivery is None:
         return gettext_noop("sent")
@@ -171,7 +171,7 @@ def state_of(message: Message) -> str:
             return gettext_noop("failed: it did not reach your phone")
 
 
-def states_of(session: Session, conversation: Conversation) -> dict[str, str]:
+def message_states(session: Session, conversation: Conversation) -> dict[str, str]:
     """The states of what was sent lately, by message, withdrawn ones too."""
     sent = session.scalars(
         select(Message)
@@ -180,7 +180,7 @@ def states_of(session: Session, conversation: Conversation) -> dict[str, str]:
         .order_by(Message.id.desc())
         .limit(SHOWN)
     )
-    return {str(message.id): state_of(message) for message in sent}
+    return {str(message.id): message_state(message) for message in sent}
 
 
 def choices_now(session: Session, conversation: Conversation | None, owner: Owner) -> list[Choice]:
@@ -215,14 +215,14 @@ class Wait:
 
 
 def expected_wait(
-    session: Session, programme: Programme, urgency: Urgency, *, now: datetime, but: Handoff | None
+    session: Session, program: Program, urgency: Urgency, *, now: datetime, but: Handoff | None
 ) -> Wait:
     """The first claim of each handoff counts; one that nobody took up is counted and not hidden."""
     found = session.execute(
         select(Handoff.opened_at, first_claim_at())
         .join(Conversation)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Handoff.urgency == urgency,
             Handoff.opened_at > now - WAITS_LOOKED_BACK,
             Handoff.id != (but.id if but else 0),
@@ -240,11 +240,11 @@ def expected_wait(
 class Standing:
     """Who answers next in a thread; while a person is awaited, how long that took lately.
 
-    `opens_at` is None while the programme is within its hours.
+    `opens_at` is None while the program is within its hours.
     """
 
     owner: Owner
-    programme: Programme
+    program: Program
     mentor: str | None = None
     since: datetime | None = None
     urgency: Urgency | None = None
@@ -252,31 +252,31 @@ class Standing:
     opens_at: datetime | None = None
 
 
-def standing_of(
+def get_thread_status(
     session: Session, person: Person, conversation: Conversation | None, *, now: datetime
 ) -> Standing:
-    handoff = open_handoff_of(session, conversation) if conversation else None
-    owner, programme = owner_of(handoff), person.programme
+    handoff = get_open_handoff(session, conversation) if conversation else None
+    owner, program = get_owner(handoff), person.program
     if handoff is None:
-        return Standing(owner, programme)
+        return Standing(owner, program)
     if owner is Owner.MENTOR:
-        return Standing(owner, programme, mentor=handoff.mentor.name if handoff.mentor else None)
-    holidays = holidays_of(session, programme)
-    is_open = is_within_hours(programme, now, holidays)
+        return Standing(owner, program, mentor=handoff.mentor.name if handoff.mentor else None)
+    holidays = get_holidays(session, program)
+    is_open = is_within_hours(program, now, holidays)
     return Standing(
         owner,
-        programme,
+        program,
         since=handoff.opened_at,
         urgency=handoff.urgency,
-        wait=expected_wait(session, programme, handoff.urgency, now=now, but=handoff),
-        opens_at=None if is_open else next_opening(programme, now, holidays),
+        wait=expected_wait(session, program, handoff.urgency, now=now, but=handoff),
+        opens_at=None if is_open else next_opening(program, now, holidays),
     )
 
 
 # --- when nobody looks ---
 
 
-def keep_unseen(line: Line, *, now: datetime) -> None:
+def text_unseen_messages(line: Line, *, now: datetime) -> None:
     """One round: text those on whose page a message has waited unseen that it waits, and not what.
 
     Doing it twice tells once.
@@ -295,7 +295,7 @@ def keep_unseen(line: Line, *, now: datetime) -> None:
     for conversation_id in due:
         with acting(line) as session:
             # The page may have been opened, or another process may have told of it, meanwhile.
-            conversation = hold_conversation(session, conversation_id)
+            conversation = lock_conversation(session, conversation_id)
             if _may_be_told(session, line, conversation_id, now=now):
                 link = chat_link(line.rules)
                 say_by_text(session, line.rules, conversation, MESSAGE_WAITS, now=now, link=link)
@@ -306,7 +306,7 @@ def _may_be_told(session: Session, line: Line, conversation_id: int, *, now: dat
     person = session.get_one(Conversation, conversation_id).person
     if person is None or not person.can_be_texted or person.left_at is not None:
         return False
-    policy = line.of(session, person.programme_id).rules.policy
+    policy = line.of(session, person.program_id).rules.policy
     here = Message.conversation_id == conversation_id
     told_at = session.scalar(
         select(func.max(Message.at)).where(here, Message.script == MESSAGE_WAITS)

@@ -14,7 +14,7 @@ from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import is_quiet
-from escalation.handoffs.handoffs import hold_conversation, open_handoff_of
+from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.policy import FollowUpPolicy
 from escalation.speech.message_writer import say
 from gateway.conversations.person_requests import ask_for_a_person
@@ -31,7 +31,7 @@ from models import (
     Move,
     Outcome,
     Person,
-    Programme,
+    Program,
     Status,
 )
 
@@ -88,7 +88,7 @@ def yes_or_no(words: str) -> bool | None:
 # --- asking ---
 
 
-def keep_follow_ups(line: Line, *, now: datetime) -> None:
+def run_follow_ups(line: Line, *, now: datetime) -> None:
     """One round: ask about each handoff whose time has come. Doing it twice asks once."""
     for handoff_id in _due(line, now=now):
         try:
@@ -100,18 +100,18 @@ def keep_follow_ups(line: Line, *, now: datetime) -> None:
 def _due(line: Line, *, now: datetime) -> Sequence[int]:
     with line.database.reading() as session:
         found: list[int] = []
-        for programme_id in session.scalars(select(Programme.id)).all():
-            policy = line.of(session, programme_id).rules.policy.follow_up
-            found += session.scalars(_closed_for_a_while(programme_id, policy, now=now))
+        for program_id in session.scalars(select(Program.id)).all():
+            policy = line.of(session, program_id).rules.policy.follow_up
+            found += session.scalars(_closed_for_a_while(program_id, policy, now=now))
     return found
 
 
-def _closed_for_a_while(programme_id: int, policy: FollowUpPolicy, *, now: datetime) -> Select[int]:
+def _closed_for_a_while(program_id: int, policy: FollowUpPolicy, *, now: datetime) -> Select[int]:
     return (
         select(Handoff.id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme_id,
+            Conversation.program_id == program_id,
             Handoff.status == Status.RESOLVED,
             Handoff.closed_at <= now - timedelta(minutes=policy.after_minutes),
             Handoff.closed_at > now - timedelta(hours=policy.too_late_after_hours),
@@ -126,8 +126,8 @@ def _closed_for_a_while(programme_id: int, policy: FollowUpPolicy, *, now: datet
 def _ask(line: Line, handoff_id: int, *, now: datetime) -> None:
     with acting(line) as session:
         handoff = session.get_one(Handoff, handoff_id)
-        line = line.of(session, handoff.conversation.programme_id)
-        conversation = hold_conversation(session, handoff.conversation_id)
+        line = line.of(session, handoff.conversation.program_id)
+        conversation = lock_conversation(session, handoff.conversation_id)
         asked = select(FollowUp.id).where(FollowUp.handoff_id == handoff_id)
         if session.scalar(asked) is not None or not _may_ask(session, line, conversation, now=now):
             return
@@ -147,9 +147,9 @@ def _may_ask(session: Session, line: Line, conversation: Conversation, *, now: d
         return False
     if is_quiet(now, ZoneInfo(person.timezone), line.rules.policy.schedule):
         return False
-    if open_handoff_of(session, conversation) is not None:
+    if get_open_handoff(session, conversation) is not None:
         return False
-    if open_follow_up_of(session, conversation, line.rules.policy.follow_up, now=now) is not None:
+    if get_open_follow_up(session, conversation, line.rules.policy.follow_up, now=now) is not None:
         return False
     return not _is_busy(session, line, conversation, now=now)
 
@@ -180,7 +180,7 @@ def who_came(session: Session, handoff: Handoff) -> Person | None:
 # --- answering ---
 
 
-def open_follow_up_of(
+def get_open_follow_up(
     session: Session, conversation: Conversation, policy: FollowUpPolicy, *, now: datetime
 ) -> FollowUp | None:
     """The one that still waits for an answer, if any. After its time it is left alone."""
@@ -209,7 +209,7 @@ def answered_by(
     if says is None:
         return None
     policy = line.rules.policy.follow_up
-    follow_up = open_follow_up_of(session, conversation, policy, now=message.at)
+    follow_up = get_open_follow_up(session, conversation, policy, now=message.at)
     question = next_question(follow_up) if follow_up else None
     if follow_up is None or question is None:
         return None
@@ -249,7 +249,7 @@ def answer(
             follow_up.heard, follow_up.answered_at = says, now
         case Question.AGAIN:
             follow_up.answered_at = now
-            opened = open_handoff_of(session, conversation)
+            opened = get_open_handoff(session, conversation)
             if says and opened is None:
                 opened = ask_for_a_person(session, line, conversation, message=message, now=now)
                 follow_up.led_to_id = opened.id
@@ -268,16 +268,16 @@ def answer(
 # --- reading ---
 
 
-def follow_ups_of(
-    session: Session, programme: Programme, since: datetime, until: datetime
+def list_follow_ups(
+    session: Session, program: Program, since: datetime, until: datetime
 ) -> Sequence[FollowUp]:
-    """What the mentees of a programme were asked, from `since` up to `until`; the oldest first."""
+    """What the mentees of a program were asked, from `since` up to `until`; the oldest first."""
     return session.scalars(
         select(FollowUp)
         .join(Handoff, Handoff.id == FollowUp.handoff_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             FollowUp.asked_at >= since,
             FollowUp.asked_at < until,
         )

@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session, aliased, lazyload
 
 from bot.client import Answer, BotAway
 from escalation.check_ins.schedules import Occurrence, is_quiet, missed_at, reminder_due_at
-from escalation.handoffs.handoffs import hold_conversation, open_handoff_of
-from escalation.speech.disclosure import FIRST
-from escalation.speech.message_writer import say, thread_of
+from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
+from escalation.speech.disclosure import FIRST_DISCLOSURE
+from escalation.speech.message_writer import get_thread, say
 from gateway.check_ins.schedules import KEYWORDS, following, last_written
 from gateway.conversations.bot_events import record_skill_step
 from gateway.conversations.bot_texts import say_bots_words
-from gateway.conversations.lease import let_go, take_hold
+from gateway.conversations.lease import acquire_lease, release_lease
 from gateway.messaging.outbox import acting
 from gateway.pipeline.turns import take_turns
 from gateway.privacy.terms_by_text import terms_due
@@ -35,7 +35,7 @@ from models import (
     Hindrance,
     Message,
     Person,
-    Programme,
+    Program,
     Schedule,
     ScheduledCheckIn,
 )
@@ -65,29 +65,29 @@ class Asking:
 
     scheduled_id: int
     conversation_id: int
-    programme_id: int
+    program_id: int
     kind: str
     zone: ZoneInfo
     sent_at: datetime | None
     reminded_at: datetime | None
 
 
-def keep_schedules(line: Line, *, now: datetime) -> None:
+def run_schedules(line: Line, *, now: datetime) -> None:
     """One round: write down what is due, ask it, remind once, note answers and silence."""
     with line.database.reading() as session:
-        programmes = session.scalars(select(Programme.id).order_by(Programme.id)).all()
-        lines = {programme: line.of(session, programme) for programme in programmes}
-    for programme, its_line in lines.items():
-        _write_down_due(its_line, programme, now=now)
-        _give_up_late(its_line, programme, now=now)
+        programs = session.scalars(select(Program.id).order_by(Program.id)).all()
+        lines = {program: line.of(session, program) for program in programs}
+    for program, its_line in lines.items():
+        _write_down_due(its_line, program, now=now)
+        _give_up_late(its_line, program, now=now)
     _note_answers(line, now=now)
     for asking in _each(line, UNANSWERED):
         with _one_failure_holds_up_nobody_else(asking):
-            _follow_up(lines.get(asking.programme_id, line), asking, now=now)
+            _follow_up(lines.get(asking.program_id, line), asking, now=now)
     try:
         for asking in _each(line, UNASKED):
             with _one_failure_holds_up_nobody_else(asking):
-                _ask(lines.get(asking.programme_id, line), asking, now=now)
+                _ask(lines.get(asking.program_id, line), asking, now=now)
     except BotAway as away:
         log.warning("bot away; check-ins wait", reason=str(away))
         _note_bot_away(line)
@@ -103,16 +103,16 @@ def _one_failure_holds_up_nobody_else(asking: Asking) -> Iterator[None]:
         log.exception("left to the next round", scheduled=asking.scheduled_id)
 
 
-def _write_down_due(line: Line, programme_id: int, *, now: datetime) -> None:
+def _write_down_due(line: Line, program_id: int, *, now: datetime) -> None:
     policy = line.rules.policy.schedule
-    its_own = Schedule.id.in_(_schedules_of(programme_id))
+    its_own = Schedule.id.in_(_schedule_ids(program_id))
     with line.database.reading() as session:
         last = {row[0]: (row[1], row[2]) for row in session.execute(last_written().where(its_own))}
         # Without the people: their names would be decrypted, every few seconds, for nothing.
         agreed = session.execute(
             select(Schedule, Person.timezone)
             .join(Person, Person.id == Schedule.person_id)
-            .where(Person.programme_id == programme_id)
+            .where(Person.program_id == program_id)
             .options(lazyload(Schedule.person))
         ).all()
     for schedule, zone in agreed:
@@ -123,11 +123,11 @@ def _write_down_due(line: Line, programme_id: int, *, now: datetime) -> None:
             _write_down(line, schedule.id, found)
 
 
-def _schedules_of(programme_id: int) -> Select[int]:
+def _schedule_ids(program_id: int) -> Select[int]:
     return (
         select(Schedule.id)
         .join(Person, Person.id == Schedule.person_id)
-        .where(Person.programme_id == programme_id)
+        .where(Person.program_id == program_id)
     )
 
 
@@ -142,7 +142,7 @@ def _write_down(line: Line, schedule_id: int, occurrence: Occurrence) -> None:
         )
         if session.scalar(written) is not None:
             return  # another process was first
-        thread_of(session, line.rules, schedule.person)
+        get_thread(session, line.rules, schedule.person)
         session.add(
             ScheduledCheckIn(
                 schedule=schedule, local_date=occurrence.local_date, due_at=occurrence.due_at
@@ -150,13 +150,13 @@ def _write_down(line: Line, schedule_id: int, occurrence: Occurrence) -> None:
         )
 
 
-def _give_up_late(line: Line, programme_id: int, *, now: datetime) -> None:
+def _give_up_late(line: Line, program_id: int, *, now: datetime) -> None:
     """Leave out for that day what could not be asked for too long."""
     patience = timedelta(minutes=line.rules.policy.schedule.too_late_after_minutes)
     late = and_(
         UNASKED,
         ScheduledCheckIn.due_at <= now - patience,
-        ScheduledCheckIn.schedule_id.in_(_schedules_of(programme_id)),
+        ScheduledCheckIn.schedule_id.in_(_schedule_ids(program_id)),
     )
     with line.database.reading() as session:
         if session.scalar(select(ScheduledCheckIn.id).where(late).limit(1)) is None:
@@ -217,7 +217,7 @@ def _each(line: Line, which: ColumnElement[bool]) -> list[Asking]:
         select(
             ScheduledCheckIn.id,
             Conversation.id,
-            Person.programme_id,
+            Person.program_id,
             Schedule.check_in,
             Person.timezone,
             ScheduledCheckIn.sent_at,
@@ -232,8 +232,8 @@ def _each(line: Line, which: ColumnElement[bool]) -> list[Asking]:
     with line.database.reading() as session:
         found = session.execute(rows).all()
     return [
-        Asking(scheduled, conversation, programme, kind, ZoneInfo(zone), sent_at, reminded_at)
-        for scheduled, conversation, programme, kind, zone, sent_at, reminded_at in found
+        Asking(scheduled, conversation, program, kind, ZoneInfo(zone), sent_at, reminded_at)
+        for scheduled, conversation, program, kind, zone, sent_at, reminded_at in found
     ]
 
 
@@ -249,12 +249,12 @@ def _ask(line: Line, asking: Asking, *, now: datetime) -> None:
     if is_quiet(now, asking.zone, line.rules.policy.schedule):
         return
     worker = uuid.uuid4().hex
-    if not take_hold(line, asking.conversation_id, worker):
+    if not acquire_lease(line, asking.conversation_id, worker):
         return
     try:
         _ask_holding(line, asking, now=now)
     finally:
-        let_go(line, asking.conversation_id, worker)
+        release_lease(line, asking.conversation_id, worker)
         # A message recorded meanwhile found the hold taken and was left to us.
         line.soon(take_turns, asking.conversation_id)
 
@@ -269,7 +269,7 @@ def _ask_holding(line: Line, asking: Asking, *, now: datetime) -> None:
     answer = None if hindrance else _begin(line, conversation, asking.kind)
 
     with acting(line) as session:
-        conversation = hold_conversation(session, asking.conversation_id)
+        conversation = lock_conversation(session, asking.conversation_id)
         scheduled = session.get_one(ScheduledCheckIn, asking.scheduled_id, populate_existing=True)
         if scheduled.sent_at is not None or scheduled.skipped_at is not None:
             return
@@ -306,10 +306,10 @@ def _say(
     session: Session, line: Line, conversation: Conversation, answer: Answer, *, now: datetime
 ) -> None:
     introduced = select(Message.id).where(
-        Message.conversation_id == conversation.id, Message.script == FIRST
+        Message.conversation_id == conversation.id, Message.script == FIRST_DISCLOSURE
     )
     if session.scalar(introduced.limit(1)) is None:
-        say(session, line.rules, conversation, FIRST, now=now)
+        say(session, line.rules, conversation, FIRST_DISCLOSURE, now=now)
     say(session, line.rules, conversation, "scheduled_check_in", now=now)
     for words in answer.words:
         say_bots_words(session, conversation, words, now=now, dropped=False)
@@ -336,7 +336,7 @@ def _follow_up(line: Line, asking: Asking, *, now: datetime) -> None:
     if not is_missed and not is_reminded:
         return
     with acting(line) as session:
-        conversation = hold_conversation(session, asking.conversation_id)
+        conversation = lock_conversation(session, asking.conversation_id)
         scheduled = session.get_one(ScheduledCheckIn, asking.scheduled_id, populate_existing=True)
         if scheduled.answered_at or scheduled.missed_at or scheduled.skipped_at:
             return
@@ -371,17 +371,17 @@ def _hindrance(
         return Hindrance.PAUSED
     if terms_due(session, conversation, line.rules.policy.consent):
         return Hindrance.NO_TERMS
-    if open_handoff_of(session, conversation) is not None:
+    if get_open_handoff(session, conversation) is not None:
         return Hindrance.WITH_A_PERSON
     under_way = conversation.skill
-    if scheduled.sent_at is not None and under_way in _forms_of(schedule.check_in):
+    if scheduled.sent_at is not None and under_way in _check_in_forms(schedule.check_in):
         return None  # what was asked is itself under way until it is answered
     if under_way is not None and _wrote_lately(session, line, conversation, now=now):
         return Hindrance.IN_AN_EXERCISE
     return None
 
 
-def _forms_of(kind: str) -> tuple[str, ...]:
+def _check_in_forms(kind: str) -> tuple[str, ...]:
     return (kind, LONG_FORM[kind]) if kind in LONG_FORM else (kind,)
 
 

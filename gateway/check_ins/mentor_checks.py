@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from escalation.check_ins.scales import MENTOR_CHECK
 from escalation.policy import CutOffs
-from models import CheckIn, Conversation, Match, MatchKind, Person, Programme
+from models import CheckIn, Conversation, Match, MatchKind, Person, Program
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Said:
     """A mentee's mentor checks that have a total; lower is worse.
 
     The mentor is their present own one; which mentor an earlier answer was about is not kept.
-    `low`: the latest total is at the programme's cut-off or below it.
+    `low`: the latest total is at the program's cut-off or below it.
     """
 
     mentee: str
@@ -37,7 +37,7 @@ class Said:
         return self.latest - self.first if self.count > 1 else None
 
 
-def mentor_checks_of(session: Session, programme: Programme, cut_offs: CutOffs) -> list[Said]:
+def list_mentor_checks(session: Session, program: Program, cut_offs: CutOffs) -> list[Said]:
     """Of every mentee who is there and has answered; the lowest first, then the longest ago."""
     mentor = aliased(Person)
     rows = session.execute(
@@ -47,7 +47,7 @@ def mentor_checks_of(session: Session, programme: Programme, cut_offs: CutOffs) 
         .outerjoin(Match, (Match.mentee_id == Person.id) & (Match.kind == MatchKind.OWN))
         .outerjoin(mentor, mentor.id == Match.mentor_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Person.left_at.is_(None),
             CheckIn.kind == MENTOR_CHECK.name,
             CheckIn.score.is_not(None),

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import FIRST, written
-from escalation.speech.message_writer import language_of, say
-from gateway.check_ins.schedules import next_due, schedules_of
+from escalation.speech.i18n import DEFAULT_LANGUAGE, written
+from escalation.speech.message_writer import conversation_language, say
+from gateway.check_ins.schedules import list_schedules, next_due
 from gateway.privacy.opt_out import one_word
 from gateway.runtime.line import Line
 from models import Conversation, Message
@@ -23,7 +23,7 @@ def is_about_pauses(session: Session, conversation: Conversation, words: str) ->
     word = one_word(words)
     if conversation.person is None or word not in PAUSE_WORDS | RESUME_WORDS:
         return False
-    schedules = schedules_of(session, conversation.person)
+    schedules = list_schedules(session, conversation.person)
     return any(schedule.paused or word in PAUSE_WORDS for schedule in schedules)
 
 
@@ -33,7 +33,7 @@ def act_on_pauses(
     """Pause or resume the mentee's check-ins and return True, or return False for other words."""
     if not is_about_pauses(session, conversation, message.words):
         return False
-    schedules = schedules_of(session, conversation.person)
+    schedules = list_schedules(session, conversation.person)
     pauses = one_word(message.words) in PAUSE_WORDS
     for schedule in schedules:
         schedule.paused = pauses
@@ -43,8 +43,8 @@ def act_on_pauses(
     else:
         policy = line.rules.policy.schedule
         due = min(next_due(session, schedule, now=now, policy=policy) for schedule in schedules)
-        language = language_of(conversation)
+        language = conversation_language(conversation)
         first = f"{due:%A} at {due:%H:%M}"
-        time = first if language == FIRST else written(due, "%A, %H:%M", language)
+        time = first if language == DEFAULT_LANGUAGE else written(due, "%A, %H:%M", language)
         say(session, line.rules, conversation, "check_ins_resumed", now=now, time=time)
     return True

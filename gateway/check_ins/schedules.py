@@ -48,7 +48,7 @@ def agreed_with(session: Session, person: Person, check_in: str) -> Schedule | N
     )
 
 
-def schedules_of(session: Session, person: Person | None = None) -> Sequence[Schedule]:
+def list_schedules(session: Session, person: Person | None = None) -> Sequence[Schedule]:
     """What is agreed on with one person, or with everybody."""
     schedules = select(Schedule).order_by(Schedule.person_id, Schedule.id)
     if person is not None:

@@ -10,7 +10,7 @@ from gateway.conversations.bot_events import GOAL_FOLLOW_UP
 log = structlog.get_logger()
 
 
-def scored_of(check_in: CheckIn | None, policy: Policy) -> Scored | None:
+def score_check_in(check_in: CheckIn | None, policy: Policy) -> Scored | None:
     """The score of a scale's answers; None for a mood, which is its own, and for one left half-way.
 
     An answer that the scale does not have counts as missing: the bot has asked and moved on.

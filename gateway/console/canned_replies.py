@@ -1,4 +1,4 @@
-"""First drafts that a programme's managers write and its mentors start from, and then edit.
+"""First drafts that a program's managers write and its mentors start from, and then edit.
 
 Nothing here is ever sent: a reply is put into the box, and who sends it has read it.
 """
@@ -22,21 +22,21 @@ class ReplyRefused(Exception):
     """A reply that cannot be kept. Its text is a sentence for the manager who wrote it."""
 
 
-def replies_of(session: Session, programme_id: int) -> Sequence[CannedReply]:
-    """The replies of a programme, by their titles."""
+def list_replies(session: Session, program_id: int) -> Sequence[CannedReply]:
+    """The replies of a program, by their titles."""
     return session.scalars(
         select(CannedReply)
-        .where(CannedReply.programme_id == programme_id, CannedReply.removed_at.is_(None))
+        .where(CannedReply.program_id == program_id, CannedReply.removed_at.is_(None))
         .order_by(CannedReply.title, CannedReply.id)
     ).all()
 
 
-def reply_of(session: Session, programme_id: int, number: int) -> CannedReply | None:
-    """The reply with this number, unless it is another programme's or was removed."""
+def get_reply(session: Session, program_id: int, number: int) -> CannedReply | None:
+    """The reply with this number, unless it is another program's or was removed."""
     return session.scalar(
         select(CannedReply).where(
             CannedReply.id == number,
-            CannedReply.programme_id == programme_id,
+            CannedReply.program_id == program_id,
             CannedReply.removed_at.is_(None),
         )
     )
@@ -45,7 +45,7 @@ def reply_of(session: Session, programme_id: int, number: int) -> CannedReply | 
 def write_reply(
     session: Session, *, by: Person, title: str, words: str, now: datetime
 ) -> CannedReply:
-    """Keep a reply for the mentors of `by`'s programme.
+    """Keep a reply for the mentors of `by`'s program.
 
     Raises:
         ReplyRefused: a part is missing or too long, there is one of that title, or too many.
@@ -66,7 +66,7 @@ def write_reply(
                 too_many=too_many,
             )
         )
-    there = replies_of(session, by.programme_id)
+    there = list_replies(session, by.program_id)
     if any(one.title.casefold() == title.casefold() for one in there):
         raise ReplyRefused(
             phrase(
@@ -77,20 +77,20 @@ def write_reply(
         raise ReplyRefused(
             phrase("There are {most} replies, and nobody finds one among more.", most=MOST)
         )
-    reply = CannedReply(programme_id=by.programme_id, title=title, words=words, by_id=by.id, at=now)
+    reply = CannedReply(program_id=by.program_id, title=title, words=words, by_id=by.id, at=now)
     session.add(reply)
     session.flush()
     return reply
 
 
-def remove_reply(session: Session, programme_id: int, number: int, *, now: datetime) -> bool:
+def remove_reply(session: Session, program_id: int, number: int, *, now: datetime) -> bool:
     """Take a reply out of the mentors' lists; the row stays. False when it was not there."""
     return changes_one(
         session,
         update(CannedReply)
         .where(
             CannedReply.id == number,
-            CannedReply.programme_id == programme_id,
+            CannedReply.program_id == program_id,
             CannedReply.removed_at.is_(None),
         )
         .values(removed_at=now),

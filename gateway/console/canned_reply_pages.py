@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from gateway.accounts.sessions import Manager
-from gateway.console.canned_replies import ReplyRefused, remove_reply, replies_of, write_reply
+from gateway.console.canned_replies import ReplyRefused, list_replies, remove_reply, write_reply
 from gateway.console.handoff_page import DOUBLE_CLICK, cleaned
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, wants_part
+from gateway.web.rendering import Number, PageRefused, get_line, go_to, page, wants_part
 from models import Person
 
 router = APIRouter(prefix="/console/replies")
@@ -24,13 +24,13 @@ def replies(request: Request, manager: Manager) -> Response:
 @router.post("")
 def write(request: Request, manager: Manager, title: Words = "", words: Words = "") -> Response:
     title, words = " ".join(cleaned(title).split()), cleaned(words)
-    line = line_of(request)
+    line = get_line(request)
     now = line.clock()
     try:
         with line.database.writing() as session:
             just_now = [
                 one
-                for one in replies_of(session, manager.programme_id)
+                for one in list_replies(session, manager.program_id)
                 if (one.title, one.words, one.by_id) == (title, words, manager.id)
                 and now - one.at < DOUBLE_CLICK
             ]
@@ -46,9 +46,9 @@ def write(request: Request, manager: Manager, title: Words = "", words: Words = 
 @router.post("/{number}/remove")
 def remove(request: Request, number: Number, manager: Manager) -> Response:
     """Twice is once: what was removed already stays so."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
-        remove_reply(session, manager.programme_id, number, now=line.clock())
+        remove_reply(session, manager.program_id, number, now=line.clock())
     return go_to(request, PAGE)
 
 
@@ -61,8 +61,8 @@ def _show(
     words: str = "",
     sentence: str = "",
 ) -> Response:
-    with line_of(request).database.reading() as session:
-        there = replies_of(session, manager.programme_id)
+    with get_line(request).database.reading() as session:
+        there = list_replies(session, manager.program_id)
     return page(
         request,
         "console/console_replies.html",

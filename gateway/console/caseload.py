@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import mentees_of_concern
+from escalation.handoffs.availability import mentees_with_concern
 from escalation.policy import Policy
 from gateway.handoffs.timeline import missed_check_ins
 from gateway.people.directory import is_silent, last_heard, last_wrote
@@ -54,7 +54,7 @@ def mentees_cared_for(
     checked_in = _last_check_in(session, theirs)
     since = now - timedelta(days=policy.schedule.missed_shown_days)
     missed = Counter(
-        one.mentee_id for one in missed_check_ins(session, mentor.programme_id, since=since)
+        one.mentee_id for one in missed_check_ins(session, mentor.program_id, since=since)
     )
     inactive_after = timedelta(days=policy.targets.inactive_after_days)
     handoffs = _open_handoffs(session, mentor, [mentee.id for _, mentee in matched])
@@ -90,7 +90,7 @@ def _open_handoffs(session: Session, mentor: Person, mentees: list[int]) -> dict
     kept_from = (
         set[int]()
         if mentor.role is Role.MANAGER
-        else set(session.scalars(mentees_of_concern(mentor)))
+        else set(session.scalars(mentees_with_concern(mentor)))
     )
     found = session.execute(
         select(Conversation.person_id, Handoff)

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from gateway.accounts.sessions import Mentor
 from gateway.console.caseload import mentees_cared_for
 from gateway.runtime import audit
-from gateway.web.rendering import line_of, page
+from gateway.web.rendering import get_line, page
 
 router = APIRouter(prefix="/console")
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/console")
 @router.get("/mentees")
 def own_mentees(request: Request, mentor: Mentor) -> Response:
     """Only one's own, as own mentor or as back-up; days and counts, no words."""
-    line = line_of(request)
+    line = get_line(request)
     policy = line.rules.policy
     audit.read(line, mentor, "mentees")
     with line.database.reading() as session:

@@ -9,21 +9,21 @@ from fastapi import Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, hold_conversation
+from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder, Refused
 from escalation.handoffs.transfers import CannotTransfer, NotAsked, TransferOver
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.console.canned_replies import filled, replies_of
+from gateway.console.canned_replies import filled, list_replies
 from gateway.conversations.visibility import what_may_be_read
-from gateway.handoffs.brief import Brief, brief_of, load_guide, what_is_known
-from gateway.handoffs.notes import BadNote, may_note, notes_of
+from gateway.handoffs.brief import Brief, build_brief, load_guide, what_is_known
+from gateway.handoffs.notes import BadNote, list_notes, may_note
 from gateway.handoffs.presence import is_worth_noting, touch
 from gateway.handoffs.queue import is_kept_from
 from gateway.handoffs.timeline import (
     Piece,
     decision_about,
-    evidence_of,
-    pieces_of,
+    highlight_evidence,
+    highlight_pieces,
     thread_until,
     why_decided,
 )
@@ -32,8 +32,8 @@ from gateway.review.pages import Judging, judging_handoff
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
-from gateway.web.lookup import handoff_of
-from gateway.web.rendering import PageRefused, env, go_to, line_of, page, wants_part
+from gateway.web.lookup import find_handoff
+from gateway.web.rendering import PageRefused, env, get_line, go_to, page, wants_part
 from models import (
     CannedReply,
     Channel,
@@ -110,14 +110,14 @@ Kept = Mapping[str, str]
 BOXES = ("words", "note", "to", "handing", "outcome", "reason", "debrief")
 
 
-def view_of(session: Session, person: Person, number: int, *, all_of_it: bool = False) -> View:
+def build_view(session: Session, person: Person, number: int, *, all_of_it: bool = False) -> View:
     """A mentor reads what they hold, or held when it was closed; a manager reads everything.
 
     Raises:
         PageRefused: it is not there, or not for this person at all.
     """
-    handoff = handoff_of(session, person, number)
-    transfer = _transfer_of(session, handoff)
+    handoff = find_handoff(session, person, number)
+    transfer = _find_transfer(session, handoff)
     stage = _stage(handoff, person, transfer)
     may_read = person.role is Role.MANAGER or handoff.mentor_id == person.id
     if not may_read:
@@ -142,7 +142,7 @@ def view_of(session: Session, person: Person, number: int, *, all_of_it: bool = 
     )
 
 
-def desk_of(session: Session, line: Line, person: Person, view: View) -> Desk:
+def build_handoff_page(session: Session, line: Line, person: Person, view: View) -> Desk:
     """What lies around the thread that `person` may read."""
     handoff = view.handoff
     if not view.may_read:
@@ -151,16 +151,20 @@ def desk_of(session: Session, line: Line, person: Person, view: View) -> Desk:
     opening = session.get(Message, handoff.opened_by_message_id or 0)
     pieces: Sequence[Piece] = ()
     if opening is not None:
-        pieces = evidence_of(record, opening.words) if record else pieces_of(opening.words, [])
+        pieces = (
+            highlight_evidence(record, opening.words)
+            if record
+            else highlight_pieces(opening.words, [])
+        )
     mine = view.stage is Stage.MINE
     return Desk(
         opening=opening,
         pieces=pieces,
         record=record,
         brief=brief_for(session, line, person, handoff),
-        notes=notes_of(session, handoff),
+        notes=list_notes(session, handoff),
         may_note=may_note(handoff, person),
-        replies=replies_of(session, person.programme_id) if mine else (),
+        replies=list_replies(session, person.program_id) if mine else (),
         colleagues=_colleagues(session, person) if mine else (),
         debrief=session.scalar(
             select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == person.id)
@@ -172,7 +176,7 @@ def desk_of(session: Session, line: Line, person: Person, view: View) -> Desk:
 def brief_for(session: Session, line: Line, person: Person, handoff: Handoff) -> Brief:
     cut_offs = line.rules.policy.check_ins
     known = what_is_known(session, handoff, person, cut_offs=cut_offs, now=line.clock())
-    return brief_of(known, load_guide())
+    return build_brief(known, load_guide())
 
 
 def note_reading(line: Line, person: Person, view: View) -> None:
@@ -210,11 +214,11 @@ def act(
 
     `kept` is what was written. Where a page `stays`, it reads anew by itself what has changed.
     """
-    line = line_of(request)
+    line = get_line(request)
     try:
         with acting(line) as session:
-            handoff = handoff_of(session, person, number)
-            hold_conversation(session, handoff.conversation_id)
+            handoff = find_handoff(session, person, number)
+            lock_conversation(session, handoff.conversation_id)
             session.refresh(handoff)
             try:
                 move(session, line, handoff)
@@ -241,12 +245,12 @@ def show(
     sentence: str = "",
 ) -> Response:
     """The page of a handoff; with a refusal, the sentence and what had been written."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        view = view_of(session, person, number, all_of_it=all_of_it)
+        view = build_view(session, person, number, all_of_it=all_of_it)
         if not sentence:
             _refuse_strangers(view)
-        desk = desk_of(session, line, person, view)
+        desk = build_handoff_page(session, line, person, view)
     note_reading(line, person, view)
     return page(
         request,
@@ -331,7 +335,7 @@ def _stage(handoff: Handoff, person: Person, transfer: Transfer | None) -> Stage
     return Stage.OFFERED if asked else Stage.THEIRS
 
 
-def _transfer_of(session: Session, handoff: Handoff) -> Transfer | None:
+def _find_transfer(session: Session, handoff: Handoff) -> Transfer | None:
     """The latest offer that the present holder has made since they hold it."""
     if handoff.claimed_at is None or not handoff.is_open:
         return None
@@ -347,7 +351,7 @@ def _colleagues(session: Session, person: Person) -> list[Person]:
     """Whom `person` may ask to take over; whether they can just now is seen when it is asked."""
     there = session.scalars(
         select(Person).where(
-            Person.programme_id == person.programme_id,
+            Person.program_id == person.program_id,
             Person.role != Role.MENTEE,
             Person.left_at.is_(None),
             Person.id != person.id,

@@ -9,18 +9,18 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.transfers import (
     TransferOver,
     answer_transfer,
+    get_open_transfer,
     offer_transfer,
-    open_transfer_of,
 )
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
-from gateway.console.handoff_page import DOUBLE_CLICK, act, cleaned, note_reading, view_of
+from gateway.console.handoff_page import DOUBLE_CLICK, act, build_view, cleaned, note_reading
 from gateway.handoffs.debriefs import answer_debrief
-from gateway.handoffs.notes import notes_of, write_note
+from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
 from gateway.pipeline.mentor_texts import LONGEST_TEXT
 from gateway.runtime.line import Line
-from gateway.web.rendering import Number, PageRefused, line_of, page, wants_part
+from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
 from models import Debrief, Handoff, Person, Role, Transfer
 
 router = APIRouter(prefix="/console")
@@ -31,14 +31,14 @@ Words = Annotated[str, Form()]
 @router.get("/{number}/notes")
 def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
     """The notes alone, for the page to read anew."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        view = view_of(session, mentor, number)
+        view = build_view(session, mentor, number)
         if not view.may_read:
             if wants_part(request):  # a page that was left open: it says so elsewhere
                 return Response(status_code=204)
             raise PageRefused(403, phrase("You do not hold #{number} any more.", number=number))
-        notes = notes_of(session, view.handoff)
+        notes = list_notes(session, view.handoff)
     note_reading(line, mentor, view)
     return page(request, "console/handoff_notes.html", viewer=mentor, notes=notes)
 
@@ -49,7 +49,7 @@ def note(request: Request, number: Number, mentor: Mentor, note: Words = "") -> 
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         now = line.clock()
-        last = [one for one in notes_of(session, handoff) if one.by_id == mentor.id][-1:]
+        last = [one for one in list_notes(session, handoff) if one.by_id == mentor.id][-1:]
         if not any(one.words == words and now - one.at < DOUBLE_CLICK for one in last):
             write_note(session, handoff, mentor, words, now=now)
 
@@ -67,7 +67,7 @@ def transfer(
         colleague = session.get(Person, int(to)) if to.isdecimal() and len(to) < 10 else None
         if (
             colleague is None
-            or colleague.programme_id != mentor.programme_id
+            or colleague.program_id != mentor.program_id
             or colleague.role is Role.MENTEE
         ):
             raise PageRefused(422, gettext_noop("Choose the colleague whom you would like to ask."))
@@ -79,7 +79,7 @@ def transfer(
                 ),
             )
         now = line.clock()
-        open_one = open_transfer_of(session, handoff)
+        open_one = get_open_transfer(session, handoff)
         if (
             open_one is not None
             and (open_one.from_id, open_one.to_id) == (mentor.id, colleague.id)
@@ -114,7 +114,7 @@ def decline(request: Request, number: Number, mentor: Mentor) -> Response:
 def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         now = line.clock()
-        offer = open_transfer_of(session, handoff)
+        offer = get_open_transfer(session, handoff)
         if offer is None:
             if _has_answered(session, handoff, mentor, accept=accept):
                 return  # a second click

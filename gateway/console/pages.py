@@ -11,25 +11,32 @@ from escalation.handoffs.handoffs import AlreadyTaken, claim, release, resolve
 from escalation.handoffs.moves import Closed, NotHolder
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
-from gateway.console.canned_replies import filled, reply_of
+from gateway.console.canned_replies import filled, get_reply
 from gateway.console.handoff_page import (
     DOUBLE_CLICK,
     Stage,
     act,
     brief_for,
+    build_view,
     cleaned,
     note_reading,
     show,
-    view_of,
     why_not_writable,
 )
 from gateway.handoffs.presence import leave
-from gateway.handoffs.queue import Queue, all_for, counts_of, is_kept_from, mine_of, waiting_for
+from gateway.handoffs.queue import (
+    Queue,
+    all_for,
+    count_queue,
+    get_own_queue,
+    is_kept_from,
+    waiting_for,
+)
 from gateway.pipeline.mentor_texts import LONGEST_TEXT, write_to_mentee
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import said_to
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page
+from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
 from models import Handoff, Message, Outcome, Person, Role, Status
 
 router = APIRouter(prefix="/console")
@@ -71,9 +78,9 @@ def handoff_page(
 @router.get("/{number}/now")
 def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False) -> Response:
     """What changes of a handoff's page while it is open: not the boxes one writes in."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        view = view_of(session, mentor, number, all_of_it=all)
+        view = build_view(session, mentor, number, all_of_it=all)
     note_reading(line, mentor, view)
     return page(request, "console/handoff_now.html", viewer=mentor, view=view, all=all)
 
@@ -81,9 +88,9 @@ def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False
 @router.get("/{number}/brief")
 def brief(request: Request, number: Number, mentor: Mentor) -> Response:
     """The brief alone: where the text BRIEF leads. Who may not read it yet can take it there."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        view = view_of(session, mentor, number)
+        view = build_view(session, mentor, number)
         if not view.may_read:
             return go_to(request, f"/console/{number}")
         told = brief_for(session, line, mentor, view.handoff)
@@ -173,16 +180,16 @@ def done(
 
 
 def _lists(request: Request, mentor: Person, tab: Tab | None, template: str) -> Response:
-    with line_of(request).database.reading() as session:
-        tab = tab or (Tab.MINE if counts_of(session, mentor).mine else Tab.WAITING)
-        queue = _queue(session, mentor, tab, line_of(request))
+    with get_line(request).database.reading() as session:
+        tab = tab or (Tab.MINE if count_queue(session, mentor).mine else Tab.WAITING)
+        queue = _queue(session, mentor, tab, get_line(request))
     return page(request, template, viewer=mentor, tab=tab, tabs=_tabs(mentor), queue=queue)
 
 
 def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
     match tab:
         case Tab.MINE:
-            return mine_of(session, mentor, now=line.clock())
+            return get_own_queue(session, mentor, now=line.clock())
         case Tab.WAITING:
             return waiting_for(session, mentor)
         case Tab.ALL if mentor.role is Role.MANAGER:
@@ -199,15 +206,15 @@ def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggest
     """With what the box begins; empty for who may not write."""
     if not reply and not suggested:
         return ""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        view = view_of(session, mentor, number)
+        view = build_view(session, mentor, number)
         if view.stage is not Stage.MINE:
             return ""
         if suggested:
             first_line = brief_for(session, line, mentor, view.handoff).first_line
             return said_to(request, first_line)
-        canned = reply_of(session, mentor.programme_id, reply)
+        canned = get_reply(session, mentor.program_id, reply)
         person = view.handoff.conversation.person
         return filled(canned.words, person.name if person else None) if canned else ""
 

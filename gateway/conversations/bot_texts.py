@@ -12,8 +12,15 @@ from functools import cache
 from babel.messages.catalog import Message as Entry
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import FIRST, FOLDER, in_language, keyword_in, known, read_catalogue
-from escalation.speech.message_writer import language_of, speak_as_bot
+from escalation.speech.i18n import (
+    DEFAULT_LANGUAGE,
+    FOLDER,
+    in_language,
+    keyword_in,
+    known,
+    read_catalog,
+)
+from escalation.speech.message_writer import conversation_language, speak_as_bot
 from models import Conversation
 
 FILE = "bot.po"
@@ -24,14 +31,14 @@ def say_bots_words(
     session: Session, conversation: Conversation, words: str, *, now: datetime, dropped: bool
 ) -> None:
     """Record what the bot said, as its reader is to read it."""
-    said = in_readers_language(language_of(conversation), words)
+    said = in_readers_language(conversation_language(conversation), words)
     speak_as_bot(session, conversation, said, now=now, dropped=dropped, own_words=words)
 
 
 def in_readers_language(language: str, words: str) -> str:
     """What the bot said, in `language`; unchanged where there are no words for it."""
     language = known(language)
-    if language == FIRST:
+    if language == DEFAULT_LANGUAGE:
         return words
     said = in_language(language, words)
     if said != words:
@@ -64,7 +71,7 @@ def _with_blanks(language: str) -> list[tuple[re.Pattern[str], str]]:
 def _entries(language: str) -> Iterator[Entry]:
     file = FOLDER / language / FILE
     if file.exists():
-        yield from (entry for entry in read_catalogue(file, language) if not entry.context)
+        yield from (entry for entry in read_catalog(file, language) if not entry.context)
 
 
 def _pattern(msgid: str) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ from escalation.signals import Signals, YesOrNo
 from models import DecisionRecord, Urgency
 
 
-def inputs_of(signals: Signals, standing: Standing) -> dict[str, Any]:
+def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:
     """All that `decide` looks at and that has no column of its own."""
     return {
         "says": signals.says.value if signals.says else None,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import LOOKING, is_looking_at, last_looked
 from escalation.handoffs.jobs import TellHolder
-from escalation.speech.message_writer import say, say_unless_said_lately, thread_of
+from escalation.speech.message_writer import get_thread, say, say_unless_said_lately
 from gateway.runtime.line import Line
 from models import Handoff, Message, Person
 
@@ -58,7 +58,7 @@ def _text(
     now: datetime,
 ) -> None:
     rules = line.rules
-    thread = thread_of(session, rules, mentor)
+    thread = get_thread(session, rules, mentor)
     if rules.policy.relay.mentor_sms == "words":
         say(session, rules, thread, "mentee_words", now=now, code=handoff.id, words=message.words)
         return

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import known, language_named, name_of
+from escalation.speech.i18n import known, language_name, language_named
 from escalation.speech.message_writer import say
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -29,6 +29,6 @@ def act_on_language(
     before, person.language = known(person.language), named
     session.flush()
     note_about(session, person, f"language.{named}", by=person, now=now)
-    back = name_of(before).upper()
+    back = language_name(before).upper()
     say(session, line.rules, conversation, "language_changed", now=now, tongue=back)
     return True

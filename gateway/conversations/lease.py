@@ -15,7 +15,7 @@ from models.conditional import changes_one
 HOLD = timedelta(seconds=20)
 
 
-def take_hold(line: Line, conversation_id: int, worker: str) -> bool:
+def acquire_lease(line: Line, conversation_id: int, worker: str) -> bool:
     """Hold the conversation for `worker`, or renew its hold; False when another one has it."""
     now = line.clock()
     with line.database.writing() as session:
@@ -34,7 +34,7 @@ def take_hold(line: Line, conversation_id: int, worker: str) -> bool:
         return changes_one(session, take)
 
 
-def let_go(line: Line, conversation_id: int, worker: str) -> None:
+def release_lease(line: Line, conversation_id: int, worker: str) -> None:
     with line.database.writing() as session:
         session.execute(
             update(Conversation)

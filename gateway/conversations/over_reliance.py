@@ -22,8 +22,8 @@ from escalation.over_reliance import (
     Sign,
     Written,
     leans_too_much,
+    measure_over_reliance,
     nudge_allowed,
-    reliance_of,
     says_only_you,
     signs_in,
 )
@@ -61,12 +61,12 @@ class Leaning:
 
 
 def leaning_mentees(
-    session: Session, policy: ReliancePolicy, programme_id: int | None = None, *, now: datetime
+    session: Session, policy: ReliancePolicy, program_id: int | None = None, *, now: datetime
 ) -> list[Leaning]:
     """Who leans on the bot too much, those with most signs first."""
     theirs: ColumnElement[bool] = Conversation.person_id.is_not(None)
-    if programme_id is not None:
-        theirs = Conversation.programme_id == programme_id
+    if program_id is not None:
+        theirs = Conversation.program_id == program_id
     used = _reliance_in(session, theirs, policy, now=now)
     people = select(Conversation.id, Person).join(Person, Person.id == Conversation.person_id)
     named = {number: person.name for number, person in session.execute(people.where(theirs))}
@@ -177,15 +177,17 @@ def _reliance_in(
     session: Session, those: ColumnElement[bool], policy: ReliancePolicy, *, now: datetime
 ) -> dict[int, Reliance]:
     """By conversation, of all in which a mentee wrote lately."""
-    zones = _zones_of(session, those)
+    zones = _get_zones(session, those)
     from_people = _from_people(session, those, since=now - LOOKED_BACK)
     return {
-        number: reliance_of(written, from_people[number], zones[number], now=now, policy=policy)
+        number: measure_over_reliance(
+            written, from_people[number], zones[number], now=now, policy=policy
+        )
         for number, written in _written(session, those, since=now - LATELY).items()
     }
 
 
-def _zones_of(session: Session, those: ColumnElement[bool]) -> dict[int, ZoneInfo]:
+def _get_zones(session: Session, those: ColumnElement[bool]) -> dict[int, ZoneInfo]:
     rows = session.execute(
         select(Conversation.id, Person.timezone)
         .join(Person, Person.id == Conversation.person_id)

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import is_away, mentors_of_concern
+from escalation.handoffs.availability import is_away, mentors_under_concern
 from escalation.handoffs.handoffs import open_handoff
-from escalation.handoffs.ladder import own_mentor_of
+from escalation.handoffs.ladder import get_own_mentor
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
-from escalation.speech.message_writer import language_of, say
+from escalation.speech.message_writer import conversation_language, say
 from gateway.conversations.visibility import what_may_be_read
 from gateway.runtime.line import Line
 from models import Conversation, Handoff, Message, Need, Person, Urgency
@@ -53,7 +53,7 @@ def tell_who_is_asked(
     """The mentee reads why a person is asked, and who; the pages exist already."""
     conversation = handoff.conversation
     own = mentor_to_name(session, conversation)
-    language = language_of(conversation)
+    language = conversation_language(conversation)
     blanks: dict[str, object] = {}
     if own is not None and paged == [own]:
         who, blanks = "who_own", {"mentor": own.name}
@@ -80,26 +80,26 @@ def mentor_to_name(
 
     Where the mentee reads who will be asked, `at` is when: nobody is named who is away then.
     """
-    own = own_mentor_of(session, conversation)
-    if own is None or own.id in mentors_of_concern(session, conversation.person_id):
+    own = get_own_mentor(session, conversation)
+    if own is None or own.id in mentors_under_concern(session, conversation.person_id):
         return None
     return None if at is not None and is_away(session, own, now=at) else own
 
 
 def local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:
     """A time as the person reads it; with its weekday when it is not on the day of `day`."""
-    local = at.astimezone(_zone_of(conversation))
+    local = at.astimezone(_get_zone(conversation))
     if day is not None and local.date() != day.astimezone(local.tzinfo).date():
-        return written(local, "%A %H:%M", language_of(conversation))
+        return written(local, "%A %H:%M", conversation_language(conversation))
     return f"{local:%H:%M}"
 
 
 def local_date(at: datetime, conversation: Conversation) -> str:
     """A date as the person reads it: Tuesday 17 November."""
-    local = at.astimezone(_zone_of(conversation))
-    return written(local, "%A %-d %B", language_of(conversation))
+    local = at.astimezone(_get_zone(conversation))
+    return written(local, "%A %-d %B", conversation_language(conversation))
 
 
-def _zone_of(conversation: Conversation) -> ZoneInfo:
+def _get_zone(conversation: Conversation) -> ZoneInfo:
     person = conversation.person
-    return ZoneInfo(person.timezone if person else conversation.programme.timezone)
+    return ZoneInfo(person.timezone if person else conversation.program.timezone)

@@ -1,6 +1,6 @@
 """The warm brief: what a mentor should know before the first words, and what nobody knows.
 
-`what_is_known` reads the rows, and `brief_of` makes the brief of them, purely. Nothing in it is
+`what_is_known` reads the rows, and `build_brief` makes the brief of them, purely. Nothing in it is
 guessed: each quote stands in the thread, each number was given by the mentee, what to do and not
 to do comes from escalation/brief.toml, and what is missing is said.
 """
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from escalation.check_ins.scales import SCALES
 from escalation.decide import Quadrant
-from escalation.handoffs.ladder import own_mentor_of
+from escalation.handoffs.ladder import get_own_mentor
 from escalation.policy import CheckInCutOffs
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from gateway.conversations.visibility import what_may_be_read
@@ -29,7 +29,7 @@ from gateway.handoffs.timeline import (
     SKILL_ENDS,
     called,
     called_skill,
-    evidence_of,
+    highlight_evidence,
 )
 from models import (
     CheckIn,
@@ -47,7 +47,7 @@ from models import (
 
 BRIEF_FILE = Path(__file__).resolve().parents[2] / "escalation" / "brief.toml"
 
-# What a mentee practised, and how they were, counts for the brief this long.
+# What a mentee practiced, and how they were, counts for the brief this long.
 TRIED_WITHIN = timedelta(days=30)
 TREND_OVER = timedelta(days=90)
 MOST_TRIED = 5
@@ -340,7 +340,7 @@ def what_is_known(
         goal=goal if first_readable is None else None,
         earlier=session.scalar(before) or 0,
         with_reader=session.scalar(before.where(Handoff.mentor_id == reader.id)) or 0,
-        has_own_mentor=own_mentor_of(session, handoff.conversation) is not None,
+        has_own_mentor=get_own_mentor(session, handoff.conversation) is not None,
         shares_whole=first_readable is None,
         cut_offs=cut_offs,
         now=now,
@@ -350,7 +350,7 @@ def what_is_known(
 # --- making the brief ---
 
 
-def brief_of(known: Known, guide: Guide) -> Brief:
+def build_brief(known: Known, guide: Guide) -> Brief:
     """The brief, made of what is known and of nothing else."""
     handoff = known.handoff
     crisis = handoff.urgency is Urgency.CRISIS
@@ -385,7 +385,7 @@ def _quotes(known: Known) -> tuple[Quote, ...]:
         Quote(piece.words.strip(), piece.axis)
         for record, words in known.decided
         if words is not None
-        for piece in evidence_of(record, words)
+        for piece in highlight_evidence(record, words)
         if piece.axis and piece.words.strip()
     ]
     once = dict.fromkeys(sorted(quotes, key=lambda quote: quote.axis != "crisis"))

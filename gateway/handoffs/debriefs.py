@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from gateway.messaging.inbox import kept_words
 from gateway.people.directory import managers_to_text
 from models import Debrief, Person
 
 
-def open_debriefs_of(session: Session, person: Person) -> list[Debrief]:
+def list_open_debriefs(session: Session, person: Person) -> list[Debrief]:
     """What `person` was asked after a crisis and has not answered, the latest first."""
     return list(
         session.scalars(
@@ -28,7 +28,7 @@ def open_debriefs_of(session: Session, person: Person) -> list[Debrief]:
     )
 
 
-def answerable_debriefs_of(
+def list_answerable_debriefs(
     session: Session, person: Person, *, now: datetime, rules: Rules
 ) -> list[Debrief]:
     """Those to which a text may still be the answer, or may add to it; the latest first."""
@@ -64,10 +64,10 @@ def answer_debrief(
     debrief.answered_at = debrief.answered_at or now
     session.flush()
     person = session.get_one(Person, debrief.person_id)
-    managers = managers_to_text(session, person.programme_id, but=person.id)
+    managers = managers_to_text(session, person.program_id, but=person.id)
     if asks_now:
         for manager in managers:
-            thread = thread_of(session, rules, manager)
+            thread = get_thread(session, rules, manager)
             key, code = "talk_wanted", debrief.handoff_id
             say(session, rules, thread, key, now=now, who=person.name, code=code)
     return managers if wants_to_talk else []

@@ -18,8 +18,8 @@ class BadNote(Exception):
 
 
 def may_note(handoff: Handoff, person: Person) -> bool:
-    """Whoever holds it, or held it when it was closed, and the managers of its programme."""
-    if person.programme_id != handoff.conversation.programme_id:
+    """Whoever holds it, or held it when it was closed, and the managers of its program."""
+    if person.program_id != handoff.conversation.program_id:
         return False
     return handoff.mentor_id == person.id or person.role is Role.MANAGER
 
@@ -30,7 +30,7 @@ def write_note(
     """Keep a note.
 
     Raises:
-        NotHolder: `by` neither holds it nor manages its programme.
+        NotHolder: `by` neither holds it nor manages its program.
         BadNote: it is empty or too long.
     """
     if not may_note(handoff, by):
@@ -54,7 +54,7 @@ def write_note(
     return note
 
 
-def notes_of(session: Session, handoff: Handoff) -> list[Note]:
+def list_notes(session: Session, handoff: Handoff) -> list[Note]:
     """The notes on a handoff, the oldest first. The caller has seen that its reader may."""
     return list(
         session.scalars(select(Note).where(Note.handoff_id == handoff.id).order_by(Note.id))

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import mentees_of_concern
-from gateway.handoffs.debriefs import open_debriefs_of
+from escalation.handoffs.availability import mentees_with_concern
+from gateway.handoffs.debriefs import list_open_debriefs
 from models import (
     Conversation,
     Debrief,
@@ -55,36 +55,36 @@ class Queue:
     unanswered: Collection[int] = ()
 
 
-def mine_of(session: Session, person: Person, *, now: datetime) -> Queue:
+def get_own_queue(session: Session, person: Person, *, now: datetime) -> Queue:
     """What `person` holds, is asked to take over, has closed lately, and is asked afterwards."""
     mine = session.scalars(_by_urgency(_open_in(person).where(_is_held_by(person)))).all()
     return Queue(
-        counts=counts_of(session, person),
+        counts=count_queue(session, person),
         mine=mine,
         offered=_offered_to(session, person),
         closed=session.scalars(
             _closed_lately(person, now=now).where(Handoff.mentor_id == person.id)
         ).all(),
-        debriefs=open_debriefs_of(session, person),
+        debriefs=list_open_debriefs(session, person),
         unanswered=_where_the_mentee_wrote_last(session, mine),
     )
 
 
 def waiting_for(session: Session, person: Person) -> Queue:
-    """Who waits in `person`'s programme."""
+    """Who waits in `person`'s program."""
     waiting = _open_in(person).where(Handoff.status == Status.WAITING)
     return Queue(
-        counts=counts_of(session, person),
+        counts=count_queue(session, person),
         waiting=session.scalars(_by_urgency(waiting).limit(MOST)).all(),
     )
 
 
 def all_for(session: Session, manager: Person, *, now: datetime) -> Queue:
-    """All that is open in a manager's programme, and what was closed lately."""
+    """All that is open in a manager's program, and what was closed lately."""
     handoffs = session.scalars(_by_urgency(_open_in(manager)).limit(MOST)).all()
     held = [handoff for handoff in handoffs if handoff.status is Status.CLAIMED]
     return Queue(
-        counts=counts_of(session, manager),
+        counts=count_queue(session, manager),
         waiting=[handoff for handoff in handoffs if handoff.status is Status.WAITING],
         mine=[handoff for handoff in held if handoff.mentor_id == manager.id],
         theirs=[handoff for handoff in held if handoff.mentor_id != manager.id],
@@ -93,7 +93,7 @@ def all_for(session: Session, manager: Person, *, now: datetime) -> Queue:
     )
 
 
-def counts_of(session: Session, person: Person) -> Counts:
+def count_queue(session: Session, person: Person) -> Counts:
     standing = _open_in(person).with_only_columns(
         func.count(case((and_(Handoff.status == Status.CLAIMED, _is_held_by(person)), 1))),
         func.count(case((Handoff.status == Status.WAITING, 1))),
@@ -105,19 +105,19 @@ def counts_of(session: Session, person: Person) -> Counts:
 
 def is_kept_from(session: Session, person: Person, handoff: Handoff) -> bool:
     """Whether the mentee has named `person` in a concern that is still open."""
-    named = mentees_of_concern(person).where(
+    named = mentees_with_concern(person).where(
         SafeguardingRecord.mentee_id == handoff.conversation.person_id
     )
     return person.role is not Role.MANAGER and session.scalar(named.limit(1)) is not None
 
 
 def _open_in(person: Person) -> Select[Handoff]:
-    """The open handoffs of the programme, but those whose mentee is not to meet `person`."""
+    """The open handoffs of the program, but those whose mentee is not to meet `person`."""
     handoffs = (
         select(Handoff)
         .join(Conversation)
         .where(
-            Conversation.programme_id == person.programme_id,
+            Conversation.program_id == person.program_id,
             Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
         )
     )
@@ -127,7 +127,7 @@ def _open_in(person: Person) -> Select[Handoff]:
         or_(
             Conversation.person_id.is_(None),
             _is_held_by(person),
-            Conversation.person_id.not_in(mentees_of_concern(person)),
+            Conversation.person_id.not_in(mentees_with_concern(person)),
         )
     )
 
@@ -145,7 +145,7 @@ def _closed_lately(person: Person, *, now: datetime) -> Select[Handoff]:
         select(Handoff)
         .join(Conversation)
         .where(
-            Conversation.programme_id == person.programme_id,
+            Conversation.program_id == person.program_id,
             Handoff.closed_at > now - RECENTLY,
         )
         .order_by(Handoff.closed_at.desc())
@@ -170,7 +170,7 @@ def _offered_to(session: Session, person: Person) -> list[tuple[Transfer, Handof
 
 def _where_the_mentee_wrote_last(session: Session, held: Iterable[Handoff]) -> set[int]:
     """The numbers of those held handoffs in which an answer is awaited."""
-    thread_of = {handoff.conversation_id: handoff.id for handoff in held}
+    get_thread = {handoff.conversation_id: handoff.id for handoff in held}
     from_a_person = Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
     last = session.execute(
         select(
@@ -178,7 +178,7 @@ def _where_the_mentee_wrote_last(session: Session, held: Iterable[Handoff]) -> s
             func.max(case((Message.outgoing.is_(False), Message.id))),
             func.max(case((and_(Message.outgoing, from_a_person), Message.id))),
         )
-        .where(Message.conversation_id.in_(thread_of))
+        .where(Message.conversation_id.in_(get_thread))
         .group_by(Message.conversation_id)
     )
-    return {thread_of[thread] for thread, theirs, ours in last if (theirs or 0) > (ours or 0)}
+    return {get_thread[thread] for thread, theirs, ours in last if (theirs or 0) > (ours or 0)}

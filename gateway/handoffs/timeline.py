@@ -1,6 +1,6 @@
 """What happened to a handoff, read back from the rows: for the managers' log and for spreadsheets.
 
-Nothing here writes. Times are UTC; whoever shows them converts them to the programme's zone.
+Nothing here writes. Times are UTC; whoever shows them converts them to the program's zone.
 """
 
 import json
@@ -37,7 +37,7 @@ from models import (
     Outcome,
     Owner,
     Person,
-    Programme,
+    Program,
     Role,
     Schedule,
     ScheduledCheckIn,
@@ -111,7 +111,7 @@ CHECK_IN_NAMES = {
     "mentor_check": gettext_noop("Mentor check"),
 }
 SKILL_ENDS = {
-    SkillOutcome.DONE: gettext_noop("practised"),
+    SkillOutcome.DONE: gettext_noop("practiced"),
     SkillOutcome.LEFT: gettext_noop("began and left"),
     None: gettext_noop("began"),
 }
@@ -130,14 +130,14 @@ SKILL_NAMES = {
     "worry_time": gettext_noop("worry time"),
 }
 
-# How far before a handoff its timeline tells what the mentee practised and checked in.
+# How far before a handoff its timeline tells what the mentee practiced and checked in.
 LED_UP_TO = timedelta(days=7)
 
 
 class Kind(StrEnum):
     """What sort of step an entry tells of."""
 
-    PRACTISED = "practised"
+    PRACTICED = "practiced"
     CHECKED_IN = "checked_in"
     WROTE = "wrote"
     DECIDED = "decided"
@@ -218,7 +218,7 @@ class Stranger:
 
 
 def masked(phone: str | None) -> str:
-    """A number by its last four digits, enough to recognise one already known."""
+    """A number by its last four digits, enough to recognize one already known."""
     return f"…{phone[-4:]}" if phone else phrase("no number")
 
 
@@ -255,7 +255,7 @@ def finely(time: timedelta) -> Phrase:
     return phrase("{seconds:.1f} s", seconds=seconds) if seconds < 10 else in_words(time)
 
 
-def pieces_of(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
+def highlight_pieces(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
     """`words` cut at the evidence, given as (start, end, axis): joined, they are `words` again.
 
     Where spans overlap the shortest counts, as it says most. A span over all of the message
@@ -269,10 +269,10 @@ def pieces_of(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece,
     return tuple(Piece("".join(letter for letter, _ in run), axis) for axis, run in cut)
 
 
-def evidence_of(record: DecisionRecord, words: str) -> tuple[Piece, ...]:
+def highlight_evidence(record: DecisionRecord, words: str) -> tuple[Piece, ...]:
     """The message of a decision with the spans that moved its scores."""
     spans = json.loads(record.evidence)
-    return pieces_of(words, [(span["start"], span["end"], span["axis"]) for span in spans])
+    return highlight_pieces(words, [(span["start"], span["end"], span["axis"]) for span in spans])
 
 
 def decision_about(session: Session, message_id: int | None) -> DecisionRecord | None:
@@ -370,7 +370,7 @@ def called_skill(skill: str) -> Phrase:
 
 
 def _skills(session: Session, handoff: Handoff) -> list[Entry]:
-    """What the mentee practised, and what it changed by their own numbers."""
+    """What the mentee practiced, and what it changed by their own numbers."""
     name = called(handoff.conversation)
     uses = session.scalars(
         select(SkillUse)
@@ -383,7 +383,7 @@ def _skills(session: Session, handoff: Handoff) -> list[Entry]:
     return [
         Entry(
             use.ended_at or use.started_at,
-            Kind.PRACTISED,
+            Kind.PRACTICED,
             phrase(
                 "{name} {did} {skill}{rated}",
                 name=name,
@@ -420,7 +420,9 @@ def _opening_message(session: Session, handoff: Handoff) -> list[Entry]:
         return []
     message = session.get_one(Message, handoff.opened_by_message_id)
     record = decision_about(session, message.id)
-    quote = evidence_of(record, message.words) if record else pieces_of(message.words, [])
+    quote = (
+        highlight_evidence(record, message.words) if record else highlight_pieces(message.words, [])
+    )
     return [Entry(message.at, Kind.WROTE, _wrote(handoff), quote=quote)]
 
 
@@ -441,7 +443,7 @@ def _decisions(session: Session, handoff: Handoff) -> list[Entry]:
             # The first one's message stands above it already.
             quote=()
             if record.message_id == handoff.opened_by_message_id
-            else evidence_of(record, words),
+            else highlight_evidence(record, words),
         )
         for record, words in records
     ]
@@ -510,7 +512,7 @@ QUADRANTS = {
 def _what_would_have_changed(record: DecisionRecord) -> list[str]:
     """The quadrant, the nearest other decision, and whether the language is one it can read."""
     told: list[str] = [phrase(QUADRANTS[record.quadrant])] if record.quadrant else []
-    if point := record.turning_point:
+    if point := record.counterfactual:
         decision = phrase(DECISIONS[point["decision"]])
         if point["urgency"]:
             decision = joined((decision, phrase(point["urgency"])))
@@ -805,16 +807,16 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
-def handoffs_of(
+def find_handoffs(
     session: Session,
-    programme_id: int | None = None,
+    program_id: int | None = None,
     wanted: Wanted = EVERYTHING,
     *,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Row]:
-    """The handoffs of a programme, or of all of them, that are wanted, the newest first."""
-    chosen_by = _wanted(programme_id, wanted)
+    """The handoffs of a program, or of all of them, that are wanted, the newest first."""
+    chosen_by = _wanted(program_id, wanted)
     # Chosen first and told of then: the times of those passed over are not looked up.
     chosen = (
         select(Handoff.id)
@@ -840,10 +842,10 @@ def handoffs_of(
             Handoff.first_reply_at,
             Handoff.closed_at,
             Handoff.outcome,
-            Programme.timezone,
+            Program.timezone,
         )
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .join(Programme, Programme.id == Conversation.programme_id)
+        .join(Program, Program.id == Conversation.program_id)
         .outerjoin(Person, Person.id == Conversation.person_id)
         .outerjoin(mentor, mentor.id == Handoff.mentor_id)
         .where(Handoff.id.in_(chosen) if limit is not None else and_(true(), *chosen_by))
@@ -869,20 +871,20 @@ def handoffs_of(
     ]
 
 
-def how_many_handoffs(session: Session, programme_id: int, wanted: Wanted = EVERYTHING) -> int:
+def how_many_handoffs(session: Session, program_id: int, wanted: Wanted = EVERYTHING) -> int:
     found = session.scalar(
         select(func.count())
         .select_from(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(*_wanted(programme_id, wanted))
+        .where(*_wanted(program_id, wanted))
     )
     return found or 0
 
 
-def _wanted(programme_id: int | None, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _wanted(program_id: int | None, wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if programme_id is not None:
-        conditions.append(Conversation.programme_id == programme_id)
+    if program_id is not None:
+        conditions.append(Conversation.program_id == program_id)
     if wanted.since is not None:
         conditions.append(Handoff.opened_at >= wanted.since)
     if wanted.until is not None:
@@ -946,7 +948,7 @@ COLUMNS = (
 )
 
 
-def table_of(rows: Iterable[Row]) -> Table:
+def handoffs_table(rows: Iterable[Row]) -> Table:
     """The handoffs for a spreadsheet: local times, lengths in seconds."""
     return Table(
         "Handoffs",
@@ -971,11 +973,11 @@ def table_of(rows: Iterable[Row]) -> Table:
     )
 
 
-def csv_of(rows: Iterable[Row]) -> str:
-    return as_csv(table_of(rows)).decode("utf-8-sig")
+def handoffs_csv(rows: Iterable[Row]) -> str:
+    return as_csv(handoffs_table(rows)).decode("utf-8-sig")
 
 
-def steps_table_of(entries: Iterable[Entry], zone: str) -> Table:
+def steps_table(entries: Iterable[Entry], zone: str) -> Table:
     """A handoff's timeline for a spreadsheet."""
     there = ZoneInfo(zone)
     headings = ("at", "since_step_before_seconds", "kind", "what", "quote", "details")
@@ -1003,14 +1005,14 @@ def whole_seconds(time: timedelta | None) -> int | None:
 # --- who is not in the log otherwise ---
 
 
-def strangers_of(session: Session, programme: Programme) -> list[Stranger]:
+def list_unknown_numbers(session: Session, program: Program) -> list[Stranger]:
     """The numbers that nobody enrolled and that wrote, the latest first."""
     latest = func.max(Message.at)
     wrote = session.execute(
         select(Conversation.stranger_phone, latest, func.count())
         .join(Message, Message.conversation_id == Conversation.id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Conversation.person_id.is_(None),
             Message.outgoing.is_(False),
         )
@@ -1021,7 +1023,7 @@ def strangers_of(session: Session, programme: Programme) -> list[Stranger]:
 
 
 def missed_check_ins(
-    session: Session, programme_id: int | None = None, *, since: datetime
+    session: Session, program_id: int | None = None, *, since: datetime
 ) -> list[Missed]:
     """The scheduled check-ins that nobody answered since then, the latest first."""
     missed = (
@@ -1031,8 +1033,8 @@ def missed_check_ins(
         .where(ScheduledCheckIn.missed_at > since, ScheduledCheckIn.answered_at.is_(None))
         .order_by(ScheduledCheckIn.missed_at.desc(), ScheduledCheckIn.id.desc())
     )
-    if programme_id is not None:
-        missed = missed.where(Person.programme_id == programme_id)
+    if program_id is not None:
+        missed = missed.where(Person.program_id == program_id)
     return [
         Missed(
             mentee_id=scheduled.schedule.person_id,
@@ -1040,19 +1042,19 @@ def missed_check_ins(
             check_in=CHECK_IN_NAMES.get(scheduled.schedule.check_in, scheduled.schedule.check_in),
             sent_at=scheduled.sent_at,
             missed_at=scheduled.missed_at,
-            timezone=scheduled.schedule.person.programme.timezone,
+            timezone=scheduled.schedule.person.program.timezone,
         )
         for scheduled in session.scalars(missed)
         if scheduled.sent_at is not None and scheduled.missed_at is not None
     ]
 
 
-def not_textable(session: Session, programme: Programme) -> list[tuple[Person, str]]:
+def not_textable(session: Session, program: Program) -> list[tuple[Person, str]]:
     """Whom no text can reach, and why; who left is not looked for."""
     people = session.scalars(
         select(Person)
         .where(
-            Person.programme_id == programme.id,
+            Person.program_id == program.id,
             Person.left_at.is_(None),
             Person.phone.is_(None)
             | Person.opted_out_at.is_not(None)
@@ -1079,7 +1081,7 @@ class Inactive:
     last_at: datetime | None
 
 
-def inactive_mentees(session: Session, programme_id: int, *, since: datetime) -> list[Inactive]:
+def inactive_mentees(session: Session, program_id: int, *, since: datetime) -> list[Inactive]:
     """Who has written nothing since then and was enrolled by then, the longest silent first."""
     last_at = (
         select(func.max(Message.at))
@@ -1101,7 +1103,7 @@ def inactive_mentees(session: Session, programme_id: int, *, since: datetime) ->
     silent = session.execute(
         select(Person.name, last_at.label("last_at"))
         .where(
-            Person.programme_id == programme_id,
+            Person.program_id == program_id,
             Person.role == Role.MENTEE,
             Person.left_at.is_(None),
             Person.enrolled_at < since,

@@ -1,4 +1,4 @@
-"""Tokens: what a program shows to read and write in one programme.
+"""Tokens: what a program shows to read and write in one program.
 
 A token is long and random, so a plain hash of it is enough, and finds it: nothing that is kept
 gives it away, and nothing is compared that could be timed.
@@ -16,11 +16,11 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.integrations.api.scopes import Scope
 from gateway.people.import_file import cleaned
 from gateway.runtime.audit import note_about
-from gateway.runtime.database import hold_programme
-from models import ApiToken, Person, Programme
+from gateway.runtime.database import lock_program
+from models import ApiToken, Person, Program
 from models.conditional import changes_one
 
-# So that one that was put into a public repository is recognised as what it is.
+# So that one that was put into a public repository is recognized as what it is.
 PREFIX = "warmline_"
 LONGEST_NAME = 60
 MOST = 20
@@ -34,7 +34,7 @@ class CannotMake(Exception):
 
 def make_token(
     session: Session,
-    programme: Programme,
+    program: Program,
     *,
     name: str,
     scopes: Collection[str],
@@ -57,8 +57,8 @@ def make_token(
     if not chosen:
         raise CannotMake(gettext_noop("Choose at least one thing that it may do."))
     # Before one looks: a form that is sent twice waits here for the first.
-    hold_programme(session, programme.id)
-    good = [token for token in tokens_of(session, programme.id) if token.revoked_at is None]
+    lock_program(session, program.id)
+    good = [token for token in list_tokens(session, program.id) if token.revoked_at is None]
     if any(token.name == name for token in good):
         raise CannotMake(
             phrase("There is a token {name} already. Revoke it, or choose another name.", name=name)
@@ -69,7 +69,7 @@ def make_token(
         )
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
-        programme_id=programme.id,
+        program_id=program.id,
         name=name,
         token_hash=_hash(secret),
         scopes=" ".join(chosen),
@@ -83,11 +83,11 @@ def make_token(
     return secret
 
 
-def tokens_of(session: Session, programme_id: int) -> list[ApiToken]:
+def list_tokens(session: Session, program_id: int) -> list[ApiToken]:
     """The good ones first, each kind the newest first."""
     tokens = session.scalars(
         select(ApiToken)
-        .where(ApiToken.programme_id == programme_id)
+        .where(ApiToken.program_id == program_id)
         .order_by(ApiToken.revoked_at.is_not(None), ApiToken.id.desc())
     )
     return list(tokens)
@@ -107,12 +107,12 @@ def was_used_long_ago(token: ApiToken, *, now: datetime) -> bool:
 
 
 def revoke_token(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when the programme has no such token, or it was revoked already."""
+    """False when the program has no such token, or it was revoked already."""
     revoking = update(ApiToken).where(
         ApiToken.id == number,
-        ApiToken.programme_id == programme.id,
+        ApiToken.program_id == program.id,
         ApiToken.revoked_at.is_(None),
     )
     if not changes_one(session, revoking.values(revoked_at=now)):

@@ -10,24 +10,24 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.integrations.api.app import MOUNTED_AT
 from gateway.integrations.api.scopes import MEANS, Scope, scopes_in
-from gateway.integrations.api_tokens import CannotMake, make_token, revoke_token, tokens_of
+from gateway.integrations.api_tokens import CannotMake, list_tokens, make_token, revoke_token
 from gateway.integrations.webhook_client import NotAllowed, NotFound
 from gateway.integrations.webhook_outbox import (
     TAKEN_FOR,
     CannotAdd,
     add_webhook,
     deliveries_to,
+    list_webhooks,
     look_up,
     remove_webhook,
     send_again,
-    webhooks_of,
 )
 from gateway.integrations.webhook_worker import is_demo
 from gateway.web.i18n import in_its_language
-from gateway.web.rendering import Number, PageRefused, env, go_to, line_of, page
-from models import Person, Programme, Silence, WebhookDelivery
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
+from models import DeliveryFailure, Person, Program, WebhookDelivery
 
-HERE = "/programme/programs"
+HERE = "/program/integrations"
 router = APIRouter(prefix=HERE)
 
 DELIVERIES_SHOWN = 10
@@ -36,7 +36,7 @@ DONE = {
     "removed": gettext_noop("Removed. Nothing more is sent there."),
     "again": gettext_noop("It is sent again now."),
 }
-GONE = gettext_noop("There is no such entry in your programme, or it was taken out already.")
+GONE = gettext_noop("There is no such entry in your program, or it was taken out already.")
 NOTHING_TO_SEND = gettext_noop(
     "There is nothing to send again: it arrived, or is about to be sent."
 )
@@ -53,12 +53,12 @@ def programs(request: Request, manager: Manager, done: str = "") -> Response:
 @router.post("/tokens")
 def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
     """The answer shows the token. Loaded again, it finds the name taken and makes no second one."""
-    line, given = line_of(request), {"name": name, "scopes": " ".join(scope or [])}
+    line, given = get_line(request), {"name": name, "scopes": " ".join(scope or [])}
     try:
         with line.database.writing() as session:
-            programme, by = _who(session, manager)
+            program, by = _who(session, manager)
             secret = make_token(
-                session, programme, name=name, scopes=scope or [], by=by, now=line.clock()
+                session, program, name=name, scopes=scope or [], by=by, now=line.clock()
             )
     except CannotMake as refused:
         sentence = str(refused)
@@ -73,13 +73,13 @@ def revoke(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.post("/webhooks")
 def add(request: Request, manager: Manager, url: Text = "") -> Response:
-    line = line_of(request)
+    line = get_line(request)
     try:
         # Asks the network, so before anything is held.
         found = look_up(url, demo=is_demo(line))
         with line.database.writing() as session:
-            programme, by = _who(session, manager)
-            webhook = add_webhook(session, programme, found, by=by, now=line.clock())
+            program, by = _who(session, manager)
+            webhook = add_webhook(session, program, found, by=by, now=line.clock())
     except (NotAllowed, NotFound, CannotAdd) as refused:
         sentence = str(refused)
         return _page(
@@ -99,10 +99,10 @@ def again(request: Request, number: Number, manager: Manager) -> Response:
 
 
 class _ByNumber(Protocol):
-    """What is done with one entry of a programme; False when there is none to do it with."""
+    """What is done with one entry of a program; False when there is none to do it with."""
 
     def __call__(
-        self, session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+        self, session: Session, program: Program, number: int, *, by: Person, now: datetime
     ) -> bool: ...
 
 
@@ -115,16 +115,16 @@ def _do(
     done: str,
     otherwise: str = GONE,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
-        programme, by = _who(session, manager)
-        if not act(session, programme, number, by=by, now=line.clock()):
+        program, by = _who(session, manager)
+        if not act(session, program, number, by=by, now=line.clock()):
             raise PageRefused(404, otherwise)
     return go_to(request, f"{HERE}?done={done}")
 
 
-def _who(session: Session, manager: Person) -> tuple[Programme, Person]:
-    return session.get_one(Programme, manager.programme_id), session.get_one(Person, manager.id)
+def _who(session: Session, manager: Person) -> tuple[Program, Person]:
+    return session.get_one(Program, manager.program_id), session.get_one(Person, manager.id)
 
 
 def _page(
@@ -139,13 +139,13 @@ def _page(
     sentence: str = "",
     status: int = 200,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        tokens = tokens_of(session, manager.programme_id)
+        tokens = list_tokens(session, manager.program_id)
         makers = {one.by_id: session.get_one(Person, one.by_id) for one in tokens}
         webhooks = [
             (one, deliveries_to(session, one, limit=DELIVERIES_SHOWN))
-            for one in webhooks_of(session, manager.programme_id)
+            for one in list_webhooks(session, manager.program_id)
         ]
     return page(
         request,
@@ -166,7 +166,7 @@ def _page(
         may_be_local=is_demo(line),
         soon=line.clock() + TAKEN_FOR,
         api=MOUNTED_AT,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -189,11 +189,11 @@ def what_was_told(delivery: WebhookDelivery) -> str:
 
 SILENT = {
     None: gettext_noop("no answer"),
-    Silence.NOT_PUBLIC: gettext_noop("not sent: the address is not on the internet"),
-    Silence.NO_SUCH_NAME: gettext_noop("not sent: the name has no address"),
-    Silence.NOT_TRUSTED: gettext_noop("not sent: the certificate there is not valid"),
-    Silence.TOO_SLOW: gettext_noop("no answer in time"),
-    Silence.UNREACHABLE: gettext_noop("could not be reached"),
+    DeliveryFailure.NOT_PUBLIC: gettext_noop("not sent: the address is not on the internet"),
+    DeliveryFailure.NO_SUCH_NAME: gettext_noop("not sent: the name has no address"),
+    DeliveryFailure.NOT_TRUSTED: gettext_noop("not sent: the certificate there is not valid"),
+    DeliveryFailure.TOO_SLOW: gettext_noop("no answer in time"),
+    DeliveryFailure.UNREACHABLE: gettext_noop("could not be reached"),
 }
 
 

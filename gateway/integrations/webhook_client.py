@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 import httpx
 from standardwebhooks import Webhook as Signer
 
-from models import Silence
+from models import DeliveryFailure
 
 TIMEOUT_SECONDS = 10
 LONGEST_URL = 500
@@ -42,7 +42,7 @@ class Answer:
     """
 
     status: int | None
-    silence: Silence | None = None
+    silence: DeliveryFailure | None = None
     why: str = ""
 
     @property
@@ -76,7 +76,7 @@ def read_url(written: str, *, demo: bool) -> httpx.URL:
     return url
 
 
-def addresses_of(url: httpx.URL, *, demo: bool) -> list[str]:
+def resolve_addresses(url: httpx.URL, *, demo: bool) -> list[str]:
     """Where a post to `url` goes: numbers, looked up now.
 
     Raises:
@@ -121,10 +121,10 @@ def post(url: str, body: str, headers: dict[str, str], *, demo: bool) -> Answer:
     """Post once. Never raises, and takes ten seconds at most once the name is looked up."""
     try:
         asked = httpx.URL(url)
-        addresses = addresses_of(asked, demo=demo)
+        addresses = resolve_addresses(asked, demo=demo)
     except (NotAllowed, NotFound, httpx.InvalidURL) as refused:
         unknown = isinstance(refused, NotFound)
-        silence = Silence.NO_SUCH_NAME if unknown else Silence.NOT_PUBLIC
+        silence = DeliveryFailure.NO_SUCH_NAME if unknown else DeliveryFailure.NOT_PUBLIC
         return Answer(None, silence, type(refused).__name__)
     return post_to(addresses, asked, body, headers, trusted=_trusted())
 
@@ -148,19 +148,19 @@ def post_to(
         return Answer(asyncio.run(within_time()))
     except Exception as error:
         # Whatever it is: one that came out of here would be sent each minute and never given up.
-        return Answer(None, _silence_of(error), type(error).__name__)
+        return Answer(None, _delivery_failure(error), type(error).__name__)
 
 
-def _silence_of(error: BaseException) -> Silence:
+def _delivery_failure(error: BaseException) -> DeliveryFailure:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return Silence.TOO_SLOW
+        return DeliveryFailure.TOO_SLOW
     # httpx keeps the fault it came of behind its own.
     fault: BaseException | None = error
     while fault is not None:
         if isinstance(fault, ssl.SSLError):
-            return Silence.NOT_TRUSTED
+            return DeliveryFailure.NOT_TRUSTED
         fault = fault.__cause__ or fault.__context__
-    return Silence.UNREACHABLE
+    return DeliveryFailure.UNREACHABLE
 
 
 async def _post(

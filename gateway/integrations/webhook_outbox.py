@@ -18,10 +18,10 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.integrations.webhook_client import Answer, addresses_of, read_url
+from gateway.integrations.webhook_client import Answer, read_url, resolve_addresses
 from gateway.runtime.audit import note_about
-from gateway.runtime.database import Database, hold_programme
-from models import Conversation, Handoff, HandoffEvent, Move, Person, Programme, Webhook
+from gateway.runtime.database import Database, lock_program
+from models import Conversation, Handoff, HandoffEvent, Move, Person, Program, Webhook
 from models import WebhookDelivery as Delivery
 from models.base import JsonDict
 from models.conditional import changes_one
@@ -84,20 +84,20 @@ def look_up(written: str, *, demo: bool) -> str:
         NotAllowed, NotFound: nothing can be posted to it.
     """
     url = read_url(written, demo=demo)
-    addresses_of(url, demo=demo)
+    resolve_addresses(url, demo=demo)
     return str(url)
 
 
 def add_webhook(
-    session: Session, programme: Programme, url: str, *, by: Person, now: datetime
+    session: Session, program: Program, url: str, *, by: Person, now: datetime
 ) -> Webhook:
     """Tell `url`, which was looked up, of every move from now on.
 
     Raises:
         CannotAdd: it is told already, or there are too many.
     """
-    hold_programme(session, programme.id)
-    there = webhooks_of(session, programme.id)
+    lock_program(session, program.id)
+    there = list_webhooks(session, program.id)
     if any(one.url == url for one in there):
         raise CannotAdd(
             gettext_noop("This address is told already. Remove it first, for a new secret.")
@@ -107,27 +107,27 @@ def add_webhook(
             phrase("There are {most} addresses. Remove one that is no longer used.", most=MOST)
         )
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
-    webhook = Webhook(programme_id=programme.id, url=url, secret=secret, by_id=by.id, at=now)
+    webhook = Webhook(program_id=program.id, url=url, secret=secret, by_id=by.id, at=now)
     session.add(webhook)
     session.flush()
     note_about(session, webhook, "webhook added", by=by, now=now)
     return webhook
 
 
-def webhooks_of(session: Session, programme_id: int) -> Sequence[Webhook]:
+def list_webhooks(session: Session, program_id: int) -> Sequence[Webhook]:
     return session.scalars(
         select(Webhook)
-        .where(Webhook.programme_id == programme_id, Webhook.removed_at.is_(None))
+        .where(Webhook.program_id == program_id, Webhook.removed_at.is_(None))
         .order_by(Webhook.id)
     ).all()
 
 
 def remove_webhook(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when the programme has no such webhook, or it was removed already."""
+    """False when the program has no such webhook, or it was removed already."""
     webhook = session.get(Webhook, number)
-    if webhook is None or webhook.programme_id != programme.id:
+    if webhook is None or webhook.program_id != program.id:
         return False
     return _remove(session, webhook, by=by, now=now)
 
@@ -144,12 +144,12 @@ def deliveries_to(session: Session, webhook: Webhook, *, limit: int) -> Sequence
 
 
 def send_again(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
     """Begin anew with a delivery that was given up or waits long; False when there is none."""
     delivery = session.get(Delivery, number)
     webhook = session.get(Webhook, delivery.webhook_id) if delivery else None
-    if webhook is None or webhook.programme_id != programme.id or webhook.removed_at is not None:
+    if webhook is None or webhook.program_id != program.id or webhook.removed_at is not None:
         return False
     # One that is being sent, or will be within the minute, is left alone.
     anew = update(Delivery).where(
@@ -225,7 +225,7 @@ def _untold(session: Session, webhook_id: int, *, limit: int) -> Sequence[Handof
         select(HandoffEvent)
         .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .join(Webhook, Webhook.programme_id == Conversation.programme_id)
+        .join(Webhook, Webhook.program_id == Conversation.program_id)
         .where(
             Webhook.id == webhook_id,
             HandoffEvent.at >= Webhook.at,

@@ -8,18 +8,18 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import hold_conversation
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import thread_of
+from escalation.speech.message_writer import get_thread
 from gateway.runtime.database import Database
-from models import Channel, Conversation, Message, Person, Programme, Speaker
+from models import Channel, Conversation, Message, Person, Program, Speaker
 from models.encryption import phone_index
 
 
-class NoProgramme(Exception):
+class NoProgram(Exception):
     def __init__(self) -> None:
         super().__init__(
-            "No programme is set up, so nobody can be answered. Run `warmline enrol people.csv`, "
+            "No program is set up, so nobody can be answered. Run `warmline enroll people.csv`, "
             "or `warmline demo` for the demo's people."
         )
 
@@ -51,11 +51,11 @@ def record(
     The unique provider id decides, inside the insert: of fifty copies at once, one is kept.
 
     Raises:
-        NoProgramme: there is nobody to answer for.
+        NoProgram: there is nobody to answer for.
     """
     try:
         with database.writing() as session:
-            conversation = _conversation_of(session, phone, channel=channel, to=to)
+            conversation = _get_conversation(session, phone, channel=channel, to=to)
             _keep(session, conversation, words, provider_id, channel=channel, media=media, now=now)
             return conversation.id
     except IntegrityError:
@@ -103,7 +103,7 @@ def record_on_web(
         try:
             with database.writing() as session:
                 here = session.get_one(Person, person.id)
-                conversation = thread_of(session, rules, here)
+                conversation = get_thread(session, rules, here)
                 kept = _keep(
                     session, conversation, words, provider_id, channel=Channel.WEB, media=0, now=now
                 )
@@ -137,7 +137,7 @@ def _keep(
     now: datetime,
 ) -> Message:
     # Held, so that ids grow as rows appear: an open chat asks for what came after its last one.
-    hold_conversation(session, conversation.id)
+    lock_conversation(session, conversation.id)
     message = Message(
         conversation_id=conversation.id,
         at=now,
@@ -165,7 +165,7 @@ def _speaker(person: Person | None) -> dict[str, object]:
     }
 
 
-def _conversation_of(
+def _get_conversation(
     session: Session, phone: str, *, channel: Channel, to: str | None
 ) -> Conversation:
     number = as_e164(phone) or phone
@@ -179,12 +179,10 @@ def _conversation_of(
     if conversation is not None:
         return conversation
     if person:
-        conversation = Conversation(
-            programme_id=person.programme_id, person=person, channel=channel
-        )
+        conversation = Conversation(program_id=person.program_id, person=person, channel=channel)
     else:
         conversation = Conversation(
-            programme_id=_programme_texted(session, to).id,
+            program_id=_program_texted(session, to).id,
             stranger_phone=number,
             stranger_index=index,
             channel=channel,
@@ -194,9 +192,9 @@ def _conversation_of(
     return conversation
 
 
-def _programme_texted(session: Session, to: str | None) -> Programme:
-    programmes = session.scalars(select(Programme).order_by(Programme.id)).all()
-    if not programmes:
-        raise NoProgramme
+def _program_texted(session: Session, to: str | None) -> Program:
+    programs = session.scalars(select(Program).order_by(Program.id)).all()
+    if not programs:
+        raise NoProgram
     number = as_e164(to) if to else None
-    return next((p for p in programmes if p.phone and p.phone == number), programmes[0])
+    return next((p for p in programs if p.phone and p.phone == number), programs[0])

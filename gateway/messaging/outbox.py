@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import hold_conversation, open_handoff_of, owner_of
+from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
@@ -101,7 +101,7 @@ def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
     """Mark the first queued text as sending, dropping what may no longer be sent."""
     now = line.clock()
     with line.database.writing() as session:
-        conversation = hold_conversation(session, conversation_id)
+        conversation = lock_conversation(session, conversation_id)
         while (message := _first_undelivered(session, conversation_id)) is not None:
             is_sending = message.delivery is Delivery.SENDING
             if is_sending:
@@ -142,7 +142,7 @@ def _first_undelivered(session: Session, conversation_id: int) -> Message | None
 
 def _why_not(session: Session, conversation: Conversation, message: Message) -> str | None:
     """Why this text may not leave any more, or None. The owner is looked at once again."""
-    if message.from_rasa and owner_of(open_handoff_of(session, conversation)) is Owner.MENTOR:
+    if message.from_rasa and get_owner(get_open_handoff(session, conversation)) is Owner.MENTOR:
         return "yielded_to_person"
     person = conversation.person
     stopped = person is not None and person.opted_out_at is not None
@@ -190,7 +190,7 @@ def note_delivery(
             return False
         session.refresh(message)
         if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
-            _act_on_failed_text(session, _line_of(session, line, message), message, now=now)
+            _act_on_failed_text(session, _program_line(session, line, message), message, now=now)
         return True
 
 
@@ -201,7 +201,7 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
             return  # a status callback was faster: it got through
-        line = _line_of(session, line, message)
+        line = _program_line(session, line, message)
         give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, now
         if failed.final or now >= give_up_at:
@@ -221,9 +221,9 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         )
 
 
-def _line_of(session: Session, line: Line, message: Message) -> Line:
+def _program_line(session: Session, line: Line, message: Message) -> Line:
     conversation = session.get_one(Conversation, message.conversation_id)
-    return line.of(session, conversation.programme_id)
+    return line.of(session, conversation.program_id)
 
 
 def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
@@ -239,7 +239,7 @@ def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: 
     alert = session.scalar(select(Alert).where(Alert.message_id == message.id))
     if alert is not None:
         handoff = session.get_one(Handoff, alert.handoff_id)
-        hold_conversation(session, handoff.conversation_id)
+        lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
         climb_on_if_nobody_was_reached(
             session, handoff, now=now, rules=line.rules, later=line.later

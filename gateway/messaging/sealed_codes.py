@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from escalation.speech.message_writer import say_by_text, thread_of
+from escalation.speech.message_writer import get_thread, say_by_text
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import new_code
 from models import Delivery, Message, Person
@@ -25,7 +25,7 @@ def text_code(session: Session, line: Line, person: Person, *, now: datetime) ->
     """Write the text with a new code. The caller's transaction delivers it (`acting`)."""
     code = new_code(session, person, "chat", now=now, lasts=CODE_LASTS)
     minutes = int(CODE_LASTS.total_seconds() // 60)
-    thread = thread_of(session, line.rules, person)
+    thread = get_thread(session, line.rules, person)
     text = say_by_text(session, line.rules, thread, SCRIPT, now=now, code=code, minutes=minutes)
     if text.delivery is Delivery.QUEUED:
         text.words = encrypt(text.words)

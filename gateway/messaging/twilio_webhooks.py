@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from twilio.request_validator import RequestValidator
 
-from gateway.messaging.inbox import NoProgramme, record
+from gateway.messaging.inbox import NoProgram, record
 from gateway.messaging.outbox import note_delivery
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.line import Line
@@ -77,7 +77,7 @@ async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Requ
             to=form.get("To"),
             now=line.clock(),
         )
-    except NoProgramme as error:
+    except NoProgram as error:
         # A 5xx makes Twilio try its fallback address, and shows in its debugger.
         raise HTTPException(503, str(error)) from error
     if conversation_id is not None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import Absence, Person, Programme
+from models import Absence, Person, Program
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -221,14 +221,14 @@ def come_back(session: Session, person: Person, *, now: datetime) -> bool:
     return there
 
 
-def absences_of(session: Session, programme: Programme, *, now: datetime) -> list[Absence]:
-    """Who is away in a programme, or will be; the earliest first."""
+def list_absences(session: Session, program: Program, *, now: datetime) -> list[Absence]:
+    """Who is away in a program, or will be; the earliest first."""
     return list(
         session.scalars(
             select(Absence)
             .join(Person, Person.id == Absence.person_id)
             .where(
-                Person.programme_id == programme.id,
+                Person.program_id == program.id,
                 Person.left_at.is_(None),
                 or_(Absence.ends_at.is_(None), Absence.ends_at > now),
             )

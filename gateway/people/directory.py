@@ -1,4 +1,4 @@
-"""The people of one programme, as its managers keep them: enrolled, changed, matched, left.
+"""The people of one program, as its managers keep them: enrolled, changed, matched, left.
 
 What is noted of a change in the audit is which fields it touched, never their words.
 """
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import away_now
 from escalation.handoffs.duty import on_duty
-from escalation.handoffs.transfers import answer_transfer, transfers_asked_of
+from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase, with_capital
 from escalation.speech.i18n import known as known_language
 from gateway.accounts.passwords import end_sign_ins
@@ -32,7 +32,7 @@ from gateway.people.import_file import (
     typed_row,
 )
 from gateway.runtime.audit import note_about
-from gateway.runtime.database import hold_programme
+from gateway.runtime.database import lock_program
 from gateway.runtime.line import Line
 from models import (
     Absence,
@@ -44,7 +44,7 @@ from models import (
     MatchKind,
     Message,
     Person,
-    Programme,
+    Program,
     Role,
     Schedule,
     Speaker,
@@ -52,7 +52,7 @@ from models import (
 )
 from models.encryption import phone_index
 
-PERSON_NOT_HERE = gettext_noop("There is nobody by that number in your programme.")
+PERSON_NOT_HERE = gettext_noop("There is nobody by that number in your program.")
 
 
 class CannotChange(Exception):
@@ -64,7 +64,7 @@ class Listed:
     """One person as the list shows them.
 
     `wrote_at` is their last message, `heard_at` a mentee's last from a person. `silent` says that
-    a mentee has written nothing for as long as the programme calls inactive.
+    a mentee has written nothing for as long as the program calls inactive.
     """
 
     person: Person
@@ -82,20 +82,20 @@ class Listed:
 # --- reading ---
 
 
-def people_of(
-    session: Session, programme: Programme, *, now: datetime, inactive_after: timedelta
+def find_people(
+    session: Session, program: Program, *, now: datetime, inactive_after: timedelta
 ) -> list[Listed]:
     """Everybody, also who left: managers, mentors and mentees, each by name."""
-    people = session.scalars(select(Person).where(Person.programme_id == programme.id)).all()
+    people = session.scalars(select(Person).where(Person.program_id == program.id)).all()
     by_id = {person.id: person for person in people}
-    its_own = Conversation.programme_id == programme.id
+    its_own = Conversation.program_id == program.id
     wrote, heard = last_wrote(session, its_own), last_heard(session, its_own)
-    duty = {person.id for person in on_duty(session, programme, now=now)}
+    duty = {person.id for person in on_duty(session, program, now=now)}
     away = away_now(session, by_id, now=now)
     own: dict[int, str] = {}
     back_ups: dict[int, list[str]] = {}
     mentees: dict[int, int] = {}
-    for one in _matches(session, programme):
+    for one in _matches(session, program):
         mentor = by_id.get(one.mentor_id)
         if mentor is None:
             continue
@@ -155,11 +155,11 @@ def _last(
     return {person: at for person, at in rows if person is not None}
 
 
-def _matches(session: Session, programme: Programme) -> Sequence[Match]:
+def _matches(session: Session, program: Program) -> Sequence[Match]:
     return session.scalars(
         select(Match)
         .join(Person, Person.id == Match.mentee_id)
-        .where(Person.programme_id == programme.id)
+        .where(Person.program_id == program.id)
         .order_by(Match.id)
     ).all()
 
@@ -187,17 +187,17 @@ def why_not_textable(person: Person) -> str | None:
     return None
 
 
-def person_in(session: Session, programme_id: int, number: int) -> Person | None:
-    """The person by that row number, if they are of this programme."""
+def person_in(session: Session, program_id: int, number: int) -> Person | None:
+    """The person by that row number, if they are of this program."""
     person = session.get(Person, number)
-    return person if person is not None and person.programme_id == programme_id else None
+    return person if person is not None and person.program_id == program_id else None
 
 
-def mentors_in(session: Session, programme_id: int) -> list[Person]:
+def mentors_in(session: Session, program_id: int) -> list[Person]:
     """Who can be matched with a mentee, by name."""
     staff = session.scalars(
         select(Person).where(
-            Person.programme_id == programme_id,
+            Person.program_id == program_id,
             Person.role != Role.MENTEE,
             Person.left_at.is_(None),
         )
@@ -205,12 +205,12 @@ def mentors_in(session: Session, programme_id: int) -> list[Person]:
     return sorted(staff, key=lambda person: (person.name.casefold(), person.id))
 
 
-def managers_to_text(session: Session, programme_id: int, *, but: int | None) -> list[Person]:
-    """The programme's managers who can be texted, without the person of the number `but`."""
+def managers_to_text(session: Session, program_id: int, *, but: int | None) -> list[Person]:
+    """The program's managers who can be texted, without the person of the number `but`."""
     managers = session.scalars(
         select(Person)
         .where(
-            Person.programme_id == programme_id,
+            Person.program_id == program_id,
             Person.role == Role.MANAGER,
             Person.left_at.is_(None),
         )
@@ -219,7 +219,7 @@ def managers_to_text(session: Session, programme_id: int, *, but: int | None) ->
     return [manager for manager in managers if manager.can_be_texted and manager.id != but]
 
 
-def mentors_of(session: Session, mentee: Person) -> tuple[Person | None, list[Person]]:
+def list_mentors(session: Session, mentee: Person) -> tuple[Person | None, list[Person]]:
     """A mentee's own mentor, if there is one, and the back-ups."""
     rows = session.execute(
         select(Match.kind, Person)
@@ -231,7 +231,7 @@ def mentors_of(session: Session, mentee: Person) -> tuple[Person | None, list[Pe
     return own, [person for kind, person in rows if kind is MatchKind.BACK_UP]
 
 
-def mentees_of(session: Session, mentor: Person) -> list[Person]:
+def list_mentees(session: Session, mentor: Person) -> list[Person]:
     mentees = session.scalars(
         select(Person)
         .join(Match, Match.mentee_id == Person.id)
@@ -241,7 +241,7 @@ def mentees_of(session: Session, mentor: Person) -> list[Person]:
     return list(mentees)
 
 
-def open_handoffs_of(session: Session, person: Person) -> list[Handoff]:
+def list_open_handoffs(session: Session, person: Person) -> list[Handoff]:
     """What a person leaves behind if they left now: handoffs they hold, or a mentee's own."""
     held = Handoff.mentor_id == person.id, Handoff.status == Status.CLAIMED
     own = (
@@ -264,7 +264,7 @@ def open_handoffs_of(session: Session, person: Person) -> list[Handoff]:
 
 def add_person(
     session: Session,
-    programme: Programme,
+    program: Program,
     *,
     role: str,
     name: str,
@@ -275,7 +275,7 @@ def add_person(
     now: datetime,
     language: str = "",
 ) -> Person:
-    """Enrol one person; the checks are those of a people file.
+    """Enroll one person; the checks are those of a people file.
 
     `language` (BCP 47) is what the line writes in to a mentee; English where it is empty.
 
@@ -288,27 +288,27 @@ def add_person(
         phone=phone,
         timezone=timezone,
         language=language,
-        otherwise=programme.timezone,
+        otherwise=program.timezone,
     )
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
     if own is not None and row.role is not Role.MENTEE:
         raise CannotChange(gettext_noop("Only a mentee has a mentor. Leave the mentor empty."))
-    # As `enrol` does, before anything is looked at: a second click waits here for the first.
-    hold_programme(session, programme.id)
-    planned = _refuse_taken(session, programme, row)
-    [person] = carry_out(session, programme, planned, now=now)
+    # As `enroll` does, before anything is looked at: a second click waits here for the first.
+    lock_program(session, program.id)
+    planned = _refuse_taken(session, program, row)
+    [person] = carry_out(session, program, planned, now=now)
     if own is not None:
         match(session, person, [own])
     note_about(session, person, "person added", by=by, now=now, role=row.role.value)
     return person
 
 
-def _refuse_taken(session: Session, programme: Programme, row: Row) -> Plan:
+def _refuse_taken(session: Session, program: Program, row: Row) -> Plan:
     """What enrolling the row does, unless its number is taken."""
-    planned = plan(session, programme, PeopleFile(rows=[row]))
+    planned = plan(session, program, PeopleFile(rows=[row]))
     known = session.scalar(select(Person).where(Person.phone_index == phone_index(row.phone)))
-    if known is not None and known.programme_id == programme.id:
+    if known is not None and known.program_id == program.id:
         has_it = phrase("{name} has that number already.", name=known.name)
         left = phrase("They have left; bring them back on their page.")
         raise CannotChange(joined((has_it, left), " ") if known.left_at else has_it)
@@ -318,13 +318,13 @@ def _refuse_taken(session: Session, programme: Programme, row: Row) -> Plan:
 
 
 def import_people(
-    session: Session, programme: Programme, people: PeopleFile, *, by: Person, now: datetime
+    session: Session, program: Program, people: PeopleFile, *, by: Person, now: datetime
 ) -> Plan:
-    """Do what the preview showed: enrol the good lines. Returns what was done."""
-    # What is planned must be what is done, so nobody else enrols in between.
-    hold_programme(session, programme.id)
-    planned = plan(session, programme, people)
-    enrolled = carry_out(session, programme, planned, now=now)
+    """Do what the preview showed: enroll the good lines. Returns what was done."""
+    # What is planned must be what is done, so nobody else enrolls in between.
+    lock_program(session, program.id)
+    planned = plan(session, program, people)
+    enrolled = carry_out(session, program, planned, now=now)
     for step, person in zip(planned.steps, enrolled, strict=True):
         if step.doing is not Doing.LEAVES:
             note_about(session, person, "person imported", by=by, now=now, doing=step.doing.value)
@@ -366,7 +366,7 @@ def change_person(
     )
     if isinstance(row, Problem):
         raise CannotChange(_sentence(row.reason))
-    hold_programme(session, person.programme_id)
+    lock_program(session, person.program_id)
     session.refresh(person)
     changed = []
     if row.phone != person.phone:
@@ -391,9 +391,9 @@ def change_person(
 def _give_number(session: Session, person: Person, phone: str) -> None:
     index = phone_index(phone)
     known = session.scalar(select(Person).where(Person.phone_index == index))
-    if known is not None and known.programme_id == person.programme_id:
+    if known is not None and known.program_id == person.program_id:
         raise CannotChange(phrase("{name} has that number already.", name=known.name))
-    lines = session.scalar(select(Programme.id).where(Programme.phone == phone))
+    lines = session.scalar(select(Program.id).where(Program.phone == phone))
     if known is not None or lines is not None:
         raise CannotChange(_sentence(NOT_HERE))
     person.phone, person.phone_index, person.unreachable_code = phone, index, None
@@ -408,7 +408,7 @@ def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> N
         raise CannotChange(
             gettext_noop(
                 "A mentee does not become a mentor, nor the other way round: what they wrote stays "
-                "theirs. Mark them as left, and enrol them with another number."
+                "theirs. Mark them as left, and enroll them with another number."
             )
         )
     if role is not Role.MANAGER:
@@ -441,7 +441,7 @@ def match_with(
         raise CannotChange(
             gettext_noop("Choose a mentor of their own first; back-ups stand in for that one.")
         )
-    before = mentors_of(session, mentee)
+    before = list_mentors(session, mentee)
     if before == (own, others):
         return
     match(session, mentee, [own, *others] if own else [])
@@ -463,16 +463,16 @@ def leave(session: Session, line: Line, person: Person, *, by: Person, now: date
     """Mark a person as left: not called, not signed in, not matched, not asked how they are.
 
     Raises:
-        CannotChange: open handoffs would be left behind, or the programme would have no manager.
+        CannotChange: open handoffs would be left behind, or the program would have no manager.
     """
     if person.left_at is not None:
         return
-    left_behind = open_handoffs_of(session, person)
+    left_behind = list_open_handoffs(session, person)
     if left_behind:
         raise CannotChange(_what_is_left_behind(person, left_behind))
     if person.role is Role.MANAGER:
         _keep_a_manager(session, person, by=by)
-    for transfer in transfers_asked_of(session, person):
+    for transfer in transfers_offered_to(session, person):
         answer_transfer(
             session,
             transfer,
@@ -505,7 +505,9 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
     if person.left_at is None:
         return
     if person.phone is None:
-        raise CannotChange(gettext_noop("What was kept of this person is erased. Enrol them anew."))
+        raise CannotChange(
+            gettext_noop("What was kept of this person is erased. Enroll them anew.")
+        )
     person.left_at = None
     note_about(session, person, "person came back", by=by, now=now)
 
@@ -537,7 +539,7 @@ def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
     others = session.scalar(
         select(Person.id)
         .where(
-            Person.programme_id == person.programme_id,
+            Person.program_id == person.program_id,
             Person.role == Role.MANAGER,
             Person.left_at.is_(None),
             Person.id != person.id,

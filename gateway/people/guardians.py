@@ -25,7 +25,7 @@ class Terms:
     recorded_by: str | None
 
 
-def terms_of(session: Session, mentee: Person, policy: ConsentPolicy) -> Terms | None:
+def get_terms(session: Session, mentee: Person, policy: ConsentPolicy) -> Terms | None:
     """None for who needs no terms: mentors and managers."""
     if mentee.role is not Role.MENTEE:
         return None
@@ -44,7 +44,7 @@ def terms_of(session: Session, mentee: Person, policy: ConsentPolicy) -> Terms |
 def note_guardian(
     session: Session, mentee: Person, *, name: str, day: str, by: Person, now: datetime
 ) -> None:
-    """Record that a guardian agreed on `day`, a date like 2026-11-30 of the programme's own.
+    """Record that a guardian agreed on `day`, a date like 2026-11-30 of the program's own.
 
     The same yes sent twice is noted once.
 
@@ -54,9 +54,9 @@ def note_guardian(
     """
     if mentee.role is not Role.MENTEE or mentee.left_at is not None:
         raise CannotChange(
-            phrase("{name} is no mentee of the programme at present.", name=mentee.name)
+            phrase("{name} is no mentee of the program at present.", name=mentee.name)
         )
-    who, zone = cleaned(name), ZoneInfo(mentee.programme.timezone)
+    who, zone = cleaned(name), ZoneInfo(mentee.program.timezone)
     try:
         on = read_day(day)
     except CannotSet as unreadable:
@@ -79,5 +79,5 @@ def note_guardian(
     given.guardian_agreed_at = agreed_at
 
 
-def today_of(mentee: Person, *, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(mentee.programme.timezone)).date()
+def local_today(mentee: Person, *, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(mentee.program.timezone)).date()

@@ -1,7 +1,7 @@
-"""Reading the people file: who is in the programme, and who mentors whom.
+"""Reading the people file: who is in the program, and who mentors whom.
 
 A file is planned before it is enrolled: `plan` says for each line what would be done or what is
-wrong, and writes nothing; `enrol` does what the plan says. The command and the managers' page use
+wrong, and writes nothing; `enroll` does what the plan says. The command and the managers' page use
 the same two.
 """
 
@@ -18,17 +18,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import (
-    FIRST,
+    DEFAULT_LANGUAGE,
     LANGUAGES,
     LANGUAGES_OF_STAFF,
     gettext_noop,
-    name_of,
+    language_name,
     phrase,
 )
 from escalation.speech.i18n import known as known_language
 from gateway.messaging.inbox import as_e164
-from gateway.runtime.database import hold_programme
-from models import Conversation, Match, MatchKind, Person, Programme, Role
+from gateway.runtime.database import lock_program
+from models import Conversation, Match, MatchKind, Person, Program, Role
 from models.encryption import phone_index
 
 COLUMNS = ("role", "name", "phone", "timezone", "mentor", "language")
@@ -152,7 +152,7 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
             Problem(1, gettext_noop("this is not a text file; save it as CSV (UTF-8)"))
         )
         return people
-    delimiter = _delimiter_of(text)
+    delimiter = _detect_delimiter(text)
     people.read_as = phrase(
         "{encoding}, separated by {delimiter}",
         encoding=encoding,
@@ -185,7 +185,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
         return content.decode("latin-1"), "Latin-1"
 
 
-def _delimiter_of(text: str) -> str:
+def _detect_delimiter(text: str) -> str:
     """The one that makes most of our columns out of the first line."""
     header = text.split("\n", 1)[0]
     return max(DELIMITERS, key=lambda mark: sum(n in COLUMNS for n in _names(header.split(mark))))
@@ -334,9 +334,9 @@ class _Known:
     mentors: list[Mentor]
 
 
-def plan(session: Session, programme: Programme, people: PeopleFile) -> Plan:
+def plan(session: Session, program: Program, people: PeopleFile) -> Plan:
     """What enrolling the file would do, line by line. Nothing is written."""
-    known = _known(session, programme, people.rows)
+    known = _known(session, program, people.rows)
     problems = list(people.problems)
     steps = []
     # Mentors first, so that a mentee may be matched with one from the same file.
@@ -352,22 +352,22 @@ def plan(session: Session, programme: Programme, people: PeopleFile) -> Plan:
     return Plan(tuple(steps), tuple(sorted(problems, key=lambda problem: problem.line)))
 
 
-def _known(session: Session, programme: Programme, rows: list[Row]) -> _Known:
+def _known(session: Session, program: Program, rows: list[Row]) -> _Known:
     # Names are encrypted, so they are compared here and not by the database.
-    here = session.scalars(select(Person).where(Person.programme_id == programme.id)).all()
+    here = session.scalars(select(Person).where(Person.program_id == program.id)).all()
     wanted = {phone_index(row.phone): row.phone for row in rows}
     elsewhere = session.scalars(
         select(Person.phone_index).where(
-            Person.programme_id != programme.id, Person.phone_index.in_(wanted)
+            Person.program_id != program.id, Person.phone_index.in_(wanted)
         )
     )
     taken = {wanted[index] for index in elsewhere if index is not None}
-    lines = session.scalars(select(Programme.phone).where(Programme.phone.is_not(None)))
+    lines = session.scalars(select(Program.phone).where(Program.phone.is_not(None)))
     matches: dict[int, list[int]] = {}
     for match in session.scalars(
         select(Match)
         .join(Person, Person.id == Match.mentee_id)
-        .where(Person.programme_id == programme.id)
+        .where(Person.program_id == program.id)
         .order_by(Match.kind != MatchKind.OWN, Match.id)
     ):
         matches.setdefault(match.mentee_id, []).append(match.mentor_id)
@@ -402,7 +402,7 @@ def _step(row: Row, known: _Known) -> Step | Problem:
         if not found:
             return Problem(
                 row.line,
-                phrase("there is no mentor {named!r}; enrol them first or as well", named=named),
+                phrase("there is no mentor {named!r}; enroll them first or as well", named=named),
             )
         if len(found) > 1:
             return Problem(
@@ -434,7 +434,7 @@ def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> 
     if row.says_timezone and person.timezone != row.timezone:
         changes.append(phrase("time zone was {zone}", zone=person.timezone))
     if row.language and known_language(person.language) != row.language:
-        changes.append(phrase("language was {language}", language=name_of(person.language)))
+        changes.append(phrase("language was {language}", language=language_name(person.language)))
     matched = known.matches.get(person.id, [])
     if mentors and [one.person.id if one.person else None for one in mentors] != matched:
         changes.append(gettext_noop("mentors change"))
@@ -444,32 +444,30 @@ def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> 
 # --- enrolling ---
 
 
-def enrol(
-    session: Session, programme: Programme, people: PeopleFile, *, now: datetime
+def enroll(
+    session: Session, program: Program, people: PeopleFile, *, now: datetime
 ) -> list[Person]:
-    """Enrol every good row, or bring up to date whoever has that number already.
+    """Enroll every good row, or bring up to date whoever has that number already.
 
     Rows that turn out bad here (an unknown mentor, a changed role) are added to
     `people.problems`. The caller commits, or rolls back when none should be kept.
     """
-    # One writer to a programme at a time, so that a file sent twice is enrolled once.
-    hold_programme(session, programme.id)
-    planned = plan(session, programme, people)
+    # One writer to a program at a time, so that a file sent twice is enrolled once.
+    lock_program(session, program.id)
+    planned = plan(session, program, people)
     people.problems = list(planned.problems)
-    return carry_out(session, programme, planned, now=now)
+    return carry_out(session, program, planned, now=now)
 
 
-def carry_out(
-    session: Session, programme: Programme, planned: Plan, *, now: datetime
-) -> list[Person]:
+def carry_out(session: Session, program: Program, planned: Plan, *, now: datetime) -> list[Person]:
     """Do what was planned; the people of its steps, in their order.
 
-    The caller has held the programme since before it was planned.
+    The caller has held the program since before it was planned.
     """
     by_phone: dict[str, Person] = {}
     enrolled = []
     for step in planned.steps:
-        person = _person(session, programme, step, now=now)
+        person = _person(session, program, step, now=now)
         by_phone[step.row.phone] = person
         if step.mentors and step.doing is not Doing.LEAVES:
             match(
@@ -481,17 +479,17 @@ def carry_out(
     return enrolled
 
 
-def _person(session: Session, programme: Programme, step: Step, *, now: datetime) -> Person:
+def _person(session: Session, program: Program, step: Step, *, now: datetime) -> Person:
     row, person = step.row, step.person
     if person is None:
         person = Person(
-            programme=programme,
+            program=program,
             role=row.role,
             name=row.name,
             phone=row.phone,
             phone_index=phone_index(row.phone),
             timezone=row.timezone,
-            language=row.language or FIRST,
+            language=row.language or DEFAULT_LANGUAGE,
             enrolled_at=now,
         )
         session.add(person)
@@ -508,11 +506,11 @@ def _person(session: Session, programme: Programme, step: Step, *, now: datetime
 
 
 def adopt_stranger(session: Session, person: Person) -> None:
-    """What they wrote to this programme before they were enrolled becomes their own thread."""
+    """What they wrote to this program before they were enrolled becomes their own thread."""
     thread = session.scalar(
         select(Conversation).where(
             Conversation.stranger_index == person.phone_index,
-            Conversation.programme_id == person.programme_id,
+            Conversation.program_id == person.program_id,
         )
     )
     if thread is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import FIRST, gettext_noop, known, phrase
+from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, known, phrase
 from gateway.accounts.sessions import Manager
 from gateway.messaging.outbox import acting
 from gateway.people.directory import (
@@ -20,30 +20,30 @@ from gateway.people.directory import (
     add_person,
     change_person,
     come_back,
+    find_people,
     found_by,
     import_people,
     leave,
+    list_mentees,
+    list_mentors,
+    list_open_handoffs,
     match_with,
-    mentees_of,
     mentors_in,
-    mentors_of,
-    open_handoffs_of,
-    people_of,
     person_in,
     why_not_textable,
 )
-from gateway.people.guardians import note_guardian, terms_of, today_of
+from gateway.people.guardians import get_terms, local_today, note_guardian
 from gateway.people.import_file import COLUMNS, MOST_LINES, Plan, Problem, Step, plan, read_people
 from gateway.people.people_exports import people_table
 from gateway.people.zones import common_zones
-from gateway.privacy.terms import consent_of
+from gateway.privacy.terms import get_consent
 from gateway.privacy.terms_by_text import tell_that_a_guardian_agreed
 from gateway.runtime import audit
 from gateway.runtime.line import Line
-from gateway.web.downloads import download, form_of
+from gateway.web.downloads import download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page
-from models import Person, Programme, Role
+from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
+from models import Person, Program, Role
 
 router = APIRouter(prefix="/people")
 
@@ -99,10 +99,10 @@ def list_people(
 @router.get(".{form}")
 def to_take_away(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
     """The list as it is shown. Not what was searched for: an address keeps no names."""
-    written = form_of(form)
-    line = line_of(request)
+    written = read_format(form)
+    line = get_line(request)
     chosen = [one for one in _listed(line, manager) if _is_shown(one, show, "")]
-    table = people_table(chosen, manager.programme.timezone)
+    table = people_table(chosen, manager.program.timezone)
     return download(request, manager, table, written, about="people", file="people")
 
 
@@ -138,20 +138,20 @@ def preview(request: Request, manager: Manager, file: UploadFile | None = None) 
 def import_file(
     request: Request, manager: Manager, content: Text = "", seen: Text = ""
 ) -> Response:
-    """Enrol what was previewed: the good lines of the same file, read again.
+    """Enroll what was previewed: the good lines of the same file, read again.
 
     A second click finds everybody enrolled as the file says, and changes nothing.
     """
-    line = line_of(request)
-    read = read_people(_unpacked(content), timezone=manager.programme.timezone)
+    line = get_line(request)
+    read = read_people(_unpacked(content), timezone=manager.program.timezone)
     with line.database.writing() as session:
-        programme = session.get_one(Programme, manager.programme_id)
-        planned = plan(session, programme, read)
-        if planned.to_do and _mark_of(planned) != seen:
+        program = session.get_one(Program, manager.program_id)
+        planned = plan(session, program, read)
+        if planned.to_do and _row_mark(planned) != seen:
             done = None
         else:
             by = session.get_one(Person, manager.id)
-            done = import_people(session, programme, read, by=by, now=line.clock())
+            done = import_people(session, program, read, by=by, now=line.clock())
     if done is None:
         return _preview(request, manager, _unpacked(content), CHANGED_MEANWHILE, status=409)
     new = sum(step.person is None for step in done.to_do)
@@ -170,13 +170,13 @@ def add(
     given: Particulars,
     own: Text = "",
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     try:
         with line.database.writing() as session:
-            programme = session.get_one(Programme, manager.programme_id)
+            program = session.get_one(Program, manager.program_id)
             person = add_person(
                 session,
-                programme,
+                program,
                 **given,
                 own=_mentor(session, manager, own) if own else None,
                 by=session.get_one(Person, manager.id),
@@ -189,7 +189,7 @@ def add(
 
 @router.get("/{number}")
 def one_person(request: Request, number: Number, manager: Manager, done: Done = "") -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         _person(session, manager, number)
     audit.read(line, manager, f"person:{number}")
@@ -225,10 +225,10 @@ def set_guardian(
     request: Request, number: Number, manager: Manager, name: Text = "", day: Text = ""
 ) -> Response:
     """That a parent or guardian has agreed, as the manager saw it."""
-    line = line_of(request)
+    line = get_line(request)
 
     def make(session: Session, person: Person, by: Person, now: datetime) -> None:
-        waits = consent_of(session, person, line.rules.policy.consent) is None
+        waits = get_consent(session, person, line.rules.policy.consent) is None
         note_guardian(session, person, name=name, day=day, by=by, now=now)
         if waits:
             tell_that_a_guardian_agreed(session, line, person, now=now)
@@ -239,7 +239,7 @@ def set_guardian(
 
 @router.post("/{number}/leave")
 def mark_as_left(request: Request, number: Number, manager: Manager) -> Response:
-    line = line_of(request)
+    line = get_line(request)
 
     def make(session: Session, person: Person, by: Person, now: datetime) -> None:
         leave(session, line, person, by=by, now=now)
@@ -267,7 +267,7 @@ def _make(
     refused_with: int = 422,
 ) -> Response:
     """Make one change to a person; when it cannot be made, their page comes back and says why."""
-    line = line_of(request)
+    line = get_line(request)
     try:
         with acting(line) as session:
             person = _person(session, manager, number)
@@ -289,7 +289,7 @@ def _make(
 
 
 def _list(request: Request, manager: Person, show: str, words: str, sentence: str) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     listed = _listed(line, manager)
     chosen = [one for one in listed if _is_shown(one, show, words)]
     if words:
@@ -312,15 +312,15 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
         words=words,
         sentence=sentence,
         inactive_after=line.rules.policy.targets.inactive_after_days,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
 def _listed(line: Line, manager: Person) -> list[Listed]:
     with line.database.reading() as session:
-        return people_of(
+        return find_people(
             session,
-            manager.programme,
+            manager.program,
             now=line.clock(),
             inactive_after=timedelta(days=line.rules.policy.targets.inactive_after_days),
         )
@@ -346,16 +346,16 @@ def _one(
     sentence: str = "",
     status: int = 200,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         person = _person(session, manager, number)
-        terms = terms_of(session, person, line.rules.policy.consent)
-        today = today_of(person, now=line.clock())
-        own, back_ups = mentors_of(session, person)
-        mentors = mentors_in(session, manager.programme_id)
-        mentees = mentees_of(session, person)
-        handoffs = open_handoffs_of(session, person)
-        entries = audit.entries_about(session, manager.programme_id, f"person:{number}")
+        terms = get_terms(session, person, line.rules.policy.consent)
+        today = local_today(person, now=line.clock())
+        own, back_ups = list_mentors(session, person)
+        mentors = mentors_in(session, manager.program_id)
+        mentees = list_mentees(session, person)
+        handoffs = list_open_handoffs(session, person)
+        entries = audit.entries_about(session, manager.program_id, f"person:{number}")
     return page(
         request,
         "people/people_one.html",
@@ -383,7 +383,7 @@ def _one(
         done=done,
         sentence=sentence,
         zones=common_zones(),
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -394,15 +394,15 @@ def _new(
     sentence: str = "",
     status: int = 200,
 ) -> Response:
-    with line_of(request).database.reading() as session:
-        mentors = mentors_in(session, manager.programme_id)
-    empty = {"role": "mentee", "name": "", "phone": "", "language": FIRST, "own": ""}
+    with get_line(request).database.reading() as session:
+        mentors = mentors_in(session, manager.program_id)
+    empty = {"role": "mentee", "name": "", "phone": "", "language": DEFAULT_LANGUAGE, "own": ""}
     return page(
         request,
         "people/people_new.html",
         viewer=manager,
         status=status,
-        given=given or {**empty, "timezone": manager.programme.timezone},
+        given=given or {**empty, "timezone": manager.program.timezone},
         mentors=mentors,
         sentence=sentence,
         zones=common_zones(),
@@ -420,9 +420,9 @@ def _import(
 def _preview(
     request: Request, manager: Person, content: bytes, sentence: str = "", status: int = 200
 ) -> Response:
-    read = read_people(content, timezone=manager.programme.timezone)
-    with line_of(request).database.reading() as session:
-        planned = plan(session, session.get_one(Programme, manager.programme_id), read)
+    read = read_people(content, timezone=manager.program.timezone)
+    with get_line(request).database.reading() as session:
+        planned = plan(session, session.get_one(Program, manager.program_id), read)
     lines: list[tuple[int, Step | None, Problem | None]] = [
         *((step.row.line, step, None) for step in planned.steps),
         *((problem.line, None, problem) for problem in planned.problems),
@@ -436,7 +436,7 @@ def _preview(
         planned=planned,
         read_as=read.read_as,
         content=base64.b64encode(content).decode("ascii"),
-        seen=_mark_of(planned),
+        seen=_row_mark(planned),
         sentence=sentence,
     )
 
@@ -451,22 +451,22 @@ def _imported(added: int, changed: int) -> str:
 
 
 def _person(session: Session, manager: Person, number: int) -> Person:
-    person = person_in(session, manager.programme_id, number)
+    person = person_in(session, manager.program_id, number)
     if person is None:
         raise PageRefused(404, PERSON_NOT_HERE)
     return person
 
 
 def _mentor(session: Session, manager: Person, chosen: str) -> Person:
-    person = person_in(session, manager.programme_id, row_number(chosen))
+    person = person_in(session, manager.program_id, row_number(chosen))
     if person is None or person.role is Role.MENTEE or person.left_at is not None:
         raise CannotChange(
-            gettext_noop("That mentor is not in your programme any more. Choose another.")
+            gettext_noop("That mentor is not in your program any more. Choose another.")
         )
     return person
 
 
-def _mark_of(planned: Plan) -> str:
+def _row_mark(planned: Plan) -> str:
     """What a preview showed, as one mark, to see whether it still holds."""
     shown = [
         (step.row.line, step.doing.value, step.changes, [one.name for one in step.mentors])

@@ -1,6 +1,6 @@
-"""A programme's settings as its managers keep them: hours, holidays, the duty rota.
+"""A program's settings as its managers keep them: hours, holidays, the duty rota.
 
-Whatever is written here is of the programme's own wall clock. Who is on duty at a moment is
+Whatever is written here is of the program's own wall clock. Who is on duty at a moment is
 escalation/handoffs/duty.py's to say; here it is changed, and shown for the week ahead.
 """
 
@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.duty import Rota, rota_of
+from escalation.handoffs.duty import Rota, get_rota
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.people.absences import absences_between, holds
 from gateway.people.import_file import cleaned, is_zone
 from gateway.runtime.audit import note, note_about
-from gateway.runtime.database import hold_programme
-from models import Absence, DutyOverride, DutyShift, Holiday, Person, Programme, Role
+from gateway.runtime.database import lock_program
+from models import Absence, DutyOverride, DutyShift, Holiday, Person, Program, Role
 
 WEEKDAYS = (
     gettext_noop("Monday"),
@@ -33,7 +33,7 @@ DAYS_AHEAD = 7
 QUARTER = timedelta(minutes=15)
 LONGEST_HOLIDAY_NAME = 60
 NO_SUCH_PERSON = gettext_noop(
-    "That person is not in your programme, or can have no duty. Choose another."
+    "That person is not in your program, or can have no duty. Choose another."
 )
 
 
@@ -43,7 +43,7 @@ class CannotSet(Exception):
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time on end with the same people on duty, within one day of the programme's.
+    """A time on end with the same people on duty, within one day of the program's.
 
     `people` can be called; `cannot` are on duty and can not, each with why.
     """
@@ -70,15 +70,15 @@ class Day:
 # --- the week ahead ---
 
 
-def week_ahead(session: Session, programme: Programme, *, now: datetime) -> list[Day]:
-    """From now on to the end of the sixth day after today, in the programme's zone."""
-    zone = ZoneInfo(programme.timezone)
+def week_ahead(session: Session, program: Program, *, now: datetime) -> list[Day]:
+    """From now on to the end of the sixth day after today, in the program's zone."""
+    zone = ZoneInfo(program.timezone)
     today = now.astimezone(zone).date()
     until = _midnight(today + timedelta(days=DAYS_AHEAD), zone)
-    rota = rota_of(session, programme)
+    rota = get_rota(session, program)
     absences = absences_between(session, rota.people, since=now, until=until)
     moments = sorted(_moments(rota, absences, today, zone, since=now, until=until))
-    holidays = {holiday.day: holiday.name for holiday in holidays_in(session, programme)}
+    holidays = {holiday.day: holiday.name for holiday in holidays_in(session, program)}
     stretches: dict[date, list[Stretch]] = {}
     for begins_at, ends_at in zip(moments, [*moments[1:], until], strict=True):
         found = _stretch(rota, absences, begins_at, ends_at)
@@ -140,10 +140,10 @@ def _stretch(
 
 
 def absences_ahead(
-    session: Session, programme: Programme, *, now: datetime
+    session: Session, program: Program, *, now: datetime
 ) -> list[tuple[Person, Absence]]:
     """Who is or will be away in the week ahead."""
-    rota = rota_of(session, programme)
+    rota = get_rota(session, program)
     until = now + timedelta(days=DAYS_AHEAD)
     found = absences_between(session, rota.people, since=now, until=until)
     return [(rota.people[one.person_id], one) for one in found]
@@ -158,7 +158,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def set_hours(
     session: Session,
-    programme: Programme,
+    program: Program,
     *,
     opens: str,
     closes: str,
@@ -173,24 +173,22 @@ def set_hours(
             phrase("There is no time zone {zone!r}. Write one like America/New_York.", zone=zone)
         )
     opens_at, closes_at = read_clock(opens), read_clock(closes)
-    programme.opens_at, programme.closes_at, programme.timezone = opens_at, closes_at, zone
+    program.opens_at, program.closes_at, program.timezone = opens_at, closes_at, zone
     session.flush()
     hours = f"{opens_at:%H:%M}-{closes_at:%H:%M}"
-    _note(session, programme, "hours set", by, now, hours=hours, zone=zone)
+    _note(session, program, "hours set", by, now, hours=hours, zone=zone)
 
 
-def holidays_in(
-    session: Session, programme: Programme, *, since: date | None = None
-) -> list[Holiday]:
-    """The programme's holidays, from `since` on, in their order."""
-    holidays = select(Holiday).where(Holiday.programme_id == programme.id).order_by(Holiday.day)
+def holidays_in(session: Session, program: Program, *, since: date | None = None) -> list[Holiday]:
+    """The program's holidays, from `since` on, in their order."""
+    holidays = select(Holiday).where(Holiday.program_id == program.id).order_by(Holiday.day)
     if since is not None:
         holidays = holidays.where(Holiday.day >= since)
     return list(session.scalars(holidays))
 
 
 def add_holiday(
-    session: Session, programme: Programme, *, day: str, name: str, by: Person, now: datetime
+    session: Session, program: Program, *, day: str, name: str, by: Person, now: datetime
 ) -> None:
     """Close the line for a day; for one that is a holiday already, give it this name."""
     on, called = read_day(day), cleaned(name)
@@ -200,30 +198,30 @@ def add_holiday(
         raise CannotSet(
             phrase("Keep the name under {longest} signs.", longest=LONGEST_HOLIDAY_NAME)
         )
-    if on < now.astimezone(ZoneInfo(programme.timezone)).date():
+    if on < now.astimezone(ZoneInfo(program.timezone)).date():
         raise CannotSet(phrase("{on:%d %B %Y} is over. Choose a day that is still to come.", on=on))
-    hold_programme(session, programme.id)
+    lock_program(session, program.id)
     known = session.scalar(
-        select(Holiday).where(Holiday.programme_id == programme.id, Holiday.day == on)
+        select(Holiday).where(Holiday.program_id == program.id, Holiday.day == on)
     )
     if known is not None and known.name == called:
         return
     if known is None:
-        session.add(Holiday(programme_id=programme.id, day=on, name=called))
+        session.add(Holiday(program_id=program.id, day=on, name=called))
     else:
         known.name = called
     session.flush()
-    _note(session, programme, "holiday set", by, now, day=on.isoformat())
+    _note(session, program, "holiday set", by, now, day=on.isoformat())
 
 
 def remove_holiday(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when there is no such holiday in this programme, or no longer."""
+    """False when there is no such holiday in this program, or no longer."""
     holiday = session.get(Holiday, number)
-    if holiday is None or holiday.programme_id != programme.id:
+    if holiday is None or holiday.program_id != program.id:
         return False
-    _note(session, programme, "holiday taken out", by, now, day=holiday.day.isoformat())
+    _note(session, program, "holiday taken out", by, now, day=holiday.day.isoformat())
     session.delete(holiday)
     return True
 
@@ -233,7 +231,7 @@ def remove_holiday(
 
 def add_shifts(
     session: Session,
-    programme: Programme,
+    program: Program,
     person: Person | None,
     *,
     weekdays: Iterable[str],
@@ -243,12 +241,12 @@ def add_shifts(
     now: datetime,
 ) -> None:
     """Give somebody a weekly duty on these days. One they have already is not doubled."""
-    person = _may_have_duty(programme, person)
+    person = _may_have_duty(program, person)
     days = sorted({int(day) for day in weekdays if day in {"0", "1", "2", "3", "4", "5", "6"}})
     if not days:
         raise CannotSet(gettext_noop("Choose at least one day of the week."))
     begins_at, ends_at = read_clock(begins), read_clock(ends)
-    hold_programme(session, programme.id)
+    lock_program(session, program.id)
     for weekday in days:
         known = session.scalar(
             select(DutyShift.id)
@@ -272,11 +270,11 @@ def add_shifts(
 
 
 def remove_shift(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when there is no such shift in this programme, or no longer."""
+    """False when there is no such shift in this program, or no longer."""
     shift = session.get(DutyShift, number)
-    if shift is None or shift.person.programme_id != programme.id:
+    if shift is None or shift.person.program_id != program.id:
         return False
     note_about(session, shift.person, "duty taken out", by=by, now=now, weekdays=[shift.weekday])
     session.delete(shift)
@@ -285,7 +283,7 @@ def remove_shift(
 
 def add_override(
     session: Session,
-    programme: Programme,
+    program: Program,
     person: Person | None,
     *,
     on_duty: bool,
@@ -295,8 +293,8 @@ def add_override(
     now: datetime,
 ) -> None:
     """Put somebody on duty, or take them off, for one stretch of time."""
-    person = _may_have_duty(programme, person)
-    zone = ZoneInfo(programme.timezone)
+    person = _may_have_duty(program, person)
+    zone = ZoneInfo(program.timezone)
     begins_at, ends_at = read_moment(begins, zone), read_moment(ends, zone)
     if begins_at >= ends_at:
         raise CannotSet(
@@ -306,7 +304,7 @@ def add_override(
         raise CannotSet(
             gettext_noop("The stretch is over already. Choose one that is still to come.")
         )
-    hold_programme(session, programme.id)
+    lock_program(session, program.id)
     same = session.scalar(
         select(DutyOverride.id)
         .where(
@@ -328,23 +326,23 @@ def add_override(
     note_about(session, person, "duty differs", by=by, now=now, on_duty=on_duty)
 
 
-def overrides_ahead(session: Session, programme: Programme, *, now: datetime) -> list[DutyOverride]:
+def overrides_ahead(session: Session, program: Program, *, now: datetime) -> list[DutyOverride]:
     """Those that hold now or later, in the order of their begin."""
     overrides = session.scalars(
         select(DutyOverride)
         .join(Person, Person.id == DutyOverride.person_id)
-        .where(Person.programme_id == programme.id, DutyOverride.ends_at > now)
+        .where(Person.program_id == program.id, DutyOverride.ends_at > now)
         .order_by(DutyOverride.begins_at, DutyOverride.id)
     )
     return list(overrides)
 
 
 def remove_override(
-    session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+    session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when there is no such override in this programme, or no longer."""
+    """False when there is no such override in this program, or no longer."""
     override = session.get(DutyOverride, number)
-    if override is None or override.person.programme_id != programme.id:
+    if override is None or override.person.program_id != program.id:
         return False
     note_about(session, override.person, "difference taken out", by=by, now=now)
     session.delete(override)
@@ -353,7 +351,7 @@ def remove_override(
 
 def switch_duty(
     session: Session,
-    programme: Programme,
+    program: Program,
     person: Person | None,
     *,
     on: bool,
@@ -361,7 +359,7 @@ def switch_duty(
     now: datetime,
 ) -> None:
     """The plain switch: on duty at all hours until it is switched off, beside the rota."""
-    person = _may_have_duty(programme, person)
+    person = _may_have_duty(program, person)
     if person.on_duty == on:
         return
     person.on_duty = on
@@ -369,8 +367,8 @@ def switch_duty(
     note_about(session, person, "duty switched", by=by, now=now, on_duty=on)
 
 
-def _may_have_duty(programme: Programme, person: Person | None) -> Person:
-    if person is None or person.programme_id != programme.id:
+def _may_have_duty(program: Program, person: Person | None) -> Person:
+    if person is None or person.program_id != program.id:
         raise CannotSet(NO_SUCH_PERSON)
     if person.role is Role.MENTEE or person.left_at is not None:
         raise CannotSet(NO_SUCH_PERSON)
@@ -432,14 +430,14 @@ def read_moment(typed: str, zone: ZoneInfo) -> datetime:
 
 
 def _note(
-    session: Session, programme: Programme, action: str, by: Person, now: datetime, **detail: object
+    session: Session, program: Program, action: str, by: Person, now: datetime, **detail: object
 ) -> None:
     note(
         session,
-        programme_id=programme.id,
+        program_id=program.id,
         by=by,
         action=action,
-        about=f"programme:{programme.id}",
+        about=f"program:{program.id}",
         now=now,
         **detail,
     )

@@ -1,4 +1,4 @@
-"""A programme's rota as tables for a spreadsheet: the week ahead, and what it is made of."""
+"""A program's rota as tables for a spreadsheet: the week ahead, and what it is made of."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.duty import rota_of
+from escalation.handoffs.duty import get_rota
 from gateway.people.rota import WEEKDAYS, absences_ahead, overrides_ahead, week_ahead
 from gateway.runtime.spreadsheets import Table
-from models import Person, Programme
+from models import Person, Program
 
 
-def _week(session: Session, programme: Programme, now: datetime) -> Table:
+def _week(session: Session, program: Program, now: datetime) -> Table:
     """Stretch by stretch, who is on duty; where nobody can be called it is a gap."""
-    zone = ZoneInfo(programme.timezone)
+    zone = ZoneInfo(program.timezone)
     return Table(
         "The week ahead",
         ("begins", "ends", "on_duty", "on_duty_and_cannot", "gap", "holiday"),
@@ -27,15 +27,15 @@ def _week(session: Session, programme: Programme, now: datetime) -> Table:
                 "yes" if one.is_gap else None,
                 day.holiday,
             )
-            for day in week_ahead(session, programme, now=now)
+            for day in week_ahead(session, program, now=now)
             for one in day.stretches
         ],
     )
 
 
-def _duty(session: Session, programme: Programme, now: datetime) -> Table:
+def _duty(session: Session, program: Program, now: datetime) -> Table:
     """The weekly duty, and who is on duty at all hours by the plain switch."""
-    rota = rota_of(session, programme)
+    rota = get_rota(session, program)
     shifts = [
         (
             one.person.name,
@@ -55,8 +55,8 @@ def _duty(session: Session, programme: Programme, now: datetime) -> Table:
     return Table("Weekly duty", ("name", "role", "day", "begins", "ends"), [*shifts, *switched])
 
 
-def _overrides(session: Session, programme: Programme, now: datetime) -> Table:
-    zone = ZoneInfo(programme.timezone)
+def _overrides(session: Session, program: Program, now: datetime) -> Table:
+    zone = ZoneInfo(program.timezone)
     return Table(
         "What differs",
         ("name", "duty", "begins", "ends"),
@@ -67,14 +67,14 @@ def _overrides(session: Session, programme: Programme, now: datetime) -> Table:
                 one.begins_at.astimezone(zone),
                 one.ends_at.astimezone(zone),
             )
-            for one in overrides_ahead(session, programme, now=now)
+            for one in overrides_ahead(session, program, now=now)
         ],
     )
 
 
-def _absences(session: Session, programme: Programme, now: datetime) -> Table:
+def _absences(session: Session, program: Program, now: datetime) -> Table:
     """Without an end, somebody is away until they text ON."""
-    zone = ZoneInfo(programme.timezone)
+    zone = ZoneInfo(program.timezone)
     return Table(
         "Away this week",
         ("name", "begins", "ends"),
@@ -84,7 +84,7 @@ def _absences(session: Session, programme: Programme, now: datetime) -> Table:
                 one.begins_at.astimezone(zone),
                 one.ends_at.astimezone(zone) if one.ends_at else None,
             )
-            for person, one in absences_ahead(session, programme, now=now)
+            for person, one in absences_ahead(session, program, now=now)
         ],
     )
 
@@ -93,7 +93,7 @@ def _names(people: Iterable[Person]) -> str | None:
     return ", ".join(person.name for person in people) or None
 
 
-ROTA_TABLES: Mapping[str, Callable[[Session, Programme, datetime], Table]] = {
+ROTA_TABLES: Mapping[str, Callable[[Session, Program, datetime], Table]] = {
     "week": _week,
     "duty": _duty,
     "overrides": _overrides,

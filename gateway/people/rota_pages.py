@@ -1,4 +1,4 @@
-"""The managers' page on their programme: hours, holidays, who is on duty, the week ahead."""
+"""The managers' page on their program: hours, holidays, who is on duty, the week ahead."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,53 +7,53 @@ from typing import Annotated, Literal, Protocol
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.duty import rota_of
+from escalation.handoffs.duty import get_rota
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts.sessions import Manager
 from gateway.people import rota
 from gateway.people.directory import mentors_in, person_in
 from gateway.people.rota_exports import ROTA_TABLES
 from gateway.people.zones import common_zones
-from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
+from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, env, go_to, line_of, page
-from models import Person, Programme
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
+from models import Person, Program
 
-router = APIRouter(prefix="/programme")
+router = APIRouter(prefix="/program")
 
 env.globals.update(weekdays=rota.WEEKDAYS)
 
-GONE = gettext_noop("There is no such entry in your programme, or it was taken out already.")
+GONE = gettext_noop("There is no such entry in your program, or it was taken out already.")
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
 Done = Annotated[Literal["", "saved", "removed"], Query()]
-# What a change is given: the session, the programme, the manager who makes it, and the time.
-Change = Callable[[Session, Programme, Person, datetime], None]
+# What a change is given: the session, the program, the manager who makes it, and the time.
+Change = Callable[[Session, Program, Person, datetime], None]
 
 
 class Removal(Protocol):
-    """Takes one entry out of a programme; False when it is not there."""
+    """Takes one entry out of a program; False when it is not there."""
 
     def __call__(
-        self, session: Session, programme: Programme, number: int, *, by: Person, now: datetime
+        self, session: Session, program: Program, number: int, *, by: Person, now: datetime
     ) -> bool: ...
 
 
 @router.get("")
-def programme(request: Request, manager: Manager, done: Done = "") -> Response:
+def program(request: Request, manager: Manager, done: Done = "") -> Response:
     return _page(request, manager, done=done)
 
 
 @router.get("/tables/{name}.{form}")
 def one_table(request: Request, manager: Manager, name: str, form: str) -> Response:
     """Any table of the rota, to take away."""
-    written = form_of(form)
+    written = read_format(form)
     if name not in ROTA_TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        programme = session.get_one(Programme, manager.programme_id)
-        table = ROTA_TABLES[name](session, programme, line.clock())
+        program = session.get_one(Program, manager.program_id)
+        table = ROTA_TABLES[name](session, program, line.clock())
     return download(request, manager, table, written, about=f"rota:{name}", file=f"rota-{name}")
 
 
@@ -61,9 +61,9 @@ def one_table(request: Request, manager: Manager, name: str, form: str) -> Respo
 def set_hours(
     request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
 ) -> Response:
-    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
+    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
         rota.set_hours(
-            session, programme, opens=opens, closes=closes, timezone=timezone, by=by, now=now
+            session, program, opens=opens, closes=closes, timezone=timezone, by=by, now=now
         )
 
     given = {"opens": opens, "closes": closes, "timezone": timezone}
@@ -72,8 +72,8 @@ def set_hours(
 
 @router.post("/holidays")
 def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
-    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
-        rota.add_holiday(session, programme, day=day, name=name, by=by, now=now)
+    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
+        rota.add_holiday(session, program, day=day, name=name, by=by, now=now)
 
     return _set(request, manager, "holidays", change, {"day": day, "name": name})
 
@@ -89,10 +89,10 @@ def add_shifts(
 ) -> Response:
     days = weekday or []
 
-    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
-        whom = person_in(session, programme.id, row_number(person))
+    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
+        whom = person_in(session, program.id, row_number(person))
         rota.add_shifts(
-            session, programme, whom, weekdays=days, begins=begins, ends=ends, by=by, now=now
+            session, program, whom, weekdays=days, begins=begins, ends=ends, by=by, now=now
         )
 
     given = {"person": person, "weekdays": "".join(days), "begins": begins, "ends": ends}
@@ -108,11 +108,11 @@ def add_override(
     begins: Text = "",
     ends: Text = "",
 ) -> Response:
-    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
-        whom = person_in(session, programme.id, row_number(person))
+    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
+        whom = person_in(session, program.id, row_number(person))
         rota.add_override(
             session,
-            programme,
+            program,
             whom,
             on_duty=duty != "off",
             begins=begins,
@@ -129,11 +129,11 @@ def add_override(
 def switch_duty(request: Request, number: Number, manager: Manager, duty: Text = "off") -> Response:
     """The plain switch of `warmline duty`."""
 
-    def change(session: Session, programme: Programme, by: Person, now: datetime) -> None:
-        whom = person_in(session, programme.id, number)
+    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
+        whom = person_in(session, program.id, number)
         if whom is None:
             raise PageRefused(404, GONE)
-        rota.switch_duty(session, programme, whom, on=duty == "on", by=by, now=now)
+        rota.switch_duty(session, program, whom, on=duty == "on", by=by, now=now)
 
     return _set(request, manager, "shifts", change, {})
 
@@ -157,24 +157,24 @@ def _set(
     request: Request, manager: Person, form: str, change: Change, given: dict[str, str]
 ) -> Response:
     """Make one change; when it cannot be made, the page comes back with what was typed."""
-    line = line_of(request)
+    line = get_line(request)
     try:
         with line.database.writing() as session:
-            programme = session.get_one(Programme, manager.programme_id)
-            change(session, programme, session.get_one(Person, manager.id), line.clock())
+            program = session.get_one(Program, manager.program_id)
+            change(session, program, session.get_one(Person, manager.id), line.clock())
     except rota.CannotSet as refused:
         return _page(request, manager, form=form, given=given, sentence=str(refused), status=422)
-    return go_to(request, "/programme?done=saved")
+    return go_to(request, "/program?done=saved")
 
 
 def _remove(request: Request, manager: Person, number: int, remove: Removal) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
-        programme = session.get_one(Programme, manager.programme_id)
+        program = session.get_one(Program, manager.program_id)
         by = session.get_one(Person, manager.id)
-        if not remove(session, programme, number, by=by, now=line.clock()):
+        if not remove(session, program, number, by=by, now=line.clock()):
             raise PageRefused(404, GONE)
-    return go_to(request, "/programme?done=removed")
+    return go_to(request, "/program?done=removed")
 
 
 def _page(
@@ -187,18 +187,18 @@ def _page(
     sentence: str = "",
     status: int = 200,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     now = line.clock()
     with line.database.reading() as session:
-        programme = session.get_one(Programme, manager.programme_id)
-        its_rota = rota_of(session, programme)
-        week = rota.week_ahead(session, programme, now=now)
+        program = session.get_one(Program, manager.program_id)
+        its_rota = get_rota(session, program)
+        week = rota.week_ahead(session, program, now=now)
         shown = {
-            "staff": mentors_in(session, programme.id),
+            "staff": mentors_in(session, program.id),
             "shifts": [one for one in its_rota.shifts if one.person_id in its_rota.people],
-            "overrides": rota.overrides_ahead(session, programme, now=now),
-            "absences": rota.absences_ahead(session, programme, now=now),
-            "holidays": rota.holidays_in(session, programme, since=week[0].day),
+            "overrides": rota.overrides_ahead(session, program, now=now),
+            "absences": rota.absences_ahead(session, program, now=now),
+            "holidays": rota.holidays_in(session, program, since=week[0].day),
         }
     typed = given or {}
     return page(
@@ -206,7 +206,7 @@ def _page(
         "people/program.html",
         viewer=manager,
         status=status,
-        programme=programme,
+        program=program,
         week=week,
         gaps=sum(one.is_gap for day in week for one in day.stretches),
         form=form,
@@ -216,6 +216,6 @@ def _page(
         sentence=sentence,
         done=done,
         zones=common_zones(),
-        zone=programme.timezone,
+        zone=program.timezone,
         **shown,
     )

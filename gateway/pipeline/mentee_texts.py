@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from bot.client import LONGEST_TEXT, Answer, BotAway, SkillStep
 from escalation.check_ins.scales import Scored, line_after
-from escalation.counterfactual import turning_point
+from escalation.counterfactual import counterfactual
 from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide, quadrant
 from escalation.handoffs.handoffs import (
     OnlyAPersonCloses,
+    get_open_handoff,
+    get_owner,
     open_handoff,
-    open_handoff_of,
-    owner_of,
     raise_handoff,
     withdraw,
 )
@@ -29,12 +29,12 @@ from escalation.over_reliance import Sign
 from escalation.policy import Policy
 from escalation.signals import Axis, Evidence, Signals
 from escalation.speech.disclosure import DISCLOSURES, disclosure_due
-from escalation.speech.i18n import FIRST, keyword_meant, known
-from escalation.speech.message_writer import language_of, say, say_unless_said_lately
+from escalation.speech.i18n import DEFAULT_LANGUAGE, keyword_meant, known
+from escalation.speech.message_writer import conversation_language, say, say_unless_said_lately
 from gateway.check_ins.follow_ups import answer as answer_follow_up
 from gateway.check_ins.follow_ups import answered_by
 from gateway.check_ins.pauses import act_on_pauses, is_about_pauses
-from gateway.check_ins.scoring import next_to_begin, scored_of
+from gateway.check_ins.scoring import next_to_begin, score_check_in
 from gateway.conversations.bot_events import (
     leave_skill,
     open_goal,
@@ -44,7 +44,7 @@ from gateway.conversations.bot_events import (
     record_skill_step,
 )
 from gateway.conversations.bot_texts import say_bots_words
-from gateway.conversations.decision_records import inputs_of
+from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.holder_alerts import tell_holder
 from gateway.conversations.language_choice import act_on_language, language_asked_for
 from gateway.conversations.over_reliance import may_nudge, noted, nudge_if_leaning, said_only_you
@@ -127,7 +127,7 @@ def read_before_understanding(session: Session, line: Line, message: Message) ->
 
 
 def _chosen(session: Session, conversation: Conversation, message: Message) -> str | None:
-    if known(language_of(conversation)) == FIRST:
+    if known(conversation_language(conversation)) == DEFAULT_LANGUAGE:
         return None
     asked = _last_said_before(session, message)
     return answer_meant(asked.words, message.words) if asked is not None else None
@@ -172,7 +172,7 @@ def understand(line: Line, before: Before) -> Understood:
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(signals, BotState.AWAY)
-    scored = scored_of(answer.check_in, line.rules.policy)
+    scored = score_check_in(answer.check_in, line.rules.policy)
     state = BotState.NOT_UNDERSTOOD if answer.not_understood else BotState.ANSWERED
     begun = _begin_what_follows(line, before, answer, scored)
     return Understood(
@@ -235,7 +235,7 @@ def act_on_mentee_text(
         return
     if act_on_language(session, line, conversation, message, now=now):
         return
-    handoff = open_handoff_of(session, conversation)
+    handoff = get_open_handoff(session, conversation)
     standing = _standing(session, line, conversation, message)
     decision = decide(understood.signals, standing, line.rules.policy, understood.bot)
     only_you = said_only_you(message, standing)
@@ -260,8 +260,10 @@ def act_on_mentee_text(
     if understood.forgot:
         conversation.forget_bot = False
     dropped = _keep_bots_words(session, conversation, message, understood, decision, now=now)
-    record = _record_of(line, message, understood, standing, decision, handoff, dropped, now=now)
-    record.seen = inputs_of(understood.signals, standing) | noted(only_you, leaning)
+    record = _decision_record(
+        line, message, understood, standing, decision, handoff, dropped, now=now
+    )
+    record.seen = decision_inputs(understood.signals, standing) | noted(only_you, leaning)
     session.add(record)
 
 
@@ -521,7 +523,7 @@ def _tell_unknown_number(
         "unknown_number",
         within_minutes=line.rules.policy.repeat.unknown_number_minutes,
         now=now,
-        programme=conversation.programme.name,
+        program=conversation.program.name,
     )
 
 
@@ -535,13 +537,13 @@ def _withdraw(session: Session, line: Line, handoff: Handoff, *, now: datetime) 
 def _standing(
     session: Session, line: Line, conversation: Conversation, message: Message
 ) -> Standing:
-    handoff = open_handoff_of(session, conversation)
+    handoff = get_open_handoff(session, conversation)
     policy = line.rules.policy
     named = policy.bot.names_a_skill(keyword_meant(message.words) or message.words)
     answer_until = timedelta(minutes=policy.offer.answer_within_minutes)
     before = _last_said_before(session, message)
     return Standing(
-        owner=owner_of(handoff),
+        owner=get_owner(handoff),
         urgency=handoff.urgency if handoff else None,
         failures=_failures_in_a_row(session, line, conversation),
         skill_wanted=named or conversation.skill is not None,
@@ -610,7 +612,7 @@ def _said_before(session: Session, message: Message) -> list[str]:
     return [before.words for before in earlier][::-1]
 
 
-def _record_of(
+def _decision_record(
     line: Line,
     message: Message,
     understood: Understood,
@@ -639,14 +641,14 @@ def _record_of(
         why=decision.why,
         dropped=dropped,
         quadrant=quadrant(signals, policy),
-        turning_point=_turning_point_of(signals, standing, policy, understood.bot),
+        counterfactual=_counterfactual_record(signals, standing, policy, understood.bot),
     )
 
 
-def _turning_point_of(
+def _counterfactual_record(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState
 ) -> dict[str, object] | None:
-    point = turning_point(signals, standing, policy, bot)
+    point = counterfactual(signals, standing, policy, bot)
     if point is None:
         return None
     return {

@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     latest_snoozes,
-    mentees_of_concern,
-    mentors_of_concern,
+    mentees_with_concern,
+    mentors_under_concern,
 )
 from escalation.handoffs.handoffs import (
     AlreadyTaken,
     NeedsReason,
     claim,
-    hold_conversation,
+    lock_conversation,
     note_human_message,
     release,
     resolve,
@@ -33,13 +33,13 @@ from escalation.handoffs.transfers import (
     CannotTransfer,
     TransferOver,
     answer_transfer,
+    get_open_transfer,
     offer_transfer,
-    open_transfer_of,
-    transfers_asked_of,
+    transfers_offered_to,
     who_could_take,
 )
 from escalation.speech.message_writer import say, speak_as_person
-from gateway.handoffs.debriefs import answer_debrief, answerable_debriefs_of
+from gateway.handoffs.debriefs import answer_debrief, list_answerable_debriefs
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.people.absences import (
     Past,
@@ -89,12 +89,12 @@ def act_on_mentor_text(
 ) -> None:
     """Do what a mentor's text says, and answer it in the mentor's own thread."""
     mentor = thread.person
-    assert mentor is not None  # only people of the programme are mentors
+    assert mentor is not None  # only people of the program are mentors
     if act_on_consent(session, line, thread, message, now=now):
         return
     if mentor.left_at is not None:
-        programme = thread.programme.name
-        say(session, line.rules, thread, "mentor_left", now=now, programme=programme)
+        program = thread.program.name
+        say(session, line.rules, thread, "mentor_left", now=now, program=program)
         return
     command = read_command(message.words)
     answer = VERBS[command.word](session, line, mentor, command, now=now) if command else WORDS
@@ -112,7 +112,7 @@ def _take(
     if code is None:
         waiting = waiting_in(session, mentor)
         if len(waiting) != 1:
-            return ("take_which", {"codes": codes_of(waiting)}) if waiting else ("take_none", {})
+            return ("take_which", {"codes": join_codes(waiting)}) if waiting else ("take_none", {})
         code = waiting[0].id
     handoff = _handoff(session, mentor, code)
     if handoff is None:
@@ -157,7 +157,7 @@ def _pass(
     code = command.code
     if code is None:
         held, called = held_by(session, mentor), called_to(session, mentor)
-        asked = [transfer.handoff_id for transfer in transfers_asked_of(session, mentor)]
+        asked = [transfer.handoff_id for transfer in transfers_offered_to(session, mentor)]
         could = sorted({*asked, *(handoff.id for handoff in [*held, *called])})
         if len(could) != 1:
             return ("pass_which", {"codes": _in_codes(could)}) if could else ("hold_none", {})
@@ -188,7 +188,7 @@ def _later(
         return WORDS if says_goodbye else ("later_none", {})
     if code is None:
         if minutes is not None and len(called) > 1:
-            codes, example = codes_of(called), called[0].id
+            codes, example = join_codes(called), called[0].id
             return "later_which", {"codes": codes, "example": example}
         waiting = {handoff.id for handoff in waiting_in(session, mentor)}
         if command.rest.isdecimal() and minutes in waiting:
@@ -215,7 +215,7 @@ def _brief(
     if code is None:
         could = held_by(session, mentor) or waiting_in(session, mentor)
         if len(could) != 1:
-            return ("brief_which", {"codes": codes_of(could)}) if could else ("take_none", {})
+            return ("brief_which", {"codes": join_codes(could)}) if could else ("take_none", {})
         code = could[0].id
     if _handoff(session, mentor, code) is None:
         return "no_such_handoff", {"code": code}
@@ -259,7 +259,7 @@ def _away(
     go_away(session, mentor, away, by=mentor, now=now)
     key, blanks = _told_away(away, mentor, now=now)
     if held:
-        key, blanks = "+".join([key, "away_holds"]), blanks | {"codes": codes_of(held)}
+        key, blanks = "+".join([key, "away_holds"]), blanks | {"codes": join_codes(held)}
     return key, blanks
 
 
@@ -313,7 +313,7 @@ def _give(
 def _accept(
     session: Session, line: Line, mentor: Person, command: Command, *, now: datetime
 ) -> Answer:
-    asked = transfers_asked_of(session, mentor)
+    asked = transfers_offered_to(session, mentor)
     code = command.code
     if code is None:
         if len(asked) != 1:
@@ -355,7 +355,7 @@ def _debrief(
     session: Session, line: Line, mentor: Person, command: Command, *, now: datetime
 ) -> Answer:
     """Like a note, what was meant for nobody else is never passed on as words."""
-    asked = answerable_debriefs_of(session, mentor, now=now, rules=line.rules)
+    asked = list_answerable_debriefs(session, mentor, now=now, rules=line.rules)
     if not asked:
         return "debrief_none", {}
     if not command.rest:
@@ -367,7 +367,7 @@ def _debrief(
 def _talk(
     session: Session, line: Line, mentor: Person, command: Command, *, now: datetime
 ) -> Answer | None:
-    asked = answerable_debriefs_of(session, mentor, now=now, rules=line.rules)
+    asked = list_answerable_debriefs(session, mentor, now=now, rules=line.rules)
     if not asked:
         return WORDS
     told = answer_debrief(session, asked[0], wants_to_talk=True, now=now, rules=line.rules)
@@ -378,7 +378,7 @@ def _waiting(
     session: Session, line: Line, mentor: Person, command: Command, *, now: datetime
 ) -> Answer:
     waiting = waiting_in(session, mentor)
-    return ("waiting_list", {"codes": codes_of(waiting)}) if waiting else ("take_none", {})
+    return ("waiting_list", {"codes": join_codes(waiting)}) if waiting else ("take_none", {})
 
 
 Verb = Callable[..., Answer | None]
@@ -436,7 +436,7 @@ def write_to_mentee(
 
 
 def waiting_in(session: Session, person: Person) -> list[Handoff]:
-    """Who waits in this person's programme: the most urgent first, then the longest waiting.
+    """Who waits in this person's program: the most urgent first, then the longest waiting.
 
     Those mentees are left out who have named this person in a concern that is still open.
     """
@@ -446,9 +446,9 @@ def waiting_in(session: Session, person: Person) -> list[Handoff]:
             .join(Conversation)
             .where(
                 Handoff.status == Status.WAITING,
-                Conversation.programme_id == person.programme_id,
+                Conversation.program_id == person.program_id,
                 # A thread of a number nobody enrolled has no person.
-                func.coalesce(Conversation.person_id, 0).not_in(mentees_of_concern(person)),
+                func.coalesce(Conversation.person_id, 0).not_in(mentees_with_concern(person)),
             )
             .order_by(Handoff.urgency.desc(), Handoff.opened_at)
         )
@@ -480,7 +480,7 @@ def called_to(session: Session, person: Person) -> list[Handoff]:
     ]
 
 
-def codes_of(handoffs: list[Handoff]) -> str:
+def join_codes(handoffs: list[Handoff]) -> str:
     return _in_codes([handoff.id for handoff in handoffs])
 
 
@@ -489,7 +489,7 @@ def _in_codes(numbers: list[int]) -> str:
 
 
 def _choice(held: list[Handoff]) -> dict[str, object]:
-    return {"codes": codes_of(held), "example": f"#{held[0].id}"}
+    return {"codes": join_codes(held), "example": f"#{held[0].id}"}
 
 
 def _local(at: datetime, mentor: Person, *, now: datetime) -> str:
@@ -505,7 +505,7 @@ def _held_by_other(handoff: Handoff, mentor: Person | None = None) -> Answer:
 
 
 def _offered_to(session: Session, handoff: Handoff, mentor: Person) -> Transfer | None:
-    transfer = open_transfer_of(session, handoff)
+    transfer = get_open_transfer(session, handoff)
     return transfer if transfer is not None and transfer.to_id == mentor.id else None
 
 
@@ -517,7 +517,7 @@ def _colleague_named(session: Session, mentor: Person, words: str) -> tuple[list
     colleagues = session.scalars(
         select(Person)
         .where(
-            Person.programme_id == mentor.programme_id,
+            Person.program_id == mentor.program_id,
             Person.role != Role.MENTEE,
             Person.left_at.is_(None),
         )
@@ -535,18 +535,18 @@ def _colleague_named(session: Session, mentor: Person, words: str) -> tuple[list
 
 
 def _handoff(session: Session, person: Person, code: int) -> Handoff | None:
-    """The handoff with this number, locked with its conversation; None outside the programme.
+    """The handoff with this number, locked with its conversation; None outside the program.
 
     None too where the mentee has named this person in an open concern, unless they hold it.
     """
     handoff = session.get(Handoff, code)
-    if handoff is None or handoff.conversation.programme_id != person.programme_id:
+    if handoff is None or handoff.conversation.program_id != person.program_id:
         return None
-    hold_conversation(session, handoff.conversation_id)
+    lock_conversation(session, handoff.conversation_id)
     session.refresh(handoff)
     if handoff.mentor_id == person.id:
         return handoff
-    concerns = mentors_of_concern(session, handoff.conversation.person_id)
+    concerns = mentors_under_concern(session, handoff.conversation.person_id)
     return None if person.id in concerns else handoff
 
 
@@ -556,7 +556,7 @@ def _one_held(
     held = held_by(session, mentor)
     if code is None:
         if len(held) != 1:
-            codes: dict[str, object] = {"codes": codes_of(held)}
+            codes: dict[str, object] = {"codes": join_codes(held)}
             return None, ((ask, codes) if held else ("hold_none", {}))
         code = held[0].id
     handoff = _handoff(session, mentor, code)

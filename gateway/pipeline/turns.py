@@ -8,8 +8,8 @@ import uuid
 
 from sqlalchemy import Select, select
 
-from escalation.handoffs.handoffs import hold_conversation
-from gateway.conversations.lease import let_go, take_hold
+from escalation.handoffs.handoffs import lock_conversation
+from gateway.conversations.lease import acquire_lease, release_lease
 from gateway.messaging.outbox import acting
 from gateway.pipeline.mentee_texts import act_on_mentee_text, read_before_understanding, understand
 from gateway.pipeline.mentor_texts import act_on_mentor_text
@@ -25,13 +25,13 @@ def take_turns(line: Line, conversation_id: int) -> None:
     """
     worker = uuid.uuid4().hex
     while _has_unhandled(line, conversation_id):
-        if not take_hold(line, conversation_id, worker):
+        if not acquire_lease(line, conversation_id, worker):
             return
         try:
             while (message_id := _next_unhandled(line, conversation_id, worker)) is not None:
                 handle(line, message_id)
         finally:
-            let_go(line, conversation_id, worker)
+            release_lease(line, conversation_id, worker)
 
 
 def handle(line: Line, message_id: int) -> None:
@@ -42,14 +42,14 @@ def handle(line: Line, message_id: int) -> None:
     with line.database.reading() as session:
         message = session.get_one(Message, message_id)
         conversation = session.get_one(Conversation, message.conversation_id)
-        line = line.of(session, conversation.programme_id)
+        line = line.of(session, conversation.program_id)
         from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
         before = read_before_understanding(session, line, message) if from_mentee else None
     understood = understand(line, before) if before else None
 
     now = line.clock()
     with acting(line) as session:
-        conversation = hold_conversation(session, message.conversation_id)
+        conversation = lock_conversation(session, message.conversation_id)
         message = session.get_one(Message, message_id)
         if message.handled_at is not None:
             return
@@ -67,7 +67,7 @@ def _has_unhandled(line: Line, conversation_id: int) -> bool:
 
 def _next_unhandled(line: Line, conversation_id: int, worker: str) -> int | None:
     """The next message, if this worker still holds the conversation; its hold is renewed."""
-    if not take_hold(line, conversation_id, worker):
+    if not acquire_lease(line, conversation_id, worker):
         return None
     with line.database.reading() as session:
         return session.scalar(_unhandled(conversation_id))

@@ -21,18 +21,18 @@ from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floo
 from escalation.policy import Policy
 from escalation.signals import Signals
 from gateway.conversations.decision_records import decided_on
-from models import Conversation, DecisionRecord, Handoff, Message, Owner, Programme, Urgency
+from models import Conversation, DecisionRecord, Handoff, Message, Owner, Program, Urgency
 
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
-# Of a handoff that never was, where the programme has none to go by.
+# Of a handoff that never was, where the program has none to go by.
 CLAIMED_AFTER = timedelta(minutes=30)
 CLOSED_AFTER = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Typical:
-    """How long a handoff of this programme waits and lasts: the medians of those that closed."""
+    """How long a handoff of this program waits and lasts: the medians of those that closed."""
 
     claimed_after: timedelta = CLAIMED_AFTER
     closed_after: timedelta = CLOSED_AFTER
@@ -92,7 +92,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Load:
-    """What handoffs ask of mentors in one hour of the day, in the programme's zone.
+    """What handoffs ask of mentors in one hour of the day, in the program's zone.
 
     `opened` is how many open in it in a week; `at_once` how many are open in it on average.
     """
@@ -118,28 +118,26 @@ class History:
         return (self.until - self.since) / WEEK
 
 
-def read_history(
-    session: Session, programme: Programme, *, since: datetime, now: datetime
-) -> History:
+def read_history(session: Session, program: Program, *, since: datetime, now: datetime) -> History:
     """`since` is moved to the first decision, where nothing was decided for a while."""
     rows = session.execute(
         select(DecisionRecord, Message.conversation_id)
         .join(Message, Message.id == DecisionRecord.message_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(Conversation.programme_id == programme.id, DecisionRecord.at >= since)
+        .where(Conversation.program_id == program.id, DecisionRecord.at >= since)
         .order_by(Message.conversation_id, DecisionRecord.id)
     ).all()
     handoffs = session.scalars(
         select(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.programme_id == programme.id)
+        .where(Conversation.program_id == program.id)
     ).all()
     steps = tuple(_step(record, conversation) for record, conversation in rows)
     return History(
         steps,
         {handoff.id: _period(handoff) for handoff in handoffs},
         _typical(handoffs),
-        programme.timezone,
+        program.timezone,
         max(since, min((step.at for step in steps), default=since)),
         now,
     )
@@ -170,7 +168,7 @@ def taken_again(history: History, replayed: Replayed) -> int:
 
 
 def load_by_hour(history: History, replayed: Replayed) -> list[Load]:
-    """The 24 hours of the programme's day, from midnight."""
+    """The 24 hours of the program's day, from midnight."""
     zone, days = ZoneInfo(history.timezone), max(history.weeks * 7, 1 / 24)
     opened: Counter[int] = Counter()
     open_for = [timedelta() for _ in range(24)]

@@ -23,17 +23,17 @@ from models import Urgency
 
 
 def print_replay(
-    out: Console, programme: str, history: History, in_use: Policy, other: Policy
+    out: Console, program: str, history: History, in_use: Policy, other: Policy
 ) -> None:
     """Both policies side by side: handoffs and offers a week, the load by hour, and which
     conversations part."""
     if not history.steps:
-        out.print(f"{programme}: nothing was decided in that time.")
+        out.print(f"{program}: nothing was decided in that time.")
         return
     one, two = replay(history, in_use), replay(history, other)
     zone, again = ZoneInfo(history.timezone), taken_again(history, one)
     out.print(
-        f"{programme}: {len(history.steps)} decisions since "
+        f"{program}: {len(history.steps)} decisions since "
         f"{history.since.astimezone(zone):%a %d %b %Y}, times in {zone.key}"
     )
     out.print(
@@ -102,13 +102,13 @@ def _parted(parted: Sequence[Difference], zone: ZoneInfo) -> Table:
             str(one.step.conversation),
             str(one.step.message),
             f"{one.step.at.astimezone(zone):%a %d %b %H:%M}",
-            said_of(one.now),
-            said_of(one.other),
+            describe_difference(one.now),
+            describe_difference(one.other),
         )
     return table
 
 
-def said_of(decision: Decision) -> str:
+def describe_difference(decision: Decision) -> str:
     urgency = f", {decision.urgency.name.lower()}" if decision.urgency else ""
     return f"{DECISIONS[decision.do]}{urgency}: {decision.why}"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from gateway.policy.backtest import Difference, History, Load, Replayed
-from gateway.policy.backtest_text import said_of
+from gateway.policy.backtest_text import describe_difference
 from gateway.runtime.spreadsheets import Table
 from models import Urgency
 
@@ -73,8 +73,8 @@ def _differences(compared: Compared) -> Table:
             (
                 compared.names[one.step.conversation],
                 one.step.at.astimezone(zone),
-                said_of(one.now),
-                said_of(one.other),
+                describe_difference(one.now),
+                describe_difference(one.other),
             )
             for one in compared.parted
         ],

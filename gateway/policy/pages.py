@@ -1,7 +1,7 @@
 """The managers' policy editor: the text, what is wrong with it, and what it would have done.
 
 Nothing is taken up without having been seen beside the replay of the last four weeks, by whoever
-takes it up; then it counts from the programme's next message on, in every process.
+takes it up; then it counts from the program's next message on, in every process.
 """
 
 from datetime import timedelta
@@ -15,25 +15,25 @@ from escalation.policy import POLICY_FILE, Policy, PolicyProblem, UnreadablePoli
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.policy.backtest import differences, load_by_hour, read_history, replay, taken_again
-from gateway.policy.backtest_text import said_of
+from gateway.policy.backtest_text import describe_difference
 from gateway.policy.exports import REPLAY_SHEETS, Compared
 from gateway.runtime.audit import note
 from gateway.runtime.line import Line
 from gateway.runtime.policy_versions import (
     LONGEST_REASON,
-    CannotTakeUp,
+    CannotActivate,
+    activate,
     check,
     difference,
+    list_versions,
     newest_version,
     passed_over,
-    take_up,
-    versions_of,
     warnings,
 )
-from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
+from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, go_to, line_of, page, settings_of
-from models import Conversation, Person, PolicyVersion, Programme
+from gateway.web.rendering import Number, PageRefused, get_line, get_settings, go_to, page
+from models import Conversation, Person, PolicyVersion, Program
 
 router = APIRouter(prefix="/policy")
 
@@ -52,11 +52,11 @@ def editor(
     request: Request, manager: Manager, done: Done = "", version: Of | None = None
 ) -> Response:
     """The policy in use, or an older version of it, ready to be edited."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        newest = newest_version(session, manager.programme_id)
+        newest = newest_version(session, manager.program_id)
         shown = _version(session, manager, version) if version else newest
-    text = shown.content if shown else _file_of(request).read_text("utf-8")
+    text = shown.content if shown else _policy_file(request).read_text("utf-8")
     reason = (
         phrase("Version {version} again", version=version)
         if version and shown is not newest
@@ -76,12 +76,12 @@ def editor(
 @router.get("/versions/{number}")
 def one_version(request: Request, number: Number, manager: Manager) -> Response:
     """One version, beside the one before it."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         version = _version(session, manager, number)
-        versions = versions_of(session, manager.programme_id)
+        versions = list_versions(session, manager.program_id)
     earlier = [one for one in versions if one.id < number]
-    before = earlier[0].content if earlier else _file_of(request).read_text("utf-8")
+    before = earlier[0].content if earlier else _policy_file(request).read_text("utf-8")
     return page(
         request,
         "policy/policy_version.html",
@@ -90,7 +90,7 @@ def one_version(request: Request, number: Number, manager: Manager) -> Response:
         before=earlier[0].id if earlier else None,
         lines=difference(before, version.content),
         in_use=versions[0].id == number,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -110,10 +110,10 @@ def take_away_the_replay(
     request: Request, manager: Manager, name: str, form: str, tried: Text = ""
 ) -> Response:
     """A table of what the tried text would have done. It is sent, as an address holds no policy."""
-    written = form_of(form)
+    written = read_format(form)
     if name not in REPLAY_SHEETS:
         raise PageRefused(404, NO_SUCH_TABLE)
-    line, text = line_of(request), _plain(tried)
+    line, text = get_line(request), _plain(tried)
     if check(text, (line.file_rules or line.rules).policy):
         raise PageRefused(
             422, gettext_noop("The text cannot be read as a policy. Go back and try it first.")
@@ -132,7 +132,7 @@ def take_up_policy(
     seen: Text = "",
     tried: Text = "",
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     text, why = _plain(text), " ".join(_plain(reason).split())
     saw = row_number(seen)
 
@@ -154,12 +154,12 @@ def take_up_policy(
     file = (line.file_rules or line.rules).policy
     try:
         with line.database.writing() as session:
-            programme = session.get_one(Programme, manager.programme_id)
+            program = session.get_one(Program, manager.program_id)
             by = session.get_one(Person, manager.id)
-            former = newest_version(session, programme.id)
-            version = take_up(
+            former = newest_version(session, program.id)
+            version = activate(
                 session,
-                programme,
+                program,
                 text,
                 reason=why,
                 by=by,
@@ -170,7 +170,7 @@ def take_up_policy(
             if former is None or former.id != version.id:
                 note(
                     session,
-                    programme_id=programme.id,
+                    program_id=program.id,
                     by=by,
                     action="policy taken up",
                     about=f"policy:{version.id}",
@@ -179,9 +179,9 @@ def take_up_policy(
                 )
     except UnreadablePolicy:
         return again(422)
-    except CannotTakeUp as refused:
+    except CannotActivate as refused:
         with line.database.reading() as session:
-            newest = newest_version(session, manager.programme_id)
+            newest = newest_version(session, manager.program_id)
         # Whoever sees the newer one now may replace it.
         saw = newest.id if newest else 0
         return again(409, str(refused))
@@ -201,17 +201,17 @@ def _page(
     older: int | None = None,
     status: int = 200,
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     file = (line.file_rules or line.rules).policy
     problems: list[PolicyProblem] = check(text, file) if tries else []
     with line.database.reading() as session:
-        versions = versions_of(session, manager.programme_id)
-        unread = passed_over(session, manager.programme_id, file)
+        versions = list_versions(session, manager.program_id)
+        unread = passed_over(session, manager.program_id, file)
         tried = cautions = None
         if tries and not problems:
             edited = read_policy(text)
             tried, cautions = _try(session, line, manager, edited), warnings(edited, file)
-    in_use = versions[0].content if versions else _file_of(request).read_text("utf-8")
+    in_use = versions[0].content if versions else _policy_file(request).read_text("utf-8")
     return page(
         request,
         "policy/policy.html",
@@ -231,15 +231,15 @@ def _page(
         sentence=sentence,
         most_shown=MOST_SHOWN,
         longest_reason=LONGEST_REASON,
-        said_of=said_of,
-        zone=manager.programme.timezone,
+        describe_difference=describe_difference,
+        zone=manager.program.timezone,
     )
 
 
 def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Compared:
-    programme = session.get_one(Programme, manager.programme_id)
+    program = session.get_one(Program, manager.program_id)
     now = line.clock()
-    history = read_history(session, programme, since=now - LOOKED_BACK, now=now)
+    history = read_history(session, program, since=now - LOOKED_BACK, now=now)
     one, two = replay(history, line.rules.policy), replay(history, edited)
     parted = differences(history, one, two)
     names = {}
@@ -257,15 +257,15 @@ def _try(session: Session, line: Line, manager: Person, edited: Policy) -> Compa
 
 def _version(session: Session, manager: Person, number: int) -> PolicyVersion:
     version = session.get(PolicyVersion, number)
-    if version is None or version.programme_id != manager.programme_id:
+    if version is None or version.program_id != manager.program_id:
         raise PageRefused(
-            404, phrase("There is no version {number} of your programme's policy.", number=number)
+            404, phrase("There is no version {number} of your program's policy.", number=number)
         )
     return version
 
 
-def _file_of(request: Request) -> Path:
-    return settings_of(request).policy_file or POLICY_FILE
+def _policy_file(request: Request) -> Path:
+    return get_settings(request).policy_file or POLICY_FILE
 
 
 def _plain(text: str) -> str:

@@ -20,14 +20,14 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 from bot.client import BotAway
-from escalation.handoffs.handoffs import hold_conversation, open_handoff_of, withdraw
+from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
 from escalation.speech.message_writer import say
 from gateway.conversations.person_requests import local_date
 from gateway.messaging.outbox import acting
 from gateway.privacy.opt_out import one_word
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
-from gateway.safeguarding.records import open_records_of
+from gateway.safeguarding.records import list_open_records
 from models import (
     Absence,
     Alert,
@@ -54,11 +54,11 @@ from models import (
     SafeguardingRecord,
     Schedule,
     ScheduledCheckIn,
-    SignIn,
     SkillUse,
     Transfer,
     Urgency,
     VerdictRecord,
+    WebSession,
 )
 
 log = structlog.get_logger()
@@ -175,7 +175,7 @@ def _was_asked(session: Session, message: Message) -> bool:
 # --- carrying it out ---
 
 
-def keep_erasures(line: Line, *, now: datetime) -> None:
+def run_erasures(line: Line, *, now: datetime) -> None:
     """One round: erase whoever wished it and whose time has come. What stands in the way is
     looked at again in the next round.
     """
@@ -204,18 +204,18 @@ def _wished(line: Line) -> Sequence[int]:
 def _erase_if_due(line: Line, conversation_id: int, *, now: datetime) -> None:
     with line.database.reading() as session:
         conversation = session.get_one(Conversation, conversation_id)
-        here = line.of(session, conversation.programme_id)
+        here = line.of(session, conversation.program_id)
         if not _is_due(session, here, conversation, now=now):
             return
     # First, and outside of any transaction: if it fails, the wish still stands.
     line.bot.forget(conversation_id)
     with acting(line) as session:
-        conversation = hold_conversation(session, conversation_id)
-        line = line.of(session, conversation.programme_id)
+        conversation = lock_conversation(session, conversation_id)
+        line = line.of(session, conversation.program_id)
         # They may have written meanwhile.
         if not _is_due(session, line, conversation, now=now) or conversation.person is None:
             return
-        handoff = open_handoff_of(session, conversation)
+        handoff = get_open_handoff(session, conversation)
         if handoff is not None:
             withdraw(session, handoff, now=now, rules=line.rules)
         erase(session, conversation.person, by=conversation.person, now=now)
@@ -241,11 +241,11 @@ def what_stands_in_the_way(session: Session, person: Person) -> str | None:
         if number := session.scalar(held.limit(1)):
             return f"{person.name} holds #{number}. Close it, or have it given back, first."
         return None
-    conversation = _thread_of(session, person)
-    handoff = open_handoff_of(session, conversation) if conversation else None
+    conversation = _find_thread(session, person)
+    handoff = get_open_handoff(session, conversation) if conversation else None
     if handoff is not None and handoff.urgency is Urgency.CRISIS:
         return f"#{handoff.id} is a crisis and open. Nothing is deleted until a person closes it."
-    if records := open_records_of(session, person):
+    if records := list_open_records(session, person):
         return (
             f"Safeguarding record {records[0].id} is open. Nothing is deleted until a manager "
             "closes it."
@@ -256,7 +256,7 @@ def what_stands_in_the_way(session: Session, person: Person) -> str | None:
 def erase(session: Session, person: Person, *, by: Person | None, now: datetime) -> None:
     """Erase the words, the name and the number of a person. It cannot be undone.
 
-    `by` is who wanted it: the mentee themselves, or None for a command of the programme's. The
+    `by` is who wanted it: the mentee themselves, or None for a command of the program's. The
     caller holds the conversation, and has had the bot forget it.
 
     Raises:
@@ -264,8 +264,8 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
     """
     if reason := what_stands_in_the_way(session, person):
         raise CannotErase(reason)
-    conversation = _thread_of(session, person)
-    handoff = open_handoff_of(session, conversation) if conversation else None
+    conversation = _find_thread(session, person)
+    handoff = get_open_handoff(session, conversation) if conversation else None
     if handoff is not None:
         raise CannotErase(f"#{handoff.id} is open. Somebody closes it first.")
     if person.role is Role.MENTEE:
@@ -275,14 +275,14 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
         _erase_agreements(session, person)
     elif conversation is not None:
         _erase_own_texts(session, person, conversation)
-    for kept in (SignIn, OneTimeKey, Passkey, Presence, DutyShift, DutyOverride):
+    for kept in (WebSession, OneTimeKey, Passkey, Presence, DutyShift, DutyOverride):
         session.execute(delete(kept).where(kept.person_id == person.id))
     session.execute(
         delete(Match).where(or_(Match.mentee_id == person.id, Match.mentor_id == person.id))
     )
     person.name = ERASED_NAME
     person.phone = person.phone_index = person.password_hash = person.unreachable_code = None
-    person.timezone, person.language = person.programme.timezone, "en"
+    person.timezone, person.language = person.program.timezone, "en"
     person.on_duty, person.shares_whole = False, False
     person.left_at = person.left_at or now
     session.flush()
@@ -339,7 +339,7 @@ def _blank_in_their_texts(
         .join(Conversation)
         .join(Person)
         .where(
-            Person.programme_id == conversation.programme_id,
+            Person.program_id == conversation.program_id,
             Person.role != Role.MENTEE,
             or_(Message.outgoing.is_(False), Message.script == "mentee_words"),
         )
@@ -390,7 +390,7 @@ def _erase_own_texts(session: Session, person: Person, conversation: Conversatio
     _blank(session, Debrief.words, Debrief.person_id == person.id, to=None)
 
 
-def _thread_of(session: Session, person: Person) -> Conversation | None:
+def _find_thread(session: Session, person: Person) -> Conversation | None:
     return session.scalar(select(Conversation).where(Conversation.person_id == person.id))
 
 
@@ -403,7 +403,7 @@ def everything_about(session: Session, person: Person) -> dict[str, Any]:
     What others wrote about them stands under `written_by_others`: whoever hands it out looks
     first whether a name in it must be taken out.
     """
-    conversation = _thread_of(session, person)
+    conversation = _find_thread(session, person)
     here = conversation.id if conversation else None
     handoffs = list(
         session.scalars(
@@ -421,7 +421,7 @@ def everything_about(session: Session, person: Person) -> dict[str, Any]:
 
     return {
         "person": _plain(person, without=("password_hash", "phone_index")),
-        "programme": person.programme.name,
+        "program": person.program.name,
         "consents": rows(Consent, Consent.person_id == person.id),
         "matched_with": _matched_with(session, person),
         "messages": rows(Message, Message.conversation_id == here),
@@ -447,7 +447,7 @@ def everything_about(session: Session, person: Person) -> dict[str, Any]:
         "absences": rows(Absence, Absence.person_id == person.id),
         "sign_ins": [
             _plain(row, without=("token_hash",))
-            for row in session.scalars(select(SignIn).where(SignIn.person_id == person.id))
+            for row in session.scalars(select(WebSession).where(WebSession.person_id == person.id))
         ],
         "written_by_others": {
             "notes": rows(Note, Note.handoff_id.in_(own)),

@@ -20,7 +20,7 @@ HELP_WORDS = frozenset({"help", "info"})
 
 # Whoever is texted may end it in any reasonable words (47 CFR 64.1200(a)(10), in force since
 # April 2025). A whole message that says this and nothing else: "he won't stop texting me" is
-# about somebody else. In other languages they stand in the catalogues, beside their STOP.
+# about somebody else. In other languages they stand in the catalogs, beside their STOP.
 BEFORE = r"(?:(?:hi|hey|ok|okay|no|please|pls|plz|just|can you|could you|would you),? )*"
 AFTER = r"(?:,? (?:again|any ?more|ever|now|at all|please|pls|plz|thanks|thank you|ok))*"
 TEXTS = r"(?:(?:any|all|more|of|the|these|those|your|such) )*(?:texts|text messages|messages|sms)"
@@ -76,12 +76,12 @@ def act_on_consent(
     for somebody who had stopped, and only by text: in the chat it answers what was asked there.
     """
     person = conversation.person
-    programme = conversation.programme.name
+    program = conversation.program.name
     if _stops(person, message.words):
         if person is not None:
             key = _confirmation(message, again=person.opted_out_at is not None)
             if key is not None:  # before it is in force, so that it is written to be sent
-                say(session, line.rules, conversation, key, now=now, programme=programme)
+                say(session, line.rules, conversation, key, now=now, program=program)
             if person.opted_out_at is None:
                 person.opted_out_at = now
                 note_about(session, person, "texts.stopped", by=person, now=now)
@@ -89,12 +89,12 @@ def act_on_consent(
     if person is not None and person.opted_out_at and _opens_again(message):
         person.opted_out_at = None
         note_about(session, person, "texts.started", by=person, now=now)
-        say(session, line.rules, conversation, "started", now=now, programme=programme)
+        say(session, line.rules, conversation, "started", now=now, program=program)
         return True
     if one_word(message.words) in HELP_WORDS:
         staff = person is not None and person.role is not Role.MENTEE
         key = "mentor_help" if staff else "help"
-        say(session, line.rules, conversation, key, now=now, programme=programme)
+        say(session, line.rules, conversation, key, now=now, program=program)
         return True
     return False
 

@@ -1,7 +1,7 @@
 """A mentee's yes to the terms, before the first use; and a guardian's, if needed.
 
-Who writes by SMS has agreed when they were enrolled, which is the programme's to ask and to keep;
-or is asked by text, where the programme's policy says so (terms_by_text.py).
+Who writes by SMS has agreed when they were enrolled, which is the program's to ask and to keep;
+or is asked by text, where the program's policy says so (terms_by_text.py).
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import open_handoff_of
+from escalation.handoffs.handoffs import get_open_handoff
 from escalation.policy import ConsentPolicy, load_policy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.runtime.audit import note_about
@@ -41,7 +41,7 @@ class ConsentRefused(Exception):
 
 class BandChosenBefore(ConsentRefused):
     SENTENCE = gettext_noop(
-        "You have chosen {band} before. If that was a slip, a manager of the programme can "
+        "You have chosen {band} before. If that was a slip, a manager of the program can "
         "correct it."
     )
 
@@ -50,17 +50,17 @@ class BandChosenBefore(ConsentRefused):
         super().__init__(self.SENTENCE.format(band=self.band))
 
 
-def consent_of(
+def get_consent(
     session: Session, person: Person, policy: ConsentPolicy | None = None
 ) -> Consent | None:
     """The yes that counts: to the present terms, not withdrawn, with a guardian's where needed.
 
-    Without `policy` it is the one that the programme goes by.
+    Without `policy` it is the one that the program goes by.
     """
     given = given_by(session, person)
     if given is None or given.guardian_agreed_at is not None:
         return given
-    policy = policy or policy_in_use(session, person.programme_id, load_policy()).consent
+    policy = policy or policy_in_use(session, person.program_id, load_policy()).consent
     return None if needs_guardian(given.age_band, policy) else given
 
 
@@ -69,10 +69,10 @@ def may_chat(session: Session, person: Person, policy: ConsentPolicy | None = No
 
     Talking to a person takes no terms and no guardian; the bot is quiet then.
     """
-    if consent_of(session, person, policy) is not None:
+    if get_consent(session, person, policy) is not None:
         return True
     thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
-    return thread is not None and open_handoff_of(session, thread) is not None
+    return thread is not None and get_open_handoff(session, thread) is not None
 
 
 def given_by(session: Session, person: Person) -> Consent | None:
@@ -136,7 +136,7 @@ def record_guardian(
         raise ConsentRefused(gettext_noop("Who agreed? Give the guardian's name."))
     if len(name) > 80:
         raise ConsentRefused(gettext_noop("Keep the guardian's name to 80 characters."))
-    given = _own_yes_of(session, person)
+    given = _own_consent(session, person)
     given.guardian_name, given.guardian_agreed_at = name, now
     given.guardian_recorded_by_id = by.id if by else None
     note_about(session, person, "consent.guardian", by=by, now=now, terms=given.terms)
@@ -147,7 +147,7 @@ def correct_band(
     session: Session, person: Person, band: AgeBand, *, by: Person | None, now: datetime
 ) -> Consent:
     """Correct the band that a mentee has chosen by a slip. Raises ConsentRefused."""
-    given = _own_yes_of(session, person)
+    given = _own_consent(session, person)
     was, given.age_band = given.age_band, band
     note_about(
         session,
@@ -161,7 +161,7 @@ def correct_band(
     return given
 
 
-def _own_yes_of(session: Session, person: Person) -> Consent:
+def _own_consent(session: Session, person: Person) -> Consent:
     given = given_by(session, person)
     if given is None:
         raise ConsentRefused(

@@ -1,4 +1,4 @@
-"""Terms by text: where the programme asks for them, a mentee agrees before the bot answers.
+"""Terms by text: where the program asks for them, a mentee agrees before the bot answers.
 
 A person is to be had all the same, and a crisis calls one: only the bot waits.
 """
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from escalation.policy import ConsentPolicy
 from escalation.speech.i18n import bare
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from gateway.privacy.opt_out import one_word
-from gateway.privacy.terms import BANDS, agree, consent_of, given_by
+from gateway.privacy.terms import BANDS, agree, get_consent, given_by
 from gateway.runtime.line import Line
 from models import AgeBand, Channel, Conversation, Message, Person, Role
 
@@ -27,7 +27,7 @@ def terms_due(session: Session, conversation: Conversation, policy: ConsentPolic
         policy.by_text == "asked"
         and person is not None
         and person.role is Role.MENTEE
-        and consent_of(session, person, policy) is None
+        and get_consent(session, person, policy) is None
     )
 
 
@@ -44,10 +44,10 @@ def act_on_terms(
         was_asked = _said(session, conversation, "terms_asked")
         keys = ["terms_how"] if was_asked else ["terms_asked", "terms_how"]
     else:
-        counts = consent_of(session, person, policy) is not None
+        counts = get_consent(session, person, policy) is not None
         keys = ["terms_agreed"] if counts else ["terms_guardian"]
     blanks = {
-        "programme": person.programme.name,
+        "program": person.program.name,
         "link": line.rules.terms,
         "age": policy.guardian_below,
     }
@@ -59,7 +59,7 @@ def tell_that_a_guardian_agreed(
     session: Session, line: Line, person: Person, *, now: datetime
 ) -> None:
     """Who waits for it by text is told; a page of the chat opens by itself."""
-    thread = thread_of(session, line.rules, person)
+    thread = get_thread(session, line.rules, person)
     if line.rules.policy.consent.by_text == "asked" and thread.channel is not Channel.WEB:
         say(session, line.rules, thread, "terms_agreed", now=now)
 

@@ -8,73 +8,73 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from escalation.policy import Policy
-from gateway.check_ins.mentor_checks import mentor_checks_of
+from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.conversations.over_reliance import leaning_mentees
 from gateway.handoffs.timeline import (
     called,
     inactive_mentees,
+    list_unknown_numbers,
     missed_check_ins,
     not_textable,
-    strangers_of,
     whole_seconds,
 )
-from gateway.reporting.human_contact import Month, pairs_of
+from gateway.reporting.human_contact import Month, list_pairs
 from gateway.reporting.metrics import (
     Period,
     followed_up,
-    judged_of,
-    loads_of,
+    get_waits,
     mentees_who_wrote,
+    mentor_loads,
     messages_to_mentees,
-    overlooked_of,
-    waits_of,
-    weeks_of_waits,
-    weeks_of_words,
+    share_overlooked,
+    weekly_messages,
+    weekly_verdicts,
+    weekly_waits,
 )
 from gateway.reporting.staffing_forecast import week_ahead
-from gateway.review.sampling import last_full_week, sample_of
+from gateway.review.sampling import draw_sample, last_full_week
 from gateway.runtime.audit import latest_entries
 from gateway.runtime.spreadsheets import Table
-from models import Conversation, Programme, Urgency
+from models import Conversation, Program, Urgency
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a table is asked of: the programme, its policy, and the time."""
+    """What a table is asked of: the program, its policy, and the time."""
 
     session: Session
-    programme: Programme
+    program: Program
     policy: Policy
     period: Period
     month: Month
     now: datetime
 
     def local(self, at: datetime | None) -> datetime | None:
-        return at.astimezone(ZoneInfo(self.programme.timezone)) if at else None
+        return at.astimezone(ZoneInfo(self.program.timezone)) if at else None
 
 
 def _missed(asked: Asked) -> Table:
     since = asked.now - timedelta(days=asked.policy.schedule.missed_shown_days)
-    found = missed_check_ins(asked.session, asked.programme.id, since=since)
+    found = missed_check_ins(asked.session, asked.program.id, since=since)
     rows = [(m.mentee, m.check_in, asked.local(m.sent_at), asked.local(m.missed_at)) for m in found]
     return Table("Missed check-ins", ("mentee", "check_in", "asked", "missed"), rows)
 
 
 def _strangers(asked: Asked) -> Table:
-    found = strangers_of(asked.session, asked.programme)
+    found = list_unknown_numbers(asked.session, asked.program)
     rows = [(one.number, one.messages, asked.local(one.last_at)) for one in found]
     return Table("Unknown numbers", ("number", "messages", "last"), rows)
 
 
 def _unreachable(asked: Asked) -> Table:
-    found = not_textable(asked.session, asked.programme)
+    found = not_textable(asked.session, asked.program)
     rows = [(person.name, person.role.value, why) for person, why in found]
     return Table("Cannot be texted", ("name", "role", "why"), rows)
 
 
 def _inactive(asked: Asked) -> Table:
     since = asked.now - timedelta(days=asked.policy.targets.inactive_after_days)
-    found = inactive_mentees(asked.session, asked.programme.id, since=since)
+    found = inactive_mentees(asked.session, asked.program.id, since=since)
     return Table(
         "Inactive mentees",
         ("mentee", "last_wrote"),
@@ -83,13 +83,13 @@ def _inactive(asked: Asked) -> Table:
 
 
 def _leaning(asked: Asked) -> Table:
-    found = leaning_mentees(asked.session, asked.policy.reliance, asked.programme.id, now=asked.now)
+    found = leaning_mentees(asked.session, asked.policy.reliance, asked.program.id, now=asked.now)
     rows = [(one.mentee, "; ".join(one.figures)) for one in found]
     return Table("Leaning on the bot", ("mentee", "figures"), rows)
 
 
 def _review(asked: Asked) -> Table:
-    week = last_full_week(asked.programme, now=asked.now)
+    week = last_full_week(asked.program, now=asked.now)
     size = asked.policy.review.weekly_sample
     rows = [
         (
@@ -97,7 +97,7 @@ def _review(asked: Asked) -> Table:
             called(asked.session.get_one(Conversation, one.conversation_id)),
             one.messages,
         )
-        for one in sample_of(asked.session, asked.programme, week, size)
+        for one in draw_sample(asked.session, asked.program, week, size)
     ]
     return Table("To review", ("week", "mentee", "messages"), rows)
 
@@ -113,8 +113,8 @@ def _waits(asked: Asked) -> Table:
         "within_target",
         "of",
     )
-    waits = waits_of(
-        asked.session, asked.programme, asked.period, asked.policy.targets, now=asked.now
+    waits = get_waits(
+        asked.session, asked.program, asked.period, asked.policy.targets, now=asked.now
     )
     return Table(
         "Waits",
@@ -136,8 +136,8 @@ def _waits(asked: Asked) -> Table:
 
 
 def _weeks(asked: Asked) -> Table:
-    waits = weeks_of_waits(asked.session, asked.programme, asked.period, now=asked.now)
-    words = weeks_of_words(asked.session, asked.programme, asked.period)
+    waits = weekly_waits(asked.session, asked.program, asked.period, now=asked.now)
+    words = weekly_messages(asked.session, asked.program, asked.period)
     urgencies = list(reversed(Urgency))
     names = [urgency.name.lower() for urgency in urgencies]
     return Table(
@@ -164,7 +164,7 @@ def _weeks(asked: Asked) -> Table:
 
 def _load(asked: Asked) -> Table:
     headings = ("name", "role", "holds_now", "taken", "crises", "first_replies")
-    loads = loads_of(asked.session, asked.programme, asked.period)
+    loads = mentor_loads(asked.session, asked.program, asked.period)
     return Table(
         "Load",
         headings,
@@ -183,20 +183,20 @@ def _load(asked: Asked) -> Table:
 
 
 def _messages(asked: Asked) -> Table:
-    found = messages_to_mentees(asked.session, asked.programme, asked.period)
+    found = messages_to_mentees(asked.session, asked.program, asked.period)
     rows = [(one.name, one.count, one.percent) for one in found]
     return Table("Messages to mentees", ("by", "messages", "percent"), rows)
 
 
 def _mentees(asked: Asked) -> Table:
-    found = mentees_who_wrote(asked.session, asked.programme, asked.period)
+    found = mentees_who_wrote(asked.session, asked.program, asked.period)
     rows = [(one.name, one.count, one.percent) for one in found]
     return Table("Mentees who wrote", ("what_came", "mentees", "percent"), rows)
 
 
 def _verdicts(asked: Asked) -> Table:
-    judged = judged_of(asked.session, asked.programme, asked.period)
-    overlooked = overlooked_of(asked.session, asked.programme, asked.period)
+    judged = weekly_verdicts(asked.session, asked.program, asked.period)
+    overlooked = share_overlooked(asked.session, asked.program, asked.period)
     rows = [(one.need.value, one.right, one.over, one.late, None, None) for one in judged]
     not_handed_over = ("not handed over", None, None, None, overlooked.part, overlooked.of)
     headings = ("need", "right", "should_not_have", "should_have_earlier", "needed", "reviewed")
@@ -204,7 +204,7 @@ def _verdicts(asked: Asked) -> Table:
 
 
 def _follow_ups(asked: Asked) -> Table:
-    found = followed_up(asked.session, asked.programme, asked.period)
+    found = followed_up(asked.session, asked.program, asked.period)
     rows = [(one.question, one.yes, one.no, found.asked) for one in found.said]
     return Table("Follow-ups", ("question", "yes", "no", "handoffs_asked_about"), rows)
 
@@ -238,7 +238,7 @@ def _towards(asked: Asked) -> Table:
                 pair.now.messages,
                 pair.now.handoffs,
             )
-            for pair in pairs_of(asked.session, asked.programme, asked.month)
+            for pair in list_pairs(asked.session, asked.program, asked.month)
         ],
     )
 
@@ -251,7 +251,7 @@ def _mentor_checks(asked: Asked) -> Table:
         headings,
         [
             (one.mentee, one.mentor, one.latest, asked.local(one.at), one.change, one.count)
-            for one in mentor_checks_of(asked.session, asked.programme, cut_offs)
+            for one in list_mentor_checks(asked.session, asked.program, cut_offs)
         ],
     )
 
@@ -261,7 +261,7 @@ def _hundredths(share: float | None) -> float | None:
 
 
 def _coverage(asked: Asked) -> Table:
-    week = week_ahead(asked.session, asked.programme, asked.policy, now=asked.now)
+    week = week_ahead(asked.session, asked.program, asked.policy, now=asked.now)
     headings = ("hour", "urgency", "cover", "on_duty", "managers", "mentees_left_out")
     return Table(
         "Coverage",
@@ -282,7 +282,7 @@ def _coverage(asked: Asked) -> Table:
 
 
 def _audit(asked: Asked) -> Table:
-    entries = latest_entries(asked.session, asked.programme.id, limit=None)
+    entries = latest_entries(asked.session, asked.program.id, limit=None)
     return Table(
         "Read and changed",
         ("number", "at", "by", "action", "about", "hash"),

@@ -6,7 +6,7 @@ Arnon, Huppert and Perry, JMIR Mental Health 2024;11:e56529), and what a bot is 
 to move young people towards their mentor, not to keep them (Rhodes and MentorPRO, "Human at the
 Helm"). A bot that is liked raises the messages; only contact raises this.
 
-Days are the programme's own. Each day is one of three kinds, so they add up:
+Days are the program's own. Each day is one of three kinds, so they add up:
 
 * a person's: a mentor or manager wrote to the mentee through the line;
 * awaiting one: else, a handoff was open when the mentee wrote;
@@ -34,7 +34,7 @@ from models import (
     MatchKind,
     Message,
     Person,
-    Programme,
+    Program,
     Role,
     Speaker,
 )
@@ -42,7 +42,7 @@ from models import (
 
 @dataclass(frozen=True)
 class Month:
-    """A calendar month on a programme's clock, half-open."""
+    """A calendar month on a program's clock, half-open."""
 
     first: date
     timezone: str
@@ -104,21 +104,21 @@ class Pair:
         return self.now.towards - self.before.towards
 
 
-def month_of(at: datetime, timezone: str) -> Month:
+def get_month(at: datetime, timezone: str) -> Month:
     return Month(at.astimezone(ZoneInfo(timezone)).date().replace(day=1), timezone)
 
 
-def pairs_of(
-    session: Session, programme: Programme, month: Month, *, limit: int | None = None
+def list_pairs(
+    session: Session, program: Program, month: Month, *, limit: int | None = None
 ) -> list[Pair]:
     """Every mentee with a day in the month; those with the least of people in it first."""
-    these = _days_by_thread(session, programme, month)
+    these = _days_by_thread(session, program, month)
     share = these.c.person * 1.0 / (these.c.person + these.c.awaiting + these.c.bot_only)
     rows = session.execute(
         select(these).order_by(share, these.c.bot_only.desc(), these.c.conversation_id).limit(limit)
     ).all()
     threads = [row.conversation_id for row in rows]
-    earlier = _days_by_thread(session, programme, month.before)
+    earlier = _days_by_thread(session, program, month.before)
     before = {
         row.conversation_id: row
         for row in session.execute(select(earlier).where(earlier.c.conversation_id.in_(threads)))
@@ -138,9 +138,9 @@ def pairs_of(
     ]
 
 
-def all_together(session: Session, programme: Programme, month: Month) -> Days:
-    """The days of all pairs of the programme, added up."""
-    these = _days_by_thread(session, programme, month)
+def all_together(session: Session, program: Program, month: Month) -> Days:
+    """The days of all pairs of the program, added up."""
+    these = _days_by_thread(session, program, month)
     columns = (these.c.person, these.c.awaiting, these.c.bot_only, these.c.messages)
     counts = session.execute(select(*(func.coalesce(func.sum(one), 0) for one in columns))).one()
     opened = session.scalar(
@@ -148,7 +148,7 @@ def all_together(session: Session, programme: Programme, month: Month) -> Days:
         .select_from(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Handoff.opened_at >= month.since,
             Handoff.opened_at < month.until,
         )
@@ -157,7 +157,7 @@ def all_together(session: Session, programme: Programme, month: Month) -> Days:
     return Days(person, awaiting, bot_only, messages, opened or 0)
 
 
-def _days_by_thread(session: Session, programme: Programme, month: Month) -> FromClause:
+def _days_by_thread(session: Session, program: Program, month: Month) -> FromClause:
     """One row for each mentee's thread: how many days of each kind, and how much people wrote."""
     day = local_day(
         session, Message.at, month.timezone, since=month.since, until=month.until
@@ -175,7 +175,7 @@ def _days_by_thread(session: Session, programme: Programme, month: Month) -> Fro
         .join(Person, Person.id == Conversation.person_id)
         .outerjoin(DecisionRecord, DecisionRecord.message_id == Message.id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Person.role == Role.MENTEE,
             # No message moves before it is written, and by this there is an index.
             Message.moved_at >= month.since,

@@ -34,7 +34,7 @@ from gateway.runtime.sql_time import (
     first_alert_at,
     first_claim_at,
     local_week,
-    nth_of,
+    nth_value,
     seconds_between,
 )
 from models import (
@@ -47,7 +47,7 @@ from models import (
     Move,
     Need,
     Person,
-    Programme,
+    Program,
     Role,
     Speaker,
     Status,
@@ -68,7 +68,7 @@ class Awaited(StrEnum):
 
 @dataclass(frozen=True)
 class Period:
-    """Half-open, and read on the clock of a programme."""
+    """Half-open, and read on the clock of a program."""
 
     since: datetime
     until: datetime
@@ -169,23 +169,23 @@ class WeekOfWords:
     people: int
 
 
-def latest_weeks(programme: Programme, weeks: int, *, now: datetime) -> Period:
+def latest_weeks(program: Program, weeks: int, *, now: datetime) -> Period:
     """So many weeks, this one among them, from a Monday on."""
-    zone = ZoneInfo(programme.timezone)
+    zone = ZoneInfo(program.timezone)
     today = now.astimezone(zone).date()
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-    return Period(datetime.combine(monday, time(), zone), now, programme.timezone)
+    return Period(datetime.combine(monday, time(), zone), now, program.timezone)
 
 
 # --- waits ---
 
 
-def waits_of(
-    session: Session, programme: Programme, period: Period, targets: Targets, *, now: datetime
+def get_waits(
+    session: Session, program: Program, period: Period, targets: Targets, *, now: datetime
 ) -> list[Waits]:
     """For each urgency and each thing awaited, in that order; zero where there was none."""
     # Reckoned once in a query: each column is looked at several times, and takes a look-up itself.
-    times = _times(session, programme, period, now=now).prefix_with("MATERIALIZED")
+    times = _times(session, program, period, now=now).prefix_with("MATERIALIZED")
     ranked = {
         (row.awaited, row.urgency): row
         for row in session.execute(union_all(*(_percentiles(times, one) for one in Awaited)))
@@ -212,7 +212,7 @@ def waits_of(
     return waits
 
 
-def _times(session: Session, programme: Programme, period: Period, *, now: datetime) -> CTE:
+def _times(session: Session, program: Program, period: Period, *, now: datetime) -> CTE:
     """One row for each handoff: its seconds until each thing awaited, and until now."""
     present = literal(now, Handoff.opened_at.type)
     until = func.coalesce(Handoff.closed_at, present)
@@ -221,7 +221,7 @@ def _times(session: Session, programme: Programme, period: Period, *, now: datet
         return seconds_between(session, Handoff.opened_at, at)
 
     return (
-        _opened_in(programme, period)
+        _opened_in(program, period)
         .with_only_columns(
             # A plain number: it is only compared and grouped by here.
             func.coalesce(Handoff.urgency, 0, type_=Integer).label("urgency"),
@@ -242,12 +242,12 @@ def _times(session: Session, programme: Programme, period: Period, *, now: datet
     )
 
 
-def _opened_in(programme: Programme, period: Period) -> Select[Handoff]:
+def _opened_in(program: Program, period: Period) -> Select[Handoff]:
     return (
         select(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Handoff.opened_at >= period.since,
             Handoff.opened_at < period.until,
         )
@@ -279,8 +279,8 @@ def _percentiles(
         literal(awaited.value).label("awaited"),
         *(ranked.c[group.name] for group in groups),
         func.max(count).label("how_many"),
-        at(nth_of(5, count)).label("median"),
-        at(nth_of(9, count)).label("ninth"),
+        at(nth_value(5, count)).label("median"),
+        at(nth_value(9, count)).label("ninth"),
     ).group_by(*(ranked.c[group.name] for group in groups))
 
 
@@ -314,11 +314,11 @@ def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-def weeks_of_waits(
-    session: Session, programme: Programme, period: Period, *, now: datetime
+def weekly_waits(
+    session: Session, program: Program, period: Period, *, now: datetime
 ) -> list[WeekOfWaits]:
     """Every week of the time, also those without a handoff."""
-    times = _times(session, programme, period, now=now)
+    times = _times(session, program, period, now=now)
     counted = session.execute(
         select(times.c.week, times.c.urgency, func.count()).group_by(times.c.week, times.c.urgency)
     )
@@ -338,7 +338,7 @@ def weeks_of_waits(
 
 
 def mondays(period: Period) -> list[date]:
-    """The Mondays of all weeks that the time touches, on the programme's clock."""
+    """The Mondays of all weeks that the time touches, on the program's clock."""
     zone = ZoneInfo(period.timezone)
     first = period.since.astimezone(zone).date()
     last = (period.until - timedelta(microseconds=1)).astimezone(zone).date()
@@ -349,18 +349,18 @@ def mondays(period: Period) -> list[date]:
 # --- load ---
 
 
-def loads_of(session: Session, programme: Programme, period: Period) -> list[Load]:
+def mentor_loads(session: Session, program: Program, period: Period) -> list[Load]:
     """Every mentor and manager who is there or carried something, those who hold most first."""
     staff = session.scalars(
         select(Person)
-        .where(Person.programme_id == programme.id, Person.role != Role.MENTEE)
+        .where(Person.program_id == program.id, Person.role != Role.MENTEE)
         .order_by(Person.id)
     ).all()
     holds = _by_person(
         session,
         select(Handoff.mentor_id, func.count())
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.programme_id == programme.id, Handoff.status == Status.CLAIMED)
+        .where(Conversation.program_id == program.id, Handoff.status == Status.CLAIMED)
         .group_by(Handoff.mentor_id),
     )
     claims = (
@@ -368,7 +368,7 @@ def loads_of(session: Session, programme: Programme, period: Period) -> list[Loa
         .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             # Whatever was claimed in the time was open in it: so fewer moves are looked through.
             Handoff.opened_at < period.until,
             or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
@@ -380,7 +380,7 @@ def loads_of(session: Session, programme: Programme, period: Period) -> list[Loa
     )
     taken = _by_person(session, claims)
     crises = _by_person(session, claims.where(Handoff.urgency == Urgency.CRISIS))
-    replies = _first_replies(session, programme, period)
+    replies = _first_replies(session, program, period)
     loads = [
         Load(
             person=person,
@@ -395,7 +395,7 @@ def loads_of(session: Session, programme: Programme, period: Period) -> list[Loa
     return sorted(carried, key=lambda one: (-one.holds, -one.taken, one.person.id))
 
 
-def _first_replies(session: Session, programme: Programme, period: Period) -> Mapping[int, int]:
+def _first_replies(session: Session, program: Program, period: Period) -> Mapping[int, int]:
     """Whose words were a handoff's first: those of whoever held it then."""
     holder = (
         select(HandoffEvent.by_id)
@@ -414,7 +414,7 @@ def _first_replies(session: Session, programme: Programme, period: Period) -> Ma
         .select_from(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Handoff.first_reply_at >= period.since,
             Handoff.first_reply_at < period.until,
         )
@@ -441,7 +441,7 @@ BOT_ALONE, A_PERSON, NOBODY_YET = (
 )
 
 
-def percents_of(counts: Sequence[int]) -> list[int]:
+def as_percents(counts: Sequence[int]) -> list[int]:
     """Whole percents that make 100 together: what rounding leaves goes to the largest rests."""
     total = sum(counts)
     if not total:
@@ -454,14 +454,14 @@ def percents_of(counts: Sequence[int]) -> list[int]:
 
 
 def counted(counts: Mapping[str, int]) -> list[Counted]:
-    percents = percents_of(list(counts.values()))
+    percents = as_percents(list(counts.values()))
     return [
         Counted(name, count, percent)
         for (name, count), percent in zip(counts.items(), percents, strict=True)
     ]
 
 
-def messages_to_mentees(session: Session, programme: Programme, period: Period) -> list[Counted]:
+def messages_to_mentees(session: Session, program: Program, period: Period) -> list[Counted]:
     """What mentees got, by who wrote it. What was dropped was never sent, so it counts nowhere."""
     bot, people, scripted = session.execute(
         select(
@@ -469,7 +469,7 @@ def messages_to_mentees(session: Session, programme: Programme, period: Period) 
             _how_many(Message.speaker != Speaker.BOT),
             _how_many(and_(Message.speaker == Speaker.BOT, Message.script.is_not(None))),
         )
-        .where(*_to_mentees(programme, period))
+        .where(*_to_mentees(program, period))
         .select_from(Message)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Person, Person.id == Conversation.person_id)
@@ -477,7 +477,7 @@ def messages_to_mentees(session: Session, programme: Programme, period: Period) 
     return counted({BOT_OWN: bot, FIXED: scripted, PEOPLE: people})
 
 
-def weeks_of_words(session: Session, programme: Programme, period: Period) -> list[WeekOfWords]:
+def weekly_messages(session: Session, program: Program, period: Period) -> list[WeekOfWords]:
     week = local_week(
         session, Message.at, period.timezone, since=period.since, until=period.until
     ).label("week")
@@ -490,16 +490,16 @@ def weeks_of_words(session: Session, programme: Programme, period: Period) -> li
         .select_from(Message)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Person, Person.id == Conversation.person_id)
-        .where(*_to_mentees(programme, period))
+        .where(*_to_mentees(program, period))
         .group_by(week)
     )
     found = {monday: (bot, people) for monday, bot, people in rows}
     return [WeekOfWords(monday, *found.get(monday, (0, 0))) for monday in mondays(period)]
 
 
-def _to_mentees(programme: Programme, period: Period) -> list[SQLColumnExpression[bool]]:
+def _to_mentees(program: Program, period: Period) -> list[SQLColumnExpression[bool]]:
     return [
-        Conversation.programme_id == programme.id,
+        Conversation.program_id == program.id,
         Person.role == Role.MENTEE,
         Message.outgoing,
         Message.delivery != Delivery.DROPPED,
@@ -509,7 +509,7 @@ def _to_mentees(programme: Programme, period: Period) -> list[SQLColumnExpressio
 
 def _written_in(period: Period) -> list[ColumnElement[bool]]:
     return [
-        # No message moves before it is written. Where the time is short and the programme is the
+        # No message moves before it is written. Where the time is short and the program is the
         # only one, the index by this is the quickest; else the one by thread and time.
         Message.moved_at >= period.since,
         Message.at >= period.since,
@@ -517,7 +517,7 @@ def _written_in(period: Period) -> list[ColumnElement[bool]]:
     ]
 
 
-def mentees_who_wrote(session: Session, programme: Programme, period: Period) -> list[Counted]:
+def mentees_who_wrote(session: Session, program: Program, period: Period) -> list[Counted]:
     """Everybody who wrote, once: with a person, without the person asked for, or with the bot."""
     by_a_person = and_(
         Message.outgoing,
@@ -532,7 +532,7 @@ def mentees_who_wrote(session: Session, programme: Programme, period: Period) ->
         )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Conversation.person_id.is_not(None),
             *_written_in(period),
         )
@@ -543,7 +543,7 @@ def mentees_who_wrote(session: Session, programme: Programme, period: Period) ->
         select(Handoff.conversation_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Handoff.opened_at < period.until,
             or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
         )
@@ -567,9 +567,9 @@ def mentees_who_wrote(session: Session, programme: Programme, period: Period) ->
 # --- verdicts and follow-ups ---
 
 
-def judged_of(session: Session, programme: Programme, period: Period) -> list[Judged]:
+def weekly_verdicts(session: Session, program: Program, period: Period) -> list[Judged]:
     """Handoffs by need: right, one too many, or one that should have come earlier."""
-    latest = _latest_verdicts(programme, period, VerdictRecord.handoff_id)
+    latest = _latest_verdicts(program, period, VerdictRecord.handoff_id)
     rows = session.execute(
         select(
             Handoff.need,
@@ -585,9 +585,9 @@ def judged_of(session: Session, programme: Programme, period: Period) -> list[Ju
     return [found.get(need, Judged(need, 0, 0, 0)) for need in Need]
 
 
-def overlooked_of(session: Session, programme: Programme, period: Period) -> Share:
+def share_overlooked(session: Session, program: Program, period: Period) -> Share:
     """Of the reviewed conversations that nobody was brought to, those that needed somebody."""
-    latest = _latest_verdicts(programme, period, VerdictRecord.message_id)
+    latest = _latest_verdicts(program, period, VerdictRecord.message_id)
     needed, reviewed = session.execute(
         select(_how_many(VerdictRecord.verdict == Verdict.SHOULD_EARLIER), func.count())
         .select_from(VerdictRecord)
@@ -597,13 +597,13 @@ def overlooked_of(session: Session, programme: Programme, period: Period) -> Sha
 
 
 def _latest_verdicts(
-    programme: Programme, period: Period, thing: SQLColumnExpression[int | None]
+    program: Program, period: Period, thing: SQLColumnExpression[int | None]
 ) -> Select[int]:
     return (
         select(func.max(VerdictRecord.id))
         .join(Conversation, Conversation.id == VerdictRecord.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             thing.is_not(None),
             VerdictRecord.at >= period.since,
             VerdictRecord.at < period.until,
@@ -612,7 +612,7 @@ def _latest_verdicts(
     )
 
 
-def followed_up(session: Session, programme: Programme, period: Period) -> FollowedUp:
+def followed_up(session: Session, program: Program, period: Period) -> FollowedUp:
     """What mentees were asked after a handoff, and what they said."""
     questions = {
         gettext_noop("Were you reached?"): FollowUp.reached,
@@ -633,7 +633,7 @@ def followed_up(session: Session, programme: Programme, period: Period) -> Follo
         .join(Handoff, Handoff.id == FollowUp.handoff_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             FollowUp.asked_at >= period.since,
             FollowUp.asked_at < period.until,
         )

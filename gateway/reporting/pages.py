@@ -14,47 +14,47 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
-from gateway.check_ins.mentor_checks import mentor_checks_of
+from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.conversations.over_reliance import leaning_mentees
 from gateway.handoffs.timeline import (
     Unreached,
     Wanted,
-    handoffs_of,
+    find_handoffs,
+    handoffs_table,
     how_many_handoffs,
     inactive_mentees,
+    list_unknown_numbers,
     missed_check_ins,
     not_textable,
-    steps_table_of,
-    strangers_of,
-    table_of,
+    steps_table,
     timeline,
 )
 from gateway.reporting.exports import TABLES, Asked
-from gateway.reporting.human_contact import Month, all_together, month_of, pairs_of
+from gateway.reporting.human_contact import Month, all_together, get_month, list_pairs
 from gateway.reporting.metrics import (
     Awaited,
     Share,
     followed_up,
-    judged_of,
+    get_waits,
     latest_weeks,
-    loads_of,
     mentees_who_wrote,
+    mentor_loads,
     messages_to_mentees,
-    overlooked_of,
-    waits_of,
-    weeks_of_waits,
-    weeks_of_words,
+    share_overlooked,
+    weekly_messages,
+    weekly_verdicts,
+    weekly_waits,
 )
 from gateway.reporting.staffing_forecast import Cover, week_ahead
 from gateway.review.pages import judging_handoff, to_review
-from gateway.review.verdicts import summary_of
+from gateway.review.verdicts import summarize
 from gateway.runtime.audit import entries_about, latest_entries, read
 from gateway.runtime.spreadsheets import Form
-from gateway.web.downloads import NO_SUCH_TABLE, download, form_of
+from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.i18n import in_its_language
-from gateway.web.lookup import handoff_of
-from gateway.web.rendering import Number, PageRefused, env, line_of, page, wants_part
-from models import AuditEntry, Need, Outcome, Person, Programme, Role, Urgency
+from gateway.web.lookup import find_handoff
+from gateway.web.rendering import Number, PageRefused, env, get_line, page, wants_part
+from models import AuditEntry, Need, Outcome, Person, Program, Role, Urgency
 
 router = APIRouter()
 
@@ -81,7 +81,7 @@ AWAITED = {
 }
 COVERS = {
     Cover.GOOD: gettext_noop("somebody is on duty"),
-    Cover.WAITS: gettext_noop("waits until the programme opens"),
+    Cover.WAITS: gettext_noop("waits until the program opens"),
     Cover.NO_DUTY: gettext_noop("nobody is on duty, so managers are called"),
     Cover.NOBODY: gettext_noop("nobody could be called"),
 }
@@ -119,7 +119,7 @@ def chosen(
     page: Annotated[int, Query(ge=1, le=LATEST_PAGE)] = 1,
 ) -> Choice:
     """The filter of the log out of an address. Raises PageRefused for what is none of its words."""
-    zone = manager.programme.timezone
+    zone = manager.program.timezone
     begins, last = _day(since, gettext_noop("from")), _day(until, gettext_noop("to"))
     wanted = Wanted(
         since=_midnight(begins, zone),
@@ -150,10 +150,10 @@ Chosen = Annotated[Choice, Depends(chosen)]
 
 @router.get("/log")
 def log(request: Request, manager: Manager, choice: Chosen) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         week, sample = to_review(session, line, manager)
-        staff = _staff(session, manager.programme)
+        staff = _staff(session, manager.program)
     return _log(
         request,
         manager,
@@ -185,10 +185,10 @@ def as_xlsx(request: Request, manager: Manager, choice: Chosen) -> Response:
 @router.get("/log/leaning")
 def leaning(request: Request, manager: Manager) -> Response:
     """Who leans on the bot too much: apart, as it reads four weeks of everybody's messages."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         policy = line.rules.policy.reliance
-        found = leaning_mentees(session, policy, manager.programme_id, now=line.clock())
+        found = leaning_mentees(session, policy, manager.program_id, now=line.clock())
     template = (
         "reporting/log_over_reliance.html"
         if wants_part(request)
@@ -200,10 +200,10 @@ def leaning(request: Request, manager: Manager) -> Response:
 @router.get("/log/verdicts")
 def verdicts(request: Request, manager: Manager) -> Response:
     """What the verdicts add up to: apart, as it weighs half a year of them."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         policy = line.rules.policy
-        summary = summary_of(session, manager.programme, policy, now=line.clock())
+        summary = summarize(session, manager.program, policy, now=line.clock())
     template = (
         "review/log_verdicts.html" if wants_part(request) else "review/log_verdicts_page.html"
     )
@@ -213,24 +213,24 @@ def verdicts(request: Request, manager: Manager) -> Response:
 def _log(
     request: Request, manager: Person, template: str, choice: Choice, **beside: Any
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         policy = line.rules.policy
-        found = how_many_handoffs(session, manager.programme_id, choice.wanted)
+        found = how_many_handoffs(session, manager.program_id, choice.wanted)
         pages = max(-(-found // ROWS_A_PAGE), 1)
         shown = min(choice.page, pages)
-        rows = handoffs_of(
+        rows = find_handoffs(
             session,
-            manager.programme_id,
+            manager.program_id,
             choice.wanted,
             limit=ROWS_A_PAGE,
             offset=(shown - 1) * ROWS_A_PAGE,
         )
         since = line.clock() - timedelta(days=policy.schedule.missed_shown_days)
-        missed = missed_check_ins(session, manager.programme_id, since=since)
-        strangers = strangers_of(session, manager.programme)
-        unreachable = not_textable(session, manager.programme)
-        any_rows = bool(found) or how_many_handoffs(session, manager.programme_id) > 0
+        missed = missed_check_ins(session, manager.program_id, since=since)
+        strangers = list_unknown_numbers(session, manager.program)
+        unreachable = not_textable(session, manager.program)
+        any_rows = bool(found) or how_many_handoffs(session, manager.program_id) > 0
     return page(
         request,
         template,
@@ -245,14 +245,14 @@ def _log(
         missed=missed,
         strangers=strangers,
         unreachable=unreachable,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
         **beside,
     )
 
 
 def _handoffs_as(request: Request, manager: Person, choice: Choice, form: Form) -> Response:
-    with line_of(request).database.reading() as session:
-        table = table_of(handoffs_of(session, manager.programme_id, choice.wanted))
+    with get_line(request).database.reading() as session:
+        table = handoffs_table(find_handoffs(session, manager.program_id, choice.wanted))
     return download(request, manager, table, form, about="log", file="handoffs")
 
 
@@ -266,28 +266,28 @@ def measures(
     weeks: Annotated[int, Query(ge=1, le=104)] = 4,
     month: str = "",
 ) -> Response:
-    line, programme = line_of(request), manager.programme
+    line, program = get_line(request), manager.program
     now = line.clock()
-    period, looked_at = latest_weeks(programme, weeks, now=now), _month(programme, month, now=now)
+    period, looked_at = latest_weeks(program, weeks, now=now), _month(program, month, now=now)
     with line.database.reading() as session:
         policy = line.rules.policy
         silent_since = now - timedelta(days=policy.targets.inactive_after_days)
         shown: dict[str, Any] = {
-            "waits": waits_of(session, programme, period, policy.targets, now=now),
-            "weeks_of_waits": weeks_of_waits(session, programme, period, now=now),
-            "weeks_of_words": weeks_of_words(session, programme, period),
-            "messages": messages_to_mentees(session, programme, period),
-            "mentees": mentees_who_wrote(session, programme, period),
-            "judged": judged_of(session, programme, period),
-            "overlooked": overlooked_of(session, programme, period),
-            "follow_ups": followed_up(session, programme, period),
-            "loads": loads_of(session, programme, period),
-            "pairs": pairs_of(session, programme, looked_at, limit=PAIRS_SHOWN),
-            "mentor_checks": mentor_checks_of(session, programme, policy.check_ins.mentor_check),
-            "together": all_together(session, programme, looked_at),
-            "together_before": all_together(session, programme, looked_at.before),
-            "coverage": week_ahead(session, programme, policy, now=now),
-            "inactive": inactive_mentees(session, programme.id, since=silent_since),
+            "waits": get_waits(session, program, period, policy.targets, now=now),
+            "weekly_waits": weekly_waits(session, program, period, now=now),
+            "weekly_messages": weekly_messages(session, program, period),
+            "messages": messages_to_mentees(session, program, period),
+            "mentees": mentees_who_wrote(session, program, period),
+            "judged": weekly_verdicts(session, program, period),
+            "overlooked": share_overlooked(session, program, period),
+            "follow_ups": followed_up(session, program, period),
+            "loads": mentor_loads(session, program, period),
+            "pairs": list_pairs(session, program, looked_at, limit=PAIRS_SHOWN),
+            "mentor_checks": list_mentor_checks(session, program, policy.check_ins.mentor_check),
+            "together": all_together(session, program, looked_at),
+            "together_before": all_together(session, program, looked_at.before),
+            "coverage": week_ahead(session, program, policy, now=now),
+            "inactive": inactive_mentees(session, program.id, since=silent_since),
             "inactive_after": policy.targets.inactive_after_days,
         }
     return page(
@@ -297,7 +297,7 @@ def measures(
         weeks=weeks,
         spans=WEEKS,
         month=looked_at,
-        months=_months_until(looked_at, programme, now=now),
+        months=_months_until(looked_at, program, now=now),
         period=period,
         query=urlencode({"weeks": weeks, "month": looked_at.name}),
         pairs_shown=PAIRS_SHOWN,
@@ -305,7 +305,7 @@ def measures(
         covers=COVERS,
         cover=Cover,
         urgencies_down=list(reversed(Urgency)),
-        zone=programme.timezone,
+        zone=program.timezone,
         **shown,
     )
 
@@ -320,19 +320,19 @@ def one_table(
     month: str = "",
 ) -> Response:
     """Any table of the managers' pages, to take away."""
-    written = form_of(form)
+    written = read_format(form)
     if name not in TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
-    line, programme = line_of(request), manager.programme
+    line, program = get_line(request), manager.program
     now = line.clock()
     with line.database.reading() as session:
         policy = line.rules.policy
         asked = Asked(
             session,
-            programme,
+            program,
             policy,
-            latest_weeks(programme, weeks, now=now),
-            _month(programme, month, now=now),
+            latest_weeks(program, weeks, now=now),
+            _month(program, month, now=now),
             now,
         )
         table = TABLES[name](asked)
@@ -348,17 +348,15 @@ def audit(
     manager: Manager,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
-    with line_of(request).database.reading() as session:
-        entries = latest_entries(
-            session, manager.programme_id, before=before, limit=ROWS_A_PAGE + 1
-        )
+    with get_line(request).database.reading() as session:
+        entries = latest_entries(session, manager.program_id, before=before, limit=ROWS_A_PAGE + 1)
     return page(
         request,
         "reporting/log_audit.html",
         viewer=manager,
         entries=entries[:ROWS_A_PAGE],
         more=len(entries) > ROWS_A_PAGE,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -378,26 +376,26 @@ def only_steps(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.get("/log/{number}/steps.{form}")
 def steps_to_take_away(request: Request, number: Number, manager: Manager, form: str) -> Response:
-    written = form_of(form)
-    with line_of(request).database.reading() as session:
-        handoff_of(session, manager, number)
-        table = steps_table_of(timeline(session, number), manager.programme.timezone)
+    written = read_format(form)
+    with get_line(request).database.reading() as session:
+        find_handoff(session, manager, number)
+        table = steps_table(timeline(session, number), manager.program.timezone)
     return download(
         request, manager, table, written, about=f"handoff:{number}", file=f"handoff-{number}"
     )
 
 
 def _one(request: Request, number: int, manager: Person, template: str) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
-        handoff_of(session, manager, number)
+        find_handoff(session, manager, number)
     # Noted before it is shown: what could not be noted is not read.
     read(line, manager, f"handoff:{number}")
     with line.database.reading() as session:
-        handoff = handoff_of(session, manager, number)
+        handoff = find_handoff(session, manager, number)
         entries = timeline(session, number)
         judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
-        readers = entries_about(session, manager.programme_id, f"handoff:{number}")
+        readers = entries_about(session, manager.program_id, f"handoff:{number}")
     return page(
         request,
         template,
@@ -406,7 +404,7 @@ def _one(request: Request, number: int, manager: Person, template: str) -> Respo
         entries=entries,
         judging=judging,
         readers=readers,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -462,7 +460,7 @@ def _day(said: str, which: str) -> date | None:
         raise PageRefused(
             422, phrase("Write the day {which} which to show like 2026-11-30.", which=phrase(which))
         ) from None
-    # The calendar's first and last days have no neighbours in every time zone.
+    # The calendar's first and last days have no neighbors in every time zone.
     if not 1 < there.year < 9999:
         raise PageRefused(
             422, phrase("The day {which} which to show is too far away.", which=phrase(which))
@@ -474,30 +472,30 @@ def _midnight(day: date | None, zone: str) -> datetime | None:
     return datetime.combine(day, time(), ZoneInfo(zone)) if day else None
 
 
-def _month(programme: Programme, said: str, *, now: datetime) -> Month:
-    this = month_of(now, programme.timezone)
+def _month(program: Program, said: str, *, now: datetime) -> Month:
+    this = get_month(now, program.timezone)
     if not said:
         return this
     first = _day(f"{said}-01", gettext_noop("of the month"))
     assert first is not None
     if first > this.first:
         raise PageRefused(422, gettext_noop("That month has not begun yet."))
-    return Month(first, programme.timezone)
+    return Month(first, program.timezone)
 
 
-def _months_until(chosen: Month, programme: Programme, *, now: datetime) -> Sequence[Month]:
+def _months_until(chosen: Month, program: Program, *, now: datetime) -> Sequence[Month]:
     """This month and the eleven before it, and the one that is looked at."""
-    months = [month_of(now, programme.timezone)]
+    months = [get_month(now, program.timezone)]
     while len(months) < 12:
         months.append(months[-1].before)
     return months if chosen in months else [*months, chosen]
 
 
-def _staff(session: Session, programme: Programme) -> Sequence[Person]:
+def _staff(session: Session, program: Program) -> Sequence[Person]:
     """Everybody who may have held a handoff, those who left among them."""
     return session.scalars(
         select(Person)
-        .where(Person.programme_id == programme.id, Person.role != Role.MENTEE)
+        .where(Person.program_id == program.id, Person.role != Role.MENTEE)
         .order_by(Person.id)
     ).all()
 

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.duty import rota_of
-from escalation.handoffs.hours import holidays_of, is_within_hours
+from escalation.handoffs.duty import get_rota
+from escalation.handoffs.hours import get_holidays, is_within_hours
 from escalation.policy import Ladder, Policy
 from gateway.people.absences import absences_between, holds
-from models import Match, Person, Programme, Role, Urgency
+from models import Match, Person, Program, Role, Urgency
 
 DAYS = 7
 HOUR = timedelta(hours=1)
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 class Cover(StrEnum):
     """How an hour is covered for one urgency.
 
-    `waits`: nobody is called before the programme opens. `no_duty`: the team's part of the ladder
+    `waits`: nobody is called before the program opens. `no_duty`: the team's part of the ladder
     has managers only. `nobody`: for some mentee there is nobody at all.
     """
 
@@ -67,7 +67,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Week:
-    """`hours` by urgency, in order, from the hour that has begun; local to the programme."""
+    """`hours` by urgency, in order, from the hour that has begun; local to the program."""
 
     days: tuple[date, ...]
     hours: dict[Urgency, dict[tuple[date, int], Hour]]
@@ -77,8 +77,8 @@ class Week:
         return [gap for urgency in reversed(Urgency) for gap in _gaps(urgency, self.hours[urgency])]
 
 
-def week_ahead(session: Session, programme: Programme, policy: Policy, *, now: datetime) -> Week:
-    zone = ZoneInfo(programme.timezone)
+def week_ahead(session: Session, program: Program, policy: Policy, *, now: datetime) -> Week:
+    zone = ZoneInfo(program.timezone)
     today = now.astimezone(zone).date()
     days = tuple(today + timedelta(days=n) for n in range(DAYS))
     moments = [
@@ -87,7 +87,7 @@ def week_ahead(session: Session, programme: Programme, policy: Policy, *, now: d
         for hour in range(24)
         if datetime.combine(day, time(hour), zone) + HOUR > now
     ]
-    plan = _Plan(session, programme, since=now, until=moments[-1] + HOUR)
+    plan = _Plan(session, program, since=now, until=moments[-1] + HOUR)
     hours = {
         urgency: {(at.date(), at.hour): plan.hour(at, policy.ladder_for(urgency)) for at in moments}
         for urgency in Urgency
@@ -99,11 +99,11 @@ class _Plan:
     """What is known of the week, read once."""
 
     def __init__(
-        self, session: Session, programme: Programme, *, since: datetime, until: datetime
+        self, session: Session, program: Program, *, since: datetime, until: datetime
     ) -> None:
-        self.programme = programme
-        self.rota = rota_of(session, programme)
-        self.holidays = holidays_of(session, programme)
+        self.program = program
+        self.rota = get_rota(session, program)
+        self.holidays = get_holidays(session, program)
         staff = self.rota.people.values()
         self.textable = {person.id for person in staff if person.can_be_texted}
         self.managers = {person.id for person in staff if person.role is Role.MANAGER}
@@ -111,19 +111,19 @@ class _Plan:
         self.mentees = set(
             session.scalars(
                 select(Person.id).where(
-                    Person.programme_id == programme.id,
+                    Person.program_id == program.id,
                     Person.role == Role.MENTEE,
                     Person.left_at.is_(None),
                 )
             )
         )
-        self.mentees_of: dict[tuple[int, str], set[int]] = defaultdict(set)
+        self.list_mentees: dict[tuple[int, str], set[int]] = defaultdict(set)
         for mentee, mentor, kind in session.execute(
             select(Match.mentee_id, Match.mentor_id, Match.kind).where(
                 Match.mentor_id.in_(list(self.rota.people))
             )
         ):
-            self.mentees_of[mentor, kind.value].add(mentee)
+            self.list_mentees[mentor, kind.value].add(mentee)
 
     def hour(self, at: datetime, ladder: Ladder) -> Hour:
         """How the hour from `at` on is covered: as it is at its beginning."""
@@ -133,7 +133,7 @@ class _Plan:
         on_duty = {person.id for person in self.rota.on_duty(at)}
         duty = there & on_duty if "duty" in groups else set()
         managers = (there & self.managers) - duty if "managers" in groups else set()
-        is_open = is_within_hours(self.programme, at, self.holidays)
+        is_open = is_within_hours(self.program, at, self.holidays)
         left_out = 0
         if not duty and not managers:
             skipped = ladder.outside_hours == "skip" and not is_open
@@ -151,7 +151,7 @@ class _Plan:
     def _without_own(self, there: set[int], groups: Collection[str]) -> int:
         """The mentees of whose own mentor and back-ups nobody is there."""
         reached: set[int] = set()
-        for (mentor, kind), mentees in self.mentees_of.items():
+        for (mentor, kind), mentees in self.list_mentees.items():
             if mentor in there and kind in groups:
                 reached |= mentees
         return len(self.mentees - reached)

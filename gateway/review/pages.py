@@ -13,18 +13,18 @@ from gateway.pipeline.mentor_texts import LONGEST_TEXT
 from gateway.review.sampling import (
     NotHandedOver,
     Week,
+    draw_sample,
     last_full_week,
-    sample_of,
     week_named,
     what_happened,
 )
-from gateway.review.summary import judged_in_words, rate_in_words, rates_of, suggestion_in_words
+from gateway.review.summary import judged_in_words, list_rates, rate_in_words, suggestion_in_words
 from gateway.review.verdicts import CannotJudge, judge_handoff, judge_week, may_judge, verdicts_on
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
-from gateway.web.lookup import handoff_of
-from gateway.web.rendering import Number, PageRefused, env, go_to, line_of, page
+from gateway.web.lookup import find_handoff
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
 from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
 
 router = APIRouter()
@@ -42,7 +42,7 @@ ON_A_WEEK = {
 env.filters.update(
     judged_in_words=in_its_language(judged_in_words),
     rate_in_words=in_its_language(rate_in_words),
-    rates_of=rates_of,
+    list_rates=list_rates,
     suggestion_in_words=suggestion_in_words,
 )
 env.globals.update(on_a_week=ON_A_WEEK)
@@ -89,8 +89,8 @@ def judging_handoff(
 
 def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list[ToReview]]:
     """The sample of the last full week, the same for every manager and on each reload."""
-    week = last_full_week(manager.programme, now=line.clock())
-    sample = sample_of(session, manager.programme, week, line.rules.policy.review.weekly_sample)
+    week = last_full_week(manager.program, now=line.clock())
+    sample = draw_sample(session, manager.program, week, line.rules.policy.review.weekly_sample)
     return week, [
         ToReview(
             session.get_one(Conversation, one.conversation_id),
@@ -118,7 +118,7 @@ def judge_in_log(
 @router.get("/log/review/{week}/{number}")
 def review(request: Request, week: str, number: Number, manager: Manager) -> Response:
     """One conversation's week: each message, and what was decided on it."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         _find(session, line, manager, week, number)
     audit.read(line, manager, f"conversation:{number}")
@@ -142,7 +142,7 @@ def review(request: Request, week: str, number: Number, manager: Manager) -> Res
             given,
             manager,
         ),
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -155,7 +155,7 @@ def judge_review(
     verdict: Chosen = "",
     note: Note = "",
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     chosen, said = _chosen(verdict), _said(note)
     with line.database.writing() as session:
         read, sampled = _find(session, line, manager, week, number)
@@ -169,10 +169,10 @@ def judge_review(
 def _judge_handoff(
     request: Request, number: int, person: Person, verdict: str, note: str, *, then: str
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     chosen, said = _chosen(verdict), _said(note)
     with line.database.writing() as session:
-        handoff = handoff_of(session, person, number)
+        handoff = find_handoff(session, person, number)
         try:
             judge_handoff(session, handoff, chosen, by=person, note=said, now=line.clock())
         except CannotJudge as refused:
@@ -186,11 +186,11 @@ def _find(
     """A conversation of that week's sample. Others are not judged: the sample would be no longer
     drawn by lot.
     """
-    programme = manager.programme
-    week = week_named(name, programme)
-    if week is None or week.monday > last_full_week(programme, now=line.clock()).monday:
+    program = manager.program
+    week = week_named(name, program)
+    if week is None or week.monday > last_full_week(program, now=line.clock()).monday:
         raise PageRefused(404, gettext_noop("That week is not over, or there is no such week."))
-    sample = sample_of(session, programme, week, line.rules.policy.review.weekly_sample)
+    sample = draw_sample(session, program, week, line.rules.policy.review.weekly_sample)
     for one in sample:
         if one.conversation_id == conversation_id:
             return week, one

@@ -14,8 +14,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from gateway.handoffs.timeline import Entry, Kind, called, decided, evidence_of, how_far, pieces_of
-from models import Conversation, DecisionRecord, Handoff, Message, Programme, Speaker
+from gateway.handoffs.timeline import (
+    Entry,
+    Kind,
+    called,
+    decided,
+    highlight_evidence,
+    highlight_pieces,
+    how_far,
+)
+from models import Conversation, DecisionRecord, Handoff, Message, Program, Speaker
 
 _WEEK = re.compile(r"(\d{4})-W(\d\d)")
 
@@ -54,25 +62,25 @@ class NotHandedOver:
     messages: int
 
 
-def week_of(at: datetime, timezone: str) -> Week:
+def get_week(at: datetime, timezone: str) -> Week:
     there = at.astimezone(ZoneInfo(timezone)).date()
     return Week(there - timedelta(days=there.weekday()), timezone)
 
 
-def last_full_week(programme: Programme, *, now: datetime) -> Week:
-    this = week_of(now, programme.timezone)
-    return Week(this.monday - timedelta(days=7), programme.timezone)
+def last_full_week(program: Program, *, now: datetime) -> Week:
+    this = get_week(now, program.timezone)
+    return Week(this.monday - timedelta(days=7), program.timezone)
 
 
-def week_named(name: str, programme: Programme) -> Week | None:
+def week_named(name: str, program: Program) -> Week | None:
     """The week that `Week.name` writes so; None when there is none by that name."""
     written = _WEEK.fullmatch(name)
     if written is None:
         return None
     try:
         monday = date.fromisocalendar(int(written[1]), int(written[2]), 1)
-        # The calendar's first and last days have no neighbours in every time zone.
-        return Week(monday, programme.timezone) if 1 < monday.year < 9999 else None
+        # The calendar's first and last days have no neighbors in every time zone.
+        return Week(monday, program.timezone) if 1 < monday.year < 9999 else None
     except ValueError:
         return None
 
@@ -92,13 +100,13 @@ def _lot(week: str, conversation: int) -> bytes:
     return hashlib.sha256(f"{week} {conversation}".encode()).digest()
 
 
-def sample_of(session: Session, programme: Programme, week: Week, size: int) -> list[NotHandedOver]:
-    """The programme's conversations to review of that week, in the order drawn."""
-    weeks = {one.conversation_id: one for one in not_handed_over(session, programme, week)}
+def draw_sample(session: Session, program: Program, week: Week, size: int) -> list[NotHandedOver]:
+    """The program's conversations to review of that week, in the order drawn."""
+    weeks = {one.conversation_id: one for one in not_handed_over(session, program, week)}
     return [weeks[drawn] for drawn in draw(week.name, weeks, size)]
 
 
-def not_handed_over(session: Session, programme: Programme, week: Week) -> list[NotHandedOver]:
+def not_handed_over(session: Session, program: Program, week: Week) -> list[NotHandedOver]:
     """Every conversation in which a mentee wrote that week and no handoff was open at any time."""
     was_open = (
         select(Handoff.id)
@@ -113,7 +121,7 @@ def not_handed_over(session: Session, programme: Programme, week: Week) -> list[
         select(Message.conversation_id, func.max(Message.id), func.count())
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(
-            Conversation.programme_id == programme.id,
+            Conversation.program_id == program.id,
             Message.speaker == Speaker.MENTEE,
             _within(week),
             ~was_open,
@@ -147,7 +155,7 @@ def _said(conversation: Conversation, week: Week) -> Select[Message, DecisionRec
 def _steps(
     conversation: Conversation, message: Message, record: DecisionRecord | None
 ) -> list[Entry]:
-    plain = pieces_of(message.words, [])
+    plain = highlight_pieces(message.words, [])
     if message.outgoing:
         speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
         what = f"{speaker} wrote: {how_far(message)}"
@@ -155,7 +163,7 @@ def _steps(
     what = f"{called(conversation)} wrote"
     if record is None:
         return [Entry(message.at, Kind.WROTE, what, quote=plain)]
-    quote = evidence_of(record, message.words)
+    quote = highlight_evidence(record, message.words)
     return [Entry(message.at, Kind.WROTE, what, quote=quote), decided(record)]
 
 

@@ -1,4 +1,4 @@
-"""A programme's verdicts in a few lines: for `warmline verdicts` and for the managers' log."""
+"""A program's verdicts in a few lines: for `warmline verdicts` and for the managers' log."""
 
 from rich.console import Console
 from rich.table import Table
@@ -18,14 +18,14 @@ NO_CRISIS_THRESHOLD = (
 )
 
 
-def print_verdicts(out: Console, programme: str, summary: Summary) -> None:
+def print_verdicts(out: Console, program: str, summary: Summary) -> None:
     """Decisions against verdicts, the rates with their intervals, and the suggestion."""
     matrix = summary.matrix
     if not matrix.judged:
-        out.print(f"{programme}: no verdicts in the last {summary.weeks} weeks.")
+        out.print(f"{program}: no verdicts in the last {summary.weeks} weeks.")
         return
     out.print(
-        f"{programme}: {judged_in_words(summary)} In brackets: 95% intervals.",
+        f"{program}: {judged_in_words(summary)} In brackets: 95% intervals.",
         highlight=False,
         soft_wrap=True,
     )
@@ -52,7 +52,7 @@ def judged_in_words(summary: Summary) -> str:
     )
 
 
-def rates_of(matrix: Matrix) -> list[tuple[str, Rate]]:
+def list_rates(matrix: Matrix) -> list[tuple[str, Rate]]:
     return [
         (gettext_noop("of the handoffs, a person was needed in"), matrix.handed_over),
         (gettext_noop("of these, a person should have come earlier in"), matrix.came_late),
@@ -138,6 +138,6 @@ def _matrix(matrix: Matrix) -> Table:
 
 def _rates(matrix: Matrix) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
-    for name, rate in rates_of(matrix):
+    for name, rate in list_rates(matrix):
         table.add_row(name, rate_in_words(rate))
     return table

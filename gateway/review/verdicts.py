@@ -17,7 +17,7 @@ from escalation.intervals import Numbers, Rate, wilson
 from escalation.policy import Policy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.handoffs.timeline import LED_UP_TO
-from gateway.review.sampling import NotHandedOver, Week, not_handed_over, week_of
+from gateway.review.sampling import NotHandedOver, Week, get_week, not_handed_over
 from models import (
     Conversation,
     DecisionRecord,
@@ -25,7 +25,7 @@ from models import (
     Message,
     Need,
     Person,
-    Programme,
+    Program,
     Role,
     Verdict,
     VerdictRecord,
@@ -50,8 +50,8 @@ class CannotJudge(Exception):
 
 
 def may_judge(handoff: Handoff, person: Person) -> bool:
-    """A manager any closed handoff of the programme; a mentor those they held at the end."""
-    if handoff.is_open or handoff.conversation.programme_id != person.programme_id:
+    """A manager any closed handoff of the program; a mentor those they held at the end."""
+    if handoff.is_open or handoff.conversation.program_id != person.program_id:
         return False
     return person.role is Role.MANAGER or handoff.mentor_id == person.id
 
@@ -158,14 +158,14 @@ class _Thing:
 
 
 def judged_since(
-    session: Session, programme: Programme, *, since: datetime, now: datetime
+    session: Session, program: Program, *, since: datetime, now: datetime
 ) -> list[Judged]:
     """Each thing once, by its latest verdict; who judged last could have read the others."""
-    things = _things(session, programme, since)
+    things = _things(session, program, since)
     threads = {thing.conversation_id for thing in things}
     closed = _closed(session, threads)
     scores = _scores(session, threads)
-    weights = _stand_for(session, programme, things, now=now)
+    weights = _stand_for(session, program, things, now=now)
     return [
         Judged(
             handed_over=thing.handoff is not None,
@@ -180,13 +180,13 @@ def judged_since(
     ]
 
 
-def _things(session: Session, programme: Programme, since: datetime) -> list[_Thing]:
+def _things(session: Session, program: Program, since: datetime) -> list[_Thing]:
     rows = session.execute(
         select(VerdictRecord, Handoff, Message.at)
         .join(Conversation, Conversation.id == VerdictRecord.conversation_id)
         .outerjoin(Handoff, Handoff.id == VerdictRecord.handoff_id)
         .outerjoin(Message, Message.id == VerdictRecord.message_id)
-        .where(Conversation.programme_id == programme.id, VerdictRecord.at >= since)
+        .where(Conversation.program_id == program.id, VerdictRecord.at >= since)
         .order_by(VerdictRecord.id)
         .options(lazyload("*"), defer(VerdictRecord.note))
     ).all()
@@ -201,7 +201,7 @@ def _things(session: Session, programme: Programme, since: datetime) -> list[_Th
     for key, by_person in latest.items():
         judged, at = about[key]
         verdicts = tuple(by_person.values())
-        week = week_of(at, programme.timezone)
+        week = get_week(at, program.timezone)
         things.append(_Thing(verdicts[0].conversation_id, judged, week, verdicts))
     return things
 
@@ -259,7 +259,7 @@ def _highest(
 
 def _stand_for(
     session: Session,
-    programme: Programme,
+    program: Program,
     things: Sequence[_Thing],
     *,
     now: datetime,
@@ -273,14 +273,14 @@ def _stand_for(
     if not things:
         return []
     reviewed = Counter(thing.week for thing in things if thing.handoff is None)
-    eligible = {week: len(not_handed_over(session, programme, week)) for week in reviewed}
+    eligible = {week: len(not_handed_over(session, program, week)) for week in reviewed}
     began = min(thing.week.starts_at for thing in things)
     weeks = max((now - began) / timedelta(weeks=1), 1.0)
     scale = len(reviewed) / weeks if reviewed else 1.0
     counts = session.execute(
         select(Handoff.need, func.count())
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.programme_id == programme.id, Handoff.opened_at >= began)
+        .where(Conversation.program_id == program.id, Handoff.opened_at >= began)
         .group_by(Handoff.need)
     )
     opened = dict(counts.all())
@@ -329,7 +329,7 @@ class Matrix:
         return Rate(self.left_needed, self.left_needed + self.left_not_needed)
 
 
-def matrix_of(judged: Iterable[Judged]) -> Matrix:
+def build_matrix(judged: Iterable[Judged]) -> Matrix:
     counts = Counter((one.handed_over, one.verdict) for one in judged)
     right, late = counts[True, Verdict.RIGHT], counts[True, Verdict.SHOULD_EARLIER]
     return Matrix(
@@ -487,7 +487,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a programme's verdicts add up to. `differed` counts things that two people judged
+    """What a program's verdicts add up to. `differed` counts things that two people judged
     differently.
     """
 
@@ -498,18 +498,18 @@ class Summary:
     weeks: int
 
 
-def summary_of(
+def summarize(
     session: Session,
-    programme: Programme,
+    program: Program,
     policy: Policy,
     *,
     now: datetime,
     looked_back: timedelta = LOOKED_BACK,
 ) -> Summary:
-    judged = judged_since(session, programme, since=now - looked_back, now=now)
+    judged = judged_since(session, program, since=now - looked_back, now=now)
     asked = policy.review.needed_at_least
     return Summary(
-        matrix=matrix_of(judged),
+        matrix=build_matrix(judged),
         differed=sum(not one.agreed for one in judged),
         connection=suggest(judged, in_use=policy.thresholds.connection, needed_at_least=asked),
         needed_at_least=asked,

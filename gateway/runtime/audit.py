@@ -6,7 +6,7 @@ What that finds, and what it cannot:
 * An entry that was changed, taken out of the middle, put in or moved: always, by the chain.
 * Entries taken off the end: the chain alone cannot show it, for what is left is a whole chain. So
   the head (the number and the hash of the last entry) is kept outside of the database: in a file
-  of this machine (`keep_head_in`), in the log after every commit, and wherever somebody writes
+  of this machine (`store_head_in`), in the log after every commit, and wherever somebody writes
   down what `warmline check --audit` prints.
 * Somebody who has the database, the key, the file and the logs can make a new chain. Only a head
   that was written down elsewhere shows that.
@@ -92,7 +92,7 @@ class Broken:
 def note(
     session: Session,
     *,
-    programme_id: int,
+    program_id: int,
     by: Person | None,
     action: str,
     about: str,
@@ -108,7 +108,7 @@ def note(
     waiting = session.info.setdefault(WAITING, [])
     entry = AuditEntry(
         at=now,
-        programme_id=programme_id,
+        program_id=program_id,
         by_id=by.id if by else None,
         action=action,
         about=about,
@@ -126,10 +126,10 @@ def note_about(
     now: datetime,
     **detail: Any,
 ) -> None:
-    """`note` what was done about a person, or a thing with a number, in its programme."""
+    """`note` what was done about a person, or a thing with a number, in its program."""
     note(
         session,
-        programme_id=thing.programme_id,
+        program_id=thing.program_id,
         by=by,
         action=action,
         about=f"{KINDS[type(thing)]}:{thing.id}",
@@ -150,7 +150,7 @@ def read(line: Line, viewer: Person, about: str) -> None:
     with line.database.writing() as session:
         note(
             session,
-            programme_id=viewer.programme_id,
+            program_id=viewer.program_id,
             by=viewer,
             action="read",
             about=about,
@@ -158,12 +158,12 @@ def read(line: Line, viewer: Person, about: str) -> None:
         )
 
 
-def read_by_program(line: Line, programme_id: int, token_id: int, about: str) -> None:
+def read_by_program(line: Line, program_id: int, token_id: int, about: str) -> None:
     """As `read`, for a program: no person stands in the entry, but the token that was shown."""
     now = line.clock()
     by_token = and_(
         AuditEntry.by_id.is_(None),
-        AuditEntry.programme_id == programme_id,
+        AuditEntry.program_id == program_id,
         AuditEntry.detail["token"].as_integer() == token_id,
     )
     with line.database.reading() as session:
@@ -172,7 +172,7 @@ def read_by_program(line: Line, programme_id: int, token_id: int, about: str) ->
     with line.database.writing() as session:
         note(
             session,
-            programme_id=programme_id,
+            program_id=program_id,
             by=None,
             action="read",
             about=about,
@@ -211,7 +211,7 @@ def _append(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Until this transaction ends. SQLite lets only one write at a time anyhow.
         session.execute(select(func.pg_advisory_xact_lock(APPENDING)))
-    last = head_of(session)
+    last = get_head(session)
     number, before = (last.number, last.hash) if last else (0, BEGINNING)
     for _, entry in waiting:
         number += 1
@@ -246,7 +246,7 @@ def _hash_of(entry: AuditEntry | Row[Any]) -> str:
             entry.previous,
             entry.id,
             entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            entry.programme_id,
+            entry.program_id,
             entry.by_id,
             entry.action,
             entry.about,
@@ -265,7 +265,7 @@ class _Kept:
     file: Path | None = None
 
 
-def keep_head_in(file: Path | None) -> None:
+def store_head_in(file: Path | None) -> None:
     """Write the head to `file` after every commit that appends, from now on."""
     _Kept.file = file
 
@@ -303,7 +303,7 @@ def _write_head(file: Path, head: Head) -> None:
 # --- checking ---
 
 
-def head_of(session: Session) -> Head | None:
+def get_head(session: Session) -> Head | None:
     """The last entry there is; None while there is none."""
     last = select(AuditEntry.id, AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
     row = session.execute(last).one_or_none()
@@ -349,24 +349,24 @@ def _entries(session: Session) -> Iterator[Row[Any]]:
 # --- for the pages ---
 
 
-def entries_about(session: Session, programme_id: int, about: str) -> list[AuditEntry]:
+def entries_about(session: Session, program_id: int, about: str) -> list[AuditEntry]:
     """Who read and who changed one thing, the latest first."""
     return list(
         session.scalars(
             select(AuditEntry)
-            .where(AuditEntry.programme_id == programme_id, AuditEntry.about == about)
+            .where(AuditEntry.program_id == program_id, AuditEntry.about == about)
             .order_by(AuditEntry.id.desc())
         )
     )
 
 
 def latest_entries(
-    session: Session, programme_id: int, *, before: int | None = None, limit: int | None
+    session: Session, program_id: int, *, before: int | None = None, limit: int | None
 ) -> list[AuditEntry]:
-    """The programme's entries, the latest first; `before` goes on from one that was shown."""
+    """The program's entries, the latest first; `before` goes on from one that was shown."""
     entries = (
         select(AuditEntry)
-        .where(AuditEntry.programme_id == programme_id)
+        .where(AuditEntry.program_id == program_id)
         .order_by(AuditEntry.id.desc())
         .limit(limit)
     )

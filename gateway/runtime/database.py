@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from models import Programme
+from models import Program
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "models" / "migrations"
 
@@ -90,6 +90,6 @@ def migration_config(connection: sa.Connection | None = None) -> Config:
     return config
 
 
-def hold_programme(session: Session, programme_id: int) -> None:
-    """Of two at once that change a programme, the second waits and sees what the first wrote."""
-    session.execute(select(Programme.id).where(Programme.id == programme_id).with_for_update())
+def lock_program(session: Session, program_id: int) -> None:
+    """Of two at once that change a program, the second waits and sees what the first wrote."""
+    session.execute(select(Program.id).where(Program.id == program_id).with_for_update())

@@ -30,7 +30,7 @@ def utc_now() -> datetime:
 class Line:
     """One running line: its database, its rules, and the ways to the outside world.
 
-    `rules` are the files', or one programme's where `of` made the line that programme's; then
+    `rules` are the files', or one program's where `of` made the line that program's; then
     `file_rules` are those of the files.
     """
 
@@ -47,14 +47,14 @@ class Line:
     file_rules: Rules | None = None
     versions: Versions = field(default_factory=Versions)
 
-    def of(self, session: Session, programme_id: int) -> "Line":
-        """This line with the rules that a programme goes by now.
+    def of(self, session: Session, program_id: int) -> "Line":
+        """This line with the rules that a program goes by now.
 
         Every message and every step of work asks once, at its beginning, and keeps what it got:
         a policy that is taken up meanwhile counts from the next one on, in every process.
         """
         file = self.file_rules or self.rules
-        rules = self.versions.rules_of(session, programme_id, file)
+        rules = self.versions.get_rules(session, program_id, file)
         return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
 
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:

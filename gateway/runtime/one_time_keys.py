@@ -57,7 +57,7 @@ def new_link(
 ) -> str:
     """The token for an address that signs `person` in once. Others of theirs stay good."""
     token = secrets.token_urlsafe(32)
-    _keep(session, person, purpose, _hash_of_link(token), now=now, lasts=lasts)
+    _keep(session, person, purpose, _hash_link(token), now=now, lasts=lasts)
     return token
 
 
@@ -67,7 +67,7 @@ def new_code(
     """Six digits that sign `person` in once. Only the newest code of a person is good."""
     code = f"{secrets.randbelow(1_000_000):06d}"
     salt = secrets.token_hex(_SALT_LENGTH // 2)
-    _keep(session, person, purpose, _hash_of_code(person, code, salt), now=now, lasts=lasts)
+    _keep(session, person, purpose, _hash_code(person, code, salt), now=now, lasts=lasts)
     return code
 
 
@@ -79,7 +79,7 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
     """
     key = session.scalar(
         select(OneTimeKey).where(
-            OneTimeKey.key_hash == _hash_of_link(token), OneTimeKey.purpose == purpose
+            OneTimeKey.key_hash == _hash_link(token), OneTimeKey.purpose == purpose
         )
     )
     if key is None or key.person.left_at is not None:
@@ -125,7 +125,7 @@ def use_code(
 def _use(session: Session, person: Person, key: OneTimeKey, code: str, *, now: datetime) -> str:
     """Use a code; empty, or the sentence that says why not."""
     is_right = hmac.compare_digest(
-        _hash_of_code(person, code, key.key_hash[len(_CODE) :][:_SALT_LENGTH]), key.key_hash
+        _hash_code(person, code, key.key_hash[len(_CODE) :][:_SALT_LENGTH]), key.key_hash
     )
     counted = changes_one(
         session,
@@ -169,11 +169,11 @@ def _keep(
     session.flush()
 
 
-def _hash_of_link(token: str) -> str:
+def _hash_link(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def _hash_of_code(person: Person, code: str, salt: str) -> str:
+def _hash_code(person: Person, code: str, salt: str) -> str:
     # 64 characters: the mark, the salt, and 32 bytes in base64.
     mac = fingerprint("one-time code", f"{person.id} {salt} {code}")
     return _CODE + salt + base64.urlsafe_b64encode(mac).decode().rstrip("=")

@@ -1,6 +1,6 @@
-"""The versions of a programme's policy, and which one it goes by.
+"""The versions of a program's policy, and which one it goes by.
 
-The newest version counts for its programme's conversations; a programme without one goes by the
+The newest version counts for its program's conversations; a program without one goes by the
 file. A version is written once and never changed, so what was read of it can be kept. One that
 cannot be read any more is passed over, and said to be: a line without a policy answers nobody.
 """
@@ -17,23 +17,23 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, line_of, read_policy
+from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, find_line, read_policy
 from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.runtime.database import hold_programme
-from models import Person, PolicyVersion, Programme
+from gateway.runtime.database import lock_program
+from models import Person, PolicyVersion, Program
 
 log = structlog.get_logger()
 
 LONGEST_POLICY = 60_000
 LONGEST_REASON = 500
 OF_THE_INSTALLATION = gettext_noop(
-    "is the same for all programmes here and is read when the line starts; "
+    "is the same for all programs here and is read when the line starts; "
     "ask the operator to change it"
 )
 
 
-class CannotTakeUp(Exception):
+class CannotActivate(Exception):
     """A policy that is not taken up. Its text says why, and what to do."""
 
 
@@ -46,7 +46,7 @@ class DiffLine:
 
 
 def check(text: str, file: Policy) -> list[PolicyProblem]:
-    """What is wrong with `text` as a programme's policy; empty when it may be taken up."""
+    """What is wrong with `text` as a program's policy; empty when it may be taken up."""
     if len(text) > LONGEST_POLICY:
         return [
             PolicyProblem(
@@ -61,7 +61,9 @@ def check(text: str, file: Policy) -> list[PolicyProblem]:
         return list(unreadable.problems)
     if policy.bot.timeout_seconds != file.bot.timeout_seconds:
         key = "bot.timeout_seconds"
-        return [PolicyProblem(key, OF_THE_INSTALLATION, line_of(text, ("bot", "timeout_seconds")))]
+        return [
+            PolicyProblem(key, OF_THE_INSTALLATION, find_line(text, ("bot", "timeout_seconds")))
+        ]
     return []
 
 
@@ -93,9 +95,9 @@ def warnings(policy: Policy, file: Policy) -> list[str]:
     return found
 
 
-def take_up(
+def activate(
     session: Session,
-    programme: Programme,
+    program: Program,
     text: str,
     *,
     reason: str,
@@ -104,24 +106,24 @@ def take_up(
     file: Policy,
     now: datetime,
 ) -> PolicyVersion:
-    """Make `text` the programme's policy from its next message on.
+    """Make `text` the program's policy from its next message on.
 
     `instead_of` is the version that the author saw, None for the file: a newer one is not
     replaced unseen. The same text sent twice makes one version.
 
     Raises:
         UnreadablePolicy: the text is no policy.
-        CannotTakeUp: there is no reason, nothing is different, or somebody was faster.
+        CannotActivate: there is no reason, nothing is different, or somebody was faster.
     """
     if problems := check(text, file):
         raise UnreadablePolicy(problems)
-    # One writer to a programme at a time, so that two tabs do not both replace the same version.
-    hold_programme(session, programme.id)
-    newest = newest_version(session, programme.id)
+    # One writer to a program at a time, so that two tabs do not both replace the same version.
+    lock_program(session, program.id)
+    newest = newest_version(session, program.id)
     if newest is not None and newest.content == text and newest.id != instead_of:
         if newest.by_id == by.id and newest.reason == reason:
             return newest
-        raise CannotTakeUp(
+        raise CannotActivate(
             phrase(
                 "{name} has taken up this very text as version {number} meanwhile.",
                 name=newest.by.name,
@@ -130,7 +132,7 @@ def take_up(
         )
     if (newest.id if newest else None) != instead_of:
         assert newest is not None  # versions are never taken out
-        raise CannotTakeUp(
+        raise CannotActivate(
             phrase(
                 "{name} has taken up version {number} meanwhile, so yours was not. What you "
                 "wrote stands below; compare it, and take it up instead if it still holds.",
@@ -139,38 +141,38 @@ def take_up(
             )
         )
     if not reason:
-        raise CannotTakeUp(
+        raise CannotActivate(
             gettext_noop("Say why, for those who read this in a year. Nothing was changed yet.")
         )
     if len(reason) > LONGEST_REASON:
-        raise CannotTakeUp(
+        raise CannotActivate(
             phrase("Keep the reason under {longest} characters.", longest=LONGEST_REASON)
         )
     if newest is not None and newest.content == text:
-        raise CannotTakeUp(gettext_noop("This is the policy in use. Nothing would change."))
+        raise CannotActivate(gettext_noop("This is the policy in use. Nothing would change."))
     version = PolicyVersion(
-        programme_id=programme.id, at=now, by=by, by_id=by.id, reason=reason, content=text
+        program_id=program.id, at=now, by=by, by_id=by.id, reason=reason, content=text
     )
     session.add(version)
     session.flush()
     return version
 
 
-def newest_version(session: Session, programme_id: int) -> PolicyVersion | None:
+def newest_version(session: Session, program_id: int) -> PolicyVersion | None:
     return session.scalar(
         select(PolicyVersion)
-        .where(PolicyVersion.programme_id == programme_id)
+        .where(PolicyVersion.program_id == program_id)
         .order_by(PolicyVersion.id.desc())
         .limit(1)
     )
 
 
-def versions_of(session: Session, programme_id: int) -> list[PolicyVersion]:
+def list_versions(session: Session, program_id: int) -> list[PolicyVersion]:
     """The latest first."""
     return list(
         session.scalars(
             select(PolicyVersion)
-            .where(PolicyVersion.programme_id == programme_id)
+            .where(PolicyVersion.program_id == program_id)
             .order_by(PolicyVersion.id.desc())
         )
     )
@@ -191,43 +193,43 @@ class Versions:
     def __init__(self) -> None:
         self._rules: dict[int, Rules | None] = {}
 
-    def rules_of(self, session: Session, programme_id: int, file: Rules) -> Rules:
-        """The rules a programme goes by now: one look at the newest version's number."""
+    def get_rules(self, session: Session, program_id: int, file: Rules) -> Rules:
+        """The rules a program goes by now: one look at the newest version's number."""
         newest = session.scalar(
-            select(func.max(PolicyVersion.id)).where(PolicyVersion.programme_id == programme_id)
+            select(func.max(PolicyVersion.id)).where(PolicyVersion.program_id == program_id)
         )
         if newest is None:
             return file
         if newest not in self._rules:
-            self._rules[newest] = _newest_readable(session, programme_id, file)
+            self._rules[newest] = _newest_readable(session, program_id, file)
         return self._rules[newest] or file
 
 
-def policy_in_use(session: Session, programme_id: int, file: Policy) -> Policy:
-    """The policy a programme goes by now, for a command that asks once."""
-    for _, policy in _readable(session, programme_id, file):
+def policy_in_use(session: Session, program_id: int, file: Policy) -> Policy:
+    """The policy a program goes by now, for a command that asks once."""
+    for _, policy in _readable(session, program_id, file):
         return policy
     return file
 
 
-def passed_over(session: Session, programme_id: int, file: Policy) -> PolicyVersion | None:
+def passed_over(session: Session, program_id: int, file: Policy) -> PolicyVersion | None:
     """The newest version, if it cannot be read any more and an older one counts instead."""
-    newest = newest_version(session, programme_id)
+    newest = newest_version(session, program_id)
     if newest is None or _completed_policy(newest, file) is not None:
         return None
     return newest
 
 
-def _newest_readable(session: Session, programme_id: int, file: Rules) -> Rules | None:
-    for _, policy in _readable(session, programme_id, file.policy):
+def _newest_readable(session: Session, program_id: int, file: Rules) -> Rules | None:
+    for _, policy in _readable(session, program_id, file.policy):
         return replace(file, policy=policy)
     return None
 
 
 def _readable(
-    session: Session, programme_id: int, file: Policy
+    session: Session, program_id: int, file: Policy
 ) -> Iterator[tuple[PolicyVersion, Policy]]:
-    for version in versions_of(session, programme_id):
+    for version in list_versions(session, program_id):
         policy = _completed_policy(version, file)
         if policy is not None:
             yield version, policy

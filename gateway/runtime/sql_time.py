@@ -110,7 +110,7 @@ def _offset_at(zone: ZoneInfo, at: datetime) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
 
 
-def nth_of(share_in_tenths: int, count: ColumnElement[int]) -> ColumnElement[int]:
+def nth_value(share_in_tenths: int, count: ColumnElement[int]) -> ColumnElement[int]:
     """Which one, in order of size, is the nearest-rank percentile: 5 for the median, 9 for the
     ninth decile. It is a time that somebody really waited; of an even number, the lower middle."""
     return cast((count * share_in_tenths + 9) // 10, Integer)

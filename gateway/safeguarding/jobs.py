@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
-from gateway.safeguarding.records import managers_told_of, tell
+from gateway.safeguarding.records import list_notified_managers, tell
 from models import Person, SafeguardingRecord
 from models.conditional import changes_one
 
@@ -25,21 +25,21 @@ OVERDUE = (
 )
 
 
-def tell_of_overdue_records(line: Line, *, now: datetime) -> None:
+def notify_overdue_records(line: Line, *, now: datetime) -> None:
     """One round: text the owner of each overdue record, or the managers where nobody owns it.
 
-    Once when it becomes overdue, and once more after the programme's `told_again_after_hours`.
+    Once when it becomes overdue, and once more after the program's `told_again_after_hours`.
     """
     with line.database.reading() as session:
         overdue = session.execute(
-            select(SafeguardingRecord.id, SafeguardingRecord.programme_id).where(
+            select(SafeguardingRecord.id, SafeguardingRecord.program_id).where(
                 *OVERDUE, SafeguardingRecord.due_at <= now
             )
         ).all()
-    for record_id, programme_id in overdue:
+    for record_id, program_id in overdue:
         try:
             with acting(line) as session:
-                _tell(session, line.of(session, programme_id), record_id, now=now)
+                _tell(session, line.of(session, program_id), record_id, now=now)
         except Exception:
             log.exception("left to the next round", safeguarding=record_id)
 
@@ -57,7 +57,7 @@ def _tell(session: Session, line: Line, record_id: int, *, now: datetime) -> Non
 def whom_to_tell(session: Session, record: SafeguardingRecord) -> list[Person]:
     """Its owner. Where nobody owns it, or a text does not reach them: the managers, but never
     the one it is about."""
-    managers = managers_told_of(session, record)
+    managers = list_notified_managers(session, record)
     return [one for one in managers if one.id == record.owner_id] or managers
 
 

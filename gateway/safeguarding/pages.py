@@ -16,8 +16,8 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.runtime.audit import note_about, read
 from gateway.runtime.spreadsheets import Table
-from gateway.web.downloads import download, form_of
-from gateway.web.rendering import Number, PageRefused, env, go_to, line_of, page
+from gateway.web.downloads import download, read_format
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
 from models import Concern, Person, SafeguardingRecord
 from models.conditional import changes_one
 
@@ -37,7 +37,7 @@ env.globals.update(concerns=CONCERNS)
 @router.get("/safeguarding")
 def records(request: Request, manager: Manager) -> Response:
     """What is open by the time it is due, and what was closed lately; no words of anybody."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         still_open = _open_ones(session, manager)
         closed = _closed_ones(session, manager, limit=CLOSED_SHOWN)
@@ -48,17 +48,17 @@ def records(request: Request, manager: Manager) -> Response:
         viewer=manager,
         open_ones=still_open,
         closed=closed,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
 @router.get("/safeguarding.{form}")
 def to_take_away(request: Request, manager: Manager, form: str) -> Response:
     """The list as it is shown: whose, what about, by when, whose to do. No words of anybody."""
-    written = form_of(form)
-    with line_of(request).database.reading() as session:
+    written = read_format(form)
+    with get_line(request).database.reading() as session:
         rows = [*_open_ones(session, manager), *_closed_ones(session, manager, limit=None)]
-        table = _table(rows, manager.programme.timezone, now=line_of(request).clock())
+        table = _table(rows, manager.program.timezone, now=get_line(request).clock())
     return download(request, manager, table, written, about="safeguarding", file="safeguarding")
 
 
@@ -72,7 +72,7 @@ def own(
     request: Request, number: Number, manager: Manager, owner: Annotated[str, Form()] = ""
 ) -> Response:
     """Take it on. `owner` is who had it as the page showed it, so that nobody takes it unseen."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         record = _find(session, number, manager)
         if record.owner_id == manager.id:
@@ -110,7 +110,7 @@ def close(
     request: Request, number: Number, manager: Manager, outcome: Annotated[str, Form()] = ""
 ) -> Response:
     """Close it with an outcome. Only its owner does; what was written stays when it is refused."""
-    line = line_of(request)
+    line = get_line(request)
     words = outcome.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     with line.database.writing() as session:
         record = _find(session, number, manager)
@@ -166,7 +166,7 @@ def _close(
 def _show(
     request: Request, number: int, manager: Person, *, problem: str = "", written: str = ""
 ) -> Response:
-    line = line_of(request)
+    line = get_line(request)
     with line.database.reading() as session:
         _find(session, number, manager)
     read(line, manager, f"safeguarding:{number}")
@@ -187,7 +187,7 @@ def _show(
         problem=problem,
         written=written,
         longest=LONGEST_OUTCOME,
-        zone=manager.programme.timezone,
+        zone=manager.program.timezone,
     )
 
 
@@ -199,15 +199,15 @@ def _find(session: Session, number: int, manager: Person) -> SafeguardingRecord:
     )
     if record is None:
         raise PageRefused(
-            404, phrase("There is no record {number} in your programme.", number=number)
+            404, phrase("There is no record {number} in your program.", number=number)
         )
     return record
 
 
 def _seen_by(manager: Person) -> list[ColumnElement[bool]]:
-    """Those of the programme, but none about the manager who looks."""
+    """Those of the program, but none about the manager who looks."""
     return [
-        SafeguardingRecord.programme_id == manager.programme_id,
+        SafeguardingRecord.program_id == manager.program_id,
         or_(
             SafeguardingRecord.mentor_id.is_(None),
             SafeguardingRecord.mentor_id != manager.id,

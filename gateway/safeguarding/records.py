@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import open_handoff_of, release
+from escalation.handoffs.handoffs import get_open_handoff, release
 from escalation.policy import load_policy
 from escalation.ruleset import Rules
 from escalation.speech.i18n import words_for
-from escalation.speech.message_writer import say, thread_of
+from escalation.speech.message_writer import get_thread, say
 from gateway.messaging.inbox import kept_words
 from gateway.people.directory import managers_to_text
 from gateway.runtime.audit import note_about
@@ -46,7 +46,7 @@ NO_WORDS = "(no words were given)"
 def open_record(
     session: Session,
     *,
-    programme_id: int,
+    program_id: int,
     mentee: Person,
     concern: Concern,
     words: str,
@@ -55,10 +55,10 @@ def open_record(
     mentor: Person | None = None,
     handoff: Handoff | None = None,
 ) -> SafeguardingRecord:
-    """Open a safeguarding record, due by the programme's policy, and note it in the audit."""
-    policy = policy_in_use(session, programme_id, load_policy()).safeguarding
+    """Open a safeguarding record, due by the program's policy, and note it in the audit."""
+    policy = policy_in_use(session, program_id, load_policy()).safeguarding
     record = SafeguardingRecord(
-        programme_id=programme_id,
+        program_id=program_id,
         mentee_id=mentee.id,
         mentor_id=mentor.id if mentor else None,
         handoff_id=handoff.id if handoff else None,
@@ -97,10 +97,10 @@ def raise_concern(
             before = "" if record.words == NO_WORDS else f"{record.words}\n\n"
             record.words = before + words
         return record
-    handoff = open_handoff_of(session, conversation)
+    handoff = get_open_handoff(session, conversation)
     record = open_record(
         session,
-        programme_id=conversation.programme_id,
+        program_id=conversation.program_id,
         mentee=mentee,
         concern=Concern.MENTOR,
         words=words,
@@ -109,7 +109,7 @@ def raise_concern(
         mentor=mentor,
         handoff=handoff,
     )
-    tell(session, line, record, managers_told_of(session, record), "concern_alert", now=now)
+    tell(session, line, record, list_notified_managers(session, record), "concern_alert", now=now)
     if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
         _take_from(session, line, handoff, mentor, now=now)
     return record
@@ -131,13 +131,13 @@ def tell(
     """Text people the line `key` about a record: when it is due and where it is read, no words."""
     for person in people:
         due = record.due_at.astimezone(ZoneInfo(person.timezone))
-        thread, link = thread_of(session, line.rules, person), link_to(line.rules, record)
+        thread, link = get_thread(session, line.rules, person), link_to(line.rules, record)
         say(session, line.rules, thread, key, now=now, time=f"{due:%A %H:%M}", link=link)
 
 
-def managers_told_of(session: Session, record: SafeguardingRecord) -> list[Person]:
-    """The programme's managers who can be texted; never the one it is about."""
-    return managers_to_text(session, record.programme_id, but=record.mentor_id)
+def list_notified_managers(session: Session, record: SafeguardingRecord) -> list[Person]:
+    """The program's managers who can be texted; never the one it is about."""
+    return managers_to_text(session, record.program_id, but=record.mentor_id)
 
 
 def _take_from(
@@ -153,7 +153,7 @@ def _take_from(
         later=line.later,
         told="taken_back",
     )
-    thread = thread_of(session, line.rules, mentor)
+    thread = get_thread(session, line.rules, mentor)
     say(session, line.rules, thread, "released_mentor", now=now, code=handoff.id)
 
 
@@ -175,7 +175,7 @@ def _open_about(
     )
 
 
-def open_records_of(session: Session, mentee: Person) -> list[SafeguardingRecord]:
+def list_open_records(session: Session, mentee: Person) -> list[SafeguardingRecord]:
     """What is open about this mentee, whoever opened it."""
     return list(
         session.scalars(
@@ -246,7 +246,7 @@ def act_on_concern(
     if not answers:
         return True
     message.words = KEYWORD
-    if not managers_told_of(session, record):
+    if not list_notified_managers(session, record):
         say(session, line.rules, conversation, "concern_no_manager", now=now)
     elif mentor is not None:
         say(session, line.rules, conversation, "concern_noted", now=now, mentor=mentor.name)

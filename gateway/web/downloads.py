@@ -5,13 +5,13 @@ from fastapi import Request, Response
 from escalation.speech.i18n import gettext_noop
 from gateway.runtime.audit import note
 from gateway.runtime.spreadsheets import MEDIA_TYPES, Form, Table, written_as
-from gateway.web.rendering import PageRefused, line_of
+from gateway.web.rendering import PageRefused, get_line
 from models import Person
 
 NO_SUCH_TABLE = gettext_noop("There is no such table to download.")
 
 
-def form_of(said: str) -> Form:
+def read_format(said: str) -> Form:
     """The form of a file, as the end of an address says it. Raises PageRefused for any other."""
     for form in MEDIA_TYPES:
         if form == said:
@@ -23,11 +23,11 @@ def download(
     request: Request, manager: Person, table: Table, form: Form, *, about: str, file: str
 ) -> Response:
     """A table as a file. That it left is noted in the audit before it does."""
-    line = line_of(request)
+    line = get_line(request)
     with line.database.writing() as session:
         note(
             session,
-            programme_id=manager.programme_id,
+            program_id=manager.program_id,
             by=manager,
             action="export",
             about=about,

@@ -11,10 +11,11 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from escalation.speech.i18n import (
-    FIRST,
+    DEFAULT_LANGUAGE,
     LANGUAGES,
     LANGUAGES_OF_STAFF,
-    best_of,
+    best_language,
+    get_locale,
     gettext_noop,
     how_long,
     in_language,
@@ -22,8 +23,7 @@ from escalation.speech.i18n import (
     keyword_in,
     known,
     known_to_staff,
-    locale_of,
-    name_of,
+    language_name,
     written,
 )
 from gateway.handoffs.timeline import in_words
@@ -34,7 +34,7 @@ CHOSEN_FOR = 180 * 24 * 3600
 PLACE_TIME = gettext_noop("{place} time ({zone})")
 
 
-def language_of(request: Request, viewer: Person | None = None) -> str:
+def request_language(request: Request, viewer: Person | None = None) -> str:
     """The reader's own; before anybody is signed in what was chosen on a mentee's page, or what
     the browser asks for."""
     state = request.state
@@ -43,11 +43,11 @@ def language_of(request: Request, viewer: Person | None = None) -> str:
         return (known if who.role is Role.MENTEE else known_to_staff)(who.language)
     asked_for = _accepted(request.headers.get("Accept-Language", ""))
     if not request.url.path.startswith("/chat"):
-        return best_of(asked_for, LANGUAGES_OF_STAFF) or FIRST
+        return best_language(asked_for, LANGUAGES_OF_STAFF) or DEFAULT_LANGUAGE
     for chosen in (request.query_params.get("language"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return str(chosen)
-    return best_of(asked_for) or FIRST
+    return best_language(asked_for) or DEFAULT_LANGUAGE
 
 
 def _accepted(header: str) -> list[str]:
@@ -72,17 +72,17 @@ def keep_choice(request: Request, response: Response) -> None:
 
 def said_to(request: Request, words: str, **blanks: object) -> str:
     """A sentence for whoever asks, in their language. Its msgid is `words`."""
-    said = in_language(language_of(request), words)
+    said = in_language(request_language(request), words)
     return said.format(**blanks) if blanks else said
 
 
 def about_language(request: Request, viewer: Person | None) -> dict[str, Any]:
     """What each page is given to know its language by."""
-    language = language_of(request, viewer)
+    language = request_language(request, viewer)
     return {
         "language": language,
-        "direction": locale_of(language).text_direction,
-        "languages": [(one, name_of(one)) for one in LANGUAGES],
+        "direction": get_locale(language).text_direction,
+        "languages": [(one, language_name(one)) for one in LANGUAGES],
         # A page that answers a form may have no address to come back to.
         "languages_at": request.url.path if request.method == "GET" else "/chat/sign-in",
     }
@@ -91,26 +91,30 @@ def about_language(request: Request, viewer: Person | None) -> dict[str, Any]:
 # --- in templates ---
 
 
-def local(at: datetime, zone: str, form: str = "%H:%M", *, language: str = FIRST) -> Markup:
+def local(
+    at: datetime, zone: str, form: str = "%H:%M", *, language: str = DEFAULT_LANGUAGE
+) -> Markup:
     """A `<time>` in a time zone; the exact moment stands in its attributes."""
     there = at.astimezone(ZoneInfo(zone))
     exactly = written(there, "%A %d %B %Y, %H:%M", language)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         there.isoformat(timespec="seconds"),
-        f"{exactly}{there:%z}" if language != FIRST else f"{there:%A %d %B %Y, %H:%M:%S %Z}",
+        f"{exactly}{there:%z}"
+        if language != DEFAULT_LANGUAGE
+        else f"{there:%A %d %B %Y, %H:%M:%S %Z}",
         written(there, form, language),
     )
 
 
-def zone_name(zone: str, at: datetime, *, language: str = FIRST) -> str:
+def zone_name(zone: str, at: datetime, *, language: str = DEFAULT_LANGUAGE) -> str:
     """A zone as a reader knows it: New York time (EST)."""
     place = zone.rsplit("/", 1)[-1].replace("_", " ")
     there = f"{at.astimezone(ZoneInfo(zone)):%Z}"
     return in_language(language, PLACE_TIME).format(place=place, zone=there)
 
 
-def length_in_words(time: timedelta, language: str = FIRST) -> str:
-    return in_words(time) if language == FIRST else how_long(time, language)
+def length_in_words(time: timedelta, language: str = DEFAULT_LANGUAGE) -> str:
+    return in_words(time) if language == DEFAULT_LANGUAGE else how_long(time, language)
 
 
 @pass_context
@@ -160,7 +164,7 @@ def _keyword(context: Context, word: str) -> str:
 
 
 def _language(context: Context) -> str:
-    return str(context.get("language", FIRST))
+    return str(context.get("language", DEFAULT_LANGUAGE))
 
 
 def in_its_language(make: Callable[..., str]) -> Callable[..., str]:

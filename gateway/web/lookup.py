@@ -1,4 +1,4 @@
-"""Finding what a number names: only what is of one's own programme is there."""
+"""Finding what a number names: only what is of one's own program is there."""
 
 from sqlalchemy.orm import Session
 
@@ -12,9 +12,9 @@ def row_number(said: str) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
-def handoff_of(session: Session, person: Person, number: int) -> Handoff:
-    """The handoff with this number in the person's own programme; of others nothing is told."""
+def find_handoff(session: Session, person: Person, number: int) -> Handoff:
+    """The handoff with this number in the person's own program; of others nothing is told."""
     handoff = session.get(Handoff, number)
-    if handoff is None or handoff.conversation.programme_id != person.programme_id:
-        raise PageRefused(404, phrase("There is no #{number} in your programme.", number=number))
+    if handoff is None or handoff.conversation.program_id != person.program_id:
+        raise PageRefused(404, phrase("There is no #{number} in your program.", number=number))
     return handoff

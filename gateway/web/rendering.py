@@ -29,7 +29,7 @@ from gateway.web.i18n import (
     about_language,
     in_its_language,
     keep_choice,
-    language_of,
+    request_language,
     speak_languages,
 )
 from models import Person
@@ -69,8 +69,8 @@ env = Environment(
 )
 
 
-def line_of(request: Request) -> Line:
-    """The line; once somebody is signed in, with the rules that their programme goes by."""
+def get_line(request: Request) -> Line:
+    """The line; once somebody is signed in, with the rules that their program goes by."""
     line: Line = request.app.state.line
     state = request.state
     who: Person | None = getattr(state, "viewer", None) or getattr(state, "mentee", None)
@@ -79,12 +79,12 @@ def line_of(request: Request) -> Line:
     if not hasattr(request.state, "line"):
         # Once in a request, so that nothing changes in the middle of it.
         with line.database.reading() as session:
-            request.state.line = line.of(session, who.programme_id)
+            request.state.line = line.of(session, who.program_id)
     its_line: Line = request.state.line
     return its_line
 
 
-def settings_of(request: Request) -> Settings:
+def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
@@ -100,10 +100,10 @@ def page(
     """A page, or a part of one, as `viewer` sees it."""
     html = env.get_template(template).render(
         viewer=viewer,
-        demo=settings_of(request).sms == "phones",
+        demo=get_settings(request).sms == "phones",
         path=request.url.path,
-        now=line_of(request).clock(),
-        public_url=settings_of(request).public_url,
+        now=get_line(request).clock(),
+        public_url=get_settings(request).public_url,
         **about_language(request, viewer),
         **values,
     )
@@ -125,7 +125,7 @@ HEADINGS = {
 def refusal(request: Request, refused: PageRefused) -> Response:
     """The answer to a request that is not granted: a sentence, a page, or the sign-in."""
     if wants_part(request):
-        said = in_language(language_of(request), str(refused))
+        said = in_language(request_language(request), str(refused))
         return PlainTextResponse(said, refused.status)
     if isinstance(refused, NotSignedIn) and request.method == "GET":
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")

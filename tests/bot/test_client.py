@@ -222,15 +222,15 @@ def test_no_words_of_hers_in_rasas_log(rasa: RasaServer, maya: Talk) -> None:
 
 # --- with a server that misbehaves --------------------------------------------------------------
 
-Misbehaviour = Callable[[socket.socket], None]
+Misbehavior = Callable[[socket.socket], None]
 
 
 @pytest.fixture
-def misbehaving() -> Iterator[Callable[[Misbehaviour], str]]:
+def misbehaving() -> Iterator[Callable[[Misbehavior], str]]:
     """Start a server on which every connection is handled by the given function."""
     listeners: list[socket.socket] = []
 
-    def serve(behaviour: Misbehaviour) -> str:
+    def serve(behavior: Misbehavior) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
 
@@ -242,7 +242,7 @@ def misbehaving() -> Iterator[Callable[[Misbehaviour], str]]:
                     return
                 with closing(connection), suppress(OSError):
                     connection.recv(65_536)
-                    behaviour(connection)
+                    behavior(connection)
 
         threading.Thread(target=accept, daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -252,7 +252,7 @@ def misbehaving() -> Iterator[Callable[[Misbehaviour], str]]:
         listener.close()
 
 
-def replies(status: str, body: bytes) -> Misbehaviour:
+def replies(status: str, body: bytes) -> Misbehavior:
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return lambda connection: connection.sendall(head.encode() + body)
 
@@ -277,7 +277,7 @@ def dribbles_its_head(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("slowly", [says_nothing, dribbles, dribbles_its_head])
 def test_a_slow_rasa_is_away_when_the_time_is_up(
-    misbehaving: Callable[[Misbehaviour], str], slowly: Misbehaviour
+    misbehaving: Callable[[Misbehavior], str], slowly: Misbehavior
 ) -> None:
     bot = Bot(misbehaving(slowly), timeout_seconds=0.6)
     began = time.monotonic()
@@ -307,13 +307,13 @@ NONSENSE = [
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
 def test_nonsense_means_away(
-    misbehaving: Callable[[Misbehaviour], str], nonsense: Misbehaviour
+    misbehaving: Callable[[Misbehavior], str], nonsense: Misbehavior
 ) -> None:
     with pytest.raises(BotAway):
         Bot(misbehaving(nonsense)).answer(1, "hi")
 
 
-def test_what_another_rasa_adds_is_no_harm(misbehaving: Callable[[Misbehaviour], str]) -> None:
+def test_what_another_rasa_adds_is_no_harm(misbehaving: Callable[[Misbehavior], str]) -> None:
     body = b'[{"recipient_id": "x", "text": "Hi", "image": "i"}, {"custom": {"other": 1}}]'
     assert Bot(misbehaving(replies("200 OK", body))).answer(1, "hi") == Answer(words=("Hi",))
 
@@ -325,7 +325,7 @@ def test_a_url_that_is_none_means_away(url: str) -> None:
 
 
 def test_the_reason_says_nothing_of_what_was_written(
-    misbehaving: Callable[[Misbehaviour], str],
+    misbehaving: Callable[[Misbehavior], str],
 ) -> None:
     with pytest.raises(BotAway) as away:
         Bot(misbehaving(NONSENSE[0])).answer(1, "kumquat")

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from escalation.counterfactual import turning_point, with_score
+from escalation.counterfactual import counterfactual, with_score
 from escalation.decide import BotState, Decision, Do, Standing, decide
 from escalation.signals import Axis, Signals
 from models import Need, Owner, Urgency
@@ -17,7 +17,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
 def test_with_the_score_it_names_the_decision_it_names_is_taken(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
-    point = turning_point(seen, standing, POLICY, bot)
+    point = counterfactual(seen, standing, POLICY, bot)
     if point is None:
         return
     assert getattr(seen, point.axis) == point.score
@@ -30,7 +30,7 @@ def test_with_the_score_it_names_the_decision_it_names_is_taken(
 def test_no_smaller_change_of_one_score_leads_elsewhere(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
-    point = turning_point(seen, standing, POLICY, bot)
+    point = counterfactual(seen, standing, POLICY, bot)
     taken = outcome(decide(seen, standing, POLICY, bot))
     reach = 1.0 if point is None else abs(point.needed - point.score)
     if reach < 1e-6:
@@ -46,7 +46,7 @@ def test_no_smaller_change_of_one_score_leads_elsewhere(
 
 def test_a_message_just_below_the_mark_names_the_mark() -> None:
     seen = Signals(connection=MARKS.connection - 0.01, tools=0.9)
-    point = turning_point(seen, Standing(offered_lately=True), POLICY, BotState.ANSWERED)
+    point = counterfactual(seen, Standing(offered_lately=True), POLICY, BotState.ANSWERED)
     assert point is not None
     assert (point.axis, point.needed) == (Axis.CONNECTION, MARKS.connection)
     assert (point.decision.do, point.decision.need) == (Do.HAND_OFF, Need.CONNECTION)
@@ -54,11 +54,11 @@ def test_a_message_just_below_the_mark_names_the_mark() -> None:
 
 def test_who_asked_for_a_person_would_have_got_one_whatever_the_wishes() -> None:
     asked = Signals(asked_for_person=True, connection=0.9)
-    point = turning_point(asked, Standing(), POLICY, BotState.NOT_ASKED)
+    point = counterfactual(asked, Standing(), POLICY, BotState.NOT_ASKED)
     assert point is not None
     assert point.axis is Axis.CRISIS, "only as a crisis would it have gone another way"
 
 
 def test_a_crisis_under_way_could_not_have_gone_another_way() -> None:
     standing = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS)
-    assert turning_point(Signals(), standing, POLICY, BotState.NOT_ASKED) is None
+    assert counterfactual(Signals(), standing, POLICY, BotState.NOT_ASKED) is None

@@ -19,8 +19,8 @@ from escalation.over_reliance import (
     Sign,
     Written,
     leans_too_much,
+    measure_over_reliance,
     nudge_allowed,
-    reliance_of,
     says_only_you,
     signs_in,
 )
@@ -44,7 +44,7 @@ def seen(
     zone: ZoneInfo = NEW_YORK,
     now: datetime = NOON,
 ) -> Reliance:
-    return reliance_of(written, from_people or [], zone, now=now, policy=POLICY)
+    return measure_over_reliance(written, from_people or [], zone, now=now, policy=POLICY)
 
 
 # --- what is said ---

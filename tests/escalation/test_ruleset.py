@@ -1,4 +1,4 @@
-"""The files a programme may edit: a mistake is named, and every line is really used."""
+"""The files a program may edit: a mistake is named, and every line is really used."""
 
 import re
 from pathlib import Path

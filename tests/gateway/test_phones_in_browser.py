@@ -55,13 +55,13 @@ class Phone:
 
 
 @pytest.mark.parametrize(
-    ("evening", "width", "colours"),
+    ("evening", "width", "colors"),
     [(1, 390, "light"), (2, 1280, "dark"), (3, 390, "dark"), (4, 1280, "light")],
 )
 def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
-    browser: Browser, gateway: Process, trouble: list[str], evening: int, width: int, colours: str
+    browser: Browser, gateway: Process, trouble: list[str], evening: int, width: int, colors: str
 ) -> None:
-    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
+    context = open_context(browser, gateway.url, trouble, width=width, colors=colors)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

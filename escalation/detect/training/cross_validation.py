@@ -59,7 +59,7 @@ class HeldBack:
         return float(np.corrcoef(self.said["connection"], self.said["tools"])[0, 1])
 
     def corners(self) -> NDArray[np.int64]:
-        """Counts: a row for each corner that was labelled, a column for each that was said. Only
+        """Counts: a row for each corner that was labeled, a column for each that was said. Only
         messages that are clear on both axes."""
         clear = (self.wished["connection"] != 0.5) & (self.wished["tools"] != 0.5)
         counts = np.zeros((4, 4), dtype=np.int64)
@@ -112,6 +112,6 @@ def table(ours: HeldBack, sentiment: HeldBack) -> Iterator[str]:
         counts = way.corners()
         right = counts.trace() / counts.sum()
         yield f"corners by {name}: {right:.1%} right of {counts.sum()} that are clear on both axes"
-        yield f"  {'labelled / said':18}" + "".join(f"{corner:>12}" for corner in CORNERS)
+        yield f"  {'labeled / said':18}" + "".join(f"{corner:>12}" for corner in CORNERS)
         for corner, row in zip(CORNERS, counts, strict=True):
             yield f"  {corner:18}" + "".join(f"{count:12}" for count in row)

@@ -1,4 +1,4 @@
-"""The example files, read: messages with their labels, and conversations labelled turn by turn.
+"""The example files, read: messages with their labels, and conversations labeled turn by turn.
 
 examples/README.md says how to write them.
 """

@@ -39,7 +39,7 @@ FEWEST, MORE = 100, 8
 # A finger slips at most once in this many words, and never in a word of fewer letters than this.
 WORDS_PER_SLIP = 4
 SHORTEST = 4
-# Tries to slip so that the outcome is no other word: "live" must not become "love".
+# Attempts to slip so that the outcome is no other word: "live" must not become "love".
 TRIES = 12
 
 # What is denied stays denied, so these words stay as they are.
@@ -383,7 +383,7 @@ def overall(rates: Mapping[Group, FlipRate]) -> FlipRate:
     )
 
 
-def sample_of(examples: Sequence[Example], size: int, seed: int) -> list[str]:
+def draw_sample(examples: Sequence[Example], size: int, seed: int) -> list[str]:
     """Every label in proportion: the examples are sorted by it, and taken at equal steps."""
     dice = random.Random(seed)  # noqa: S311
     shuffled = sorted(examples, key=lambda _: dice.random())
@@ -395,10 +395,10 @@ def sample_of(examples: Sequence[Example], size: int, seed: int) -> list[str]:
 def measured(size: int, seed: int) -> dict[Group, FlipRate]:
     """On `size` of our own examples, at the shipped policy."""
     policy, examples = load_policy(), read_examples()
-    rates = flip_rates(sample_of(examples, size, seed), policy, seed=seed)
-    # Few messages hold a word that is spelt otherwise in Britain: of those edits, look at more.
+    rates = flip_rates(draw_sample(examples, size, seed), policy, seed=seed)
+    # Few messages hold a word that is spelled otherwise in Britain: of those edits, look at more.
     rare = [edit for edit in EDITS if edit.group in rates and rates[edit.group].of < FEWEST]
-    more = sample_of(examples, size * MORE, seed)
+    more = draw_sample(examples, size * MORE, seed)
     return rates | flip_rates(more, policy, edits=rare, seed=seed)
 
 

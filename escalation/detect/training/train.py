@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from escalation.detect.classifiers import VECTOR, WEIGHTS, WEIGHTS_SHA256, inputs_of
+from escalation.detect.classifiers import VECTOR, WEIGHTS, WEIGHTS_SHA256, build_inputs
 from escalation.detect.detector import REMEMBERED
 from escalation.detect.lexicon import load_lexicon
 from escalation.detect.sentences import read
@@ -62,7 +62,7 @@ def inputs_for(texts: Iterable[str]) -> NDArray[np.float32]:
     cues = load_lexicon().cues
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return np.stack(
-            list(threads.map(lambda text: inputs_of(read(text).whole, text, cues), texts))
+            list(threads.map(lambda text: build_inputs(read(text).whole, text, cues), texts))
         )
 
 
@@ -128,7 +128,7 @@ class Stretch:
         return self.slope * raw + self.offset
 
 
-def stretch_of(raw_of_unseen: Numbers, target: Numbers) -> Stretch:
+def get_stretch(raw_of_unseen: Numbers, target: Numbers) -> Stretch:
     (slope,), offset = fit(raw_of_unseen[:, None].astype(np.float32), target, LOOSE)
     return Stretch(float(slope), offset)
 
@@ -144,7 +144,7 @@ def unseen(
         kept = raw.copy()
         for part in range(PARTS):
             mine = parts == part
-            raw[mine] = stretch_of(kept[~mine], target[~mine])(kept[mine])
+            raw[mine] = get_stretch(kept[~mine], target[~mine])(kept[mine])
     return np.asarray(1 / (1 + np.exp(-raw)), dtype=np.float64)
 
 
@@ -182,7 +182,7 @@ def _taught(examples: Sequence[Example], turns: int) -> dict[str, NDArray[np.boo
     """Which rows, examples first and then turns, each head learns from."""
     wishful = set(read_examples(leaving_out=CRISIS_ONLY))
     wishes = np.array([*(one in wishful for one in examples), *[True] * turns])
-    # A crisis is seen in the message that says it; the turns after it are labelled with it too.
+    # A crisis is seen in the message that says it; the turns after it are labeled with it too.
     said = np.arange(len(examples) + turns) < len(examples)
     return {"crisis": said, "connection": wishes, "tools": wishes}
 
@@ -197,7 +197,7 @@ def train() -> None:
     taught = _taught(examples, len(turns))
     labels = targets([*examples, *(turn for turn, _ in turns)])
     wanted = {name: label[taught[name]] for name, label in labels.items()}
-    # A conversation stays whole, so that no turn is scored by a head that saw its neighbours.
+    # A conversation stays whole, so that no turn is scored by a head that saw its neighbors.
     parts = np.r_[np.arange(len(examples)) % PARTS, number % PARTS]
     heads, context = {}, {}
     for name, target in wanted.items():
@@ -206,7 +206,7 @@ def train() -> None:
         weights, bias = fit(read, target, STRENGTH[name])
         if name in STRETCHED:
             now, together = raw_unseen(read, target, STRENGTH[name], parts[rows], alone[rows], read)
-            stretch = stretch_of(together, target)
+            stretch = get_stretch(together, target)
             weights = np.round(stretch.slope * weights, 5)
             bias = round(stretch.slope * bias + stretch.offset, 5)
             last = slice(-len(turns), None)

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.accounts.rate_limit import Tries
+from gateway.accounts.rate_limit import RateLimits
 from gateway.integrations.api import handoffs, metrics, people, staffing
 from gateway.integrations.api.auth import CALLS, CALLS_WITHIN
 from gateway.integrations.api.problems import (
@@ -24,9 +24,9 @@ from gateway.runtime.line import Line
 MOUNTED_AT = "/api/v1"
 
 ABOUT = f"""\
-What programs may read of one programme. Every request shows a token of that programme; what is
-of another programme is not there. Times are UTC. No answer holds what people wrote, and names
-and phone numbers only with the scope `people:names`. Every reading is noted in the programme's
+What programs may read of one program. Every request shows a token of that program; what is
+of another program is not there. Times are UTC. No answer holds what people wrote, and names
+and phone numbers only with the scope `people:names`. Every reading is noted in the program's
 audit. At most {CALLS} requests a minute with one token; then 429 with `Retry-After`.
 
 Scopes:
@@ -71,7 +71,7 @@ def create_api(line: Line) -> FastAPI:
         redirect_slashes=False,
     )
     api.state.line = line
-    api.state.calls = Tries(CALLS_WITHIN)
+    api.state.calls = RateLimits(CALLS_WITHIN)
     for part in (handoffs, people, metrics, staffing):
         api.include_router(part.router)
 

@@ -8,20 +8,20 @@ from typing import Annotated, Any
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from gateway.accounts.rate_limit import Tries
+from gateway.accounts.rate_limit import RateLimits
 from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.scopes import Scope, scopes_in
 from gateway.integrations.api_tokens import PREFIX, find_token, note_used, was_used_long_ago
 from gateway.runtime import audit
 from gateway.runtime.line import Line
-from models import ApiToken, Programme
+from models import ApiToken, Program
 
 CALLS = 120
 CALLS_WITHIN = timedelta(minutes=1)
 
 NO_TOKEN = (
     f"No token was shown. Send the header `Authorization: Bearer {PREFIX}...`; a manager makes "
-    "tokens on the page /programme/programs."
+    "tokens on the page /program/integrations."
 )
 UNKNOWN = "There is no such token. Check that all of it is sent, or ask a manager for a new one."
 REVOKED = "This token was revoked. Ask a manager for a new one."
@@ -29,17 +29,17 @@ REVOKED = "This token was revoked. Ask a manager for a new one."
 bearer = HTTPBearer(
     auto_error=False,
     scheme_name="token",
-    description=f"A token of one programme, beginning with {PREFIX}. The names are its scopes.",
+    description=f"A token of one program, beginning with {PREFIX}. The names are its scopes.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A program with a good token. `line` goes by the rules of its programme."""
+    """A program with a good token. `line` goes by the rules of its program."""
 
     token_id: int
-    programme: Programme
+    program: Program
     scopes: frozenset[Scope]
     line: Line
     now: datetime
@@ -50,7 +50,7 @@ class Caller:
 
     def has_read(self, about: str) -> None:
         """Note it in the audit, before it is shown: what could not be noted is not read."""
-        audit.read_by_program(self.line, self.programme.id, self.token_id, about)
+        audit.read_by_program(self.line, self.program.id, self.token_id, about)
 
 
 def program_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
@@ -60,7 +60,7 @@ def program_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
         line: Line = request.app.state.line
         now = line.clock()
         token = _token(line, credentials)
-        calls: Tries = request.app.state.calls
+        calls: RateLimits = request.app.state.calls
         if wait := calls.take({f"token {token.id}": CALLS}, now=now):
             raise _too_many(wait)
         if was_used_long_ago(token, now=now):
@@ -70,8 +70,8 @@ def program_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
         if scope not in scopes:
             raise _may_not(scope)
         with line.database.reading() as session:
-            its_line = line.of(session, token.programme_id)
-        return Caller(token.id, token.programme, scopes, its_line, now)
+            its_line = line.of(session, token.program_id)
+        return Caller(token.id, token.program, scopes, its_line, now)
 
     return program
 

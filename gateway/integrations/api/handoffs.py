@@ -17,8 +17,8 @@ from gateway.integrations.api.values import (
     Moment,
     Number,
     UrgencyName,
-    name_of,
     not_there,
+    urgency_name,
     urgency_named,
 )
 from gateway.runtime.sql_time import first_alert_at, first_claim_at
@@ -108,7 +108,7 @@ def list_handoffs(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> HandoffPage:
-    """The handoffs of the programme, the newest first."""
+    """The handoffs of the program, the newest first."""
     wanted: list[ColumnElement[bool]] = []
     if since is not None:
         wanted.append(Handoff.opened_at >= since)
@@ -156,7 +156,7 @@ def _rows(
             first_claim_at(),
         )
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.programme_id == caller.programme.id, *wanted)
+        .where(Conversation.program_id == caller.program.id, *wanted)
         .order_by(Handoff.id.desc())
         .limit(limit)
     ).all()
@@ -169,7 +169,7 @@ def _summary(row: Found, caller: Caller) -> dict[str, Any]:
         "id": handoff.id,
         "opened_at": handoff.opened_at,
         "need": handoff.need,
-        "urgency": name_of(handoff.urgency),
+        "urgency": urgency_name(handoff.urgency),
         "status": handoff.status,
         "mentee_id": mentee.id if mentee else None,
         "mentee_name": mentee.name if mentee and caller.reads_names else None,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.integrations.api.auth import Caller, ReadsMeasures
-from gateway.integrations.api.values import UrgencyName, Weeks, name_of
+from gateway.integrations.api.values import UrgencyName, Weeks, urgency_name
 from gateway.reporting.metrics import (
     A_PERSON,
     BOT_ALONE,
@@ -16,15 +16,15 @@ from gateway.reporting.metrics import (
     PEOPLE,
     Awaited,
     followed_up,
-    judged_of,
+    get_waits,
     latest_weeks,
-    loads_of,
     mentees_who_wrote,
+    mentor_loads,
     messages_to_mentees,
-    overlooked_of,
-    waits_of,
-    weeks_of_waits,
-    weeks_of_words,
+    share_overlooked,
+    weekly_messages,
+    weekly_verdicts,
+    weekly_waits,
 )
 from gateway.reporting.metrics import Counted as CountedRow
 from gateway.reporting.metrics import Load as LoadRow
@@ -65,7 +65,7 @@ class Wait(BaseModel):
 
 
 class Week(BaseModel):
-    """One week, from its Monday on the programme's clock."""
+    """One week, from its Monday on the program's clock."""
 
     monday: date
     handoffs: dict[UrgencyName, int]
@@ -137,13 +137,13 @@ class Measures(BaseModel):
 @router.get("")
 def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
     """The figures of the page Measures, over the same weeks."""
-    programme, now = caller.programme, caller.now
-    period = latest_weeks(programme, weeks, now=now)
+    program, now = caller.program, caller.now
+    period = latest_weeks(program, weeks, now=now)
     targets = caller.line.rules.policy.targets
     caller.has_read("measures")
     with caller.line.database.reading() as session:
-        words = {week.monday: week for week in weeks_of_words(session, programme, period)}
-        followed = followed_up(session, programme, period)
+        words = {week.monday: week for week in weekly_messages(session, program, period)}
+        followed = followed_up(session, program, period)
         reached, helped, heard = (Answers(yes=one.yes, no=one.no) for one in followed.said)
         return Measures(
             since=period.since.astimezone(UTC),
@@ -151,7 +151,7 @@ def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
             timezone=period.timezone,
             waits=[
                 Wait(
-                    urgency=name_of(one.urgency),
+                    urgency=urgency_name(one.urgency),
                     awaited=one.awaited,
                     handoffs=one.count,
                     median_seconds=_seconds(one.median),
@@ -159,22 +159,22 @@ def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
                     target_seconds=_seconds(one.target),
                     within_target=_share(one.within) if one.within else None,
                 )
-                for one in waits_of(session, programme, period, targets, now=now)
+                for one in get_waits(session, program, period, targets, now=now)
             ],
             weeks=[
                 Week(
                     monday=week.monday,
-                    handoffs={name_of(one): week.handoffs[one] for one in Urgency},
+                    handoffs={urgency_name(one): week.handoffs[one] for one in Urgency},
                     median_first_reply_seconds={
-                        name_of(one): _seconds(week.first_reply[one]) for one in Urgency
+                        urgency_name(one): _seconds(week.first_reply[one]) for one in Urgency
                     },
                     messages_of_bot=words[week.monday].bot,
                     messages_of_people=words[week.monday].people,
                 )
-                for week in weeks_of_waits(session, programme, period, now=now)
+                for week in weekly_waits(session, program, period, now=now)
             ],
-            messages_to_mentees=_counted(messages_to_mentees(session, programme, period)),
-            mentees_who_wrote=_counted(mentees_who_wrote(session, programme, period)),
+            messages_to_mentees=_counted(messages_to_mentees(session, program, period)),
+            mentees_who_wrote=_counted(mentees_who_wrote(session, program, period)),
             verdicts=[
                 Judged(
                     need=one.need,
@@ -182,9 +182,9 @@ def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
                     should_not_have=one.over,
                     should_have_earlier=one.late,
                 )
-                for one in judged_of(session, programme, period)
+                for one in weekly_verdicts(session, program, period)
             ],
-            overlooked=_share(overlooked_of(session, programme, period)),
+            overlooked=_share(share_overlooked(session, program, period)),
             follow_ups=FollowUps(
                 asked=followed.asked,
                 answered=followed.answered,
@@ -193,7 +193,7 @@ def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
                 helped=helped,
                 heard=heard,
             ),
-            loads=[_load(one, caller) for one in loads_of(session, programme, period)],
+            loads=[_load(one, caller) for one in mentor_loads(session, program, period)],
         )
 
 

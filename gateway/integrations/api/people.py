@@ -17,8 +17,8 @@ from gateway.people.directory import person_in
 from gateway.people.import_file import PeopleFile, carry_out, match, plan, typed_row
 from gateway.people.import_file import Problem as Refused
 from gateway.runtime.audit import note_about
-from gateway.runtime.database import hold_programme
-from models import AuditEntry, Match, MatchKind, Programme, Role
+from gateway.runtime.database import lock_program
+from models import AuditEntry, Match, MatchKind, Program, Role
 from models import Person as PersonRow
 from models.encryption import fingerprint, phone_index
 
@@ -53,7 +53,7 @@ class PeoplePage(BaseModel):
 
 
 class NewPerson(BaseModel):
-    """Somebody to enrol; checked as a line of a people file is."""
+    """Somebody to enroll; checked as a line of a people file is."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -62,7 +62,7 @@ class NewPerson(BaseModel):
     phone: Annotated[str, Field(max_length=40, description="Such as +12025550101")]
     timezone: Annotated[
         str | None,
-        Field(max_length=64, description="Such as America/New_York; else the programme's"),
+        Field(max_length=64, description="Such as America/New_York; else the program's"),
     ] = None
     language: Annotated[
         str | None,
@@ -78,7 +78,7 @@ IdempotencyKey = Annotated[
         max_length=255,
         description=(
             "A text of your own that is new for each person, such as a UUID. A request that comes "
-            "again with it within 24 hours enrols nobody twice, and is answered as the first was."
+            "again with it within 24 hours enrolls nobody twice, and is answered as the first was."
         ),
     ),
 ]
@@ -92,10 +92,10 @@ def list_people(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PeoplePage:
-    """The people of the programme; those who left only when they are asked for."""
+    """The people of the program; those who left only when they are asked for."""
     people = (
         select(PersonRow)
-        .where(PersonRow.programme_id == caller.programme.id)
+        .where(PersonRow.program_id == caller.program.id)
         .order_by(PersonRow.id)
         .limit(limit + 1)
     )
@@ -114,9 +114,9 @@ def list_people(
 
 @router.get("/{number}")
 def one_person(number: Number, caller: ReadsPeople) -> Person:
-    """One person of the programme, also one who left."""
+    """One person of the program, also one who left."""
     with caller.line.database.reading() as session:
-        person = person_in(session, caller.programme.id, number)
+        person = person_in(session, caller.program.id, number)
         if person is None:
             raise not_there("person", number)
         [shown] = _told(session, [person], caller)
@@ -125,25 +125,25 @@ def one_person(number: Number, caller: ReadsPeople) -> Person:
 
 
 @router.post("", status_code=201)
-def enrol_person(
+def enroll_person(
     new: NewPerson,
     caller: WritesPeople,
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Person:
-    """Enrol one person. Nobody who is enrolled already is changed."""
+    """Enroll one person. Nobody who is enrolled already is changed."""
     asked = _Asked(new, caller, idempotency_key)
     with caller.line.database.writing() as session:
         # Of two at once with one key, the second waits here, and finds what the first did.
-        hold_programme(session, caller.programme.id)
-        person = _enrolled_before(session, asked) or _enrol(session, asked)
+        lock_program(session, caller.program.id)
+        person = _enrolled_before(session, asked) or _enroll(session, asked)
         told = _told(session, [person], caller)[0]
     response.headers["Location"] = f"/api/v1/people/{person.id}"
     return told
 
 
 class _Asked:
-    """A request to enrol, with what is kept of it: marks that tell nothing without the key."""
+    """A request to enroll, with what is kept of it: marks that tell nothing without the key."""
 
     def __init__(self, new: NewPerson, caller: Caller, key: str | None) -> None:
         self.new = new
@@ -164,7 +164,7 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
         return None
     before = session.scalar(
         select(AuditEntry).where(
-            AuditEntry.programme_id == asked.caller.programme.id,
+            AuditEntry.program_id == asked.caller.program.id,
             AuditEntry.action == "person added",
             AuditEntry.at > asked.caller.now - REMEMBERED,
             AuditEntry.detail["key"].as_string() == asked.marks["key"],
@@ -180,31 +180,31 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
     return session.get_one(PersonRow, int(before.about.removeprefix("person:")))
 
 
-def _enrol(session: Session, asked: _Asked) -> PersonRow:
+def _enroll(session: Session, asked: _Asked) -> PersonRow:
     new, caller = asked.new, asked.caller
-    programme = session.get_one(Programme, caller.programme.id)
+    program = session.get_one(Program, caller.program.id)
     row = typed_row(
         role=new.role.value,
         name=new.name,
         phone=new.phone,
         timezone=new.timezone or "",
         language=new.language or "",
-        otherwise=programme.timezone,
+        otherwise=program.timezone,
     )
     if isinstance(row, Refused):
         raise Problem(422, f"Nobody was enrolled: {row.reason}.")
     mentor = _own_mentor(session, asked)
     known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
-    if known is not None and known.programme_id == programme.id:
+    if known is not None and known.program_id == program.id:
         raise Problem(
             409,
             f"Person {known.id} has that phone number already. Nobody was enrolled or changed; "
             "a manager changes people, or brings them back, on the page /people.",
         )
-    planned = plan(session, programme, PeopleFile(rows=[row]))
+    planned = plan(session, program, PeopleFile(rows=[row]))
     if planned.problems:
         raise Problem(409, f"Nobody was enrolled: {planned.problems[0].reason}.")
-    [person] = carry_out(session, programme, planned, now=caller.now)
+    [person] = carry_out(session, program, planned, now=caller.now)
     if mentor is not None:
         match(session, person, [mentor])
     note_about(
@@ -226,9 +226,9 @@ def _own_mentor(session: Session, asked: _Asked) -> PersonRow | None:
         return None
     if asked.new.role is not Role.MENTEE:
         raise Problem(422, "Only a mentee has a mentor. Leave own_mentor_id out.")
-    mentor = person_in(session, asked.caller.programme.id, number)
+    mentor = person_in(session, asked.caller.program.id, number)
     if mentor is None or mentor.role is Role.MENTEE or mentor.left_at is not None:
-        raise Problem(422, f"Person {number} is no mentor here. Enrol the mentor first.")
+        raise Problem(422, f"Person {number} is no mentor here. Enroll the mentor first.")
     return mentor
 
 

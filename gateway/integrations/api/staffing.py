@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.integrations.api.auth import ReadsCoverage
-from gateway.integrations.api.values import UrgencyName, name_of
+from gateway.integrations.api.values import UrgencyName, urgency_name
 from gateway.reporting.staffing_forecast import Cover, week_ahead
 from models import Urgency
 
@@ -35,7 +35,7 @@ class Gap(BaseModel):
 
 
 class Coverage(BaseModel):
-    """The week from this hour on. `cover` is good, waits (until the programme opens), no_duty
+    """The week from this hour on. `cover` is good, waits (until the program opens), no_duty
     (managers only) or nobody."""
 
     timezone: str
@@ -48,14 +48,14 @@ def coverage(caller: ReadsCoverage) -> Coverage:
     """How each hour of the coming week is covered, for each urgency."""
     caller.has_read("coverage")
     with caller.line.database.reading() as session:
-        week = week_ahead(session, caller.programme, caller.line.rules.policy, now=caller.now)
+        week = week_ahead(session, caller.program, caller.line.rules.policy, now=caller.now)
     return Coverage(
-        timezone=caller.programme.timezone,
+        timezone=caller.program.timezone,
         gaps=[
             Gap(
                 since=gap.since.astimezone(UTC),
                 until=gap.until.astimezone(UTC),
-                urgency=name_of(gap.urgency),
+                urgency=urgency_name(gap.urgency),
                 cover=gap.cover,
                 mentees_left_out=gap.left_out,
             )
@@ -64,7 +64,7 @@ def coverage(caller: ReadsCoverage) -> Coverage:
         hours=[
             Hour(
                 at=hour.at.astimezone(UTC),
-                urgency=name_of(urgency),
+                urgency=urgency_name(urgency),
                 cover=hour.cover,
                 on_duty=hour.duty,
                 managers=hour.managers,

@@ -23,7 +23,7 @@ Weeks = Annotated[int, Query(ge=1, le=104, description="So many weeks, this one 
 
 
 def _in_utc(at: datetime) -> datetime:
-    # The calendar's first and last days have no neighbours in every time zone.
+    # The calendar's first and last days have no neighbors in every time zone.
     if not 1 < at.year < 9999:
         raise ValueError("the year is too far away")
     return at.astimezone(UTC)
@@ -33,7 +33,7 @@ def _in_utc(at: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
-def name_of(urgency: Urgency) -> UrgencyName:
+def urgency_name(urgency: Urgency) -> UrgencyName:
     names: dict[Urgency, UrgencyName] = {
         Urgency.ROUTINE: "routine",
         Urgency.SOON: "soon",
@@ -47,7 +47,7 @@ def urgency_named(name: UrgencyName) -> Urgency:
 
 
 def not_there(what: str, number: int) -> Problem:
-    """The same for what is nowhere and for what another programme has."""
+    """The same for what is nowhere and for what another program has."""
     return Problem(
-        404, f"There is no {what} {number} in this programme. List them to see which there are."
+        404, f"There is no {what} {number} in this program. List them to see which there are."
     )

@@ -5,7 +5,7 @@
   const HEIGHT = 224;
   // Nobody counts half a handoff.
   const WHOLE = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000].map((tens) => n * tens)).sort((a, b) => a - b);
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const read = (table) => {
     const lines = [...table.tHead.rows[0].cells].slice(1).map((cell) => ({ name: cell.textContent.trim(), line: cell.dataset.line }));
@@ -21,7 +21,7 @@
   const draw = (figure) => {
     const plot = figure.querySelector(".plot");
     const { lines, labels, values } = read(figure.querySelector("table"));
-    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule"), width: 1 } };
+    const axis = { stroke: color("--soft"), grid: { stroke: color("--rule"), width: 1 }, ticks: { stroke: color("--rule"), width: 1 } };
     const options = {
       width: plot.clientWidth,
       height: HEIGHT,
@@ -34,11 +34,11 @@
       ],
       series: [{}, ...lines.map(({ name, line }) => ({
         label: name,
-        stroke: colour(`--line-${line}`),
+        stroke: color(`--line-${line}`),
         width: 2.5,
         dash: DASHES[line],
         spanGaps: true,
-        points: { show: labels.length < 30, size: 6, fill: colour(`--line-${line}`) },
+        points: { show: labels.length < 30, size: 6, fill: color(`--line-${line}`) },
       }))],
     };
     plot.replaceChildren();

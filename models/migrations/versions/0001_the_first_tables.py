@@ -43,7 +43,7 @@ def forbid_no_more(name: str) -> None:
 
 def upgrade() -> None:
     op.create_table(
-        "programme",
+        "program",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column(
@@ -52,14 +52,14 @@ def upgrade() -> None:
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("opens_at", sa.Time(), nullable=False),
         sa.Column("closes_at", sa.Time(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_programme")),
-        sa.UniqueConstraint("name", name=op.f("uq_programme_name")),
-        sa.UniqueConstraint("phone", name=op.f("uq_programme_phone")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_program")),
+        sa.UniqueConstraint("name", name=op.f("uq_program_name")),
+        sa.UniqueConstraint("phone", name=op.f("uq_program_phone")),
     )
     op.create_table(
         "person",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column(
             "role",
             sa.Enum(
@@ -99,16 +99,16 @@ def upgrade() -> None:
             "(phone IS NULL) = (phone_index IS NULL)", name=op.f("ck_person_phone_has_its_index")
         ),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_person_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_person_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("phone_index", name=op.f("uq_person_phone_index")),
     )
-    op.create_index(op.f("ix_person_programme_id"), "person", ["programme_id"], unique=False)
+    op.create_index(op.f("ix_person_program_id"), "person", ["program_id"], unique=False)
     op.create_table(
         "conversation",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=True),
         sa.Column("stranger_phone", sa.Text(), nullable=True),
         sa.Column("stranger_index", sa.String(length=64), nullable=True),
@@ -157,14 +157,14 @@ def upgrade() -> None:
             ["person_id"], ["person.id"], name=op.f("fk_conversation_person_id_person")
         ),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_conversation_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_conversation_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversation")),
         sa.UniqueConstraint("person_id", name=op.f("uq_conversation_person_id")),
         sa.UniqueConstraint("stranger_index", name=op.f("uq_conversation_stranger_index")),
     )
     op.create_index(
-        op.f("ix_conversation_programme_id"), "conversation", ["programme_id"], unique=False
+        op.f("ix_conversation_program_id"), "conversation", ["program_id"], unique=False
     )
     op.create_table(
         "match",
@@ -660,8 +660,8 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_match_mentor_id"), table_name="match")
     op.drop_table("match")
-    op.drop_index(op.f("ix_conversation_programme_id"), table_name="conversation")
+    op.drop_index(op.f("ix_conversation_program_id"), table_name="conversation")
     op.drop_table("conversation")
-    op.drop_index(op.f("ix_person_programme_id"), table_name="person")
+    op.drop_index(op.f("ix_person_program_id"), table_name="person")
     op.drop_table("person")
-    op.drop_table("programme")
+    op.drop_table("program")

@@ -31,7 +31,7 @@ def upgrade() -> None:
         )
         table.add_column(
             sa.Column(
-                "turning_point",
+                "counterfactual",
                 Json,
                 nullable=True,
                 comment="The smallest change of a score that would have led elsewhere",
@@ -41,6 +41,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("decision_record") as table:
-        table.drop_column("turning_point")
+        table.drop_column("counterfactual")
         table.drop_column("quadrant")
         table.drop_column("seen")

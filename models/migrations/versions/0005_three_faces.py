@@ -43,14 +43,14 @@ def upgrade() -> None:
     op.create_table(
         "holiday",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_holiday_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_holiday_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holiday")),
-        sa.UniqueConstraint("programme_id", "day", name=op.f("uq_holiday_programme_id")),
+        sa.UniqueConstraint("program_id", "day", name=op.f("uq_holiday_program_id")),
     )
     op.create_table(
         "absence",
@@ -70,7 +70,7 @@ def upgrade() -> None:
     op.create_table(
         "api_token",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("scopes", sa.String(length=200), nullable=False),
@@ -80,18 +80,18 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["by_id"], ["person.id"], name=op.f("fk_api_token_by_id_person")),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_api_token_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_api_token_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_api_token_token_hash")),
     )
-    op.create_index(op.f("ix_api_token_programme_id"), "api_token", ["programme_id"], unique=False)
+    op.create_index(op.f("ix_api_token_program_id"), "api_token", ["program_id"], unique=False)
 
     op.create_table(
         "audit_entry",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column(
             "by_id",
             sa.Integer(),
@@ -107,19 +107,17 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["by_id"], ["person.id"], name=op.f("fk_audit_entry_by_id_person")),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_audit_entry_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_audit_entry_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entry")),
         sa.UniqueConstraint("hash", name=op.f("uq_audit_entry_hash")),
     )
-    op.create_index(
-        op.f("ix_audit_entry_programme_id"), "audit_entry", ["programme_id"], unique=False
-    )
+    op.create_index(op.f("ix_audit_entry_program_id"), "audit_entry", ["program_id"], unique=False)
 
     op.create_table(
         "canned_reply",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(length=60), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("by_id", sa.Integer(), nullable=True),
@@ -129,12 +127,12 @@ def upgrade() -> None:
             ["by_id"], ["person.id"], name=op.f("fk_canned_reply_by_id_person")
         ),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_canned_reply_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_canned_reply_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_reply")),
     )
     op.create_index(
-        op.f("ix_canned_reply_programme_id"), "canned_reply", ["programme_id"], unique=False
+        op.f("ix_canned_reply_program_id"), "canned_reply", ["program_id"], unique=False
     )
 
     op.create_table(
@@ -263,7 +261,7 @@ def upgrade() -> None:
     op.create_table(
         "policy_version",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by_id", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -272,20 +270,20 @@ def upgrade() -> None:
             ["by_id"], ["person.id"], name=op.f("fk_policy_version_by_id_person")
         ),
         sa.ForeignKeyConstraint(
-            ["programme_id"],
-            ["programme.id"],
-            name=op.f("fk_policy_version_programme_id_programme"),
+            ["program_id"],
+            ["program.id"],
+            name=op.f("fk_policy_version_program_id_program"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_version")),
     )
     op.create_index(
-        op.f("ix_policy_version_programme_id"), "policy_version", ["programme_id"], unique=False
+        op.f("ix_policy_version_program_id"), "policy_version", ["program_id"], unique=False
     )
 
     op.create_table(
         "webhook",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("url", sa.String(length=500), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("by_id", sa.Integer(), nullable=False),
@@ -293,11 +291,11 @@ def upgrade() -> None:
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["by_id"], ["person.id"], name=op.f("fk_webhook_by_id_person")),
         sa.ForeignKeyConstraint(
-            ["programme_id"], ["programme.id"], name=op.f("fk_webhook_programme_id_programme")
+            ["program_id"], ["program.id"], name=op.f("fk_webhook_program_id_program")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
     )
-    op.create_index(op.f("ix_webhook_programme_id"), "webhook", ["programme_id"], unique=False)
+    op.create_index(op.f("ix_webhook_program_id"), "webhook", ["program_id"], unique=False)
 
     op.create_table(
         "debrief",
@@ -373,7 +371,7 @@ def upgrade() -> None:
     op.create_table(
         "safeguarding_record",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("programme_id", sa.Integer(), nullable=False),
+        sa.Column("program_id", sa.Integer(), nullable=False),
         sa.Column("mentee_id", sa.Integer(), nullable=False),
         sa.Column(
             "mentor_id",
@@ -427,9 +425,9 @@ def upgrade() -> None:
             ["owner_id"], ["person.id"], name=op.f("fk_safeguarding_record_owner_id_person")
         ),
         sa.ForeignKeyConstraint(
-            ["programme_id"],
-            ["programme.id"],
-            name=op.f("fk_safeguarding_record_programme_id_programme"),
+            ["program_id"],
+            ["program.id"],
+            name=op.f("fk_safeguarding_record_program_id_program"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_safeguarding_record")),
     )
@@ -437,9 +435,9 @@ def upgrade() -> None:
         op.f("ix_safeguarding_record_mentee_id"), "safeguarding_record", ["mentee_id"], unique=False
     )
     op.create_index(
-        op.f("ix_safeguarding_record_programme_id"),
+        op.f("ix_safeguarding_record_program_id"),
         "safeguarding_record",
-        ["programme_id"],
+        ["program_id"],
         unique=False,
     )
 
@@ -556,7 +554,7 @@ def upgrade() -> None:
             "left_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="When they left the programme; neither called nor signed in since",
+            comment="When they left the program; neither called nor signed in since",
         ),
     )
 
@@ -604,7 +602,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_snooze_handoff_id"), table_name="snooze")
 
     op.drop_table("snooze")
-    op.drop_index(op.f("ix_safeguarding_record_programme_id"), table_name="safeguarding_record")
+    op.drop_index(op.f("ix_safeguarding_record_program_id"), table_name="safeguarding_record")
     op.drop_index(op.f("ix_safeguarding_record_mentee_id"), table_name="safeguarding_record")
 
     op.drop_table("safeguarding_record")
@@ -618,10 +616,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_debrief_person_id"), table_name="debrief")
 
     op.drop_table("debrief")
-    op.drop_index(op.f("ix_webhook_programme_id"), table_name="webhook")
+    op.drop_index(op.f("ix_webhook_program_id"), table_name="webhook")
 
     op.drop_table("webhook")
-    op.drop_index(op.f("ix_policy_version_programme_id"), table_name="policy_version")
+    op.drop_index(op.f("ix_policy_version_program_id"), table_name="policy_version")
 
     op.drop_table("policy_version")
     op.drop_index(op.f("ix_passkey_person_id"), table_name="passkey")
@@ -639,13 +637,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_person_id"), table_name="consent")
 
     op.drop_table("consent")
-    op.drop_index(op.f("ix_canned_reply_programme_id"), table_name="canned_reply")
+    op.drop_index(op.f("ix_canned_reply_program_id"), table_name="canned_reply")
 
     op.drop_table("canned_reply")
-    op.drop_index(op.f("ix_audit_entry_programme_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_program_id"), table_name="audit_entry")
 
     op.drop_table("audit_entry")
-    op.drop_index(op.f("ix_api_token_programme_id"), table_name="api_token")
+    op.drop_index(op.f("ix_api_token_program_id"), table_name="api_token")
 
     op.drop_table("api_token")
     op.drop_index(op.f("ix_absence_person_id"), table_name="absence")

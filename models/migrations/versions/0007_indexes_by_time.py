@@ -11,7 +11,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_index("message_of_thread_by_time", "message", ["conversation_id", "at"])
     op.create_index("handoff_of_conversation_by_time", "handoff", ["conversation_id", "opened_at"])
-    op.create_index("audit_entry_about", "audit_entry", ["programme_id", "about"])
+    op.create_index("audit_entry_about", "audit_entry", ["program_id", "about"])
 
 
 def downgrade() -> None:

@@ -477,7 +477,7 @@ def test_any_text_is_an_answer_a_skip_or_a_named_error(scale: Scale, text: str) 
     assert value is None or scale.lowest <= value <= scale.highest
 
 
-# --- What the mentee hears, and what the programme may change ---
+# --- What the mentee hears, and what the program may change ---
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_nothing_comes_in_quiet_hours_and_all_comes_within_a_day_of_the_wish(
     quiet_from=wall_times,
     quiet_until=wall_times,
 )
-def test_whatever_hours_a_programme_keeps_quiet_they_are(
+def test_whatever_hours_a_program_keeps_quiet_they_are(
     at: time, zone: ZoneInfo, after: datetime, quiet_from: time, quiet_until: time
 ) -> None:
     policy = POLICY.model_copy(update={"quiet_from": quiet_from, "quiet_until": quiet_until})

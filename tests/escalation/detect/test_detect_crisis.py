@@ -129,7 +129,7 @@ LEFT_ALONE = [
     "cut my fringe again, it's wonky",
     "a colleague says her ex is stalking her, any advice i can pass on",
     "i was stalked at college, ages ago, he was convicted",
-    "is it harassment that the shop sends a catalogue daily lol",
+    "is it harassment that the shop sends a catalog daily lol",
     "what happens if i tell my landlord about the mould",
     "how do i leave my phone contract early",
     "my sister took my passport photo and it's awful",

@@ -16,10 +16,10 @@ from escalation.detect.training.robustness import (
     Edit,
     Group,
     Route,
+    draw_sample,
     flip_rates,
     overall,
     route,
-    sample_of,
 )
 from escalation.intervals import Rate
 from escalation.policy import load_policy
@@ -216,7 +216,7 @@ def test_the_interval_of_a_rate_holds_it_and_narrows() -> None:
 
 def test_the_sample_holds_every_large_label_in_proportion() -> None:
     examples = read_examples()
-    texts = set(sample_of(examples, 300, seed=1))
+    texts = set(draw_sample(examples, 300, seed=1))
     plain = sum(1 for e in examples if (e.connection, e.tools, e.kind) == (0, 0, None))
     taken = sum(
         1 for e in examples if e.text in texts and (e.connection, e.tools, e.kind) == (0, 0, None)
@@ -224,4 +224,4 @@ def test_the_sample_holds_every_large_label_in_proportion() -> None:
 
     assert len(texts) == 300
     assert abs(taken - 300 * plain / len(examples)) <= 2
-    assert sample_of(examples, 300, seed=1) == sample_of(examples, 300, seed=1)
+    assert draw_sample(examples, 300, seed=1) == draw_sample(examples, 300, seed=1)

@@ -29,7 +29,7 @@ from models import (
     Outcome,
     Person,
     Presence,
-    Programme,
+    Program,
     Role,
     SafeguardingRecord,
     Snooze,
@@ -293,11 +293,11 @@ def test_who_holds_three_is_called_after_others(
 ) -> None:
     numbers = [f"+1202555016{digit}" for digit in range(3)]
     with talk.database.writing() as session:
-        programme = session.get_one(Person, talk.person(SAM).id).programme_id
+        program = session.get_one(Person, talk.person(SAM).id).program_id
         for number in numbers:
             session.add(
                 Person(
-                    programme_id=programme,
+                    program_id=program,
                     role=Role.MENTEE,
                     name="Ada",
                     phone=number,
@@ -335,7 +335,7 @@ def test_a_mentor_named_in_an_open_concern_is_kept_from_that_mentee_alone(talk: 
     maya, sam = talk.person(MAYA), talk.person(SAM)
     with talk.database.writing() as session:
         record = SafeguardingRecord(
-            programme_id=maya.programme_id,
+            program_id=maya.program_id,
             mentee_id=maya.id,
             mentor_id=sam.id,
             concern=Concern.MENTOR,
@@ -367,7 +367,7 @@ def test_a_concern_never_calls_the_mentor_though_nobody_else_can_be_texted(talk:
                 session.delete(match)
         session.add(
             SafeguardingRecord(
-                programme_id=talk.person(MAYA).programme_id,
+                program_id=talk.person(MAYA).program_id,
                 mentee_id=talk.person(MAYA).id,
                 mentor_id=talk.person(SAM).id,
                 concern=Concern.MENTOR,
@@ -471,8 +471,8 @@ def test_who_was_there_to_see_it_is_not_told_afterwards(talk: Talk, does: str) -
 
 def test_a_mentee_is_not_told_that_somebody_will_be_asked_who_is_away_then(talk: Talk) -> None:
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).one()
-        programme.opens_at, programme.closes_at = time(8), time(21)
+        program = session.scalars(select(Program)).one()
+        program.opens_at, program.closes_at = time(8), time(21)
     talk.clock.now = datetime(2026, 11, 11, 7, 0, tzinfo=UTC)  # 02:00 in New York
     is_away(talk, SAM)
     talk.bot.away = True

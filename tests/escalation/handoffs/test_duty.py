@@ -1,4 +1,4 @@
-"""Who is on duty when: by the wall clock of the programme, in every night of the year."""
+"""Who is on duty when: by the wall clock of the program, in every night of the year."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from escalation.handoffs.duty import covers, on_duty
-from models import DutyOverride, DutyShift, Person, Programme
+from models import DutyOverride, DutyShift, Person, Program
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 
 # In these the clocks change at different hours, and in one of them in the other half of the year.
@@ -90,9 +90,9 @@ def on_duty_at(talk: Talk, hour: int, minute: int = 0, *, day: int = 10) -> list
     """On a day of November 2026 in New York; the 10th is a Tuesday."""
     at = datetime(2026, 11, day, hour, minute, tzinfo=ZoneInfo("America/New_York"))
     with talk.database.reading() as session:
-        programme = session.scalars(select(Programme).order_by(Programme.id)).first()
-        assert programme is not None
-        return [person.name for person in on_duty(session, programme, now=at)]
+        program = session.scalars(select(Program).order_by(Program.id)).first()
+        assert program is not None
+        return [person.name for person in on_duty(session, program, now=at)]
 
 
 def differs(talk: Talk, number: str, *hours: int, on: bool) -> None:

@@ -14,7 +14,7 @@ from escalation.handoffs.handoffs import (
     NeedsReason,
     OnlyAPersonCloses,
     claim,
-    hold_conversation,
+    lock_conversation,
     open_handoff,
     release,
     resolve,
@@ -46,7 +46,7 @@ def waiting_handoff(talk: Talk, number: str = MAYA) -> int:
 def move(talk: Talk, handoff_id: int, verb: Callable[..., None], **given: object) -> Handoff:
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, handoff_id)
-        hold_conversation(session, handoff.conversation_id)
+        lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
         verb(session, handoff, now=talk.clock(), rules=talk.line.rules, **given)
         return handoff

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalation.handoffs.hours import is_within_hours, next_opening
-from models import Programme
+from models import Program
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def programme(opens_at: time, closes_at: time, zone: str = "America/New_York") -> Programme:
-    return Programme(name="p", timezone=zone, opens_at=opens_at, closes_at=closes_at)
+def program(opens_at: time, closes_at: time, zone: str = "America/New_York") -> Program:
+    return Program(name="p", timezone=zone, opens_at=opens_at, closes_at=closes_at)
 
 
-DAYTIME = programme(time(8), time(21))
+DAYTIME = program(time(8), time(21))
 
 
 def local(*parts: int) -> datetime:
@@ -31,14 +31,14 @@ def test_opening_counts_and_closing_does_not() -> None:
 
 
 def test_hours_may_reach_over_midnight() -> None:
-    night = programme(time(20), time(4))
+    night = program(time(20), time(4))
     assert is_within_hours(night, local(2026, 11, 10, 23, 0))
     assert is_within_hours(night, local(2026, 11, 11, 3, 59))
     assert not is_within_hours(night, local(2026, 11, 11, 4, 0))
 
 
 def test_equal_times_mean_round_the_clock() -> None:
-    assert is_within_hours(programme(time(0), time(0)), local(2026, 11, 10, 2, 0))
+    assert is_within_hours(program(time(0), time(0)), local(2026, 11, 10, 2, 0))
 
 
 def test_two_in_the_morning_waits_for_eight() -> None:
@@ -65,7 +65,7 @@ def test_the_night_the_clocks_change_still_opens_at_eight_on_the_wall() -> None:
 def test_the_next_opening_is_open_and_at_most_a_day_and_an_hour_away(
     opens_at: time, closes_at: time, zone: str, now: datetime
 ) -> None:
-    some = programme(opens_at, closes_at, zone)
+    some = program(opens_at, closes_at, zone)
     opening = next_opening(some, now)
     assert now <= opening <= now + timedelta(hours=25)
     if is_within_hours(some, now):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.messaging.sms import TextFailed
-from models import Alert, Delivery, HandoffEvent, Match, Message, Move, Person, Programme, Status
+from models import Alert, Delivery, HandoffEvent, Match, Message, Move, Person, Program, Status
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 
 ASKS = "can i talk to a real person please"
@@ -21,8 +21,8 @@ def change(talk: Talk, number: str, alter: Callable[[Person], None]) -> None:
 
 def open_from_eight_to_nine_in_the_evening(talk: Talk) -> None:
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).one()
-        programme.opens_at, programme.closes_at = time(8), time(21)
+        program = session.scalars(select(Program)).one()
+        program.opens_at, program.closes_at = time(8), time(21)
 
 
 def at_two_in_the_night(talk: Talk) -> None:

@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from escalation.handoffs.handoffs import hold_conversation
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder
 from escalation.handoffs.transfers import (
     CannotTransfer,
     NotAsked,
     TransferOver,
     answer_transfer,
+    get_open_transfer,
     offer_transfer,
-    open_transfer_of,
 )
 from escalation.ruleset import Rules
 from gateway.messaging.outbox import acting
@@ -38,7 +38,7 @@ def held(talk: Talk) -> Talk:
 def offer(talk: Talk, *, by: str = SAM, to: str = NOOR, note: str | None = None) -> int:
     with acting(talk.line) as session:
         handoff = session.get_one(Handoff, 1)
-        hold_conversation(session, handoff.conversation_id)
+        lock_conversation(session, handoff.conversation_id)
         giver, asked = (session.get_one(Person, talk.person(one).id) for one in (by, to))
         rules, now = talk.line.rules, talk.clock()
         return offer_transfer(
@@ -50,7 +50,7 @@ def answer(talk: Talk, transfer_id: int, *, by: str = NOOR, accept: bool = True)
     with acting(talk.line) as session:
         transfer = session.get_one(Transfer, transfer_id)
         handoff = session.get_one(Handoff, transfer.handoff_id)
-        hold_conversation(session, handoff.conversation_id)
+        lock_conversation(session, handoff.conversation_id)
         session.refresh(transfer)
         answer_transfer(
             session,
@@ -150,7 +150,7 @@ def test_accepting_and_ending_at_the_same_moment_leaves_one_of_the_two(held: Tal
         code = held.handoff().id
         with held.database.writing() as session:
             handoff = session.get_one(Handoff, code)
-            hold_conversation(session, handoff.conversation_id)
+            lock_conversation(session, handoff.conversation_id)
             offer_transfer(
                 session,
                 handoff,
@@ -220,7 +220,7 @@ def test_who_has_left_or_has_no_phone_is_not_asked(held: Talk) -> None:
     assert refused.value.sentence == ("Ruth cannot be reached by text. Nobody else could just now.")
 
 
-def test_a_mentee_and_somebody_of_another_programme_are_not_asked(held: Talk) -> None:
+def test_a_mentee_and_somebody_of_another_program_are_not_asked(held: Talk) -> None:
     for number in (JO, held.a_manager_elsewhere()):
         with pytest.raises(CannotTransfer, match="unknown"):
             offer(held, to=number)
@@ -261,7 +261,7 @@ def test_what_the_mentee_withdraws_is_no_longer_offered(held: Talk) -> None:
     offer(held)
     held.texts(MAYA, "never mind")
     with held.database.reading() as session:
-        assert open_transfer_of(session, session.get_one(Handoff, 1)) is None
+        assert get_open_transfer(session, session.get_one(Handoff, 1)) is None
 
 
 def test_an_offer_that_nobody_answers_lapses(held: Talk) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalation.policy import Disclosure
-from escalation.speech.disclosure import AFTER_IDLE, FIRST, MEANWHILE, disclosure_due
+from escalation.speech.disclosure import AFTER_IDLE, FIRST_DISCLOSURE, MEANWHILE, disclosure_due
 
 NOW = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
 POLICY = Disclosure(again_after_idle_days=7, again_every_hours=3)
@@ -22,7 +22,7 @@ def due(told: timedelta | None, words: timedelta | None = None) -> str | None:
 
 
 def test_at_first_contact() -> None:
-    assert due(None) == FIRST
+    assert due(None) == FIRST_DISCLOSURE
 
 
 def test_every_three_hours_and_not_before() -> None:

@@ -82,7 +82,7 @@ def test_a_claim_names_its_kind_and_quotes_the_text(text: str, kind: Kind, span:
         ("I'm not a robot.", "I'm not a person."),
         ("I can't stop worrying about you.", "I can't worry about you."),
         ("I'm not just a program, I'm your friend.", "I'm just a program, not your friend."),
-        ("I won't tell anyone.", "I can't keep it from the programme."),
+        ("I won't tell anyone.", "I can't keep it from the program."),
         ("Everything will be fine.", "Nobody can say that everything will be fine."),
         ("It gets better.", "It gets easier with practice."),
         ("I love you.", "You could write: I love you."),

@@ -24,14 +24,14 @@ from gateway.accounts.passkeys import (
     Site,
     ask_to_sign_in,
     called,
+    get_site,
     person_with,
-    site_of,
 )
 from gateway.accounts.passwords import set_password
-from gateway.accounts.rate_limit import Tries
-from gateway.accounts.sessions import COOKIE, browser_of
+from gateway.accounts.rate_limit import RateLimits
+from gateway.accounts.sessions import COOKIE, describe_browser
 from gateway.runtime.audit import first_broken
-from models import AuditEntry, Message, OneTimeKey, Passkey, Person, SignIn
+from models import AuditEntry, Message, OneTimeKey, Passkey, Person, WebSession
 from tests.authenticator import Device
 from tests.gateway.web.test_pages import PASSWORD, Web, give_password
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
@@ -212,7 +212,7 @@ def test_who_exists_does_not_show_in_the_time_it_takes(talk: Talk, web: Web) -> 
     give_password(talk, SAM)
 
     def takes(number: str) -> float:
-        web.app.state.tries = Tries()
+        web.app.state.tries = RateLimits()
         began = time.perf_counter()
         web.signs_in(number, "not the password")
         return time.perf_counter() - began
@@ -349,7 +349,7 @@ def test_nobody_signs_out_or_unlocks_somebody_else(talk: Talk, web: Web) -> None
     web.is_now(SAM)
     with talk.database.reading() as session:
         theirs = session.scalars(
-            select(SignIn.id).where(SignIn.person_id == talk.person(NOOR).id)
+            select(WebSession.id).where(WebSession.person_id == talk.person(NOOR).id)
         ).all()
         passkey = session.scalars(select(Passkey.id)).one()
     for number in theirs:
@@ -367,7 +367,7 @@ def test_a_browser_is_noted_as_seen_at_most_every_five_minutes(talk: Talk, web: 
     def seen() -> timedelta:
         web.gets("/console")
         with talk.database.reading() as session:
-            seen_at = session.scalars(select(SignIn.seen_at)).one()
+            seen_at = session.scalars(select(WebSession.seen_at)).one()
         assert seen_at is not None
         return seen_at - began
 
@@ -412,7 +412,7 @@ CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0
 )
 def test_a_browser_is_called_as_its_owner_calls_it(agent: str, name: str) -> None:
     headers = [(b"user-agent", agent.encode())]
-    assert browser_of(Request({"type": "http", "headers": headers})) == name
+    assert describe_browser(Request({"type": "http", "headers": headers})) == name
 
 
 # --- passkeys ---
@@ -655,7 +655,7 @@ def test_nobody_keeps_more_passkeys_than_they_can_know(talk: Talk, web: Web) -> 
 def test_passkeys_belong_to_an_address_with_a_name_and_https(
     address: str, origin: str | None
 ) -> None:
-    site = site_of(address)
+    site = get_site(address)
     assert (site.origin if site else None) == origin
 
 

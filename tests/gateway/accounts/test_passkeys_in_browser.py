@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
 
 from gateway.demo import seed_demo
-from gateway.people.import_file import enrol, read_people
+from gateway.people.import_file import enroll, read_people
 from gateway.runtime.database import Database, make_engine
-from models import Programme
+from models import Program
 from models.encryption import use_key
 from tests.browsers import fits, has_come_in, open_context
 from tests.processes import KEY, Process
@@ -35,11 +35,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database.migrate()
     with database.writing() as session:
         seed_demo(session, now=datetime.now(UTC))
-        programme = session.scalars(select(Programme)).one()
+        program = session.scalars(select(Program)).one()
         people = read_people(
-            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=programme.timezone
+            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=program.timezone
         )
-        enrol(session, programme, people, now=datetime.now(UTC))
+        enroll(session, program, people, now=datetime.now(UTC))
     database.engine.dispose()
     gateway = Process(folder, "serve", SMS="phones")
     address = f"http://localhost:{gateway.port}"
@@ -67,8 +67,8 @@ def screen(request: pytest.FixtureRequest) -> str:
 def context(
     browser: Browser, gateway: str, screen: str, trouble: list[str]
 ) -> Iterator[BrowserContext]:
-    width, colours = int(screen.split()[0]), screen.split()[1]
-    context = open_context(browser, gateway, trouble, width=width, colours=colours)
+    width, colors = int(screen.split()[0]), screen.split()[1]
+    context = open_context(browser, gateway, trouble, width=width, colors=colors)
     yield context
     context.close()
 

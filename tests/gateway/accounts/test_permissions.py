@@ -2,7 +2,7 @@
 
 The table below has one line per route. A route without a line fails, and so does a line without
 a route. A new line says whom the route is for, and in braces what stands for the parts of its
-address: the numbers of things in Maya's and Sam's programme, which no other programme may see.
+address: the numbers of things in Maya's and Sam's program, which no other program may see.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from starlette.routing import Mount
 
 from gateway.accounts.passwords import begin_sign_in
 from gateway.accounts.permissions import MAY, Action
-from gateway.accounts.rate_limit import Tries
+from gateway.accounts.rate_limit import RateLimits
 from gateway.console.live import Pulse
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
@@ -49,12 +49,12 @@ from models import (
     Passkey,
     Person,
     PolicyVersion,
-    Programme,
+    Program,
     Role,
     SafeguardingRecord,
-    SignIn,
     Webhook,
     WebhookDelivery,
+    WebSession,
 )
 from models.encryption import phone_index, use_key
 from tests.conftest import KEY
@@ -72,7 +72,7 @@ class Seen(StrEnum):
 
 
 IN, SIGN_IN, NO, GONE = Seen
-# Sam holds #1; his colleague Noor holds nothing. Eve, Ann and Kim are of another programme.
+# Sam holds #1; his colleague Noor holds nothing. Eve, Ann and Kim are of another program.
 WHO = (
     "nobody",
     "mentee",
@@ -83,7 +83,7 @@ WHO = (
     "mentor elsewhere",
     "mentee elsewhere",
 )
-# Jo, of Maya's programme. No row of the table tells the two apart: see the law for her below.
+# Jo, of Maya's program. No row of the table tells the two apart: see the law for her below.
 ANOTHER_MENTEE = "another mentee"
 Row = tuple[Seen, Seen, Seen, Seen, Seen, Seen, Seen, Seen]
 
@@ -95,11 +95,11 @@ NOT_HERE: Row =     (GONE,    GONE,    GONE,    GONE,     GONE,    GONE,    GONE
 # What gives no right key gets in nowhere; a mentee who is in the chat already stays there.
 WRONG: Row =        (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN)
 WRONG_CODE: Row =   (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, IN)
-# Of one's own programme, whichever it is, or of oneself.
+# Of one's own program, whichever it is, or of oneself.
 STAFF: Row =        (SIGN_IN, NO,      IN,      IN,       IN,      IN,      IN,      NO)
 MANAGERS: Row =     (SIGN_IN, NO,      NO,      NO,       IN,      IN,      NO,      NO)
 MENTEES: Row =      (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, IN)
-# Of Sam's programme.
+# Of Sam's program.
 ITS_STAFF: Row =    (SIGN_IN, NO,      IN,      IN,       IN,      GONE,    GONE,    NO)
 ITS_MANAGERS: Row = (SIGN_IN, NO,      NO,      NO,       IN,      GONE,    NO,      NO)
 # Of #1, which Sam holds and a manager may look after.
@@ -217,7 +217,7 @@ ROUTES = {
     "POST /chat/you/keep": Route(MENTEES),
     "POST /chat/you/concern": Route(MENTEES),
     "POST /chat/you/follow-up": Route(MENTEES),
-    # People, the programme, its policy
+    # People, the program, its policy
     "GET /people": Route(MANAGERS),
     "POST /people": Route(MANAGERS),
     "GET /people/new": Route(MANAGERS),
@@ -233,27 +233,27 @@ ROUTES = {
     "POST /people/{number}/guardian": Route(ITS_MANAGERS, {"number": "MAYA"}),
     "POST /people/{number}/leave": Route(ITS_MANAGERS),
     "POST /people/{number}/back": Route(ITS_MANAGERS),
-    "GET /programme": Route(MANAGERS),
-    "GET /programme/tables/{name}.{form}": Route(MANAGERS, {"name": "week", "form": "csv"}),
+    "GET /program": Route(MANAGERS),
+    "GET /program/tables/{name}.{form}": Route(MANAGERS, {"name": "week", "form": "csv"}),
     "GET /policy": Route(MANAGERS),
     "POST /policy": Route(MANAGERS),
     "POST /policy/try": Route(MANAGERS),
     "POST /policy/try/{name}.{form}": Route(MANAGERS, {"name": "weeks", "form": "csv"}),
     "GET /policy/versions/{number}": Route(ITS_MANAGERS),
-    "POST /programme/hours": Route(MANAGERS),
-    "POST /programme/holidays": Route(MANAGERS),
-    "POST /programme/holidays/{number}/remove": Route(ITS_MANAGERS),
-    "POST /programme/shifts": Route(MANAGERS),
-    "POST /programme/shifts/{number}/remove": Route(ITS_MANAGERS),
-    "POST /programme/overrides": Route(MANAGERS),
-    "POST /programme/overrides/{number}/remove": Route(ITS_MANAGERS),
-    "POST /programme/duty/{number}": Route(ITS_MANAGERS),
-    "GET /programme/programs": Route(MANAGERS),
-    "POST /programme/programs/tokens": Route(MANAGERS),
-    "POST /programme/programs/tokens/{number}/revoke": Route(ITS_MANAGERS),
-    "POST /programme/programs/webhooks": Route(MANAGERS),
-    "POST /programme/programs/webhooks/{number}/remove": Route(ITS_MANAGERS),
-    "POST /programme/programs/deliveries/{number}/again": Route(ITS_MANAGERS),
+    "POST /program/hours": Route(MANAGERS),
+    "POST /program/holidays": Route(MANAGERS),
+    "POST /program/holidays/{number}/remove": Route(ITS_MANAGERS),
+    "POST /program/shifts": Route(MANAGERS),
+    "POST /program/shifts/{number}/remove": Route(ITS_MANAGERS),
+    "POST /program/overrides": Route(MANAGERS),
+    "POST /program/overrides/{number}/remove": Route(ITS_MANAGERS),
+    "POST /program/duty/{number}": Route(ITS_MANAGERS),
+    "GET /program/integrations": Route(MANAGERS),
+    "POST /program/integrations/tokens": Route(MANAGERS),
+    "POST /program/integrations/tokens/{number}/revoke": Route(ITS_MANAGERS),
+    "POST /program/integrations/webhooks": Route(MANAGERS),
+    "POST /program/integrations/webhooks/{number}/remove": Route(ITS_MANAGERS),
+    "POST /program/integrations/deliveries/{number}/again": Route(ITS_MANAGERS),
     # The demo's phones: everybody's, and there only in the demo
     "GET /phones": Route(EVERYBODY, demo=True),
     "GET /phones/all": Route(EVERYBODY, demo=True),
@@ -269,7 +269,7 @@ ELSEWHERE = {"/static", "/api/v1"}
 # --- what is there to be seen ---
 
 WORDS = "nobody but who answers me should read this"
-# Everybody's name ends so here; whoever reads one has seen something of Sam's programme.
+# Everybody's name ends so here; whoever reads one has seen something of Sam's program.
 ENDING = "wyn"
 OURS = re.compile(rf"\w{ENDING}\b|Harbor|{WORDS}")
 
@@ -320,15 +320,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
-    """Put one of each thing that has a number into Sam's programme; sign everybody in."""
+    """Put one of each thing that has a number into Sam's program; sign everybody in."""
     now = talk.clock()
     everybody = session.scalars(select(Person))
     people = {person.name.removesuffix(ENDING): person for person in everybody}
-    elsewhere = Programme(
+    elsewhere = Program(
         name="Elsewhere",
         timezone="Europe/Berlin",
-        opens_at=people["Sam"].programme.opens_at,
-        closes_at=people["Sam"].programme.closes_at,
+        opens_at=people["Sam"].program.opens_at,
+        closes_at=people["Sam"].program.closes_at,
     )
     session.add(elsewhere)
     session.flush()
@@ -338,7 +338,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         ("Kim", Role.MENTEE, "+12025550152"),
     ):
         people[name] = Person(
-            programme_id=elsewhere.id,
+            program_id=elsewhere.id,
             role=role,
             name=name,
             phone=phone,
@@ -358,11 +358,11 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         )
     )
     session.add(
-        CannedReply(programme_id=sam.programme_id, title="Hi", words=WORDS, by_id=sam.id, at=now)
+        CannedReply(program_id=sam.program_id, title="Hi", words=WORDS, by_id=sam.id, at=now)
     )
     session.add(
         SafeguardingRecord(
-            programme_id=sam.programme_id,
+            program_id=sam.program_id,
             mentee_id=maya.id,
             concern=next(iter(Concern)),
             words=WORDS,
@@ -377,7 +377,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
     outgoing = select(Message).where(Message.outgoing, Message.conversation_id == 2)
     latest = session.scalars(outgoing.order_by(Message.id.desc())).first()
     latest.channel, latest.delivery = Channel.WEB, Delivery.SENT
-    session.add(Holiday(programme_id=sam.programme_id, day=now.date(), name="Founders' Day"))
+    session.add(Holiday(program_id=sam.program_id, day=now.date(), name="Founders' Day"))
     session.add(DutyShift(person_id=sam.id, weekday=0, begins_at=time(9), ends_at=time(12)))
     session.add(
         DutyOverride(
@@ -389,13 +389,11 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         )
     )
     session.add(
-        PolicyVersion(
-            programme_id=sam.programme_id, at=now, by_id=ruth.id, reason=WORDS, content=""
-        )
+        PolicyVersion(program_id=sam.program_id, at=now, by_id=ruth.id, reason=WORDS, content="")
     )
     session.add(
         ApiToken(
-            programme_id=sam.programme_id,
+            program_id=sam.program_id,
             name=f"board{ENDING}",
             token_hash="0" * 64,
             scopes="handoffs:read",
@@ -404,7 +402,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
         )
     )
     told = Webhook(
-        programme_id=sam.programme_id,
+        program_id=sam.program_id,
         url="https://program.example/told",
         secret="whsec_c2VjcmV0",
         by_id=ruth.id,
@@ -420,10 +418,10 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
     numbers = {
         "SAM": str(sam.id),
         "MAYA": str(maya.id),
-        "SAMS_BROWSER": str(session.scalars(select(SignIn.id)).one()),
+        "SAMS_BROWSER": str(session.scalars(select(WebSession.id)).one()),
         "LINK": new_link(session, sam, "sign_in", now=now, lasts=timedelta(minutes=15)),
         "INVITATION": new_link(session, maya, "chat", now=now, lasts=timedelta(minutes=15)),
-        "WEEK": last_full_week(sam.programme, now=now).name,
+        "WEEK": last_full_week(sam.program, now=now).name,
         "MAYAS_LATEST": str(latest.id),
         "AFTER_MAYAS_LATEST": str(latest.id + 1),
     }
@@ -520,13 +518,13 @@ TABLES = sorted(set(Base.metadata.tables) - OPEN_TABLES)
 
 
 def rows_in(file: Path) -> set[tuple[str, tuple[Any, ...]]]:
-    """All there is, row by row, but for what belongs to the other programme."""
+    """All there is, row by row, but for what belongs to the other program."""
     rows = set()
     with closing(sqlite3.connect(file)) as connection:
         connection.row_factory = sqlite3.Row
         for table in TABLES:
             for row in connection.execute(f"SELECT * FROM {table}"):
-                key = "id" if table == "programme" else "programme_id"
+                key = "id" if table == "program" else "program_id"
                 if key not in row.keys() or row[key] == 1:  # noqa: SIM118
                     rows.add((table, tuple(row)))
     return rows
@@ -588,7 +586,7 @@ def test_who_is_let_in(world: World, tmp_path: Path, name: str) -> None:
     app = world.apps["phones" if route.demo else "twilio"]
     seen = []
     for n, who in enumerate(WHO):
-        app.state.tries, app.state.pulse = Tries(), Pulse(world.talk.line)
+        app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
         copy = tmp_path / f"{n}.db"
         database = world.begin_anew(copy)
         before = world.rows
@@ -599,16 +597,16 @@ def test_who_is_let_in(world: World, tmp_path: Path, name: str) -> None:
         if seen[-1] is not IN:
             assert after == before, f"{who} was not let in, and changed something"
         if not route.demo and (who == "nobody" or "elsewhere" in who):
-            assert before <= after, f"{who} changed something of Sam's programme"
+            assert before <= after, f"{who} changed something of Sam's program"
         if not route.demo and (who == "nobody" or "elsewhere" in who):
-            assert not OURS.search(answer.body), f"{who} reads of another programme"
+            assert not OURS.search(answer.body), f"{who} reads of another program"
         if who == "colleague" and not route.demo:
             assert WORDS not in answer.body, "what Maya wrote is for who holds it"
     told = [f"{who}: {each}" for who, each in zip(WHO, seen, strict=True)]
     assert told == [f"{who}: {each}" for who, each in zip(WHO, route.whom, strict=True)]
 
 
-# What is Maya's in the chat, by its number: who else of her programme names it gets nothing.
+# What is Maya's in the chat, by its number: who else of her program names it gets nothing.
 BY_MAYAS_NUMBERS: dict[str, dict[str, str]] = {
     "GET /chat?before=AFTER_MAYAS_LATEST": {},
     "GET /chat/live?after=0": {},
@@ -630,7 +628,7 @@ def test_jo_gets_nothing_by_the_numbers_of_what_is_mayas(
     app = world.apps["twilio"]
     got = {}
     for who in ("mentee", ANOTHER_MENTEE):
-        app.state.tries, app.state.pulse = Tries(), Pulse(world.talk.line)
+        app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
         copy = tmp_path / f"{who}.db"
         database = world.begin_anew(copy)
         before = rows_of_maya(copy, maya)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.authoring import gsm, readability
-from gateway.authoring.content import LABEL, ROOT, Text, faults_of, read_content, run
+from gateway.authoring.content import LABEL, ROOT, Text, find_faults, read_content, run
 from gateway.cli import app
 
 TEA = """\
@@ -17,16 +17,16 @@ intents:
 responses:
   utter_tea_what:
     - text: "Tea is a warm drink. It can be a small break in a long day."
-      metadata: {source: Programme wording}
+      metadata: {source: Program wording}
   utter_tea_why:
     - text: "A break helps you to see what comes next."
-      metadata: {source: Programme wording}
+      metadata: {source: Program wording}
   utter_tea_helps:
     - text: "What helps: sit down with it. Text BREATHE for a short exercise, or MORE."
-      metadata: {source: Programme wording, offers: breathing}
+      metadata: {source: Program wording, offers: breathing}
   utter_tea_more:
     - text: "Put the phone away while you drink it."
-      metadata: {source: Programme wording}
+      metadata: {source: Program wording}
 """
 EXAMPLES = "".join(f"      - tell me about tea number {number}\n" for number in range(25))
 TRAINING = f"""\
@@ -58,7 +58,7 @@ def house(tmp_path: Path) -> Path:
             f"bot/tests/test_{name}.yml",
         ):
             shutil.copy(ROOT / copied, tmp_path / copied)
-    write(tmp_path, "escalation/script.toml", '[hi]\ntext = "Hi."\nsource = "Programme wording"\n')
+    write(tmp_path, "escalation/script.toml", '[hi]\ntext = "Hi."\nsource = "Program wording"\n')
     write(tmp_path, "bot/domain/tea.yml", TEA)
     write(tmp_path, "bot/data/tea.yml", TRAINING)
     write(tmp_path, "bot/tests/test_tea.yml", "stories: []\n")
@@ -78,7 +78,7 @@ def change(house: Path, old: str, new: str, name: str = "bot/domain/tea.yml") ->
 
 def faults(house: Path) -> list[str]:
     """What is said of tea, and of nothing else."""
-    return [str(fault) for fault in faults_of(read_content(house)) if "tea" in str(fault)]
+    return [str(fault) for fault in find_faults(read_content(house)) if "tea" in str(fault)]
 
 
 def test_a_topic_in_order_has_no_faults(house: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_missing_file_is_named(house: Path, missing: str) -> None:
 def test_a_skill_is_told_what_it_lacks(house: Path) -> None:
     change(house, "utter_breathing_left:", "utter_breathing_gone:", "bot/domain/breathing.yml")
     change(house, "utter_ask_breathing_after:", "utter_ask_after:", "bot/domain/breathing.yml")
-    found = [str(fault) for fault in faults_of(read_content(house))]
+    found = [str(fault) for fault in find_faults(read_content(house))]
     said = "breathing has no utter_breathing_left. Add it under responses."
     assert f"bot/domain/breathing.yml: {said}" in found
     assert any("utter_ask_breathing_after" in fault for fault in found)
@@ -161,7 +161,7 @@ def test_one_response_in_two_files_is_named(house: Path) -> None:
 
 def test_a_broken_script_is_named(house: Path) -> None:
     write(house, "escalation/script.toml", '[hi]\ntext = "Hi.\n')
-    [fault] = [f for f in faults_of(read_content(house)) if f.where.endswith("script.toml")]
+    [fault] = [f for f in find_faults(read_content(house)) if f.where.endswith("script.toml")]
     assert "cannot be read" in str(fault)
 
 
@@ -178,7 +178,9 @@ def test_every_text_of_the_real_line_is_in_the_table(capsys: pytest.CaptureFixtu
 
 
 def test_our_own_lines_are_in_order() -> None:
-    found = [fault for fault in faults_of(read_content()) if fault.where.startswith("escalation/")]
+    found = [
+        fault for fault in find_faults(read_content()) if fault.where.startswith("escalation/")
+    ]
     assert found == []
 
 

@@ -19,7 +19,7 @@ from gateway.app import create_app
 from gateway.chat import pages as chat_pages
 from gateway.chat.pages import Follower, News
 from gateway.chat.sign_in import COOKIE
-from gateway.chat.thread import Wait, expected_wait, invite, keep_unseen, state_of
+from gateway.chat.thread import Wait, expected_wait, invite, message_state, text_unseen_messages
 from gateway.conversations.quick_replies import KEYWORDS, choices_in
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.runtime.settings import Settings
@@ -249,7 +249,7 @@ def test_a_code_that_waits_to_leave_cannot_be_read_and_leaves_once(talk: Talk) -
 def test_who_stopped_texts_gets_no_code(talk: Talk) -> None:
     talk.texts(MAYA, "STOP")
     answer = Browser(talk).posts("/chat/sign-in", phone=MAYA)
-    assert "If the programme knows this number" in answer.text
+    assert "If the program knows this number" in answer.text
     assert talk.read_by(MAYA) == []
 
 
@@ -267,7 +267,7 @@ def test_a_shared_device_forgets_and_ones_own_remembers(talk: Talk) -> None:
     assert own.gets("/chat").headers["Location"] == "/chat/sign-in"
 
 
-def test_who_has_left_the_programme_is_signed_out(talk: Talk, maya: Browser) -> None:
+def test_who_has_left_the_program_is_signed_out(talk: Talk, maya: Browser) -> None:
     with talk.database.writing() as session:
         session.get_one(Person, talk.person(MAYA).id).left_at = talk.clock()
     assert maya.gets("/chat").status_code == 303
@@ -519,8 +519,8 @@ def claimed(talk: Talk, number: str, urgency: Urgency, waits: list[float | None]
 
 def wait_for(talk: Talk, number: str, urgency: Urgency) -> Wait:
     with talk.database.reading() as session:
-        programme = session.get_one(Person, talk.person(number).id).programme
-        return expected_wait(session, programme, urgency, now=talk.clock(), but=None)
+        program = session.get_one(Person, talk.person(number).id).program
+        return expected_wait(session, program, urgency, now=talk.clock(), but=None)
 
 
 def test_the_wait_is_told_from_what_happened(talk: Talk, maya: Browser) -> None:
@@ -549,7 +549,7 @@ def test_with_too_few_nothing_is_claimed_of_the_wait(talk: Talk, maya: Browser) 
     assert "half of those" not in page
 
 
-def test_another_programmes_waits_and_old_ones_do_not_count(talk: Talk, maya: Browser) -> None:
+def test_another_programs_waits_and_old_ones_do_not_count(talk: Talk, maya: Browser) -> None:
     talk.texts(JO, "hi")
     claimed(talk, JO, Urgency.SOON, [5.0] * 12)
     talk.clock.now += timedelta(days=40)
@@ -668,7 +668,7 @@ def test_states_are_told_without_a_number_of_their_own(talk: Talk, maya: Browser
     maya.writes("hi")
     news_for(maya, follower)
     answer = talk.thread(MAYA)[-1]
-    assert (answer.delivery, state_of(answer)) == (Delivery.SENT, "sent")
+    assert (answer.delivery, message_state(answer)) == (Delivery.SENT, "sent")
     maya.asks("/chat/seen", up_to=str(answer.id))
     news = news_for(maya, follower)
     assert news.messages == []
@@ -700,7 +700,7 @@ def test_jo_is_told_nothing_of_maya(talk: Talk, maya: Browser) -> None:
 
 
 def waits_told(talk: Talk) -> list[str]:
-    keep_unseen(talk.line, now=talk.clock())
+    text_unseen_messages(talk.line, now=talk.clock())
     return [words for words in talk.read_by(MAYA) if "a message for you in the chat" in words]
 
 
@@ -780,7 +780,7 @@ def test_looking_for_it_twice_tells_once(talk: Talk, maya: Browser) -> None:
     talks_with_sam(talk, maya)
     talk.texts(SAM, "Hello?")
     talk.passes(minutes=6)
-    keep_unseen(talk.line, now=talk.clock())
+    text_unseen_messages(talk.line, now=talk.clock())
     assert len(waits_told(talk)) == 1
 
 

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from escalation.ruleset import load_rules
 from gateway.chat.thread import invite
-from gateway.people.import_file import enrol, read_people
+from gateway.people.import_file import enroll, read_people
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
-from models import Channel, Person, Programme
+from models import Channel, Person, Program
 from models.encryption import phone_index, use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, ROOT, OnRasa, Process
@@ -50,15 +50,15 @@ def records_of(demo: OnRasa) -> Iterator[Session]:
 @pytest.fixture(scope="module", autouse=True)
 def more_mentees(demo: OnRasa) -> None:
     with records_of(demo) as session:
-        programme = session.scalars(select(Programme)).one()
-        people = read_people(MORE_MENTEES.encode(), timezone=programme.timezone)
-        assert len(enrol(session, programme, people, now=utc_now())) == 2, people.problems
+        program = session.scalars(select(Program)).one()
+        people = read_people(MORE_MENTEES.encode(), timezone=program.timezone)
+        assert len(enroll(session, program, people, now=utc_now())) == 2, people.problems
 
 
 def open_browser(
-    browser: Browser, demo: OnRasa, trouble: list[str], *, width: int, colours: str = "light"
+    browser: Browser, demo: OnRasa, trouble: list[str], *, width: int, colors: str = "light"
 ) -> BrowserContext:
-    return open_context(browser, demo.url, trouble, width=width, colours=colours, patience=15_000)
+    return open_context(browser, demo.url, trouble, width=width, colors=colors, patience=15_000)
 
 
 def invitation(demo: OnRasa, mentee: str) -> str:
@@ -99,7 +99,7 @@ def writes(page: Page, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "colours", "mentee", "mentor"),
+    ("width", "colors", "mentee", "mentor"),
     [
         (390, "light", "Maya", "Sam"),
         (1280, "dark", "Jo", "Noor"),
@@ -112,11 +112,11 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     demo: OnRasa,
     trouble: list[str],
     width: int,
-    colours: str,
+    colors: str,
     mentee: str,
     mentor: str,
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=width, colours=colours)
+    context = open_browser(browser, demo, trouble, width=width, colors=colors)
     page = context.new_page()
     comes_in(page, demo, mentee)
     expect(page.get_by_role("link", name="988")).to_be_visible()
@@ -245,12 +245,12 @@ def test_the_keyboard_is_enough(browser: Browser, demo: OnRasa, trouble: list[st
 
 
 @pytest.mark.parametrize(
-    ("width", "colours"), [(320, "light"), (390, "dark"), (1280, "light"), (320, "dark")]
+    ("width", "colors"), [(320, "light"), (390, "dark"), (1280, "light"), (320, "dark")]
 )
 def test_every_page_of_the_chat_fits_every_screen(
-    browser: Browser, demo: OnRasa, trouble: list[str], width: int, colours: str
+    browser: Browser, demo: OnRasa, trouble: list[str], width: int, colors: str
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=width, colours=colours)
+    context = open_browser(browser, demo, trouble, width=width, colors=colors)
     page = context.new_page()
     for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
         page.goto(path)

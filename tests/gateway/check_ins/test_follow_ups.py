@@ -8,9 +8,9 @@ from sqlalchemy import select
 from escalation.handoffs.handoffs import resolve
 from gateway.check_ins.follow_ups import (
     Question,
-    follow_ups_of,
-    keep_follow_ups,
+    list_follow_ups,
     next_question,
+    run_follow_ups,
     yes_or_no,
 )
 from models import (
@@ -21,7 +21,7 @@ from models import (
     Need,
     Outcome,
     Person,
-    Programme,
+    Program,
     Status,
     Urgency,
 )
@@ -44,7 +44,7 @@ def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
 def later(talk: Talk, **time: float) -> list[str]:
     """Time passes, a round is made, and the answer is what Maya's phone then shows."""
     talk.passes(**time)
-    keep_follow_ups(talk.line, now=talk.clock())
+    run_follow_ups(talk.line, now=talk.clock())
     return shown_to_maya(talk)
 
 
@@ -254,7 +254,7 @@ def test_two_rounds_at_once_and_a_crash_in_between_ask_once(talk: Talk) -> None:
     talked(talk)
     talk.passes(minutes=20)
     for _ in range(3):
-        keep_follow_ups(talk.line, now=talk.clock())
+        run_follow_ups(talk.line, now=talk.clock())
     assert len(shown_to_maya(talk)) == 1
 
 
@@ -270,17 +270,17 @@ def test_the_record_of_the_answer_leads_to_the_new_handoff(talk: Talk) -> None:
     assert record.handoff_id == talk.handoff().id
 
 
-def test_the_managers_figures_are_of_their_own_programme_and_time(talk: Talk) -> None:
+def test_the_managers_figures_are_of_their_own_program_and_time(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     talk.a_manager_elsewhere()
     now = talk.clock()
     with talk.database.reading() as session:
-        here, elsewhere = session.scalars(select(Programme).order_by(Programme.id)).all()
+        here, elsewhere = session.scalars(select(Program).order_by(Program.id)).all()
         hour = timedelta(hours=1)
-        assert len(follow_ups_of(session, here, now - hour, now + hour)) == 1
-        assert len(follow_ups_of(session, here, now + hour, now + 2 * hour)) == 0
-        assert len(follow_ups_of(session, elsewhere, now - hour, now + hour)) == 0
+        assert len(list_follow_ups(session, here, now - hour, now + hour)) == 1
+        assert len(list_follow_ups(session, here, now + hour, now + 2 * hour)) == 0
+        assert len(list_follow_ups(session, elsewhere, now - hour, now + hour)) == 0
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from bot.client import Answer, CheckIn, SkillStep
 from escalation.check_ins.schedules import read_days
 from escalation.handoffs.handoffs import claim, open_handoff
-from gateway.check_ins.jobs import keep_schedules
+from gateway.check_ins.jobs import run_schedules
 from gateway.check_ins.schedules import agree_on
 from gateway.cli import app
 from gateway.conversations.bot_events import open_goal
-from gateway.conversations.lease import take_hold
+from gateway.conversations.lease import acquire_lease
 from gateway.handoffs.timeline import CHECK_IN_NAMES, missed_check_ins, timeline
 from gateway.runtime.database import Database, make_engine
 from models import (
@@ -55,7 +55,7 @@ def goes_by(talk: Talk, **span: float) -> None:
     every = timedelta(hours=1) if "days" in span else timedelta(minutes=10)
     while talk.clock.now < until:
         talk.passes(seconds=min(every, until - talk.clock.now).total_seconds())
-        keep_schedules(talk.line, now=talk.clock())
+        run_schedules(talk.line, now=talk.clock())
 
 
 def is_taken(talk: Talk, mentor: str) -> None:
@@ -64,7 +64,7 @@ def is_taken(talk: Talk, mentor: str) -> None:
     with talk.database.writing() as session:
         handoff, _ = open_handoff(
             session,
-            session.get_one(Conversation, conversation_of(talk).id),
+            session.get_one(Conversation, get_conversation(talk).id),
             Need.CONNECTION,
             Urgency.SOON,
             message=None,
@@ -88,7 +88,7 @@ def scheduled(talk: Talk, number: str = MAYA) -> list[ScheduledCheckIn]:
         )
 
 
-def conversation_of(talk: Talk, number: str = MAYA) -> Conversation:
+def get_conversation(talk: Talk, number: str = MAYA) -> Conversation:
     with talk.database.reading() as session:
         return session.scalars(
             select(Conversation).where(Conversation.person_id == talk.person(number).id)
@@ -142,7 +142,7 @@ def test_maya_is_asked_at_six_by_a_bot_that_says_what_it_is(maya: Talk) -> None:
     assert "automated assistant" in first[1]
     assert "PAUSE" in first[1]
     assert asks == ("maya", "Warmline bot: The bot asks: mood")
-    assert (conversation_of(maya).skill, maya.bot.begun) == ("mood", ["mood"])
+    assert (get_conversation(maya).skill, maya.bot.begun) == ("mood", ["mood"])
     assert times_of(maya, "The bot asks") == ["Tue 18:00"]
 
 
@@ -296,11 +296,11 @@ def test_ruth_reads_it_in_the_log_and_only_for_two_weeks(maya: Talk) -> None:
     assert "Mood: asked" not in web.gets("/log").text
 
 
-def test_the_manager_of_another_programme_does_not_read_it(maya: Talk) -> None:
+def test_the_manager_of_another_program_does_not_read_it(maya: Talk) -> None:
     goes_by(maya, days=2)
     with maya.database.reading() as session:
         since = MORNING - timedelta(days=1)
-        assert missed_check_ins(session, maya.person(RUTH).programme_id + 1, since=since) == []
+        assert missed_check_ins(session, maya.person(RUTH).program_id + 1, since=since) == []
 
 
 # --- not asked ---
@@ -354,9 +354,9 @@ def test_while_a_person_is_awaited_no_check_in_comes(maya: Talk) -> None:
     maya.clock.now += timedelta(hours=7, minutes=55)
     maya.texts(MAYA, "can i talk to a person please")
     maya.new_texts()
-    keep_schedules(maya.line, now=maya.clock())
+    run_schedules(maya.line, now=maya.clock())
     maya.clock.now += timedelta(minutes=6)
-    keep_schedules(maya.line, now=maya.clock())
+    run_schedules(maya.line, now=maya.clock())
     assert maya.bot.begun == []
     assert scheduled(maya)[0].hindrance is Hindrance.WITH_A_PERSON
 
@@ -377,7 +377,7 @@ def test_sam_who_claims_while_the_bot_is_asked_is_not_talked_over(maya: Talk) ->
     goes_by(maya, hours=8)
     assert times_of(maya, "The bot asks") == []
     assert scheduled(maya)[0].hindrance is Hindrance.WITH_A_PERSON
-    assert conversation_of(maya).forget_bot, "it must not take her next words for the answer"
+    assert get_conversation(maya).forget_bot, "it must not take her next words for the answer"
 
 
 def test_in_the_middle_of_an_exercise_the_check_in_waits_for_its_end(maya: Talk) -> None:
@@ -417,7 +417,7 @@ def test_an_exercise_dropped_in_silence_days_ago_is_in_nobodys_way(maya: Talk) -
     goes_by(maya, hours=8)
     assert maya.bot.begun == ["mood"]
     assert [use.outcome for use in uses(maya)] == [SkillOutcome.LEFT]
-    assert conversation_of(maya).skill == "mood"
+    assert get_conversation(maya).skill == "mood"
 
 
 # --- when something is down ---
@@ -469,7 +469,7 @@ def test_after_days_of_standing_still_nothing_comes_late_and_each_day_is_noted(m
     agrees(maya, MAYA, days="mon,tue,wed,thu,fri,sat,sun")
     maya.clock.now += timedelta(days=3)  # Friday, ten in the morning
     for _ in range(5):
-        keep_schedules(maya.line, now=maya.clock())
+        run_schedules(maya.line, now=maya.clock())
     assert maya.bot.begun == []
     assert [one.hindrance for one in scheduled(maya)] == [Hindrance.TOO_LATE] * 3
     goes_by(maya, hours=8)
@@ -478,16 +478,16 @@ def test_after_days_of_standing_still_nothing_comes_late_and_each_day_is_noted(m
 
 def test_a_worker_that_died_while_asking_is_followed_by_one_that_asks_once(maya: Talk) -> None:
     goes_by(maya, hours=7, minutes=59)
-    assert take_hold(maya.line, conversation_of(maya).id, "dead")
+    assert acquire_lease(maya.line, get_conversation(maya).id, "dead")
     maya.clock.now += timedelta(minutes=1)
     with maya.database.writing() as session:
-        conversation = session.get_one(Conversation, conversation_of(maya).id)
+        conversation = session.get_one(Conversation, get_conversation(maya).id)
         conversation.held_until = maya.clock() + timedelta(seconds=20)
-    keep_schedules(maya.line, now=maya.clock())
+    run_schedules(maya.line, now=maya.clock())
     assert maya.bot.begun == [], "its hold has not run out yet"
     for _ in range(6):
         maya.clock.now += timedelta(seconds=10)
-        keep_schedules(maya.line, now=maya.clock())
+        run_schedules(maya.line, now=maya.clock())
     assert times_of(maya, "The bot asks") == ["Tue 18:00"]
 
 
@@ -509,9 +509,7 @@ def test_a_worker_killed_between_asking_rasa_and_writing_leaves_nothing_half_don
 def test_eight_processes_at_once_ask_and_remind_once(maya: Talk) -> None:
     def rounds() -> None:
         with ThreadPoolExecutor(8) as pool:
-            for done in [
-                pool.submit(keep_schedules, maya.line, now=maya.clock()) for _ in range(8)
-            ]:
+            for done in [pool.submit(run_schedules, maya.line, now=maya.clock()) for _ in range(8)]:
                 done.result()
 
     for hours in (8, 14, 12):
@@ -528,7 +526,7 @@ def test_what_maya_writes_while_the_bot_is_asked_is_answered_right_after(maya: T
         maya.bot.while_answering = None
         conversation_id = maya.arrives(MAYA, "7")
         assert conversation_id is not None
-        assert not take_hold(maya.line, conversation_id, "another worker")
+        assert not acquire_lease(maya.line, conversation_id, "another worker")
 
     maya.bot.while_answering = she_writes
     goes_by(maya, hours=8)
@@ -539,7 +537,7 @@ def test_what_maya_writes_while_the_bot_is_asked_is_answered_right_after(maya: T
 # --- what helped ---
 
 
-def test_the_timeline_of_a_handoff_tells_what_she_practised_and_how_she_was(maya: Talk) -> None:
+def test_the_timeline_of_a_handoff_tells_what_she_practiced_and_how_she_was(maya: Talk) -> None:
     steps = {
         "breathe": SkillStep("breathing", "started"),
         "done": SkillStep("breathing", "done", before=8, after=4),
@@ -555,7 +553,7 @@ def test_the_timeline_of_a_handoff_tells_what_she_practised_and_how_she_was(maya
     with maya.database.reading() as session:
         told = [entry.what for entry in timeline(session, maya.handoff().id)]
     assert told[:4] == [
-        "Maya practised breathing: 8 before, 4 after",
+        "Maya practiced breathing: 8 before, 4 after",
         "Maya began muscle relaxation: 6 before",
         "Maya checked in: Mood 7",
         "Maya wrote",
@@ -575,7 +573,7 @@ def test_a_skill_left_and_gone_on_with_is_one_use(maya: Talk) -> None:
     (use,) = uses(maya)
     assert (use.outcome, use.before, use.after) == (SkillOutcome.DONE, 8, 3)
     assert use.message_id is not None
-    assert conversation_of(maya).skill is None
+    assert get_conversation(maya).skill is None
 
 
 def test_another_skill_sets_the_first_one_aside(maya: Talk) -> None:
@@ -592,7 +590,7 @@ def test_another_skill_sets_the_first_one_aside(maya: Talk) -> None:
         ("breathing", SkillOutcome.LEFT, 7),
         ("grounding", None, None),
     ]
-    assert conversation_of(maya).skill == "grounding"
+    assert get_conversation(maya).skill == "grounding"
 
 
 def test_a_person_who_takes_over_ends_the_exercise(maya: Talk) -> None:
@@ -611,12 +609,12 @@ def test_a_goal_is_asked_about_once(maya: Talk) -> None:
     maya.bot.answers["sort of"] = Answer(words=("Fine.",), goal_result="partly")
     maya.texts(MAYA, "a walk on friday")
     with maya.database.reading() as session:
-        goal = open_goal(session, conversation_of(maya))
+        goal = open_goal(session, get_conversation(maya))
         assert goal is not None
         assert goal.words == "a walk on friday"
     maya.texts(MAYA, "sort of")
     with maya.database.reading() as session:
-        assert open_goal(session, conversation_of(maya)) is None
+        assert open_goal(session, get_conversation(maya)) is None
 
 
 def test_every_check_in_has_a_name_for_ruth() -> None:

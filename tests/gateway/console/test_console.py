@@ -120,7 +120,7 @@ def test_whom_maya_named_in_a_concern_neither_sees_nor_takes_her(talk: Talk, web
     with talk.database.writing() as session:
         session.add(
             SafeguardingRecord(
-                programme_id=maya.programme_id,
+                program_id=maya.program_id,
                 mentee_id=maya.id,
                 mentor_id=sam.id,
                 concern=Concern.MENTOR,
@@ -330,7 +330,7 @@ def test_sam_reads_before_he_writes_what_was_tried_how_she_was_and_what_is_not_k
     sam_holds_mayas(talk, web, LONELY)
     for path in ("/console/1", "/console/1/brief"):
         page = web.gets(path).text
-        assert "Practised breathing" in page
+        assert "Practiced breathing" in page
         assert "8 before, 5 after (how tense they feel), <strong>better</strong>" in page
         assert '<svg viewBox="0 0 280 96"' in page
         assert "Mood, 0 to 10" in page
@@ -465,7 +465,7 @@ def test_a_reply_that_cannot_be_kept_says_why_and_is_given_back(
     assert form["words"] in refused.text
 
 
-def test_replies_are_the_managers_and_their_programmes(talk: Talk, web: Web) -> None:
+def test_replies_are_the_managers_and_their_programs(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
     web.posts("/console/replies", title="<i>Ours</i>", words="<script>alert(1)</script>")
     page = web.gets("/console/replies").text
@@ -614,7 +614,7 @@ def test_a_refused_closing_keeps_the_choice_and_the_reason(talk: Talk, web: Web)
 @pytest.mark.parametrize(
     "verb", ["take", "reply", "give-back", "done", "note", "transfer", "accept", "pass", "debrief"]
 )
-def test_nothing_of_another_programme_can_be_moved_and_no_mentee_moves_anything(
+def test_nothing_of_another_program_can_be_moved_and_no_mentee_moves_anything(
     talk: Talk, web: Web, verb: str
 ) -> None:
     sam_holds_mayas(talk, web)

@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sqlalchemy import select
 
 from gateway.demo import seed_demo
-from gateway.people.import_file import enrol, read_people
+from gateway.people.import_file import enroll, read_people
 from gateway.runtime.database import Database, make_engine
-from models import Programme
+from models import Program
 from models.encryption import use_key
 from tests.browsers import first_paint, fits, has_come_in, open_context
 from tests.many_handoffs import fill
@@ -35,18 +35,18 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
-    """The gateway with the demo's programme, and with so many handoffs behind it."""
+    """The gateway with the demo's program, and with so many handoffs behind it."""
     use_key(KEY)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     now = datetime.now(UTC)
     with database.writing() as session:
         seed_demo(session, now=now)
-        programme = session.scalars(select(Programme)).one()
+        program = session.scalars(select(Program)).one()
         people = read_people(
-            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=programme.timezone
+            b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=program.timezone
         )
-        enrol(session, programme, people, now=now)
+        enroll(session, program, people, now=now)
     if handoffs:
         fill(database, handoffs, now=now)
     database.engine.dispose()
@@ -54,17 +54,17 @@ def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
 
 
 class Desks:
-    """The browsers of a programme's staff, each with a cookie of its own."""
+    """The browsers of a program's staff, each with a cookie of its own."""
 
     def __init__(self, browser: Browser, gateway: Process, trouble: list[str]) -> None:
         self.browser, self.gateway, self.trouble = browser, gateway, trouble
         self.open: list[BrowserContext] = []
 
     def sits_down(
-        self, person: str, role: str, *, width: int = 1280, colours: str = "light"
+        self, person: str, role: str, *, width: int = 1280, colors: str = "light"
     ) -> Page:
         context = open_context(
-            self.browser, self.gateway.url, self.trouble, width=width, colours=colours
+            self.browser, self.gateway.url, self.trouble, width=width, colors=colors
         )
         self.open.append(context)
         page = context.new_page()
@@ -118,17 +118,17 @@ def tab_to(page: Page, wanted: Locator) -> None:
     raise AssertionError(f"Tab never reaches {wanted}")
 
 
-@pytest.mark.parametrize(("width", "colours"), SIZES)
+@pytest.mark.parametrize(("width", "colors"), SIZES)
 def test_claim_reply_and_resolve_by_keyboard_alone(
-    gateway: Process, desks: Desks, trouble: list[str], width: int, colours: str
+    gateway: Process, desks: Desks, trouble: list[str], width: int, colors: str
 ) -> None:
-    evening = f"{width} {colours}"
+    evening = f"{width} {colors}"
     texts(gateway, "Maya", "can i talk to a person please")
-    page = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    page = desks.sits_down("Sam", "mentor", width=width, colors=colors)
     row = page.locator("[data-row]").filter(has_text="Maya").first
     expect(row).to_be_visible()
     fits(page)
-    keep_picture(page, f"console-queue-{width}-{colours}")
+    keep_picture(page, f"console-queue-{width}-{colors}")
 
     page.keyboard.press("?")
     expect(page.get_by_text("takes it", exact=True)).to_be_visible()
@@ -155,7 +155,7 @@ def test_claim_reply_and_resolve_by_keyboard_alone(
     expect(thread.get_by_text(words)).to_be_visible()
     expect(box).to_have_value("")
     fits(page)
-    keep_picture(page, f"console-handoff-{width}-{colours}")
+    keep_picture(page, f"console-handoff-{width}-{colors}")
 
     tab_to(page, page.get_by_role("radio", name="We talked"))
     page.keyboard.press("Space")
@@ -180,7 +180,7 @@ def test_the_keys_can_be_switched_off(gateway: Process, desks: Desks, trouble: l
 
 
 @pytest.mark.parametrize(
-    ("width", "colours", "colleague"),
+    ("width", "colors", "colleague"),
     # Two evenings like this are as much as one person should carry.
     [(*size, "Noor" if n < 2 else "Lee") for n, size in enumerate(SIZES)],
 )
@@ -189,10 +189,10 @@ def test_a_mentors_evening(
     desks: Desks,
     trouble: list[str],
     width: int,
-    colours: str,
+    colors: str,
     colleague: str,
 ) -> None:
-    evening = f"{width} {colours}"
+    evening = f"{width} {colors}"
     ruth = desks.sits_down("Ruth", "manager")
     ruth.get_by_role("link", name="Canned replies").click()
     ruth.get_by_label("Title, to find it by").fill(f"Six o'clock {evening}")
@@ -202,7 +202,7 @@ def test_a_mentors_evening(
     fits(ruth)
 
     texts(gateway, "Maya", "i want to kill myself")
-    sam = desks.sits_down("Sam", "mentor", width=width, colours=colours)
+    sam = desks.sits_down("Sam", "mentor", width=width, colors=colors)
     sam.get_by_role("link", name=re.compile("^Waiting")).click()
     crisis = sam.get_by_role("listitem").filter(has_text="Maya")
     expect(crisis.get_by_text("Crisis", exact=True)).to_be_visible()
@@ -225,7 +225,7 @@ def test_a_mentors_evening(
     sam.get_by_text(re.compile(r"^Canned replies \(")).click()
     sam.get_by_role("link", name=f"Insert Six o'clock {evening}").click()
     expect(box).to_have_value(re.compile(r"right now\? Hi Maya, I have time from six on\.$"))
-    keep_picture(sam, f"console-crisis-{width}-{colours}")
+    keep_picture(sam, f"console-crisis-{width}-{colors}")
     # The evening before, on another screen, said nearly the same in this thread.
     words = f"Hi Maya, are you safe right now? It is evening {evening}."
     box.fill(words)
@@ -245,7 +245,7 @@ def test_a_mentors_evening(
     sam.get_by_role("button", name="Ask them").click()
     expect(sam.locator("#offer")).to_contain_text(f"Offered to {colleague}")
 
-    other = desks.sits_down(colleague, "mentor", width=width, colours=colours)
+    other = desks.sits_down(colleague, "mentor", width=width, colors=colors)
     offered = other.get_by_role("listitem").filter(has_text="Sam asks you")
     offered.get_by_role("link").click()
     expect(other.get_by_text("She is at her aunt's.")).to_be_visible()
@@ -268,7 +268,7 @@ def test_a_mentors_evening(
     expect(other.get_by_role("heading", name="How was it for you?")).to_be_visible()
     has_its_scripts(other)
     fits(other)
-    keep_picture(other, f"console-debrief-{width}-{colours}")
+    keep_picture(other, f"console-debrief-{width}-{colors}")
     other.get_by_label("What stays with you, what helped").fill("It was a lot.")
     other.get_by_role("button", name="Keep it").click()
     expect(other.get_by_text("Thank you. You answered")).to_be_visible()

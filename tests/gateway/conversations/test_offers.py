@@ -112,8 +112,8 @@ def test_what_decided_is_kept_with_what_would_have_changed_it(talk: Talk) -> Non
     with talk.database.reading() as session:
         *_, offer, yes = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
     assert (offer.decision, offer.owner) == ("offer", Owner.BOT)
-    assert offer.turning_point is not None
-    assert offer.turning_point["decision"] in ("reply", "hand_off")
+    assert offer.counterfactual is not None
+    assert offer.counterfactual["decision"] in ("reply", "hand_off")
     assert (yes.decision, yes.why) == ("hand_off", "said yes to the offer of a person")
     assert yes.seen is not None
     assert (yes.seen["says"], yes.seen["offered"]) == ("yes", True)

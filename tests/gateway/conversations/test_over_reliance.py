@@ -51,10 +51,10 @@ def nudges(talk: Talk, number: str = MAYA) -> list[str]:
     return [words for words in talk.read_by(number) if "help more than I can" in words]
 
 
-def on_the_list(talk: Talk, programme: int | None = None) -> list[Leaning]:
+def on_the_list(talk: Talk, program: int | None = None) -> list[Leaning]:
     policy = talk.line.rules.policy.reliance
     with talk.database.reading() as session:
-        return leaning_mentees(session, policy, programme, now=talk.clock())
+        return leaning_mentees(session, policy, program, now=talk.clock())
 
 
 # --- the nudge ---
@@ -105,11 +105,11 @@ def test_person_is_the_way_that_the_nudge_names_and_it_works(talk: Talk) -> None
     assert "I have asked Sam, your mentor" in talk.read_by(MAYA)[-1]
 
 
-def test_without_a_mentor_of_her_own_she_reads_of_the_programmes(talk: Talk) -> None:
+def test_without_a_mentor_of_her_own_she_reads_of_the_programs(talk: Talk) -> None:
     with talk.database.writing() as session:
         session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
     talk.texts(MAYA, ONLY_YOU)
-    assert "Talking with a mentor of the programme may help more" in talk.read_by(MAYA)[-1]
+    assert "Talking with a mentor of the program may help more" in talk.read_by(MAYA)[-1]
 
 
 def test_not_in_a_crisis(talk: Talk) -> None:
@@ -202,13 +202,13 @@ def test_who_writes_at_night_is_seen_by_their_own_clock(talk: Talk) -> None:
     assert Sign.NIGHT not in maya.signs
 
 
-def test_another_programmes_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> None:
+def test_another_programs_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ONLY_YOU)
     web.is_now(talk.a_manager_elsewhere())
     page = web.gets("/log/leaning").text
     assert "Maya" not in page
     assert "Nobody leans on the bot too much" in page
-    ours = talk.person(RUTH).programme_id
+    ours = talk.person(RUTH).program_id
     assert [one.mentee for one in on_the_list(talk, ours)] == ["Maya"]
     assert on_the_list(talk, ours + 1) == []
 

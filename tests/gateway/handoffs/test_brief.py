@@ -23,7 +23,7 @@ from gateway.handoffs.brief import (
     BadBrief,
     Brief,
     Known,
-    brief_of,
+    build_brief,
     load_guide,
     what_is_known,
 )
@@ -107,7 +107,7 @@ anything_known = st.builds(
 
 @given(anything_known)
 def test_a_brief_is_made_of_any_thread_and_quotes_only_what_stands_in_it(known: Known) -> None:
-    brief = brief_of(known, GUIDE)
+    brief = build_brief(known, GUIDE)
     readable = [words for _, words in known.decided if words is not None]
     for quote in brief.quotes:
         assert quote.words.strip()
@@ -165,7 +165,7 @@ def texts(lines: Any) -> set[str]:
 
 @pytest.mark.parametrize("corner", Quadrant)
 def test_each_corner_brings_its_own_lines(corner: Quadrant) -> None:
-    brief = brief_of(known_of(quadrant=corner.value), GUIDE)
+    brief = build_brief(known_of(quadrant=corner.value), GUIDE)
     assert texts(GUIDE.corners[corner].do) <= texts(brief.do)
     assert texts(GUIDE.corners[corner].do_not) <= texts(brief.do_not)
     others = [GUIDE.corners[other] for other in Quadrant if other is not corner]
@@ -175,7 +175,7 @@ def test_each_corner_brings_its_own_lines(corner: Quadrant) -> None:
 
 @pytest.mark.parametrize("need", Need)
 def test_each_need_has_its_lines_and_a_first_line_with_the_name(need: Need) -> None:
-    brief = brief_of(known_of(need=need), GUIDE)
+    brief = build_brief(known_of(need=need), GUIDE)
     assert texts(brief.do) == texts(GUIDE.needs[need].do)
     assert brief.first_line.startswith("Hi Maya")
 
@@ -183,7 +183,7 @@ def test_each_need_has_its_lines_and_a_first_line_with_the_name(need: Need) -> N
 def test_in_a_crisis_no_corner_counts_whatever_opened_it() -> None:
     for need in Need:
         known = known_of(need=need, urgency=Urgency.CRISIS, quadrant="tools")
-        brief = brief_of(known, GUIDE)
+        brief = build_brief(known, GUIDE)
         assert texts(brief.do) == texts(GUIDE.needs[Need.CRISIS].do)
         assert brief.first_line == GUIDE.needs[Need.CRISIS].first_line.text.replace(
             "{name}", "Maya"
@@ -195,7 +195,7 @@ def test_in_a_crisis_no_corner_counts_whatever_opened_it() -> None:
 @pytest.mark.parametrize("need", Need)
 @pytest.mark.parametrize("corner", Quadrant)
 def test_a_suggested_line_fits_two_texts_under_a_long_name(need: Need, corner: Quadrant) -> None:
-    first = brief_of(known_of(need=need, quadrant=corner.value), GUIDE).first_line
+    first = build_brief(known_of(need=need, quadrant=corner.value), GUIDE).first_line
     sent = "Maximilian: " + first.replace("Maya", "Alexandra")
     assert not gsm.outside_gsm_7(sent)
     assert gsm.segments(sent) <= 2
@@ -223,7 +223,7 @@ def test_a_rating_is_better_or_worse_by_what_it_rates(
     use = SkillUse(
         skill=skill, started_at=MORNING, outcome=SkillOutcome.DONE, before=before, after=after
     )
-    [tried] = brief_of(known_of(tried=[use]), GUIDE).tried
+    [tried] = build_brief(known_of(tried=[use]), GUIDE).tried
     assert tried.change == change
 
 
@@ -235,7 +235,7 @@ def checked_in(kind: str, *scores: int | None) -> list[CheckIn]:
 
 
 def test_the_trend_is_drawn_upside_up_and_told_in_words() -> None:
-    trend = brief_of(known_of(check_ins=checked_in("mood", 2, 5, 8)), GUIDE).trend
+    trend = build_brief(known_of(check_ins=checked_in("mood", 2, 5, 8)), GUIDE).trend
     assert trend is not None
     first, _, last = trend.points
     assert (first.x, last.x) == (10, WIDTH - 10)
@@ -245,7 +245,7 @@ def test_the_trend_is_drawn_upside_up_and_told_in_words() -> None:
 
 
 def test_a_scale_is_shown_in_its_own_unit_with_its_cut_off() -> None:
-    trend = brief_of(known_of(check_ins=checked_in("who5", 7, 13)), GUIDE).trend
+    trend = build_brief(known_of(check_ins=checked_in("who5", 7, 13)), GUIDE).trend
     assert trend is not None
     assert [point.score for point in trend.points] == [28, 52]
     assert (trend.lowest, trend.highest, trend.worse) == (0, 100, "lower")
@@ -254,7 +254,7 @@ def test_a_scale_is_shown_in_its_own_unit_with_its_cut_off() -> None:
 
 def test_what_was_asked_most_is_drawn_and_the_rest_is_told() -> None:
     known = known_of(check_ins=[*checked_in("phq2", 4), *checked_in("mood", 3, 4)])
-    brief = brief_of(known, GUIDE)
+    brief = build_brief(known, GUIDE)
     assert brief.trend is not None
     assert brief.trend.name == "Mood"
     assert brief.other_check_ins == ("PHQ-2: 4, yesterday",)
@@ -264,7 +264,7 @@ def test_gaps_are_named() -> None:
     record = DecisionRecord(
         evidence="[]", quadrant=None, asked_for_person=False, seen={"covered": False}
     )
-    gaps = " ".join(brief_of(known_of(decided=[(record, "hola")]), GUIDE).unknown)
+    gaps = " ".join(build_brief(known_of(decided=[(record, "hola")]), GUIDE).unknown)
     for gap in (
         "Which corner",
         "a language that detection does not cover",
@@ -275,7 +275,7 @@ def test_gaps_are_named() -> None:
         assert gap in gaps
     rated = SkillUse(skill="breathing", started_at=MORNING, outcome=SkillOutcome.DONE, after=3)
     full = known_of(quadrant="both", tried=[rated], check_ins=checked_in("mood", 4))
-    assert brief_of(full, GUIDE).unknown == (
+    assert build_brief(full, GUIDE).unknown == (
         "How Maya is with a person here: it is the first handoff.",
     )
 
@@ -306,7 +306,7 @@ def brief_for(talk: Talk, reader: str) -> Brief:
             cut_offs=CUT_OFFS,
             now=talk.clock(),
         )
-        return brief_of(known, GUIDE)
+        return build_brief(known, GUIDE)
 
 
 def test_the_brief_quotes_maya_and_counts_who_knows_her(talk: Talk) -> None:

@@ -25,7 +25,7 @@ from gateway.integrations.api.problems import SORRY
 from gateway.integrations.api.scopes import Scope
 from gateway.integrations.api_tokens import make_token
 from gateway.reporting.staffing_forecast import week_ahead
-from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Programme
+from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
 from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 
@@ -55,8 +55,8 @@ ROUTES = {
 }
 
 
-class Program:
-    """Somebody's program, with the token that it was given."""
+class ApiClient:
+    """An API client with its token."""
 
     def __init__(self, web: Web, token: str | None) -> None:
         self.client = web.browser()
@@ -71,7 +71,7 @@ class Program:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def enrols(self, key: str | None = None, **person: Any) -> httpx2.Response:
+    def enrolls(self, key: str | None = None, **person: Any) -> httpx2.Response:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.asks("POST", "/people", json=IDA | person, headers=headers)
 
@@ -82,11 +82,11 @@ def web(talk: Talk) -> Web:
 
 
 @pytest.fixture
-def program(talk: Talk, web: Web) -> Callable[..., Program]:
-    """A program that has been given a token by Ruth, or by a manager elsewhere."""
+def api_client(talk: Talk, web: Web) -> Callable[..., ApiClient]:
+    """An API client whose token was made by Ruth, or by a manager of another program."""
 
-    def given(*scopes: Scope, by: str = RUTH) -> Program:
-        return Program(web, a_token(talk, *scopes, by=by))
+    def given(*scopes: Scope, by: str = RUTH) -> ApiClient:
+        return ApiClient(web, a_token(talk, *scopes, by=by))
 
     return given
 
@@ -96,8 +96,8 @@ def a_token(talk: Talk, *scopes: Scope, by: str = RUTH) -> str:
         manager = session.get_one(Person, talk.person(by).id)
         return make_token(
             session,
-            manager.programme,
-            name=f"program {session.query(ApiToken).count()}",
+            manager.program,
+            name=f"client {session.query(ApiToken).count()}",
             scopes=[scope.value for scope in scopes],
             by=manager,
             now=talk.clock(),
@@ -138,22 +138,22 @@ def test_every_route_has_its_line(web: Web) -> None:
     assert every == set(ROUTES)
 
 
-def test_each_route_asks_for_its_scope_and_for_nothing_of_another_programme(
+def test_each_route_asks_for_its_scope_and_for_nothing_of_another_program(
     talk: Talk, web: Web
 ) -> None:
     an_evening(talk)
     eve = talk.a_manager_elsewhere()
-    alone = {scope: Program(web, a_token(talk, scope)) for scope in Scope}
-    elsewhere = Program(web, a_token(talk, *Scope, by=eve))
-    revoked = Program(web, a_token(talk, *Scope))
+    alone = {scope: ApiClient(web, a_token(talk, scope)) for scope in Scope}
+    elsewhere = ApiClient(web, a_token(talk, *Scope, by=eve))
+    revoked = ApiClient(web, a_token(talk, *Scope))
     with talk.database.writing() as session:
         session.get_one(ApiToken, len(Scope) + 2).revoked_at = talk.clock()
-    strangers = [Program(web, None), Program(web, "warmline_guessed"), revoked]
+    strangers = [ApiClient(web, None), ApiClient(web, "warmline_guessed"), revoked]
 
     for name, route in ROUTES.items():
         method, _ = name.split(" ")
         if route.scope is None:
-            assert Program(web, None).asks(method, route.path).status_code == 200
+            assert ApiClient(web, None).asks(method, route.path).status_code == 200
             continue
         for one in strangers:
             answer = one.asks(method, route.path, json=route.body)
@@ -170,7 +170,7 @@ def test_each_route_asks_for_its_scope_and_for_nothing_of_another_programme(
         if method == "GET":
             assert not OURS.search(answer.text), name
         if method != "GET":
-            # Whom Eve enrolled is not there for a second programme.
+            # Whom Eve enrolled is not there for a second program.
             assert answer.status_code == 201
             answer = alone[route.scope].asks(method, route.path, json=route.body)
             assert (answer.status_code, "cannot be used here" in answer.text) == (409, True)
@@ -183,26 +183,26 @@ def test_each_route_asks_for_its_scope_and_for_nothing_of_another_programme(
 def test_ruth_makes_a_token_that_is_shown_once_used_and_revoked(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
     form = {"name": "The board", "scope": "handoffs:read"}
-    made = web.client.post("/programme/programs/tokens", data=form)
+    made = web.client.post("/program/integrations/tokens", data=form)
     assert made.status_code == 201
     [token] = re.findall(r"warmline_[\w-]{43}", made.text)
     # The same form once more, as a page that is loaded again sends it.
-    again = web.client.post("/programme/programs/tokens", data=form)
+    again = web.client.post("/program/integrations/tokens", data=form)
     assert (again.status_code, "already" in again.text) == (422, True)
 
-    program = Program(web, token)
-    program.reads("/handoffs")
-    page = web.gets("/programme/programs").text
+    api_client = ApiClient(web, token)
+    api_client.reads("/handoffs")
+    page = web.gets("/program/integrations").text
     assert token not in page
     assert "last used" in page
     with talk.database.reading() as session:
         [kept] = session.scalars(select(ApiToken))
         assert token not in str(vars(kept))
 
-    web.posts("/programme/programs/tokens/1/revoke")
-    refused = program.asks("GET", "/handoffs")
+    web.posts("/program/integrations/tokens/1/revoke")
+    refused = api_client.asks("GET", "/handoffs")
     assert (refused.status_code, "revoked" in refused.json()["detail"]) == (401, True)
-    assert web.posts("/programme/programs/tokens/1/revoke").status_code == 404
+    assert web.posts("/program/integrations/tokens/1/revoke").status_code == 404
     with talk.database.reading() as session:
         noted = session.scalars(
             select(AuditEntry.action).where(AuditEntry.about == "token:1").order_by(AuditEntry.id)
@@ -223,16 +223,16 @@ def test_a_token_without_name_or_scope_is_not_made(
     talk: Talk, web: Web, form: dict[str, str], sentence: str
 ) -> None:
     web.is_now(RUTH)
-    answer = web.client.post("/programme/programs/tokens", data=form)
+    answer = web.client.post("/program/integrations/tokens", data=form)
     assert (answer.status_code, sentence in answer.text) == (422, True)
     with talk.database.reading() as session:
         assert session.scalars(select(ApiToken)).all() == []
 
 
 def test_a_hasty_program_is_told_how_long_to_wait(
-    talk: Talk, program: Callable[..., Program]
+    talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
-    hasty, other = program(Scope.COVERAGE_READ), program(Scope.PEOPLE_READ)
+    hasty, other = api_client(Scope.COVERAGE_READ), api_client(Scope.PEOPLE_READ)
     # Refused ones count too, and are quick to make.
     for _ in range(CALLS):
         assert hasty.asks("GET", "/handoffs").status_code == 403
@@ -247,11 +247,11 @@ def test_a_hasty_program_is_told_how_long_to_wait(
 
 
 def test_no_answer_holds_a_name_without_its_scope_and_none_holds_a_word(
-    talk: Talk, program: Callable[..., Program]
+    talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
-    plain = program(*(scope for scope in Scope if scope is not Scope.PEOPLE_NAMES))
-    trusted = program(*Scope)
+    plain = api_client(*(scope for scope in Scope if scope is not Scope.PEOPLE_NAMES))
+    trusted = api_client(*Scope)
     paths = [
         route.path for name, route in ROUTES.items() if route.scope and name.startswith("GET ")
     ]
@@ -265,12 +265,12 @@ def test_no_answer_holds_a_name_without_its_scope_and_none_holds_a_word(
 
 
 def test_the_handoffs_are_filtered_and_turned_page_by_page(
-    talk: Talk, program: Callable[..., Program]
+    talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
     talk.passes(hours=1)
     talk.texts(MAYA, "i want to kill myself tonight")
-    board = program(Scope.HANDOFFS_READ)
+    board = api_client(Scope.HANDOFFS_READ)
 
     def numbers(query: str = "") -> list[int]:
         return [one["id"] for one in board.reads(f"/handoffs?{query}")["handoffs"]]
@@ -290,11 +290,11 @@ def test_the_handoffs_are_filtered_and_turned_page_by_page(
 
 
 def test_one_handoff_tells_its_moves_and_how_far_each_text_came(
-    talk: Talk, program: Callable[..., Program]
+    talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
     maya, sam = talk.person(MAYA).id, talk.person(SAM).id
-    told = program(Scope.HANDOFFS_READ).reads("/handoffs/1")
+    told = api_client(Scope.HANDOFFS_READ).reads("/handoffs/1")
     assert (told["mentee_id"], told["mentor_id"], told["mentor_name"]) == (maya, sam, None)
     assert (told["status"], told["outcome"]) == ("resolved", "talked")
     assert told["opened_at"] == "2026-11-10T15:00:00Z"
@@ -305,11 +305,11 @@ def test_one_handoff_tells_its_moves_and_how_far_each_text_came(
 
 
 def test_the_figures_are_those_of_the_page(
-    talk: Talk, web: Web, program: Callable[..., Program]
+    talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
     web.is_now(RUTH)
-    told = program(Scope.MEASURES_READ).reads("/measures?weeks=4")
+    told = api_client(Scope.MEASURES_READ).reads("/measures?weeks=4")
 
     def table(name: str) -> list[dict[str, str]]:
         file = web.gets(f"/log/tables/{name}.csv?weeks=4").content.decode("utf-8-sig")
@@ -335,14 +335,14 @@ def test_the_figures_are_those_of_the_page(
     ]
 
 
-def test_the_week_ahead_tells_the_gaps(talk: Talk, program: Callable[..., Program]) -> None:
+def test_the_week_ahead_tells_the_gaps(talk: Talk, api_client: Callable[..., ApiClient]) -> None:
     with talk.database.writing() as session:
         for person in session.scalars(select(Person)):
             person.on_duty = False
-    told = program(Scope.COVERAGE_READ).reads("/coverage")
+    told = api_client(Scope.COVERAGE_READ).reads("/coverage")
     with talk.database.reading() as session:
-        programme = session.scalars(select(Programme)).one()
-        week = week_ahead(session, programme, talk.line.rules.policy, now=talk.clock())
+        program = session.scalars(select(Program)).one()
+        week = week_ahead(session, program, talk.line.rules.policy, now=talk.clock())
     assert [(gap["cover"], gap["since"]) for gap in told["gaps"]] == [
         (gap.cover.value, f"{gap.since.astimezone(talk.clock().tzinfo):%Y-%m-%dT%H:%M:%SZ}")
         for gap in week.gaps
@@ -352,10 +352,10 @@ def test_the_week_ahead_tells_the_gaps(talk: Talk, program: Callable[..., Progra
 
 
 def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
-    talk: Talk, web: Web, program: Callable[..., Program]
+    talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
-    board, other = program(Scope.HANDOFFS_READ), program(Scope.HANDOFFS_READ)
+    board, other = api_client(Scope.HANDOFFS_READ), api_client(Scope.HANDOFFS_READ)
     for one in (board, board, other):
         one.reads("/handoffs/1")
     board.asks("GET", "/handoffs/99")
@@ -377,8 +377,8 @@ def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
 @pytest.mark.parametrize(
     ("method", "path", "status", "says"),
     [
-        ("GET", "/handoffs/99", 404, "There is no handoff 99 in this programme."),
-        ("GET", "/people/99", 404, "There is no person 99 in this programme."),
+        ("GET", "/handoffs/99", 404, "There is no handoff 99 in this program."),
+        ("GET", "/people/99", 404, "There is no person 99 in this program."),
         ("GET", "/handoff", 404, "/api/v1/openapi.json lists what is."),
         ("DELETE", "/people/1", 405, "does not take that method"),
         ("GET", "/handoffs?since=2026-11-10T15:00:00", 422, "query.since"),
@@ -390,9 +390,9 @@ def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
     ],
 )
 def test_a_refusal_says_what_which_and_what_next(
-    program: Callable[..., Program], method: str, path: str, status: int, says: str
+    api_client: Callable[..., ApiClient], method: str, path: str, status: int, says: str
 ) -> None:
-    answer = program(*Scope).asks(method, path)
+    answer = api_client(*Scope).asks(method, path)
     assert answer.headers["Content-Type"] == "application/problem+json"
     told = answer.json()
     assert (answer.status_code, told["status"], told["type"]) == (status, status, "about:blank")
@@ -401,7 +401,7 @@ def test_a_refusal_says_what_which_and_what_next(
 
 
 def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
-    talk: Talk, web: Web, program: Callable[..., Program]
+    talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
     described = web.client.get("/api/v1/openapi.json").json()
@@ -410,7 +410,7 @@ def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
     }
     as_json = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
     specification = OpenAPI.from_dict(described, config=as_json)
-    trusted = program(*Scope)
+    trusted = api_client(*Scope)
     for name, route in ROUTES.items():
         method, _ = name.split(" ")
         if route.scope is None:
@@ -418,7 +418,7 @@ def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
         scopes = described["paths"][name.split(" ")[1]][method.lower()]["security"]
         assert scopes == [{"token": [route.scope.value]}]
         answers = [trusted.asks(method, route.path, json=route.body)]
-        answers.append(Program(web, None).asks(method, route.path, json=route.body))
+        answers.append(ApiClient(web, None).asks(method, route.path, json=route.body))
         for answer in answers:
             specification.validate_response(
                 MockRequest("https://warmline.example", method.lower(), f"/api/v1{route.path}"),
@@ -431,13 +431,13 @@ def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
 
 
 def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
-    talk: Talk, web: Web, program: Callable[..., Program]
+    talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
     with talk.database.writing() as session:
         detail = {"urgency": "dreadful"}
         session.add(HandoffEvent(handoff_id=1, at=talk.clock(), move=Move.OPEN, detail=detail))
-    board = program(Scope.HANDOFFS_READ)
+    board = api_client(Scope.HANDOFFS_READ)
     board.client = TestClient(web.app, raise_server_exceptions=False)
     answer = board.asks("GET", "/handoffs/1")
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -449,13 +449,13 @@ def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
 
 
 def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
-    talk: Talk, program: Callable[..., Program]
+    talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     sam = talk.person(SAM).id
-    school = program(Scope.PEOPLE_WRITE)
-    # Both at once, as a program does that did not wait for the first answer.
+    school = api_client(Scope.PEOPLE_WRITE)
+    # Both at once, as a api_client does that did not wait for the first answer.
     with ThreadPoolExecutor(2) as two:
-        asked = [two.submit(school.enrols, "key-of-ida", own_mentor_id=sam) for _ in range(2)]
+        asked = [two.submit(school.enrolls, "key-of-ida", own_mentor_id=sam) for _ in range(2)]
         first, second = (one.result() for one in asked)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
@@ -464,9 +464,9 @@ def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
     assert first.json()["name"] is None
     assert (first.json()["own_mentor_id"], first.json()["timezone"]) == (sam, "America/New_York")
 
-    other = school.enrols("key-of-ida", name="Ada", own_mentor_id=sam)
+    other = school.enrolls("key-of-ida", name="Ada", own_mentor_id=sam)
     assert (other.status_code, "Use a new key" in other.text) == (422, True)
-    later = school.enrols("another-key")
+    later = school.enrolls("another-key")
     assert (later.status_code, f"Person {number} has that phone" in later.text) == (409, True)
     with talk.database.reading() as session:
         ida = session.get_one(Person, number)
@@ -495,10 +495,10 @@ def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
         ({"nickname": "I"}, "body.nickname"),
     ],
 )
-def test_nobody_is_enrolled_whom_a_people_file_would_not_enrol(
-    talk: Talk, program: Callable[..., Program], person: dict[str, Any], says: str
+def test_nobody_is_enrolled_whom_a_people_file_would_not_enroll(
+    talk: Talk, api_client: Callable[..., ApiClient], person: dict[str, Any], says: str
 ) -> None:
-    answer = program(Scope.PEOPLE_WRITE).enrols(**person)
+    answer = api_client(Scope.PEOPLE_WRITE).enrolls(**person)
     assert (answer.status_code, says in answer.text) == (422, True), answer.text
     with talk.database.reading() as session:
         assert "Ida" not in [one.name for one in session.scalars(select(Person))]

@@ -48,13 +48,13 @@ from models import (
     AuditEntry,
     Channel,
     Conversation,
+    DeliveryFailure,
     Handoff,
     HandoffEvent,
     Move,
     Need,
     Person,
-    Programme,
-    Silence,
+    Program,
     Status,
     Urgency,
     Webhook,
@@ -163,7 +163,7 @@ def is_told(talk: Talk, receiver: Receiver, *, by: str = RUTH, url: str = "") ->
     with talk.database.writing() as session:
         manager = session.get_one(Person, talk.person(by).id)
         webhook = add_webhook(
-            session, manager.programme, url or receiver.url, by=manager, now=talk.clock()
+            session, manager.program, url or receiver.url, by=manager, now=talk.clock()
         )
         receiver.secret = webhook.secret
         return webhook.id
@@ -219,7 +219,7 @@ def test_each_move_is_told_in_order_by_number_and_without_a_word(
     assert receiver.ids == [f"event_{one['data']['event_id']}" for one in told]
 
 
-def test_what_was_before_and_what_is_of_another_programme_is_not_told(
+def test_what_was_before_and_what_is_of_another_program_is_not_told(
     talk: Talk, receives: Callable[..., Receiver]
 ) -> None:
     talk.texts(MAYA, ASKS)
@@ -315,14 +315,14 @@ def test_what_does_not_arrive_is_tried_ever_later_given_up_and_sent_again_by_rut
 
     web = Web(talk)
     web.is_now(RUTH)
-    page = web.gets("/programme/programs").text
+    page = web.gets("/program/integrations").text
     assert "given up</span> answer 500" in page
-    assert web.posts("/programme/programs/deliveries/1/again").status_code == 303
+    assert web.posts("/program/integrations/deliveries/1/again").status_code == 303
     # Twice: it is about to be sent already.
-    assert web.posts("/programme/programs/deliveries/1/again").status_code == 404
+    assert web.posts("/program/integrations/deliveries/1/again").status_code == 404
     goes_round(talk)
     assert [one["type"] for one in receiver.told()] == ["handoff.opened"]
-    assert "given up</span>" not in web.gets("/programme/programs").text
+    assert "given up</span>" not in web.gets("/program/integrations").text
     with talk.database.reading() as session:
         noted = session.scalars(select(AuditEntry).where(AuditEntry.action == "sent again")).one()
         assert noted.about == "webhook:1"
@@ -331,7 +331,7 @@ def test_what_does_not_arrive_is_tried_ever_later_given_up_and_sent_again_by_rut
 def _a_handoff(session: Any) -> dict[str, Any]:
     """A handoff that nobody is called to, so that there is one move and no more."""
     maya = next(one for one in session.scalars(select(Person)) if one.name == "Maya")
-    thread = Conversation(programme_id=maya.programme_id, person_id=maya.id, channel=Channel.PHONES)
+    thread = Conversation(program_id=maya.program_id, person_id=maya.id, channel=Channel.PHONES)
     session.add(thread)
     session.flush()
     return {
@@ -393,7 +393,7 @@ def test_one_that_hangs_holds_up_nobody_else_and_is_tried_again(
     goes_round(talk)
     for last in deliveries(talk)[-2:]:
         assert (last.status, last.delivered_at) == (None, None)
-        assert last.silence is Silence.TOO_SLOW
+        assert last.silence is DeliveryFailure.TOO_SLOW
         assert last.next_try_at == talk.clock() + WAITS[0]
 
 
@@ -501,12 +501,12 @@ def test_a_name_that_leads_inside_is_refused_when_added_and_again_when_it_is_tol
         url = f"https://localhost:{inside.getsockname()[1]}/told"
         web = Web(talk)
         web.is_now(RUTH)
-        refused = web.posts("/programme/programs/webhooks", url=url)
+        refused = web.posts("/program/integrations/webhooks", url=url)
         assert (refused.status_code, "private network" in refused.text) == (422, True)
         # A name that was public when it was added.
         with talk.database.writing() as session:
             ruth = session.get_one(Person, talk.person(RUTH).id)
-            add_webhook(session, ruth.programme, url, by=ruth, now=talk.clock())
+            add_webhook(session, ruth.program, url, by=ruth, now=talk.clock())
         talk.texts(MAYA, ASKS)
         goes_round(talk)
         inside.settimeout(0)
@@ -515,7 +515,7 @@ def test_a_name_that_leads_inside_is_refused_when_added_and_again_when_it_is_tol
     assert {(one.tries, one.status) for one in deliveries(talk)} <= {(1, None), (0, None)}
     assert (
         "not sent: the address is not on the internet, again"
-        in web.gets("/programme/programs").text
+        in web.gets("/program/integrations").text
     )
 
 
@@ -528,7 +528,7 @@ def test_a_post_goes_to_the_number_that_was_looked_up_and_trusts_the_name_only(
         url = httpx.URL(f"https://{name}:{receiver.port}/told")
         answer = post_to(["127.0.0.1"], url, "{}", {"webhook-id": "1"}, trusted=ours)
         assert answer.arrived is arrived, answer
-        assert answer.silence == (None if arrived else Silence.NOT_TRUSTED)
+        assert answer.silence == (None if arrived else DeliveryFailure.NOT_TRUSTED)
     assert receiver.hosts == [f"hooks.example:{receiver.port}"]
     # The first of its addresses cannot be reached; the second is.
     both = ["127.0.0.2", "127.0.0.1"]
@@ -545,10 +545,10 @@ def test_whatever_goes_wrong_with_an_address_is_no_answer_and_no_error() -> None
         assert (answer.status, answer.arrived) == (None, False)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/told"
-    assert post(nobody, "{}", {}, demo=True).silence is Silence.UNREACHABLE
-    assert post(nobody, "{}", {}, demo=False).silence is Silence.NOT_PUBLIC
+    assert post(nobody, "{}", {}, demo=True).silence is DeliveryFailure.UNREACHABLE
+    assert post(nobody, "{}", {}, demo=False).silence is DeliveryFailure.NOT_PUBLIC
     nowhere = "https://no-program.invalid/told"
-    assert post(nowhere, "{}", {}, demo=True).silence is Silence.NO_SUCH_NAME
+    assert post(nowhere, "{}", {}, demo=True).silence is DeliveryFailure.NO_SUCH_NAME
 
 
 def _certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -587,20 +587,20 @@ def test_ruth_adds_an_address_copies_its_secret_once_and_removes_it(
     receiver = receives()
     web = Web(talk)
     web.is_now(RUTH)
-    added = web.posts("/programme/programs/webhooks", url=receiver.url)
+    added = web.posts("/program/integrations/webhooks", url=receiver.url)
     assert added.status_code == 201
     with talk.database.reading() as session:
         secret = session.get_one(Webhook, 1).secret
     assert secret.startswith("whsec_")
     assert added.text.count(secret) == 1
     # The same form once more, as a page that is loaded again sends it.
-    assert web.posts("/programme/programs/webhooks", url=receiver.url).status_code == 422
+    assert web.posts("/program/integrations/webhooks", url=receiver.url).status_code == 422
     talk.texts(MAYA, ASKS)
     goes_round(talk)
-    page = web.gets("/programme/programs").text
+    page = web.gets("/program/integrations").text
     assert (secret in page, page.count("arrived"), "opened" in page) == (False, 2, True)
-    assert web.posts("/programme/programs/webhooks/1/remove").status_code == 303
-    assert web.posts("/programme/programs/webhooks/1/remove").status_code == 404
+    assert web.posts("/program/integrations/webhooks/1/remove").status_code == 303
+    assert web.posts("/program/integrations/webhooks/1/remove").status_code == 404
     talk.texts(SAM, "TAKE 1")
     goes_round(talk)
     assert len(receiver.told()) == 2
@@ -620,8 +620,8 @@ def test_a_removed_one_is_not_told_what_was_on_its_way(
     note_moves(talk.database, now=talk.clock())
     with talk.database.writing() as session:
         ruth = session.get_one(Person, talk.person(RUTH).id)
-        programme = session.scalars(select(Programme)).one()
-        assert remove_webhook(session, programme, 1, by=ruth, now=talk.clock())
+        program = session.scalars(select(Program)).one()
+        assert remove_webhook(session, program, 1, by=ruth, now=talk.clock())
     goes_round(talk)
     assert receiver.ids == []
     assert all(one.next_try_at is None for one in deliveries(talk))

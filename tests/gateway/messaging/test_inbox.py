@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from gateway.messaging.inbox import NoProgramme, as_e164, record
+from gateway.messaging.inbox import NoProgram, as_e164, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from models import Channel, Conversation, DecisionRecord, Message
@@ -109,8 +109,8 @@ def test_words_with_a_picture_are_words(talk: Talk) -> None:
     assert talk.thread(SAM)[0].media == 2
 
 
-def test_without_a_programme_nothing_is_pretended(database: Database) -> None:
-    with pytest.raises(NoProgramme, match="enrol"):
+def test_without_a_program_nothing_is_pretended(database: Database) -> None:
+    with pytest.raises(NoProgram, match="enroll"):
         record(
             database,
             phone=MAYA,

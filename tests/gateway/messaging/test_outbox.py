@@ -196,9 +196,9 @@ def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: Fa
 def test_texts_of_one_person_leave_in_their_order(talk: Talk, twilio: FakeTwilio) -> None:
     twilio.set_fault(RUTH, Fault("server_error", times=1))
     with talk.database.writing() as session:
-        from escalation.speech.message_writer import thread_of
+        from escalation.speech.message_writer import get_thread
 
-        thread = thread_of(session, talk.line.rules, talk.person(RUTH))
+        thread = get_thread(session, talk.line.rules, talk.person(RUTH))
         for words in ("one", "two", "three"):
             speak_as_bot(session, thread, words, now=talk.clock(), dropped=False)
         thread_id = thread.id

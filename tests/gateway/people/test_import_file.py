@@ -7,9 +7,9 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.people.import_file import enrol as enrol_people
+from gateway.people.import_file import enroll as enroll_people
 from gateway.people.import_file import read_people
-from models import Match, MatchKind, Person, Programme, Role
+from models import Match, MatchKind, Person, Program, Role
 from tests.line import MAYA, STRANGER, Talk
 from tests.processes import KEY
 
@@ -39,20 +39,20 @@ def warmline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
-def enrol(warmline: CliRunner, tmp_path: Path, text: str, *flags: str) -> tuple[int, str, str]:
+def enroll(warmline: CliRunner, tmp_path: Path, text: str, *flags: str) -> tuple[int, str, str]:
     file = tmp_path / "people.csv"
     file.write_text(text, "utf-8")
-    ran = warmline.invoke(app, ["enrol", str(file), "--programme", "Harbor", *flags])
+    ran = warmline.invoke(app, ["enroll", str(file), "--program", "Harbor", *flags])
     return ran.exit_code, ran.stdout, ran.stderr
 
 
 def test_a_good_file_is_enrolled_whole(warmline: CliRunner, tmp_path: Path) -> None:
-    code, said, _ = enrol(warmline, tmp_path, GOOD)
+    code, said, _ = enroll(warmline, tmp_path, GOOD)
     assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
 
 
 def test_each_bad_line_is_named_and_nothing_is_kept(warmline: CliRunner, tmp_path: Path) -> None:
-    code, said, complaints = enrol(warmline, tmp_path, BAD)
+    code, said, complaints = enroll(warmline, tmp_path, BAD)
     assert code == 1
     assert said.startswith("0 enrolled, 7 lines with a problem.")
     for line, reason in [
@@ -67,19 +67,19 @@ def test_each_bad_line_is_named_and_nothing_is_kept(warmline: CliRunner, tmp_pat
         assert f"line {line}: " in complaints
         assert reason in complaints
     assert warmline.invoke(app, ["check"]).stdout == (
-        "No programme is set up. Run `warmline enrol people.csv`.\n"
+        "No program is set up. Run `warmline enroll people.csv`.\n"
     )
 
 
 def test_the_good_lines_are_kept_when_asked_for(warmline: CliRunner, tmp_path: Path) -> None:
-    code, said, _ = enrol(warmline, tmp_path, BAD, "--keep-good")
+    code, said, _ = enroll(warmline, tmp_path, BAD, "--keep-good")
     assert code == 1
     assert said == "4 enrolled, 7 lines with a problem.\n"
 
 
 def test_enrolling_again_changes_and_doubles_nobody(warmline: CliRunner, tmp_path: Path) -> None:
-    enrol(warmline, tmp_path, GOOD)
-    code, said, _ = enrol(warmline, tmp_path, GOOD.replace("Maya", "Maja"))
+    enroll(warmline, tmp_path, GOOD)
+    code, said, _ = enroll(warmline, tmp_path, GOOD.replace("Maya", "Maja"))
     assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
 
 
@@ -96,15 +96,15 @@ def test_a_file_without_its_header_is_said_to_have_none() -> None:
 
 
 def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
-    from gateway.people.import_file import enrol as enrol_people
-    from models import Programme
+    from gateway.people.import_file import enroll as enroll_people
+    from models import Program
 
     talk.texts(STRANGER, "hi")
     file = f"role,name,phone,timezone,mentor\nmentee,Ana,{STRANGER},,Sam/Noor\n".encode()
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).one()
+        program = session.scalars(select(Program)).one()
         people = read_people(file, timezone="America/New_York")
-        enrol_people(session, programme, people, now=talk.clock())
+        enroll_people(session, program, people, now=talk.clock())
         assert not people.problems
     assert talk.thread(STRANGER)[0].words == "hi"
     with talk.database.reading() as session:
@@ -132,14 +132,14 @@ def test_a_mentee_is_written_to_in_the_language_of_the_file(talk: Talk) -> None:
         "line 4: only a mentee has a language; leave that column empty",
     ]
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).first()
-        assert programme is not None
-        enrolled = enrol_people(session, programme, people, now=talk.clock())
+        program = session.scalars(select(Program)).first()
+        assert program is not None
+        enrolled = enroll_people(session, program, people, now=talk.clock())
         languages = {person.name: person.language for person in enrolled}
     assert languages == {"Ana": "es", "Cy": "en"}
     talk.texts("+12025550161", "hola")
     assert "Hola. Soy el bot de Warmline" in " ".join(talk.read_by("+12025550161"))
     again = read_people(b"role,name,phone\nmentee,Ana,+12025550161\n", timezone="America/New_York")
     with talk.database.writing() as session:
-        programme = session.get_one(Programme, programme.id)
-        assert enrol_people(session, programme, again, now=talk.clock())[0].language == "es"
+        program = session.get_one(Program, program.id)
+        assert enroll_people(session, program, again, now=talk.clock())[0].language == "es"

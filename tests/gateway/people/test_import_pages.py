@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.people.import_file import Doing, plan, read_people
-from models import AuditEntry, Match, MatchKind, Person, Programme, Role
+from models import AuditEntry, Match, MatchKind, Person, Program, Role
 from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, RUTH, SAM, STRANGER, Talk
 
@@ -158,13 +158,13 @@ def test_formulas_and_scripts_are_text_and_marks_that_turn_text_are_left_out(
     assert "\u202e" not in shown.text
     answer = web.posts("/people/import", **hidden(shown))
     assert answer.status_code == 303
-    for page in ("/people", "/programme"):
+    for page in ("/people", "/program"):
         assert script not in web.gets(page).text
     # A right-to-left name keeps the marks it is written with.
     assert {formula, script, "Evil", hebrew} <= set(names(talk))
 
 
-def test_a_number_of_another_programme_is_named_like_any_that_cannot_be_used(
+def test_a_number_of_another_program_is_named_like_any_that_cannot_be_used(
     web: Web, talk: Talk
 ) -> None:
     eve = talk.a_manager_elsewhere()
@@ -248,8 +248,8 @@ def test_an_import_says_the_same_as_the_plan_and_the_command(web: Web, talk: Tal
     talk.texts(STRANGER, "hi")
     file = f"{HEADER}mentee,Zed,{STRANGER},,Sam\n".encode()
     with talk.database.reading() as session:
-        programme = session.scalars(select(Programme)).one()
-        planned = plan(session, programme, read_people(file, timezone=programme.timezone))
+        program = session.scalars(select(Program)).one()
+        planned = plan(session, program, read_people(file, timezone=program.timezone))
     assert [step.doing for step in planned.steps] == [Doing.ADDS]
     imports(web, file)
     assert talk.person(STRANGER).role is Role.MENTEE

@@ -13,10 +13,10 @@ from models import (
     Match,
     MatchKind,
     Person,
-    Programme,
+    Program,
     Role,
     Schedule,
-    SignIn,
+    WebSession,
 )
 from models.encryption import phone_index
 from tests.gateway.reporting.test_log import rows_of
@@ -40,7 +40,7 @@ def address(talk: Talk, number: str) -> str:
     return f"/people/{talk.person(number).id}"
 
 
-def mentors_of(talk: Talk, number: str) -> list[tuple[str, MatchKind]]:
+def list_mentors(talk: Talk, number: str) -> list[tuple[str, MatchKind]]:
     with talk.database.reading() as session:
         rows = session.execute(
             select(Person.name, Match.kind)
@@ -156,7 +156,7 @@ def test_mentors_and_mentees_see_none_of_it(talk: Talk, web: Web) -> None:
     assert web.posts("/people", **particulars(talk, MAYA, phone=NEW)).status_code == 403
 
 
-def test_another_programmes_people_are_not_there(talk: Talk, web: Web) -> None:
+def test_another_programs_people_are_not_there(talk: Talk, web: Web) -> None:
     eve = talk.person(talk.a_manager_elsewhere())
     path = f"/people/{eve.id}"
     assert "Eve" not in listed(web.gets("/people").text)
@@ -167,7 +167,7 @@ def test_another_programmes_people_are_not_there(talk: Talk, web: Web) -> None:
     answer = web.posts(address(talk, MAYA) + "/mentors", own=str(eve.id))
     assert answer.status_code == 422
     assert "Eve" not in answer.text
-    assert mentors_of(talk, MAYA)[0][0] == "Sam"
+    assert list_mentors(talk, MAYA)[0][0] == "Sam"
 
 
 # --- enrolling one ---
@@ -181,7 +181,7 @@ def test_ruth_enrols_ana_with_sam_and_ana_can_write_at_once(talk: Talk, web: Web
     assert answer.status_code == 303
     ana = talk.person(NEW)
     assert (ana.name, ana.role, ana.timezone) == ("Ana", Role.MENTEE, "America/New_York")
-    assert mentors_of(talk, NEW) == [("Sam", MatchKind.OWN)]
+    assert list_mentors(talk, NEW) == [("Sam", MatchKind.OWN)]
     assert talk.thread(NEW)[0].words == "hi, is this the line?"
     assert "Enrolled." in web.gets(answer.headers["Location"]).text
     assert actions(talk, NEW) == ["person added"]
@@ -239,7 +239,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept(
     assert everybody(talk) == before
 
 
-def test_a_number_of_another_programme_gives_nothing_away(talk: Talk, web: Web) -> None:
+def test_a_number_of_another_program_gives_nothing_away(talk: Talk, web: Web) -> None:
     """The line's own number and Eve's get one answer: it cannot be used here."""
     eve = talk.a_manager_elsewhere()
     form = {"role": "manager", "name": "Ana", "timezone": ""}
@@ -250,7 +250,7 @@ def test_a_number_of_another_programme_gives_nothing_away(talk: Talk, web: Web) 
     assert said[0][1] == said[1][1]
     assert "cannot be used here" in said[0][1]
     assert "Eve" not in answers[0].text
-    assert "programme" not in said[0][1]
+    assert "program" not in said[0][1]
     changed = web.posts(address(talk, SAM), **particulars(talk, SAM, phone=eve))
     assert "cannot be used here" in changed.text
 
@@ -259,11 +259,11 @@ def test_what_a_stranger_wrote_elsewhere_stays_there(talk: Talk, web: Web) -> No
     talk.texts(STRANGER, "this is for harbor")
     talk.a_manager_elsewhere()
     with talk.database.writing() as session:
-        _, there = session.scalars(select(Programme).order_by(Programme.id)).all()
+        _, there = session.scalars(select(Program).order_by(Program.id)).all()
         ruth = session.get_one(Person, talk.person(RUTH).id)
-        ruth.programme_id = there.id
+        ruth.program_id = there.id
     web.posts("/people", role="mentee", name="Ana", phone=STRANGER, timezone="")
-    assert talk.person(STRANGER).programme_id == there.id
+    assert talk.person(STRANGER).program_id == there.id
     assert talk.thread(STRANGER) == []
 
 
@@ -286,7 +286,7 @@ def test_a_new_number_is_reachable_again_and_an_opt_out_stays(talk: Talk, web: W
 def test_a_script_tag_for_a_name_is_text_everywhere(talk: Talk, web: Web) -> None:
     path = address(talk, MAYA)
     assert web.posts(path, **particulars(talk, MAYA, name=SCRIPT)).status_code == 303
-    for page in ("/people", path, "/programme", address(talk, SAM)):
+    for page in ("/people", path, "/program", address(talk, SAM)):
         assert SCRIPT not in web.gets(page).text
     assert "&lt;script&gt;" in web.gets("/people").text
     assert talk.person(MAYA).name == SCRIPT
@@ -329,7 +329,7 @@ def test_jo_gets_sam_and_noor_steps_back(talk: Talk, web: Web) -> None:
     path = address(talk, JO) + "/mentors"
     answer = web.client.post(path, data={"own": sam, "back_up": [noor, sam, noor]})
     assert answer.status_code == 303
-    assert mentors_of(talk, JO) == [("Sam", MatchKind.OWN), ("Noor", MatchKind.BACK_UP)]
+    assert list_mentors(talk, JO) == [("Sam", MatchKind.OWN), ("Noor", MatchKind.BACK_UP)]
     web.client.post(path, data={"own": sam, "back_up": [noor, sam, noor]})
     assert actions(talk, JO) == ["person matched"], "a second click changes nothing"
 
@@ -338,13 +338,13 @@ def test_back_ups_alone_are_refused_and_nobody_is_lost(talk: Talk, web: Web) -> 
     noor = str(talk.person(NOOR).id)
     answer = web.posts(address(talk, MAYA) + "/mentors", own="", back_up=noor)
     assert "Choose a mentor of their own first" in answer.text
-    assert len(mentors_of(talk, MAYA)) == 2
+    assert len(list_mentors(talk, MAYA)) == 2
 
 
 def test_a_mentee_is_no_mentor(talk: Talk, web: Web) -> None:
     answer = web.posts(address(talk, MAYA) + "/mentors", own=str(talk.person(JO).id))
     assert answer.status_code == 422
-    assert mentors_of(talk, MAYA)[0][0] == "Sam"
+    assert list_mentors(talk, MAYA)[0][0] == "Sam"
 
 
 # --- leaving ---
@@ -372,11 +372,11 @@ def test_who_left_is_not_called_matched_signed_in_or_asked(talk: Talk, web: Web)
     web.posts(address(talk, MAYA) + "/leave")
     with talk.database.reading() as session:
         assert person_signed_in(session, token, now=talk.clock()) is None
-        assert session.scalar(select(SignIn.id).where(SignIn.person_id == sam.id)) is None
+        assert session.scalar(select(WebSession.id).where(WebSession.person_id == sam.id)) is None
         assert session.scalar(select(DutyShift.id)) is None
         schedule = session.scalars(select(Schedule)).one()
     assert schedule.paused, "Maya's weekly check-in"
-    assert mentors_of(talk, MAYA) == []
+    assert list_mentors(talk, MAYA) == []
     talk.texts(JO, "i want to kill myself tonight")
     assert not talk.read_by(SAM)
     assert actions(talk, SAM) == ["person left"]
@@ -423,4 +423,4 @@ def test_sam_comes_back_and_is_matched_anew(talk: Talk, web: Web) -> None:
     assert "They have left; bring them back" in answer.text
     web.posts(path + "/back")
     assert talk.person(SAM).left_at is None
-    assert mentors_of(talk, MAYA) == [("Noor", MatchKind.BACK_UP)]
+    assert list_mentors(talk, MAYA) == [("Noor", MatchKind.BACK_UP)]

@@ -1,4 +1,4 @@
-"""The programme's page: hours, holidays, who is on duty, and the week ahead with its gaps."""
+"""The program's page: hours, holidays, who is on duty, and the week ahead with its gaps."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from escalation.handoffs.hours import is_within_hours, next_opening
 from gateway.people.rota import CannotSet, read_moment, week_ahead
 from gateway.people.rota_exports import ROTA_TABLES
-from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Person, Programme
+from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Person, Program
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.gateway.web.test_pages import Web
@@ -35,9 +35,9 @@ def number(talk: Talk, phone: str) -> str:
     return str(talk.person(phone).id)
 
 
-def programme(talk: Talk) -> Programme:
+def program(talk: Talk) -> Program:
     with talk.database.reading() as session:
-        return session.scalars(select(Programme).order_by(Programme.id)).all()[0]
+        return session.scalars(select(Program).order_by(Program.id)).all()[0]
 
 
 def rows(talk: Talk, table: type) -> list[object]:
@@ -47,13 +47,13 @@ def rows(talk: Talk, table: type) -> list[object]:
 
 def adds_shifts(web: Web, talk: Talk, phone: str, days: str, begins: str, ends: str) -> int:
     form = {"person": number(talk, phone), "weekday": list(days), "begins": begins, "ends": ends}
-    return web.client.post("/programme/shifts", data=form).status_code
+    return web.client.post("/program/shifts", data=form).status_code
 
 
 def week(talk: Talk) -> list[str]:
     """The week ahead, one line for each stretch: day, from, until, who."""
     with talk.database.reading() as session:
-        here = session.scalars(select(Programme).order_by(Programme.id)).all()[0]
+        here = session.scalars(select(Program).order_by(Program.id)).all()[0]
         days = week_ahead(session, here, now=talk.clock())
     zone = ZoneInfo(here.timezone)
     return [
@@ -78,7 +78,7 @@ def test_the_week_ahead_names_who_and_every_gap(web: Web, talk: Talk) -> None:
         "Wed 09:00-00:00 nobody",
     ]
     assert ahead[-1] == "Mon 00:00-00:00 nobody"
-    shown = web.gets("/programme").text
+    shown = web.gets("/program").text
     assert "6 stretches with nobody on duty" in shown
     assert shown.count('<span class="badge crisis">gap</span>') == 6
 
@@ -86,22 +86,22 @@ def test_the_week_ahead_names_who_and_every_gap(web: Web, talk: Talk) -> None:
 def test_the_rota_of_the_week_can_be_taken_away_also_with_nothing_in_it(
     web: Web, talk: Talk
 ) -> None:
-    offered = set(re.findall(r'href="/programme/tables/(\w+)\.xlsx"', web.gets("/programme").text))
+    offered = set(re.findall(r'href="/program/tables/(\w+)\.xlsx"', web.gets("/program").text))
     assert offered == set(ROTA_TABLES)
     for name in ("duty", "overrides", "absences"):
-        assert rows_of(web.gets(f"/programme/tables/{name}.csv").content) == []
-        assert len(read_xlsx(web.gets(f"/programme/tables/{name}.xlsx").content)) == 1
+        assert rows_of(web.gets(f"/program/tables/{name}.csv").content) == []
+        assert len(read_xlsx(web.gets(f"/program/tables/{name}.xlsx").content)) == 1
     adds_shifts(web, talk, SAM, "1", "09:00", "17:00")
     sam = number(talk, SAM)
     tonight = {"begins": "2026-11-10 20:00", "ends": "2026-11-10 22:00"}
-    web.posts("/programme/overrides", person=sam, duty="on", **tonight)
+    web.posts("/program/overrides", person=sam, duty="on", **tonight)
     with talk.database.writing() as session:
         ends = talk.clock() + timedelta(hours=2)
         away = Absence(person_id=int(sam), begins_at=talk.clock(), ends_at=ends, by_id=int(sam))
         session.add(away)
         session.get_one(Person, talk.person(NOOR).id).on_duty = True
     tables = {
-        name: rows_of(web.gets(f"/programme/tables/{name}.csv").content) for name in ROTA_TABLES
+        name: rows_of(web.gets(f"/program/tables/{name}.csv").content) for name in ROTA_TABLES
     }
     sam_on, noor_on = tables["duty"]
     assert tuple(sam_on.values()) == ("Sam", "mentor", "Tuesday", "09:00", "17:00")
@@ -110,7 +110,7 @@ def test_the_rota_of_the_week_can_be_taken_away_also_with_nothing_in_it(
     assert tables["absences"][0]["ends"] == "2026-11-10T12:00:00-05:00"
     first = tables["week"][0]
     assert (first["on_duty"], first["on_duty_and_cannot"], first["gap"]) == ("Noor", "Sam away", "")
-    assert web.gets("/programme/tables/secrets.csv").status_code == 404
+    assert web.gets("/program/tables/secrets.csv").status_code == 404
     with talk.database.reading() as session:
         abouts = select(AuditEntry.about).where(AuditEntry.action == "export")
         assert "rota:week" in set(session.scalars(abouts))
@@ -134,7 +134,7 @@ def test_who_is_away_or_cannot_be_texted_closes_no_gap(web: Web, talk: Talk) -> 
         "Tue 12:00-14:00 nobody",
         "Tue 14:00-00:00 Noor",
     ]
-    shown = web.gets("/programme").text
+    shown = web.gets("/program").text
     assert "<bdi>Sam</bdi> cannot be texted" in shown
     assert "<bdi>Noor</bdi> away" in shown
 
@@ -153,7 +153,7 @@ def test_the_week_in_which_the_clocks_change_is_shown_by_the_wall(
     adds_shifts(web, talk, SAM, "6", "01:00", "04:00")
     talk.clock.now = now
     with talk.database.reading() as session:
-        here = session.scalars(select(Programme)).one()
+        here = session.scalars(select(Program)).one()
         sunday = week_ahead(session, here, now=now)[1]
     his = [one for one in sunday.stretches if one.people]
     assert [one.ends_at - one.begins_at for one in his] == [night]
@@ -174,7 +174,7 @@ def test_a_double_click_adds_a_shift_once_and_taking_out_twice_is_said(
     assert len(rows(talk, DutyShift)) == 3
     first = rows(talk, DutyShift)[0]
     assert isinstance(first, DutyShift)
-    path = f"/programme/shifts/{first.id}/remove"
+    path = f"/program/shifts/{first.id}/remove"
     assert web.posts(path).status_code == 303
     again = web.posts(path)
     assert again.status_code == 404
@@ -187,7 +187,7 @@ def test_a_swap_for_one_evening(web: Web, talk: Talk) -> None:
     for phone, duty in ((SAM, "off"), (NOOR, "on")):
         form = {"person": number(talk, phone), "duty": duty}
         times = {"begins": "2026-11-10T18:00", "ends": "2026-11-10T22:00"}
-        assert web.posts("/programme/overrides", **form, **times).status_code == 303
+        assert web.posts("/program/overrides", **form, **times).status_code == 303
     assert week(talk)[:3] == [
         "Tue 10:00-18:00 Sam",
         "Tue 18:00-22:00 Noor",
@@ -195,12 +195,12 @@ def test_a_swap_for_one_evening(web: Web, talk: Talk) -> None:
     ]
     override = rows(talk, DutyOverride)[0]
     assert isinstance(override, DutyOverride)
-    assert web.posts(f"/programme/overrides/{override.id}/remove").status_code == 303
+    assert web.posts(f"/program/overrides/{override.id}/remove").status_code == 303
     assert week(talk)[1] == "Tue 18:00-22:00 Sam Noor"
 
 
 def test_the_plain_switch_is_on_the_page_too(web: Web, talk: Talk) -> None:
-    path = f"/programme/duty/{number(talk, RUTH)}"
+    path = f"/program/duty/{number(talk, RUTH)}"
     assert web.posts(path, duty="on").status_code == 303
     assert talk.person(RUTH).on_duty
     assert week(talk)[0] == "Tue 10:00-00:00 Ruth"
@@ -215,15 +215,15 @@ def test_the_plain_switch_is_on_the_page_too(web: Web, talk: Talk) -> None:
         ({"begins": "2026-11-09T09:00", "ends": "2026-11-09T10:00"}, "is over already"),
         ({"begins": "soon", "ends": "2026-11-12T09:00"}, "cannot be read"),
         ({"begins": "2027-03-14T02:30", "ends": "2027-03-14T09:00"}, "the clocks go forward"),
-        ({"person": "999999"}, "not in your programme"),
-        ({"person": SCRIPT}, "not in your programme"),
+        ({"person": "999999"}, "not in your program"),
+        ({"person": SCRIPT}, "not in your program"),
     ],
 )
 def test_what_cannot_be_is_said_and_what_was_typed_stays(
     web: Web, talk: Talk, form: dict[str, str], sentence: str
 ) -> None:
     given = {"begins": "2026-11-12T09:00", "ends": "2026-11-12T10:00", **form}
-    answer = web.posts("/programme/overrides", **{"person": number(talk, SAM), **given})
+    answer = web.posts("/program/overrides", **{"person": number(talk, SAM), **given})
     assert answer.status_code == 422
     assert sentence in answer.text
     assert f'value="{given["ends"]}"' in answer.text
@@ -241,22 +241,22 @@ def test_of_an_hour_that_comes_twice_the_first_is_meant() -> None:
 def test_a_mentee_has_no_duty_and_mentors_do_not_set_any(web: Web, talk: Talk) -> None:
     assert adds_shifts(web, talk, MAYA, "1", "09:00", "17:00") == 422
     web.is_now(SAM)
-    assert web.gets("/programme").status_code == 403
+    assert web.gets("/program").status_code == 403
     assert adds_shifts(web, talk, SAM, "1", "09:00", "17:00") == 403
     assert rows(talk, DutyShift) == []
 
 
-def test_another_programmes_rota_is_not_there(web: Web, talk: Talk) -> None:
+def test_another_programs_rota_is_not_there(web: Web, talk: Talk) -> None:
     adds_shifts(web, talk, SAM, "1", "09:00", "17:00")
     shift = rows(talk, DutyShift)[0]
     assert isinstance(shift, DutyShift)
     eve = talk.a_manager_elsewhere()
     sam = number(talk, SAM)
     web.is_now(eve)
-    assert web.posts(f"/programme/shifts/{shift.id}/remove").status_code == 404
-    assert web.posts(f"/programme/duty/{sam}", duty="on").status_code == 404
+    assert web.posts(f"/program/shifts/{shift.id}/remove").status_code == 404
+    assert web.posts(f"/program/duty/{sam}", duty="on").status_code == 404
     assert adds_shifts(web, talk, SAM, "1", "10:00", "11:00") == 422
-    shown = web.gets("/programme").text
+    shown = web.gets("/program").text
     assert "<bdi>Sam</bdi>" not in shown
     assert ">Sam," not in shown
     assert len(rows(talk, DutyShift)) == 1
@@ -267,11 +267,11 @@ def test_another_programmes_rota_is_not_there(web: Web, talk: Talk) -> None:
 
 def test_hours_are_set_and_wrong_ones_are_said(web: Web, talk: Talk) -> None:
     form = {"opens": "08:00", "closes": "21:00", "timezone": "America/Chicago"}
-    assert web.posts("/programme/hours", **form).status_code == 303
-    its = programme(talk)
+    assert web.posts("/program/hours", **form).status_code == 303
+    its = program(talk)
     assert (its.opens_at, its.closes_at, its.timezone) == (time(8), time(21), "America/Chicago")
     for wrong in ({"timezone": SCRIPT}, {"opens": "25:00"}, {"closes": ""}):
-        answer = web.posts("/programme/hours", **{**form, **wrong})
+        answer = web.posts("/program/hours", **{**form, **wrong})
         assert answer.status_code == 422
         assert SCRIPT not in answer.text
     with talk.database.reading() as session:
@@ -281,12 +281,12 @@ def test_hours_are_set_and_wrong_ones_are_said(web: Web, talk: Talk) -> None:
 
 def test_a_holiday_is_named_once_renamed_and_taken_out(web: Web, talk: Talk) -> None:
     for name in ("Thanksgiving", "Thanksgiving", f"Thanks {SCRIPT}"):
-        assert web.posts("/programme/holidays", day="2026-11-26", name=name).status_code == 303
+        assert web.posts("/program/holidays", day="2026-11-26", name=name).status_code == 303
     holiday = rows(talk, Holiday)[0]
     assert isinstance(holiday, Holiday)
     assert len(rows(talk, Holiday)) == 1
-    assert SCRIPT not in web.gets("/programme").text
-    assert web.posts(f"/programme/holidays/{holiday.id}/remove").status_code == 303
+    assert SCRIPT not in web.gets("/program").text
+    assert web.posts(f"/program/holidays/{holiday.id}/remove").status_code == 303
     assert rows(talk, Holiday) == []
     for day, name, said in (
         ("2026-11-09", "Yesterday", "is over"),
@@ -294,7 +294,7 @@ def test_a_holiday_is_named_once_renamed_and_taken_out(web: Web, talk: Talk) -> 
         ("2026-12-24", " ", "Give the day a name"),
         ("2026-12-24", "n" * 61, "under 60"),
     ):
-        answer = web.posts("/programme/holidays", day=day, name=name)
+        answer = web.posts("/program/holidays", day=day, name=name)
         assert answer.status_code == 422
         assert said in answer.text
 
@@ -302,25 +302,25 @@ def test_a_holiday_is_named_once_renamed_and_taken_out(web: Web, talk: Talk) -> 
 def test_on_a_holiday_a_routine_wish_waits_for_the_day_after(web: Web, talk: Talk) -> None:
     """It is a holiday today; a line that is open from 8 to 21 opens tomorrow at 8."""
     form = {"opens": "08:00", "closes": "21:00", "timezone": "America/New_York"}
-    web.posts("/programme/hours", **form)
-    web.posts("/programme/holidays", day="2026-11-10", name="Founders' day")
-    its, days = programme(talk), frozenset({date(2026, 11, 10)})
+    web.posts("/program/hours", **form)
+    web.posts("/program/holidays", day="2026-11-10", name="Founders' day")
+    its, days = program(talk), frozenset({date(2026, 11, 10)})
     assert not is_within_hours(its, talk.clock(), days)
     opening = next_opening(its, talk.clock(), days)
     assert opening == datetime(2026, 11, 11, 8, tzinfo=NEW_YORK)
     talk.texts(MAYA, "this isn't helping")
     for _ in range(4):
         talk.texts(MAYA, "can i talk to a real person please")
-    assert "closed: <bdi>Founders&#39; day</bdi>" in web.gets("/programme").text
+    assert "closed: <bdi>Founders&#39; day</bdi>" in web.gets("/program").text
     assert not talk.read_by(SAM), "Sam is left in peace on a holiday, as outside hours"
 
 
 def test_hours_over_midnight_begin_at_midnight_after_a_holiday() -> None:
-    night = Programme(name="p", timezone="America/New_York", opens_at=time(20), closes_at=time(4))
+    night = Program(name="p", timezone="America/New_York", opens_at=time(20), closes_at=time(4))
     days = {date(2026, 11, 10)}
     at = datetime(2026, 11, 10, 21, tzinfo=NEW_YORK)
     assert next_opening(night, at, days) == datetime(2026, 11, 11, 0, tzinfo=NEW_YORK)
-    always = Programme(name="p", timezone="America/New_York", opens_at=time(0), closes_at=time(0))
+    always = Program(name="p", timezone="America/New_York", opens_at=time(0), closes_at=time(0))
     assert next_opening(always, at, days) == datetime(2026, 11, 11, 0, tzinfo=NEW_YORK)
     week_off = {date(2026, 11, 10) + timedelta(days=n) for n in range(7)}
     assert next_opening(always, at, week_off).date() == date(2026, 11, 17)

@@ -23,7 +23,7 @@ from gateway.policy.backtest import (
     taken_again,
 )
 from gateway.runtime.database import Database, make_engine
-from models import Programme, Urgency
+from models import Program, Urgency
 from tests.line import JO, MAYA, SAM, Talk
 from tests.processes import KEY
 
@@ -41,8 +41,8 @@ def talk(database: Database) -> Talk:
 def history(talk: Talk) -> History:
     now = talk.clock()
     with talk.database.reading() as session:
-        programme = session.scalars(select(Programme)).one()
-        return read_history(session, programme, since=now - timedelta(weeks=8), now=now)
+        program = session.scalars(select(Program)).one()
+        return read_history(session, program, since=now - timedelta(weeks=8), now=now)
 
 
 def policy(**marks: float) -> Policy:
@@ -113,7 +113,7 @@ def test_nothing_stands_back_for_a_handoff_that_the_other_policy_never_opened(ta
     assert deaf.decisions[last].do is Do.REPLY
 
 
-def test_the_load_is_counted_in_the_programmes_hours(talk: Talk) -> None:
+def test_the_load_is_counted_in_the_programs_hours(talk: Talk) -> None:
     # 10:00 in New York. A handoff open from 10:30 to 12:15, over a week.
     talk.texts(JO, TIDES)
     talk.passes(minutes=30)

@@ -1,5 +1,5 @@
 """The policy editor: what is wrong is named, what would differ is shown, and what is taken up
-counts from the next message on, for its programme alone."""
+counts from the next message on, for its program alone."""
 
 import re
 import tomllib
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from escalation.policy import POLICY_FILE, UnreadablePolicy, load_policy, read_policy
 from gateway.policy.exports import REPLAY_SHEETS
 from gateway.runtime.policy_versions import difference, passed_over, policy_in_use, warnings
-from models import AuditEntry, DecisionRecord, Handoff, Message, PolicyVersion, Programme, Status
+from models import AuditEntry, DecisionRecord, Handoff, Message, PolicyVersion, Program, Status
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.gateway.web.test_pages import Web
@@ -207,10 +207,10 @@ def test_never_in_the_middle_of_a_message(web: Web, talk: Talk) -> None:
     def meanwhile() -> None:
         talk.bot.while_answering = None
         with talk.database.writing() as session:
-            programme = session.scalars(select(Programme)).one()
+            program = session.scalars(select(Program)).one()
             session.add(
                 PolicyVersion(
-                    programme_id=programme.id,
+                    program_id=program.id,
                     at=talk.clock(),
                     by_id=talk.person(RUTH).id,
                     reason="now",
@@ -238,14 +238,14 @@ def test_ladders_and_claims_go_by_it_too(web: Web, talk: Talk) -> None:
         assert session.scalars(select(Handoff.status)).one() is Status.WAITING
 
 
-def test_another_programme_goes_on_under_its_own(web: Web, talk: Talk) -> None:
+def test_another_program_goes_on_under_its_own(web: Web, talk: Talk) -> None:
     eve = talk.person(talk.a_manager_elsewhere())
     takes_up(web, always_brings())
     file = load_policy()
     with talk.database.reading() as session:
-        here = talk.line.of(session, talk.person(MAYA).programme_id)
-        there = talk.line.of(session, eve.programme_id)
-        assert policy_in_use(session, eve.programme_id, file) == file
+        here = talk.line.of(session, talk.person(MAYA).program_id)
+        there = talk.line.of(session, eve.program_id)
+        assert policy_in_use(session, eve.program_id, file) == file
     assert here.rules.policy.thresholds.connection == 0.0
     assert there.rules.policy.thresholds == file.thresholds
     assert here.workers is there.workers is talk.line.workers
@@ -321,10 +321,10 @@ def test_mentors_have_no_say_in_it(web: Web, talk: Talk) -> None:
 
 def write_version(talk: Talk, content: str) -> None:
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).one()
+        program = session.scalars(select(Program)).one()
         session.add(
             PolicyVersion(
-                programme_id=programme.id,
+                program_id=program.id,
                 at=talk.clock(),
                 by_id=talk.person(RUTH).id,
                 reason="earlier",
@@ -342,7 +342,7 @@ def test_a_version_from_before_a_release_counts_with_what_it_lacks_from_the_file
     write_version(talk, older)
     file = load_policy()
     with talk.database.reading() as session:
-        policy = policy_in_use(session, talk.person(MAYA).programme_id, file)
+        policy = policy_in_use(session, talk.person(MAYA).program_id, file)
     assert policy.review == file.review
     assert policy.thresholds.connection == 0.0
 
@@ -352,10 +352,10 @@ def test_a_version_that_cannot_be_read_leaves_nobody_without_a_policy(web: Web, 
     write_version(talk, "[thresholds]\ncrisis = 7\n")
     talk.texts(MAYA, DANGER)
     assert len(talk.handoffs()) == 1
-    programme = talk.person(MAYA).programme_id
+    program = talk.person(MAYA).program_id
     with talk.database.reading() as session:
-        assert talk.line.of(session, programme).rules.policy.bot.stuck_after == 4
-        unread = passed_over(session, programme, load_policy())
+        assert talk.line.of(session, program).rules.policy.bot.stuck_after == 4
+        unread = passed_over(session, program, load_policy())
         assert session.scalars(select(Message.id)).first() is not None
     assert unread is not None
     web.is_now(RUTH)

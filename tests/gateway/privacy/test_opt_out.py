@@ -73,7 +73,7 @@ def test_that_texts_were_stopped_and_brought_back_stands_in_the_audit(talk: Talk
         talk.texts(MAYA, words)
     maya = talk.person(MAYA)
     with talk.database.reading() as session:
-        entries = entries_about(session, maya.programme_id, f"person:{maya.id}")
+        entries = entries_about(session, maya.program_id, f"person:{maya.id}")
         noted = [(one.action, one.by_id) for one in entries]
     assert sorted(noted) == [("texts.started", maya.id), ("texts.stopped", maya.id)]
 

@@ -12,14 +12,14 @@ from gateway.privacy.terms import (
     TERMS_VERSION,
     ConsentRefused,
     agree,
-    consent_of,
+    get_consent,
     may_chat,
     needs_guardian,
     record_guardian,
 )
 from gateway.runtime.database import Database, make_engine
-from gateway.runtime.policy_versions import take_up
-from models import AgeBand, AuditEntry, Consent, Need, Person, Programme, Status
+from gateway.runtime.policy_versions import activate
+from models import AgeBand, AuditEntry, Consent, Need, Person, Program, Status
 from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
@@ -45,7 +45,7 @@ def consents(talk: Talk) -> list[Consent]:
 
 def has_agreed(talk: Talk, number: str = MAYA) -> bool:
     with talk.database.reading() as session:
-        return consent_of(session, session.get_one(Person, talk.person(number).id)) is not None
+        return get_consent(session, session.get_one(Person, talk.person(number).id)) is not None
 
 
 def guardian_agrees(talk: Talk, name: str = "Alex Doe") -> None:
@@ -104,7 +104,7 @@ def test_below_the_limit_the_page_says_who_must_do_what(talk: Talk) -> None:
     assert says_yes(web, AgeBand.UNDER_13) == "/chat/terms"
     page = web.gets("/chat/terms").text
     assert "A parent or guardian must agree first" in page
-    assert "They tell the programme that they agree: Harbor Mentoring" in page
+    assert "They tell the program that they agree: Harbor Mentoring" in page
     assert 'href="tel:988"' in page
     assert web.gets("/chat").headers["Location"] == "/chat/terms"
     refused = web.posts("/chat", words="hi", key="abcdefgh")
@@ -120,7 +120,7 @@ def test_who_was_told_of_a_guardian_does_not_get_in_by_choosing_again(talk: Talk
     says_yes(web, AgeBand.UNDER_13)
     again = web.posts("/chat/terms", age_band="adult", agrees="yes")
     assert again.status_code == 409
-    assert "a manager of the programme can correct it" in again.text
+    assert "a manager of the program can correct it" in again.text
     assert 'name="age_band"' not in again.text
     assert not has_agreed(talk)
 
@@ -164,16 +164,16 @@ def test_new_terms_ask_anew_and_so_does_a_withdrawn_yes(
     assert not has_agreed(talk)
 
 
-def test_each_programme_has_its_own_limit(talk: Talk) -> None:
+def test_each_program_has_its_own_limit(talk: Talk) -> None:
     text = POLICY.read_text("utf-8")
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
         agree(session, maya, AgeBand.FROM_13, now=talk.clock())
     assert has_agreed(talk)
     with talk.database.writing() as session:
-        take_up(
+        activate(
             session,
-            session.scalars(select(Programme)).one(),
+            session.scalars(select(Program)).one(),
             text.replace("guardian_below = 13", "guardian_below = 16"),
             reason="our lawyer says so",
             by=session.get_one(Person, talk.person(RUTH).id),

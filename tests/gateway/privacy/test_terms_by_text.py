@@ -1,4 +1,4 @@
-"""Where the programme asks for it, a mentee agrees by text before the bot answers."""
+"""Where the program asks for it, a mentee agrees by text before the bot answers."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ NOTED = "Noted, thank you: I can answer you now."
 
 @pytest.fixture
 def asking(talk: Talk) -> Talk:
-    """A programme that asks by text."""
+    """A program that asks by text."""
     policy = load_policy()
     consent = policy.consent.model_copy(update={"by_text": "asked"})
     rules = replace(talk.line.rules, policy=policy.model_copy(update={"consent": consent}))
@@ -123,7 +123,7 @@ def test_stop_help_concern_and_language_work_before_the_yes(asking: Talk) -> Non
     assert asking.person(MAYA).opted_out_at is not None
 
 
-def test_nobody_is_asked_where_the_programme_has_their_yes(talk: Talk) -> None:
+def test_nobody_is_asked_where_the_program_has_their_yes(talk: Talk) -> None:
     talk.texts(MAYA, "how can i sleep better")
     assert not any(ASKED in words for words in talk.read_by(MAYA))
     assert talk.bot.heard == ["how can i sleep better"]
@@ -132,7 +132,7 @@ def test_nobody_is_asked_where_the_programme_has_their_yes(talk: Talk) -> None:
 def test_anybody_can_read_the_terms_first(asking: Talk) -> None:
     page = Web(asking).gets("/chat/terms/read")
     assert page.status_code == 200
-    assert "A chat of your mentoring programme." in page.text
+    assert "A chat of your mentoring program." in page.text
     assert "What cannot stay between us" in page.text
     assert "<form" not in page.text.partition("<main")[2]
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway.handoffs.timeline import EVERYTHING, Wanted, handoffs_of, how_many_handoffs
+from gateway.handoffs.timeline import EVERYTHING, Wanted, find_handoffs, how_many_handoffs
 from gateway.reporting.exports import TABLES
 from gateway.runtime.audit import first_broken
 from gateway.safeguarding.records import open_record
@@ -165,10 +165,10 @@ def test_ten_thousand_handoffs_come_a_page_at_a_time(talk: Talk, web: Web) -> No
     assert 'rel="prev"' not in page
     with talk.database.reading() as session:
         soon = Wanted(urgency=Urgency.SOON)
-        programme = talk.person(RUTH).programme_id
-        assert f"1 to 50 of {how_many_handoffs(session, programme, soon)}" in page
-        assert how_many_handoffs(session, programme) == 130
-        every = handoffs_of(session, programme, EVERYTHING)
+        program = talk.person(RUTH).program_id
+        assert f"1 to 50 of {how_many_handoffs(session, program, soon)}" in page
+        assert how_many_handoffs(session, program) == 130
+        every = find_handoffs(session, program, EVERYTHING)
     assert [row.number for row in every] == list(range(130, 0, -1))
 
 
@@ -250,7 +250,7 @@ def test_the_nearest_other_decision_says_how_it_is_another(talk: Talk, web: Web)
     assert "it would have decided to bring a person, soon: crisis at or above concern." in page
 
 
-def test_another_programme_sees_nothing_of_ours_on_any_page_or_in_any_file(
+def test_another_program_sees_nothing_of_ours_on_any_page_or_in_any_file(
     an_evening: Talk, web: Web
 ) -> None:
     web.is_now(RUTH)
@@ -411,7 +411,7 @@ def a_concern(talk: Talk, words: str = "i am not comfortable with him", about: s
     with talk.database.writing() as session:
         record = open_record(
             session,
-            programme_id=maya.programme_id,
+            program_id=maya.program_id,
             mentee=maya,
             concern=Concern.MENTOR,
             words=words,
@@ -428,13 +428,13 @@ def record_of(talk: Talk, number: int) -> SafeguardingRecord:
 
 
 def another_manager(talk: Talk) -> str:
-    """Ada enrols, who manages Ruth's programme with her."""
+    """Ada enrolls, who manages Ruth's program with her."""
     ada = "+12025550151"
     with talk.database.writing() as session:
         ruth = talk.person(RUTH)
         session.add(
             Person(
-                programme_id=ruth.programme_id,
+                program_id=ruth.program_id,
                 role=Role.MANAGER,
                 name="Ada",
                 phone=ada,

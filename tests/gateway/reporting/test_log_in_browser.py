@@ -33,7 +33,7 @@ PATIENCE = 20_000  # of what is loaded afterwards, on a machine busy with other 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """In front of a programme that has had ten thousand handoffs."""
+    """In front of a program that has had ten thousand handoffs."""
     folder = tmp_path_factory.mktemp("monday")
     use_key(KEY)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
@@ -41,8 +41,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     talk = Talk(database)
     talk.clock.now = utc_now() - timedelta(days=2)
     fill(database, MANY, now=utc_now())
-    for width, colours in MONDAYS:
-        a_concern(talk, f"i would rather have somebody else, {width} {colours}")
+    for width, colors in MONDAYS:
+        a_concern(talk, f"i would rather have somebody else, {width} {colors}")
     database.engine.dispose()
     gateway = Process(folder, "serve", SMS="phones").start()
     yield gateway
@@ -63,16 +63,16 @@ def downloaded(page: Page, link: str, folder: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("width", "colours"), MONDAYS)
+@pytest.mark.parametrize(("width", "colors"), MONDAYS)
 def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
     browser: Browser,
     gateway: Process,
     trouble: list[str],
     tmp_path: Path,
     width: int,
-    colours: str,
+    colors: str,
 ) -> None:
-    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
+    context = open_context(browser, gateway.url, trouble, width=width, colors=colors)
     page = context.new_page()
     page.goto("/sign-in?next=/log")
     page.get_by_role("button", name="Ruth, manager").click()
@@ -127,11 +127,9 @@ def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
 
     page.get_by_role("link", name="Safeguarding", exact=True).click()
     fits_and_is_titled(page)
-    record = MONDAYS.index((width, colours)) + 1
+    record = MONDAYS.index((width, colors)) + 1
     page.get_by_role("link", name=f"Record {record}").click()
-    expect(
-        page.get_by_text(f"i would rather have somebody else, {width} {colours}")
-    ).to_be_visible()
+    expect(page.get_by_text(f"i would rather have somebody else, {width} {colors}")).to_be_visible()
     page.get_by_role("button", name="Take it on").click()
     page.get_by_label("How it ended").fill("Noor mentors Maya from now on.")
     page.get_by_role("button", name="Close it").click()
@@ -203,7 +201,7 @@ def adds_up_two_million() -> None:
 def test_on_paper_the_log_is_a_table_without_buttons(
     browser: Browser, gateway: Process, trouble: list[str]
 ) -> None:
-    context = open_context(browser, gateway.url, trouble, width=390, colours="dark")
+    context = open_context(browser, gateway.url, trouble, width=390, colors="dark")
     page = context.new_page()
     page.goto("/sign-in?next=/log")
     page.get_by_role("button", name="Ruth, manager").click()
@@ -211,8 +209,8 @@ def test_on_paper_the_log_is_a_table_without_buttons(
     expect(page.get_by_role("button", name="Show")).to_be_hidden()
     expect(page.get_by_role("navigation", name="The managers' pages")).to_be_hidden()
     expect(page.get_by_role("columnheader", name="First words after")).to_be_visible()
-    colours = page.evaluate("[getComputedStyle(document.documentElement).backgroundColor]")
-    assert colours == ["rgb(255, 255, 255)"]
+    colors = page.evaluate("[getComputedStyle(document.documentElement).backgroundColor]")
+    assert colors == ["rgb(255, 255, 255)"]
     assert trouble == []
     context.close()
 

@@ -36,7 +36,7 @@ def check(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "colours", "day", "stuck_after"),
+    ("width", "colors", "day", "stuck_after"),
     [
         (320, "light", "Monday", 5),
         (1280, "dark", "Tuesday", 6),
@@ -49,12 +49,12 @@ def test_a_file_of_people_a_shift_and_another_policy(
     ruth_and_sam: tuple[Process, int, int],
     trouble: list[str],
     width: int,
-    colours: str,
+    colors: str,
     day: str,
     stuck_after: int,
 ) -> None:
     gateway, ruth, sam = ruth_and_sam
-    context = open_context(browser, gateway.url, trouble, width=width, colours=colours)
+    context = open_context(browser, gateway.url, trouble, width=width, colors=colors)
     assert context.request.post(f"/sign-in/as/{ruth}").ok
     page = context.new_page()
 
@@ -77,8 +77,8 @@ def test_a_file_of_people_a_shift_and_another_policy(
     expect(page.get_by_label("Own mentor")).to_have_value(str(sam))
     check(page)
 
-    page.goto("/programme")
-    form = page.locator("form[action='/programme/shifts']")
+    page.goto("/program")
+    form = page.locator("form[action='/program/shifts']")
     form.get_by_label("Who").select_option(str(sam))
     form.get_by_text(day, exact=True).click()
     form.get_by_label("From").fill("22:00")

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from gateway.handoffs.timeline import inactive_mentees
 from gateway.reporting import metrics
-from gateway.reporting.human_contact import Days, Month, all_together, month_of, pairs_of
-from gateway.reporting.metrics import Awaited, Period, Share, Waits, percents_of
+from gateway.reporting.human_contact import Days, Month, all_together, get_month, list_pairs
+from gateway.reporting.metrics import Awaited, Period, Share, Waits, as_percents
 from gateway.reporting.staffing_forecast import Cover, Week, week_ahead
 from gateway.runtime.sql_time import local_day, local_week, offsets, seconds_between
 from models import (
@@ -36,7 +36,7 @@ from models import (
     Outcome,
     Owner,
     Person,
-    Programme,
+    Program,
     Role,
     Speaker,
     Status,
@@ -62,7 +62,7 @@ class Past:
         found = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
         if found is None:
             found = Conversation(
-                programme_id=person.programme_id, person_id=person.id, channel=Channel.SMS
+                program_id=person.program_id, person_id=person.id, channel=Channel.SMS
             )
             session.add(found)
             session.flush()
@@ -182,8 +182,8 @@ def past(talk: Talk) -> Past:
     return Past(talk)
 
 
-def programme_of(session: Session) -> Programme:
-    return session.scalars(select(Programme).order_by(Programme.id)).first()  # type: ignore[return-value]
+def program_of(session: Session) -> Program:
+    return session.scalars(select(Program).order_by(Program.id)).first()  # type: ignore[return-value]
 
 
 def last_days(talk: Talk, days: int = 28) -> Period:
@@ -193,8 +193,8 @@ def last_days(talk: Talk, days: int = 28) -> Period:
 def waits(talk: Talk) -> Mapping[tuple[Urgency, Awaited], Waits]:
     targets = talk.line.rules.policy.targets
     with talk.database.reading() as session:
-        found = metrics.waits_of(
-            session, programme_of(session), last_days(talk), targets, now=talk.clock()
+        found = metrics.get_waits(
+            session, program_of(session), last_days(talk), targets, now=talk.clock()
         )
     return {(one.urgency, one.awaited): one for one in found}
 
@@ -261,13 +261,13 @@ def test_what_was_opened_before_the_time_does_not_count(talk: Talk, past: Past) 
     assert waits(talk)[Urgency.SOON, Awaited.CLAIM].median == timedelta(seconds=7)
 
 
-def test_weeks_begin_on_the_programmes_monday(talk: Talk, past: Past) -> None:
+def test_weeks_begin_on_the_programs_monday(talk: Talk, past: Past) -> None:
     sunday_night = datetime(2026, 11, 9, 4, 59, tzinfo=UTC)  # 23:59 on Sunday in New York
     past.handoff(MAYA, sunday_night, replied=120, claimed=60, closed=300)
     past.handoff(JO, sunday_night + timedelta(minutes=2), replied=60, claimed=30, closed=300)
     with talk.database.reading() as session:
-        weeks = metrics.weeks_of_waits(
-            session, programme_of(session), last_days(talk, 14), now=talk.clock()
+        weeks = metrics.weekly_waits(
+            session, program_of(session), last_days(talk, 14), now=talk.clock()
         )
     assert [(week.monday, week.handoffs[Urgency.SOON]) for week in weeks] == [
         (date(2026, 10, 26), 0),
@@ -287,7 +287,7 @@ def test_load_is_what_each_holds_took_and_answered_first(talk: Talk, past: Past)
     past.handoff(MAYA, MORNING - 1 * A_DAY, claimed=60, by=NOOR)
     past.handoff(SAM, MORNING - 60 * A_DAY, claimed=60, closed=600, by=RUTH)
     with talk.database.reading() as session:
-        loads = metrics.loads_of(session, programme_of(session), last_days(talk))
+        loads = metrics.mentor_loads(session, program_of(session), last_days(talk))
     assert [
         (one.person.name, one.holds, one.taken, one.crises, one.first_replies) for one in loads
     ] == [("Noor", 2, 2, 1, 1), ("Sam", 0, 1, 0, 1), ("Ruth", 0, 0, 0, 0)]
@@ -295,7 +295,7 @@ def test_load_is_what_each_holds_took_and_answered_first(talk: Talk, past: Past)
 
 @given(st.lists(st.integers(0, 10_000), max_size=8))
 def test_percents_are_whole_near_and_make_a_hundred(counts: list[int]) -> None:
-    percents = percents_of(counts)
+    percents = as_percents(counts)
     assert sum(percents) == (100 if sum(counts) else 0)
     for count, percent in zip(counts, percents, strict=True):
         if sum(counts):
@@ -312,8 +312,8 @@ def test_every_message_to_a_mentee_is_counted_once(talk: Talk, past: Past) -> No
     past.hears(SAM, at, script="alert_soon")
     past.hears(MAYA, MORNING - 40 * A_DAY, of=SAM)
     with talk.database.reading() as session:
-        found = metrics.messages_to_mentees(session, programme_of(session), last_days(talk))
-        weeks = metrics.weeks_of_words(session, programme_of(session), last_days(talk))
+        found = metrics.messages_to_mentees(session, program_of(session), last_days(talk))
+        weeks = metrics.weekly_messages(session, program_of(session), last_days(talk))
     assert [(one.count, one.percent) for one in found] == [(2, 50), (1, 25), (1, 25)]
     assert sum(week.bot for week in weeks) == 3
     assert sum(week.people for week in weeks) == 1
@@ -330,7 +330,7 @@ def test_nobody_is_both_answered_by_the_bot_and_handed_over(talk: Talk, past: Pa
 
     def counts() -> list[tuple[int, int]]:
         with talk.database.reading() as session:
-            found = metrics.mentees_who_wrote(session, programme_of(session), last_days(talk))
+            found = metrics.mentees_who_wrote(session, program_of(session), last_days(talk))
         return [(one.count, one.percent) for one in found]
 
     assert counts() == [(1, 50), (0, 0), (1, 50)]
@@ -365,8 +365,8 @@ def test_the_latest_verdict_on_each_thing_counts(talk: Talk, past: Past) -> None
             )
         )
     with talk.database.reading() as session:
-        judged = metrics.judged_of(session, programme_of(session), last_days(talk))
-        overlooked = metrics.overlooked_of(session, programme_of(session), last_days(talk))
+        judged = metrics.weekly_verdicts(session, program_of(session), last_days(talk))
+        overlooked = metrics.share_overlooked(session, program_of(session), last_days(talk))
     by_need = {one.need: (one.right, one.over, one.late) for one in judged}
     assert by_need.pop(Need.REQUEST) == (0, 1, 0)
     assert set(by_need.values()) == {(0, 0, 0)}
@@ -388,30 +388,30 @@ def test_follow_ups_are_counted_by_question(talk: Talk, past: Past) -> None:
                 )
             )
     with talk.database.reading() as session:
-        found = metrics.followed_up(session, programme_of(session), last_days(talk))
+        found = metrics.followed_up(session, program_of(session), last_days(talk))
     assert (found.asked, found.answered, found.led_to_another) == (3, 1, 0)
     assert [(one.yes, one.no) for one in found.said] == [(3, 0), (1, 1), (1, 0)]
 
 
-def test_another_programme_counts_nothing_of_ours(talk: Talk, past: Past) -> None:
+def test_another_program_counts_nothing_of_ours(talk: Talk, past: Past) -> None:
     past.handoff(MAYA, MORNING - A_DAY, claimed=60, replied=90, closed=600)
     past.writes(MAYA, MORNING - A_DAY)
     past.hears(MAYA, MORNING - A_DAY, of=SAM)
     talk.a_manager_elsewhere()
     with talk.database.reading() as session:
-        elsewhere = session.scalars(select(Programme).where(Programme.name == "Elsewhere")).one()
+        elsewhere = session.scalars(select(Program).where(Program.name == "Elsewhere")).one()
         period, now = last_days(talk), talk.clock()
         targets = talk.line.rules.policy.targets
         assert {
-            one.count for one in metrics.waits_of(session, elsewhere, period, targets, now=now)
+            one.count for one in metrics.get_waits(session, elsewhere, period, targets, now=now)
         } == {0}
-        assert [one.taken for one in metrics.loads_of(session, elsewhere, period)] == [0]
+        assert [one.taken for one in metrics.mentor_loads(session, elsewhere, period)] == [0]
         for found in (
             metrics.messages_to_mentees(session, elsewhere, period),
             metrics.mentees_who_wrote(session, elsewhere, period),
         ):
             assert {one.count for one in found} == {0}
-        assert pairs_of(session, elsewhere, month_of(now, "Europe/Berlin")) == []
+        assert list_pairs(session, elsewhere, get_month(now, "Europe/Berlin")) == []
         assert inactive_mentees(session, elsewhere.id, since=now + A_DAY) == []
 
 
@@ -436,8 +436,8 @@ def test_each_day_is_a_persons_one_awaiting_or_the_bots(talk: Talk, past: Past) 
     past.writes(MAYA, at_noon(30, month=10))
     past.writes(JO, at_noon(7))
     with talk.database.reading() as session:
-        jo, maya = pairs_of(session, programme_of(session), NOVEMBER)
-        together = all_together(session, programme_of(session), NOVEMBER)
+        jo, maya = list_pairs(session, program_of(session), NOVEMBER)
+        together = all_together(session, program_of(session), NOVEMBER)
     assert (maya.mentee, maya.mentor) == ("Maya", "Sam")
     assert maya.now == Days(person=2, awaiting=1, bot_only=1, messages=2, handoffs=1)
     assert (maya.now.towards, maya.before.towards, maya.change) == (0.5, 0.0, 0.5)
@@ -445,7 +445,7 @@ def test_each_day_is_a_persons_one_awaiting_or_the_bots(talk: Talk, past: Past) 
     assert together == Days(person=2, awaiting=1, bot_only=2, messages=2, handoffs=1)
 
 
-def test_a_day_ends_at_the_programmes_midnight(talk: Talk, past: Past) -> None:
+def test_a_day_ends_at_the_programs_midnight(talk: Talk, past: Past) -> None:
     """One minute past midnight is another day, also on the night in which the clocks change."""
     zone = ZoneInfo("America/New_York")
     for moment in (
@@ -456,7 +456,7 @@ def test_a_day_ends_at_the_programmes_midnight(talk: Talk, past: Past) -> None:
     ):
         past.writes(MAYA, moment)
     with talk.database.reading() as session:
-        [maya] = pairs_of(session, programme_of(session), NOVEMBER)
+        [maya] = list_pairs(session, program_of(session), NOVEMBER)
     assert (maya.now.bot_only, maya.before.bot_only) == (2, 1)
 
 
@@ -540,7 +540,7 @@ def test_lengths_are_exact_to_the_millisecond(talk: Talk, past: Past, seconds: f
 
 def the_week(talk: Talk) -> Week:
     with talk.database.reading() as session:
-        return week_ahead(session, programme_of(session), talk.line.rules.policy, now=talk.clock())
+        return week_ahead(session, program_of(session), talk.line.rules.policy, now=talk.clock())
 
 
 def changes(talk: Talk, change: Callable[[Session], object]) -> None:
@@ -552,7 +552,7 @@ def hours(talk: Talk, **times: int) -> None:
     opens, closes = (time(times[name]) for name in ("opens", "closes"))
     changes(
         talk,
-        lambda session: session.execute(update(Programme).values(opens_at=opens, closes_at=closes)),
+        lambda session: session.execute(update(Program).values(opens_at=opens, closes_at=closes)),
     )
 
 
@@ -641,9 +641,7 @@ def test_a_holiday_is_closed(talk: Talk) -> None:
     day = date(2026, 11, 12)
     changes(
         talk,
-        lambda s: s.add(
-            Holiday(programme_id=talk.person(RUTH).programme_id, day=day, name="A feast")
-        ),
+        lambda s: s.add(Holiday(program_id=talk.person(RUTH).program_id, day=day, name="A feast")),
     )
     routine = the_week(talk).hours[Urgency.ROUTINE]
     assert {routine[day, hour].cover for hour in range(24)} == {Cover.WAITS}
@@ -661,7 +659,7 @@ def test_who_wrote_nothing_for_long_is_named_the_longest_silent_first(
 
     def quiet() -> list[tuple[str, datetime | None]]:
         with talk.database.reading() as session:
-            found = inactive_mentees(session, programme_of(session).id, since=MORNING - 21 * A_DAY)
+            found = inactive_mentees(session, program_of(session).id, since=MORNING - 21 * A_DAY)
         return [(one.mentee, one.last_at) for one in found]
 
     assert quiet() == [("Jo", None), ("Maya", MORNING - 30 * A_DAY)]

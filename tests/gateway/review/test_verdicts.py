@@ -1,4 +1,4 @@
-"""Ruth and her mentors judge the line's decisions; the programme learns, and nothing changes."""
+"""Ruth and her mentors judge the line's decisions; the program learns, and nothing changes."""
 
 import math
 import re
@@ -18,15 +18,15 @@ from typer.testing import CliRunner
 from escalation.intervals import Rate
 from escalation.policy import load_policy
 from gateway.cli import app
-from gateway.review.sampling import Week, draw, last_full_week, week_named, week_of
+from gateway.review.sampling import Week, draw, get_week, last_full_week, week_named
 from gateway.review.verdicts import (
     AT_LEAST,
     AT_LEAST_NOT_HANDED_OVER,
     Judged,
     NoSuggestion,
     Suggestion,
+    build_matrix,
     judged_since,
-    matrix_of,
     suggest,
 )
 from gateway.runtime.database import Database, make_engine
@@ -38,7 +38,7 @@ from models import (
     Message,
     Need,
     Person,
-    Programme,
+    Program,
     Role,
     Speaker,
     Verdict,
@@ -68,18 +68,18 @@ def given_verdicts(talk: Talk) -> list[VerdictRecord]:
 
 def judged(talk: Talk) -> list[Judged]:
     with talk.database.reading() as session:
-        programme = session.scalars(select(Programme).order_by(Programme.id)).first()
-        assert programme is not None
+        program = session.scalars(select(Program).order_by(Program.id)).first()
+        assert program is not None
         now = talk.clock()
-        return judged_since(session, programme, since=now - timedelta(weeks=8), now=now)
+        return judged_since(session, program, since=now - timedelta(weeks=8), now=now)
 
 
-def conversation_of(talk: Talk, number: str) -> int:
+def get_conversation(talk: Talk, number: str) -> int:
     return talk.thread(number)[0].conversation_id
 
 
 def review_page(talk: Talk, number: str, week: str = THIS_WEEK) -> str:
-    return f"/log/review/{week}/{conversation_of(talk, number)}"
+    return f"/log/review/{week}/{get_conversation(talk, number)}"
 
 
 def a_week_goes_by(talk: Talk) -> None:
@@ -336,7 +336,7 @@ def test_a_week_that_is_not_over_or_does_not_exist_is_not_reviewed(talk: Talk, w
         assert answer.status_code == 404, week
 
 
-def test_another_programmes_conversation_is_not_reviewed(talk: Talk, web: Web) -> None:
+def test_another_programs_conversation_is_not_reviewed(talk: Talk, web: Web) -> None:
     talk.texts(JO, TIDES)
     is_held_and_closed(talk)
     a_week_goes_by(talk)
@@ -350,10 +350,10 @@ def test_another_programmes_conversation_is_not_reviewed(talk: Talk, web: Web) -
 def write_last_week(talk: Talk, how_many: int) -> None:
     """So many more mentees, each of whom wrote once, and nobody was brought."""
     with talk.database.writing() as session:
-        programme = session.scalars(select(Programme)).one()
+        program = session.scalars(select(Program)).one()
         for n in range(how_many):
             mentee = Person(
-                programme_id=programme.id,
+                program_id=program.id,
                 role=Role.MENTEE,
                 name=f"Mentee {n}",
                 timezone=NEW_YORK,
@@ -362,7 +362,7 @@ def write_last_week(talk: Talk, how_many: int) -> None:
             session.add(mentee)
             session.flush()
             conversation = Conversation(
-                programme_id=programme.id, person_id=mentee.id, channel=Channel.PHONES
+                program_id=program.id, person_id=mentee.id, channel=Channel.PHONES
             )
             session.add(conversation)
             session.flush()
@@ -407,7 +407,7 @@ def test_each_conversation_is_as_likely_to_be_drawn_as_any_other() -> None:
     drawn: Counter[int] = Counter()
     places: Counter[int] = Counter()
     for n in range(weeks):
-        week = week_of(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=n), NEW_YORK).name
+        week = get_week(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=n), NEW_YORK).name
         sample = draw(week, conversations, size)
         drawn.update(sample)
         places.update(place for place, one in enumerate(sample) if one <= 100)
@@ -423,10 +423,10 @@ def test_each_conversation_is_as_likely_to_be_drawn_as_any_other() -> None:
         assert abs(places[place] - weeks / 2) < 5 * math.sqrt(weeks / 4)
 
 
-def test_whom_one_week_drew_the_next_does_not_favour() -> None:
+def test_whom_one_week_drew_the_next_does_not_favor() -> None:
     conversations, size = range(1, 101), 10
     names = [
-        week_of(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=n), NEW_YORK).name
+        get_week(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=n), NEW_YORK).name
         for n in range(501)
     ]
     samples = [set(draw(name, conversations, size)) for name in names]
@@ -444,7 +444,7 @@ def test_whom_one_week_drew_the_next_does_not_favour() -> None:
 def test_what_is_drawn_does_not_depend_on_the_order_one_asks_in(
     conversations: set[int], size: int, weeks: int, shuffled: object
 ) -> None:
-    week = week_of(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=weeks), NEW_YORK).name
+    week = get_week(datetime(2026, 1, 7, tzinfo=UTC) + timedelta(weeks=weeks), NEW_YORK).name
     in_another_order = sorted(conversations, key=lambda _: shuffled.random())  # type: ignore[attr-defined]
     sample = draw(week, in_another_order, size)
     assert sample == draw(week, conversations, size)
@@ -457,18 +457,18 @@ def test_what_is_drawn_does_not_depend_on_the_order_one_asks_in(
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001
 def test_every_moment_lies_in_the_week_it_is_counted_to(moment: datetime) -> None:
     at = moment.replace(tzinfo=UTC)
-    week = week_of(at, NEW_YORK)
+    week = get_week(at, NEW_YORK)
     assert week.starts_at <= at < week.ends_at
     assert week.monday.isoweekday() == 1
     assert Week(week.monday + timedelta(days=7), NEW_YORK).starts_at == week.ends_at
-    assert week_named(week.name, Programme(timezone=NEW_YORK)) == week
+    assert week_named(week.name, Program(timezone=NEW_YORK)) == week
 
 
-def test_the_week_is_the_programmes_own() -> None:
+def test_the_week_is_the_programs_own() -> None:
     # Half past midnight on Monday in New York; in Honolulu it is Sunday evening.
     now = datetime(2026, 11, 9, 5, 30, tzinfo=UTC)
-    assert last_full_week(Programme(timezone=NEW_YORK), now=now).monday == date(2026, 11, 2)
-    assert last_full_week(Programme(timezone="Pacific/Honolulu"), now=now).monday == date(
+    assert last_full_week(Program(timezone=NEW_YORK), now=now).monday == date(2026, 11, 2)
+    assert last_full_week(Program(timezone="Pacific/Honolulu"), now=now).monday == date(
         2026, 10, 26
     )
 
@@ -476,7 +476,7 @@ def test_the_week_is_the_programmes_own() -> None:
 # --- what it adds up to ---
 
 
-def judgements(
+def judgments(
     *, right: int = 0, needless: int = 0, late: int = 0, missed: int = 0, left: int = 0
 ) -> list[Judged]:
     return [
@@ -489,7 +489,7 @@ def judgements(
 
 
 def test_the_matrix_counted_by_hand() -> None:
-    matrix = matrix_of(judgements(right=15, needless=5, late=5, missed=3, left=27))
+    matrix = build_matrix(judgments(right=15, needless=5, late=5, missed=3, left=27))
     assert (matrix.handed_over_needed, matrix.handed_over_not_needed) == (20, 5)
     assert (matrix.left_needed, matrix.left_not_needed) == (3, 27)
     assert matrix.judged == 55
@@ -629,7 +629,7 @@ def score(talk: Talk, number: str, *scores: float) -> None:
         records = session.scalars(
             select(DecisionRecord)
             .join(Message, Message.id == DecisionRecord.message_id)
-            .where(Message.conversation_id == conversation_of(talk, number))
+            .where(Message.conversation_id == get_conversation(talk, number))
             .order_by(DecisionRecord.id)
         ).all()
         for record, connection in zip(records, scores, strict=True):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.runtime import audit
-from gateway.runtime.audit import Head, first_broken, head_file_for, head_kept, head_of, note, read
+from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, head_kept, note, read
 from gateway.runtime.database import Database
 from models import AuditEntry
 from models.encryption import use_key
@@ -26,9 +26,9 @@ ANOTHER_KEY = "YW5vdGhlci1rZXktb25seS1mb3ItdGVzdHMtMzJieXQ="
 @pytest.fixture
 def head_file(tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "heads" / "audit-head"
-    audit.keep_head_in(file)
+    audit.store_head_in(file)
     yield file
-    audit.keep_head_in(None)
+    audit.store_head_in(None)
 
 
 def happens(talk: Talk, times: int = 1, action: str = "changed") -> None:
@@ -37,7 +37,7 @@ def happens(talk: Talk, times: int = 1, action: str = "changed") -> None:
         with talk.database.writing() as session:
             note(
                 session,
-                programme_id=ruth.programme_id,
+                program_id=ruth.program_id,
                 by=ruth,
                 action=action,
                 about=f"person:{n}",
@@ -104,10 +104,10 @@ def test_any_changed_column_is_found(talk: Talk, column: str, value: str) -> Non
     assert broken(talk) == "Entry 3 was changed after it was written."
 
 
-def test_an_entry_moved_to_another_programme_is_found(talk: Talk) -> None:
+def test_an_entry_moved_to_another_program_is_found(talk: Talk) -> None:
     talk.a_manager_elsewhere()
     happens(talk, 2)
-    tampers(talk.database, "UPDATE audit_entry SET programme_id = 2 WHERE id = 1")
+    tampers(talk.database, "UPDATE audit_entry SET program_id = 2 WHERE id = 1")
     assert broken(talk) == "Entry 1 was changed after it was written."
 
 
@@ -144,8 +144,8 @@ def test_an_entry_put_in_at_the_end_is_found(talk: Talk) -> None:
     happens(talk, 2)
     tampers(
         talk.database,
-        "INSERT INTO audit_entry (id, at, programme_id, by_id, action, about, detail, previous, "
-        f"hash) SELECT 3, at, programme_id, by_id, action, about, detail, hash, '{'2' * 64}' "
+        "INSERT INTO audit_entry (id, at, program_id, by_id, action, about, detail, previous, "
+        f"hash) SELECT 3, at, program_id, by_id, action, about, detail, hash, '{'2' * 64}' "
         "FROM audit_entry WHERE id = 2",
     )
     assert broken(talk) == "Entry 3 was changed after it was written."
@@ -188,7 +188,7 @@ def test_an_end_cut_off_and_written_over_is_found_by_an_earlier_head(
 def test_a_head_reads_back_as_it_was_written_down(talk: Talk) -> None:
     happens(talk, 2)
     with talk.database.reading() as session:
-        head = head_of(session)
+        head = get_head(session)
     assert head is not None
     assert Head.read(f" {head}\n") == head
     for nonsense in ("", "2", f"x:{'0' * 64}", "2:abc"):
@@ -202,7 +202,7 @@ def test_what_was_rolled_back_was_not_noted(talk: Talk, head_file: Path) -> None
     def changes(session: Session, about: str) -> None:
         note(
             session,
-            programme_id=ruth.programme_id,
+            program_id=ruth.program_id,
             by=ruth,
             action="changed",
             about=about,
@@ -264,7 +264,7 @@ def test_a_detail_that_may_come_back_otherwise_is_refused(talk: Talk) -> None:
     with pytest.raises(TypeError, match="share does not"), talk.database.writing() as session:
         note(
             session,
-            programme_id=ruth.programme_id,
+            program_id=ruth.program_id,
             by=ruth,
             action="changed",
             about="policy",
@@ -296,7 +296,7 @@ def test_check_audit_names_the_first_entry_that_is_wrong(
     monkeypatch.setattr("gateway.serve.ROOT", tmp_path)
     (tmp_path / "var").mkdir()
     file = head_file_for(database_url, tmp_path / "var")
-    audit.keep_head_in(file)
+    audit.store_head_in(file)
     try:
         happens(talk, 3)
         head = str(head_kept(file))
@@ -309,4 +309,4 @@ def test_check_audit_names_the_first_entry_that_is_wrong(
         told = CliRunner().invoke(app, ["check", "--audit", "--head", head])
         assert said in told.output, "a head that was written down does as well"
     finally:
-        audit.keep_head_in(None)
+        audit.store_head_in(None)

@@ -16,7 +16,7 @@ from gateway.runtime.one_time_keys import (
     use_code,
     use_link,
 )
-from gateway.runtime.one_time_keys import _hash_of_code as hash_of_code
+from gateway.runtime.one_time_keys import _hash_code as hash_of_code
 from models import OneTimeKey, Person
 from models.encryption import use_key
 from tests.line import MAYA, SAM, Talk

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from escalation.handoffs.availability import mentors_of_concern
-from gateway.safeguarding.jobs import tell_of_overdue_records
+from escalation.handoffs.availability import mentors_under_concern
+from gateway.safeguarding.jobs import notify_overdue_records
 from gateway.safeguarding.records import NO_WORDS, is_about_concern
 from models import AuditEntry, Concern, Person, Role, SafeguardingRecord, Status, Urgency
 from models.encryption import phone_index
@@ -80,7 +80,7 @@ def test_not_even_in_a_crisis_and_others_are_still_his(talk: Talk) -> None:
     assert talk.handoff().urgency is Urgency.CRISIS
     assert talk.read_by(SAM) == []
     with talk.database.reading() as session:
-        assert mentors_of_concern(session, talk.person(JO).id) == set()
+        assert mentors_under_concern(session, talk.person(JO).id) == set()
 
 
 def test_who_holds_her_talk_and_is_flagged_holds_it_no_longer(talk: Talk) -> None:
@@ -196,7 +196,7 @@ def test_the_page_asks_whom_it_is_about_and_says_what_follows(talk: Talk) -> Non
     web = at_the_chat(talk)
     page = web.gets("/chat/you").text
     assert 'id="concern"' in page
-    assert "straight to the programme's managers" in page
+    assert "straight to the program's managers" in page
     sent = web.posts("/chat/you/concern", mentor=str(talk.person(NOOR).id), words=WORDS)
     assert sent.headers["Location"] == "/chat/you?done=concern#concern"
     [record] = records(talk)
@@ -219,9 +219,9 @@ def test_sent_twice_it_is_one(talk: Talk) -> None:
 
 def test_a_mentor_she_does_not_know_cannot_be_named(talk: Talk) -> None:
     with talk.database.writing() as session:
-        programme_id = talk.person(MAYA).programme_id
+        program_id = talk.person(MAYA).program_id
         lee = Person(
-            programme_id=programme_id,
+            program_id=program_id,
             role=talk.person(SAM).role,
             name="Lee",
             phone="+12025550131",
@@ -275,7 +275,7 @@ def test_the_words_are_unreadable_in_the_database(talk: Talk) -> None:
 
 def looks_for_overdue(talk: Talk) -> list[tuple[str, str]]:
     """What one round of the sweeper tells."""
-    tell_of_overdue_records(talk.line, now=talk.clock())
+    notify_overdue_records(talk.line, now=talk.clock())
     return talk.new_texts()
 
 
@@ -378,7 +378,5 @@ def test_two_processes_that_look_at_once_tell_once(talk: Talk) -> None:
     talk.passes(hours=24)
     talk.new_texts()
     with ThreadPoolExecutor(4) as processes:
-        list(
-            processes.map(lambda _: tell_of_overdue_records(talk.line, now=talk.clock()), range(4))
-        )
+        list(processes.map(lambda _: notify_overdue_records(talk.line, now=talk.clock()), range(4)))
     assert [who for who, _ in talk.new_texts()] == ["ruth"]

@@ -46,7 +46,7 @@ NO_PAGES = {
     "/safeguarding.{form}": (NoPage.DOWNLOAD, "/safeguarding.csv"),
     "/people.{form}": (NoPage.DOWNLOAD, "/people.csv"),
     "/people/template.csv": (NoPage.DOWNLOAD, "/people/template.csv"),
-    "/programme/tables/{name}.{form}": (NoPage.DOWNLOAD, "/programme/tables/week.csv"),
+    "/program/tables/{name}.{form}": (NoPage.DOWNLOAD, "/program/tables/week.csv"),
     "/console/lists": (NoPage.PART, "/console/lists"),
     "/console/{number}/now": (NoPage.PART, "/console/2/now"),
     "/console/{number}/notes": (NoPage.PART, "/console/2/notes"),

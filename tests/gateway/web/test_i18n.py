@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from escalation.speech.i18n import (
-    FIRST,
+    DEFAULT_LANGUAGE,
     FOLDER,
     FOR_STAFF,
-    BadCatalogue,
+    BadCatalog,
     in_language,
     keyword_meant,
     languages_in,
-    read_catalogue,
+    read_catalog,
 )
 from escalation.speech.script import load_script
 from gateway.authoring.translations import (
@@ -73,7 +73,7 @@ def test_a_spanish_phone_reads_spanish_before_anybody_is_signed_in(talk: Talk) -
         assert "sms:988?&body=AYUDA" in unescape(page.text)
     assert '<html lang="en"' in browser.gets("/chat/sign-in").text
     german = browser.gets("/chat/sign-in", **{"Accept-Language": "de-DE,de;q=0.9"})
-    assert '<html lang="en"' in german.text, "what there is no catalogue for is English"
+    assert '<html lang="en"' in german.text, "what there is no catalog for is English"
 
 
 def test_who_chooses_spanish_at_the_door_keeps_it(talk: Talk) -> None:
@@ -229,12 +229,15 @@ def test_the_buttons_offer_what_the_spanish_words_name() -> None:
     assert keyword_meant("no entiendo nada") is None
 
 
-# --- the catalogues ---
+# --- the catalogs ---
 
 
 def test_nothing_is_missing_and_nothing_is_wrong() -> None:
     assert [
-        str(fault) for one in languages_in() if one != FIRST for fault in faults_in(FOLDER, one)
+        str(fault)
+        for one in languages_in()
+        if one != DEFAULT_LANGUAGE
+        for fault in faults_in(FOLDER, one)
     ] == []
 
 
@@ -268,10 +271,10 @@ def test_what_a_translator_slips_on_is_named(
     assert any(problem in fault for fault in faults), faults
 
 
-def test_a_file_that_is_no_catalogue_is_named(spoilt: Path) -> None:
+def test_a_file_that_is_no_catalog_is_named(spoilt: Path) -> None:
     file = spoilt / "es" / "pages.po"
     file.write_text('msgid "open\n', "utf-8")
-    with pytest.raises(BadCatalogue, match=r"pages\.po"):
+    with pytest.raises(BadCatalog, match=r"pages\.po"):
         list(faults_in(spoilt, "es"))
 
 
@@ -292,4 +295,4 @@ def test_a_third_language_is_a_folder(spoilt: Path) -> None:
     assert in_language("pt-BR", "Your chat", folder=spoilt) == "A sua conversa"
     assert in_language("pt", "Write a message", folder=spoilt) == "Write a message"
     assert add_what_is_new(spoilt, "pt") == missing - 1, "what was translated is kept"
-    assert len(read_catalogue(file, "pt")) == len(pages_template())
+    assert len(read_catalog(file, "pt")) == len(pages_template())

@@ -20,7 +20,14 @@ from gateway.accounts.passwords import BadPassword, begin_sign_in, set_password
 from gateway.accounts.sessions import COOKIE, own_path
 from gateway.app import create_app
 from gateway.console.live import Pulse
-from gateway.handoffs.timeline import Row, csv_of, handoffs_of, in_words, pieces_of, timeline
+from gateway.handoffs.timeline import (
+    Row,
+    find_handoffs,
+    handoffs_csv,
+    highlight_pieces,
+    in_words,
+    timeline,
+)
 from gateway.runtime.settings import Settings
 from models import Channel, Conversation, HandoffEvent, Message, Move, Outcome, Person, Status
 from models.encryption import phone_index
@@ -400,7 +407,7 @@ def test_a_form_sent_after_the_sign_in_has_ended_gives_its_words_back_and_sends_
             {"text": "[x]", "seen": "0", "tried": "[x]", "reason": "so"},
             ["text", "reason"],
         ),
-        ("/programme/holidays", {"day": "2026-12-24", "name": "Eve"}, ["name"]),
+        ("/program/holidays", {"day": "2026-12-24", "name": "Eve"}, ["name"]),
     ],
 )
 def test_whatever_was_written_comes_back_and_what_was_chosen_goes_with_it(
@@ -492,7 +499,7 @@ def test_the_conversation_after_its_end_is_not_shown(talk: Talk, web: Web) -> No
     assert "something for the bot alone" not in page.text
 
 
-def test_another_programmes_handoff_does_not_exist(talk: Talk, web: Web) -> None:
+def test_another_programs_handoff_does_not_exist(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     web.is_now(talk.a_manager_elsewhere())
     for path in ("/console/1", "/console/1/now", "/log/1", "/log/1/steps"):
@@ -635,7 +642,7 @@ def test_what_would_have_changed_a_crisis_is_said_to_lie_below_its_mark(
 
 def handoff_rows(talk: Talk) -> list[Row]:
     with talk.database.reading() as session:
-        return list(handoffs_of(session))
+        return list(find_handoffs(session))
 
 
 def test_the_log_shows_a_ladder_climbing_and_a_claim_that_ran_out(talk: Talk) -> None:
@@ -689,7 +696,7 @@ def test_a_name_is_no_formula_in_a_spreadsheet(talk: Talk, web: Web, name: str) 
     assert row["mentee"] == f"'{name}"
     assert row["opened"] == "2026-11-10T10:00:00-05:00"
     with talk.database.reading() as session:
-        assert csv_of(handoffs_of(session)) == answer.content.decode("utf-8-sig")
+        assert handoffs_csv(find_handoffs(session)) == answer.content.decode("utf-8-sig")
 
 
 def test_ruth_sees_unknown_numbers_and_whom_no_text_reaches(talk: Talk, web: Web) -> None:
@@ -713,7 +720,7 @@ def test_ruth_sees_unknown_numbers_and_whom_no_text_reaches(talk: Talk, web: Web
 def test_a_message_cut_at_its_evidence_is_still_the_message(
     words: str, spans: list[tuple[int, int, str]]
 ) -> None:
-    assert "".join(piece.words for piece in pieces_of(words, spans)) == words
+    assert "".join(piece.words for piece in highlight_pieces(words, spans)) == words
 
 
 # --- the demo's phones ---

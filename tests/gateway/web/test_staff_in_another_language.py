@@ -1,7 +1,7 @@
-"""Mentors and managers in a language of their own: every word of ours is in the catalogues.
+"""Mentors and managers in a language of their own: every word of ours is in the catalogs.
 
 The language here is made up. Each sentence of it is the English one in brackets, so that a word
-outside of all brackets is one that no catalogue has.
+outside of all brackets is one that no catalog has.
 """
 
 import re
@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from escalation.speech import i18n
 from escalation.speech.i18n import Phrase, in_language, joined, phrase, phrase_counted, with_capital
-from gateway.accounts.rate_limit import Tries
+from gateway.accounts.rate_limit import RateLimits
 from gateway.authoring.translations import TEMPLATES_OF
 from gateway.console.live import Pulse
 from gateway.web import i18n as pages
@@ -48,7 +48,7 @@ WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 class InBrackets:
-    """A catalogue that has every sentence of ours, in brackets, and no other."""
+    """A catalog that has every sentence of ours, in brackets, and no other."""
 
     def __init__(self) -> None:
         self.said = self
@@ -71,14 +71,14 @@ class InBrackets:
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> InBrackets:
+def catalog() -> InBrackets:
     return InBrackets()
 
 
 @pytest.fixture
-def in_brackets(catalogue: InBrackets, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_brackets(catalog: InBrackets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spanish is in brackets, and for mentors and managers, too."""
-    monkeypatch.setattr(i18n, "_catalogue", lambda folder, language: catalogue)
+    monkeypatch.setattr(i18n, "_catalog", lambda folder, language: catalog)
     for module in (i18n, pages):
         monkeypatch.setattr(module, "LANGUAGES_OF_STAFF", ("en", "es"))
 
@@ -102,7 +102,7 @@ PAGES_OF_STAFF = [name for name in ROUTES if name.startswith("GET ") and not NO_
 
 
 @pytest.mark.parametrize("name", PAGES_OF_STAFF)
-def test_every_word_of_a_page_for_staff_is_in_the_catalogues(
+def test_every_word_of_a_page_for_staff_is_in_the_catalogs(
     in_brackets: None, world: World, tmp_path: Path, name: str
 ) -> None:
     route = ROUTES[name]
@@ -110,7 +110,7 @@ def test_every_word_of_a_page_for_staff_is_in_the_catalogues(
     for part, value in {"number": "1", **route.at}.items():
         path = path.replace(f"{{{part}}}", world.numbers.get(value, value))
     app = world.apps["phones" if route.demo else "twilio"]
-    app.state.tries, app.state.pulse = Tries(), Pulse(world.talk.line)
+    app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
     database = world.begin_anew(tmp_path / "copy.db")
     with database.writing() as session:
         for person in session.scalars(select(Person).where(Person.role != Role.MENTEE)):
@@ -138,7 +138,7 @@ def talk(talk: Talk) -> Talk:
     return talk
 
 
-def test_every_text_to_a_mentor_is_in_the_catalogues(in_brackets: None, talk: Talk) -> None:
+def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
     for words in (
         "help",
