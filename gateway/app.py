@@ -38,6 +38,7 @@ from gateway.policy import pages as policy_pages
 from gateway.reporting import pages as reporting_pages
 from gateway.review import pages as review_pages
 from gateway.runtime.line import Line
+from gateway.runtime.pulse import Pulse
 from gateway.runtime.settings import Settings
 from gateway.safeguarding import pages as safeguarding_pages
 from gateway.web import health, metrics
@@ -100,7 +101,7 @@ def create_app(
     async def life(app: FastAPI) -> AsyncIterator[None]:
         # The engine blocks, and refuses to be used from inside an event loop.
         await run_in_threadpool(start)
-        app.state.pulse = live.Pulse(line)
+        app.state.pulse = Pulse(line)
         app.state.pulse.start()
         yield
         await app.state.pulse.stop()

@@ -29,17 +29,11 @@ from escalation.speech.script import BadScript
 from gateway import demo as demo_program
 from gateway.accounts.passwords import BadPassword, set_password
 from gateway.chat.thread import invite as invitation
+from gateway.check_ins.missed import missed_check_ins
 from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
 from gateway.conversations.over_reliance import leaning_mentees
-from gateway.handoffs.timeline import (
-    Row,
-    find_handoffs,
-    handoffs_csv,
-    in_words,
-    missed_check_ins,
-    timeline,
-)
-from gateway.messaging.inbox import as_e164
+from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
+from gateway.handoffs.timeline import timeline
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.import_file import enroll as enroll_people
 from gateway.people.import_file import read_people
@@ -53,8 +47,10 @@ from gateway.review.summary import print_verdicts
 from gateway.review.verdicts import LOOKED_BACK, summarize
 from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, head_kept, note_about
 from gateway.runtime.database import Database
+from gateway.runtime.labels import in_words
 from gateway.runtime.line import utc_now
 from gateway.runtime.logging import set_up_logs
+from gateway.runtime.phone_numbers import as_e164
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import ROOT, BadSettings, Settings, load_settings
 from gateway.serve import AlreadyServed, open_database

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import get_viewer
-from gateway.handoffs.timeline import masked
 from gateway.messaging.inbox import NoProgram, record
 from gateway.messaging.outbox import spoken
-from gateway.pipeline.turns import take_turns
+from gateway.runtime.labels import masked
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Channel, Conversation, Delivery, Message, Person, Role
 from models.encryption import phone_index
@@ -88,7 +87,7 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
     except NoProgram as error:
         raise PageRefused(503, str(error)) from error
     if conversation_id is not None:
-        line.soon(take_turns, conversation_id)
+        line.soon(line.take_turns, conversation_id)
     if "HX-Request" in request.headers:
         return Response(status_code=204)
     return go_to(request, f"/phones#phone-{key}")

@@ -17,12 +17,14 @@ from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
 from gateway.app import create_app
-from gateway.messaging.sms import Phones, Texts, Twilio
+from gateway.messaging.sms import Phones, Twilio
+from gateway.pipeline.turns import take_turns
 from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line
 from gateway.runtime.settings import ROOT, Settings
+from gateway.runtime.texts import Texts
 from gateway.worker import Sweeper, do_work
 from models import Channel, Person
 from models.encryption import use_key
@@ -89,6 +91,7 @@ def build_app(settings: Settings) -> FastAPI:
         ),
         texts=make_texts(settings),
         detect=_detect,
+        take_turns=take_turns,
     )
     sweeper = Sweeper(line, engine)
 

@@ -22,10 +22,10 @@ from escalation.ruleset import Rules, load_rules
 from escalation.signals import Signals
 from gateway.demo import seed_demo
 from gateway.messaging.inbox import record
-from gateway.messaging.sms import Sent, TextFailed
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.line import Line
+from gateway.runtime.texts import Sent, TextFailed
 from gateway.worker import do_work, sweep
 from models import Channel, Conversation, Delivery, Handoff, Message, Person, Program, Role
 from models.encryption import phone_index
@@ -154,6 +154,7 @@ class Talk:
             bot=self.bot,  # type: ignore[arg-type]
             texts=self.phones,
             detect=self._detect,
+            take_turns=take_turns,
             clock=self.clock,
             workers=AtOnce(),  # type: ignore[arg-type]
         )

@@ -48,13 +48,13 @@ from gateway.chat.thread import (
     note_shown,
     tell_code,
 )
-from gateway.console.live import Pulse
 from gateway.conversations.quick_replies import Choice
-from gateway.messaging.inbox import as_e164, record_on_web
-from gateway.pipeline.turns import take_turns
+from gateway.messaging.inbox import record_on_web
 from gateway.privacy.terms import may_chat
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, use_code, use_link
+from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.pulse import Pulse
 from gateway.web.i18n import request_language, said_to
 from gateway.web.rendering import Number, PageRefused, env, get_line, get_settings, page
 from models import Conversation, Message, Owner, Person, Role
@@ -138,7 +138,7 @@ def write(
         key = secrets.token_urlsafe(16)
     kept = record_on_web(line.database, person, words, key=key, rules=line.rules, now=line.clock())
     if not kept.again:
-        line.soon(take_turns, kept.conversation_id)
+        line.soon(line.take_turns, kept.conversation_id)
     if not asks_by_itself(request):
         return RedirectResponse("/chat#latest", 303)
     with line.database.reading() as session:

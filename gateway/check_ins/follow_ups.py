@@ -17,9 +17,9 @@ from escalation.check_ins.schedules import is_quiet
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.policy import FollowUpPolicy
 from escalation.speech.message_writer import say
+from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.messaging.outbox import acting
-from gateway.privacy.opt_out import one_word
 from gateway.runtime.line import Line
 from models import (
     Channel,

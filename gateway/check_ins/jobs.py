@@ -26,7 +26,6 @@ from gateway.conversations.bot_events import record_skill_step
 from gateway.conversations.bot_texts import say_bots_words
 from gateway.conversations.lease import acquire_lease, release_lease
 from gateway.messaging.outbox import acting
-from gateway.pipeline.turns import take_turns
 from gateway.privacy.terms_by_text import terms_due
 from gateway.runtime.line import Line
 from models import (
@@ -256,7 +255,7 @@ def _ask(line: Line, asking: Asking, *, now: datetime) -> None:
     finally:
         release_lease(line, asking.conversation_id, worker)
         # A message recorded meanwhile found the hold taken and was left to us.
-        line.soon(take_turns, asking.conversation_id)
+        line.soon(line.take_turns, asking.conversation_id)
 
 
 def _ask_holding(line: Line, asking: Asking, *, now: datetime) -> None:

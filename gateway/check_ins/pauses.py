@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import DEFAULT_LANGUAGE, written
 from escalation.speech.message_writer import conversation_language, say
 from gateway.check_ins.schedules import list_schedules, next_due
-from gateway.privacy.opt_out import one_word
+from gateway.conversations.keywords import one_word
 from gateway.runtime.line import Line
 from models import Conversation, Message
 

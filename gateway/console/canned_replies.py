@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.pipeline.mentor_texts import LONGEST_TEXT
+from gateway.conversations.relay import LONGEST_TEXT
 from models import CannedReply, Person
 from models.conditional import changes_one
 

@@ -16,17 +16,17 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.console.canned_replies import filled, list_replies
 from gateway.conversations.visibility import what_may_be_read
 from gateway.handoffs.brief import Brief, build_brief, load_guide, what_is_known
-from gateway.handoffs.notes import BadNote, list_notes, may_note
-from gateway.handoffs.presence import is_worth_noting, touch
-from gateway.handoffs.queue import is_kept_from
-from gateway.handoffs.timeline import (
+from gateway.handoffs.decisions import (
     Piece,
     decision_about,
     highlight_evidence,
     highlight_pieces,
-    thread_until,
     why_decided,
 )
+from gateway.handoffs.notes import BadNote, list_notes, may_note
+from gateway.handoffs.presence import is_worth_noting, touch
+from gateway.handoffs.queue import is_kept_from
+from gateway.handoffs.timeline import thread_until
 from gateway.messaging.outbox import acting
 from gateway.review.pages import Judging, judging_handoff
 from gateway.runtime import audit

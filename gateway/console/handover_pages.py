@@ -15,10 +15,10 @@ from escalation.handoffs.transfers import (
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
 from gateway.console.handoff_page import DOUBLE_CLICK, act, build_view, cleaned, note_reading
+from gateway.conversations.relay import LONGEST_TEXT
 from gateway.handoffs.debriefs import answer_debrief
 from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
-from gateway.pipeline.mentor_texts import LONGEST_TEXT
 from gateway.runtime.line import Line
 from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
 from models import Debrief, Handoff, Person, Role, Transfer

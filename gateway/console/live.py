@@ -5,115 +5,16 @@ once when it comes back, so nothing is missed. Waking is a convenience: what is 
 database, and every page also reads again by itself now and then.
 """
 
-import asyncio
-import contextlib
-import signal
-import threading
 from collections.abc import AsyncIterator
-from types import FrameType
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.accounts.sessions import may_listen
-from gateway.runtime.line import Line
-from models import HandoffEvent, Message
+from gateway.runtime.pulse import Pulse
 
 router = APIRouter()
-log = structlog.get_logger()
-
-LOOK_EVERY_SECONDS = 0.3
-# A change may be committed after a later one and so leave the newest times as they were. Pages
-# are therefore woken once more when things have been quiet for this many looks.
-ECHO_AFTER_LOOKS = 4
-
-
-class Pulse:
-    """One a process: looks for changes while any page is open, and wakes all of them."""
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._seen = ""
-        self._listeners = 0
-        self._ended = False
-        self._change = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look. Called inside the running loop."""
-        self._task = asyncio.create_task(self._watch())
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._end_on(number, loop)
-
-    async def stop(self) -> None:
-        self._end()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def changes(self) -> AsyncIterator[str]:
-        """An id at once, and then one after each change, until the server ends."""
-        self._listeners += 1
-        try:
-            while not self._ended:
-                change = self._change
-                yield self._seen
-                await change.wait()
-        finally:
-            self._listeners -= 1
-
-    async def _watch(self) -> None:
-        quiet = ECHO_AFTER_LOOKS
-        while True:
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            if not self._listeners:
-                continue
-            try:
-                newest = await asyncio.to_thread(self._newest)
-            except SQLAlchemyError as error:
-                log.warning("cannot look for changes", kind=type(error).__name__)
-                continue
-            changed = newest != self._seen
-            quiet = 0 if changed else quiet + 1
-            self._seen = newest
-            if changed or quiet == ECHO_AFTER_LOOKS:
-                self._wake()
-
-    def _newest(self) -> str:
-        newest = select(
-            select(func.max(Message.id)).scalar_subquery(),
-            select(func.max(Message.moved_at)).scalar_subquery(),
-            select(func.max(HandoffEvent.id)).scalar_subquery(),
-        )
-        with self._line.database.reading() as session:
-            message, moved_at, event = session.execute(newest).one()
-        return f"{message or 0}.{moved_at.timestamp() if moved_at else 0:.6f}.{event or 0}"
-
-    def _wake(self) -> None:
-        change, self._change = self._change, asyncio.Event()
-        change.set()
-
-    def _end(self) -> None:
-        self._ended = True
-        self._wake()
-
-    def _end_on(self, number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None:
-        """End the streams when the server is told to end: it waits for them, not they for it."""
-        before = signal.getsignal(number)
-
-        def end(signal_number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._end)
-            if callable(before):
-                before(signal_number, frame)
-
-        signal.signal(number, end)
 
 
 @router.get("/live", response_class=EventSourceResponse)

@@ -23,6 +23,7 @@ from gateway.console.handoff_page import (
     show,
     why_not_writable,
 )
+from gateway.conversations.relay import LONGEST_TEXT, write_to_mentee
 from gateway.handoffs.presence import leave
 from gateway.handoffs.queue import (
     Queue,
@@ -32,7 +33,6 @@ from gateway.handoffs.queue import (
     is_kept_from,
     waiting_for,
 )
-from gateway.pipeline.mentor_texts import LONGEST_TEXT, write_to_mentee
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import said_to

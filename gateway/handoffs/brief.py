@@ -23,14 +23,8 @@ from escalation.handoffs.ladder import get_own_mentor
 from escalation.policy import CheckInCutOffs
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from gateway.conversations.visibility import what_may_be_read
-from gateway.handoffs.timeline import (
-    CHECK_IN_NAMES,
-    NEEDS,
-    SKILL_ENDS,
-    called,
-    called_skill,
-    highlight_evidence,
-)
+from gateway.handoffs.decisions import highlight_evidence
+from gateway.runtime.labels import CHECK_IN_NAMES, NEEDS, SKILL_ENDS, called, called_skill
 from models import (
     CheckIn,
     DecisionRecord,

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
-from gateway.messaging.inbox import kept_words
-from gateway.people.directory import managers_to_text
+from gateway.conversations.recipients import managers_to_text
+from gateway.runtime.stored_text import kept_words
 from models import Debrief, Person
 
 

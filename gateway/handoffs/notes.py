@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.moves import NotHolder
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.messaging.inbox import kept_words
+from gateway.runtime.stored_text import kept_words
 from models import Handoff, Note, Person, Role
 
 LONGEST_NOTE = 4000

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.integrations.api.scopes import Scope
+from gateway.integrations.scopes import Scope
 from gateway.people.import_file import cleaned
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program

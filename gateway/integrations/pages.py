@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.integrations.api.app import MOUNTED_AT
-from gateway.integrations.api.scopes import MEANS, Scope, scopes_in
 from gateway.integrations.api_tokens import CannotMake, list_tokens, make_token, revoke_token
+from gateway.integrations.scopes import MEANS, Scope, scopes_in
 from gateway.integrations.webhook_client import NotAllowed, NotFound
 from gateway.integrations.webhook_outbox import (
     TAKEN_FOR,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import phonenumbers
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,6 +11,8 @@ from escalation.handoffs.handoffs import lock_conversation
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread
 from gateway.runtime.database import Database
+from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.stored_text import kept_words
 from models import Channel, Conversation, Message, Person, Program, Speaker
 from models.encryption import phone_index
 
@@ -22,17 +23,6 @@ class NoProgram(Exception):
             "No program is set up, so nobody can be answered. Run `warmline enroll people.csv`, "
             "or `warmline demo` for the demo's people."
         )
-
-
-def as_e164(phone: str, region: str = "US") -> str | None:
-    """The number in E.164, such as +12025550101; None when it is no telephone number."""
-    try:
-        number = phonenumbers.parse(phone, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def record(
@@ -119,11 +109,6 @@ def record_on_web(
                 raise
             else:
                 begun_elsewhere += 1  # the thread was begun at this very moment
-
-
-def kept_words(words: str) -> str:
-    """`words` as they are kept: a NUL cannot be shown or sent on, so a mark takes its place."""
-    return words.replace("\x00", "\ufffd")
 
 
 def _keep(

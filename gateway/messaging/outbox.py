@@ -18,8 +18,9 @@ from escalation.handoffs.jobs import Deliver
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
-from gateway.messaging.sms import BAD_NUMBER, OPTED_OUT, Sent, TextFailed
+from gateway.messaging.sms import BAD_NUMBER, OPTED_OUT
 from gateway.runtime.line import Line
+from gateway.runtime.texts import Sent, TextFailed
 from models import Alert, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
 from models.conditional import changes_one
 

@@ -1,9 +1,8 @@
 """Sending a text: through Twilio, or to the demo's phones in the browser."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from requests.exceptions import RequestException
@@ -11,6 +10,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from gateway.runtime.texts import Sent, TextFailed
 from models import Delivery
 
 # What each of Twilio's codes means for us: https://www.twilio.com/docs/api/errors
@@ -19,35 +19,6 @@ BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
 # Refused for a reason that another try of the same text does not mend. Everything else (429,
 # 5xx, a wrong token, no answer) is tried again until policy.toml's give_up_after_minutes.
 REFUSED = {"21408", "21612", "21617", "30004", "30007", "30032", "30034"}
-
-
-@dataclass(frozen=True)
-class Sent:
-    """The provider has accepted a text under `provider_id`."""
-
-    provider_id: str
-    delivery: Delivery = Delivery.SENT
-
-
-class TextFailed(Exception):
-    """A text was not accepted. `final` says that sending it again would not help."""
-
-    def __init__(self, code: str, *, final: bool) -> None:
-        self.code = code
-        self.final = final
-        super().__init__(f"The text was not accepted ({code}).")
-
-
-class Texts(Protocol):
-    def send(self, to: str, words: str, *, message_id: int) -> Sent:
-        """Raises TextFailed."""
-
-    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
-        """Every text with these words to this number that the provider accepted since then.
-
-        After a crash in mid-send it tells whether the text got through after all. Raises
-        TextFailed when the provider cannot be asked.
-        """
 
 
 class Phones:

@@ -10,7 +10,6 @@ from twilio.request_validator import RequestValidator
 
 from gateway.messaging.inbox import NoProgram, record
 from gateway.messaging.outbox import note_delivery
-from gateway.pipeline.turns import take_turns
 from gateway.runtime.line import Line
 from models import Channel, Delivery
 
@@ -81,7 +80,7 @@ async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Requ
         # A 5xx makes Twilio try its fallback address, and shows in its debugger.
         raise HTTPException(503, str(error)) from error
     if conversation_id is not None:
-        line.soon(take_turns, conversation_id)
+        line.soon(line.take_turns, conversation_id)
     return Response(EMPTY_TWIML, media_type="text/xml")
 
 

@@ -205,20 +205,6 @@ def mentors_in(session: Session, program_id: int) -> list[Person]:
     return sorted(staff, key=lambda person: (person.name.casefold(), person.id))
 
 
-def managers_to_text(session: Session, program_id: int, *, but: int | None) -> list[Person]:
-    """The program's managers who can be texted, without the person of the number `but`."""
-    managers = session.scalars(
-        select(Person)
-        .where(
-            Person.program_id == program_id,
-            Person.role == Role.MANAGER,
-            Person.left_at.is_(None),
-        )
-        .order_by(Person.id)
-    )
-    return [manager for manager in managers if manager.can_be_texted and manager.id != but]
-
-
 def list_mentors(session: Session, mentee: Person) -> tuple[Person | None, list[Person]]:
     """A mentee's own mentor, if there is one, and the back-ups."""
     rows = session.execute(

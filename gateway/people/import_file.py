@@ -26,8 +26,8 @@ from escalation.speech.i18n import (
     phrase,
 )
 from escalation.speech.i18n import known as known_language
-from gateway.messaging.inbox import as_e164
 from gateway.runtime.database import lock_program
+from gateway.runtime.phone_numbers import as_e164
 from models import Conversation, Match, MatchKind, Person, Program, Role
 from models.encryption import phone_index
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from gateway.handoffs.timeline import masked
 from gateway.people.directory import Listed
+from gateway.runtime.labels import masked
 from gateway.runtime.spreadsheets import Table
 from models import Role
 

@@ -46,12 +46,13 @@ from gateway.conversations.bot_events import (
 from gateway.conversations.bot_texts import say_bots_words
 from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.holder_alerts import tell_holder
+from gateway.conversations.keywords import one_word
 from gateway.conversations.language_choice import act_on_language, language_asked_for
 from gateway.conversations.over_reliance import may_nudge, noted, nudge_if_leaning, said_only_you
 from gateway.conversations.person_requests import local_time, mentor_to_name, tell_who_is_asked
 from gateway.conversations.quick_replies import answer_meant
 from gateway.privacy.data_requests import act_on_erasure, is_about_erasure
-from gateway.privacy.opt_out import act_on_consent, is_about_consent, one_word
+from gateway.privacy.opt_out import act_on_consent, is_about_consent
 from gateway.privacy.terms_by_text import act_on_terms, terms_due
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import act_on_concern, is_about_concern

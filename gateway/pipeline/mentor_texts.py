@@ -23,7 +23,6 @@ from escalation.handoffs.handoffs import (
     NeedsReason,
     claim,
     lock_conversation,
-    note_human_message,
     release,
     resolve,
 )
@@ -38,7 +37,8 @@ from escalation.handoffs.transfers import (
     transfers_offered_to,
     who_could_take,
 )
-from escalation.speech.message_writer import say, speak_as_person
+from escalation.speech.message_writer import say
+from gateway.conversations.relay import write_to_mentee
 from gateway.handoffs.debriefs import answer_debrief, list_answerable_debriefs
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.people.absences import (
@@ -72,8 +72,6 @@ from models import (
     Urgency,
 )
 
-# Twilio takes 1,600 characters; the label with the name comes on top.
-LONGEST_TEXT = 1500
 # How long LATER may put off, in minutes.
 SHORTEST_LATER, LONGEST_LATER = 5, 720
 
@@ -415,24 +413,6 @@ def _pass_words_on(
         return ("not_yours" if handoff.is_open else "is_closed"), {"code": handoff.id}
     write_to_mentee(session, handoff, mentor, words, now=now, relayed_from=message)
     return NO_ANSWER
-
-
-def write_to_mentee(
-    session: Session,
-    handoff: Handoff,
-    mentor: Person,
-    words: str,
-    *,
-    now: datetime,
-    relayed_from: Message | None = None,
-) -> None:
-    """A mentor's words into the mentee's thread. The caller has seen that they hold it."""
-    for start in range(0, max(len(words), 1), LONGEST_TEXT):
-        part = words[start : start + LONGEST_TEXT]
-        speak_as_person(
-            session, handoff.conversation, mentor, part, now=now, relayed_from=relayed_from
-        )
-    note_human_message(session, handoff, now=now)
 
 
 def waiting_in(session: Session, person: Person) -> list[Handoff]:

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from escalation.decide import Decision
 from escalation.policy import Policy
-from gateway.handoffs.timeline import DECISIONS
 from gateway.policy.backtest import (
     Difference,
     History,
@@ -19,6 +18,7 @@ from gateway.policy.backtest import (
     replay,
     taken_again,
 )
+from gateway.runtime.labels import DECISIONS
 from models import Urgency
 
 

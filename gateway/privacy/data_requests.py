@@ -22,9 +22,9 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from bot.client import BotAway
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
 from escalation.speech.message_writer import say
+from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import local_date
 from gateway.messaging.outbox import acting
-from gateway.privacy.opt_out import one_word
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import list_open_records

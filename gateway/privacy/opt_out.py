@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import LANGUAGES, bare, in_language, keyword_meant
+from escalation.speech.i18n import LANGUAGES, bare, in_language
 from escalation.speech.message_writer import STOP_CONFIRMED, say
+from gateway.conversations.keywords import one_word, without_punctuation
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from models import Channel, Conversation, Message, Person, Role
@@ -43,15 +44,6 @@ ASKS_TO_STOP = re.compile(
     + ")"
     + AFTER
 )
-
-
-def one_word(words: str) -> str:
-    """The words bare of signs and case; those that are a keyword in any language, in English."""
-    return (keyword_meant(words) or _as_written(words)).casefold()
-
-
-def _as_written(words: str) -> str:
-    return words.strip().strip(".!")
 
 
 def asks_to_stop(words: str) -> bool:
@@ -115,7 +107,7 @@ def _confirmation(message: Message, *, again: bool) -> str | None:
 
 
 def _carriers_word(words: str) -> bool:
-    return _as_written(words).casefold() in STOP_WORDS
+    return without_punctuation(words).casefold() in STOP_WORDS
 
 
 def _opens_again(message: Message) -> bool:

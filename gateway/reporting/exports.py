@@ -9,15 +9,9 @@ from sqlalchemy.orm import Session
 
 from escalation.policy import Policy
 from gateway.check_ins.mentor_checks import list_mentor_checks
+from gateway.check_ins.missed import missed_check_ins
 from gateway.conversations.over_reliance import leaning_mentees
-from gateway.handoffs.timeline import (
-    called,
-    inactive_mentees,
-    list_unknown_numbers,
-    missed_check_ins,
-    not_textable,
-    whole_seconds,
-)
+from gateway.reporting.exceptions import inactive_mentees, list_unknown_numbers, not_textable
 from gateway.reporting.human_contact import Month, list_pairs
 from gateway.reporting.metrics import (
     Period,
@@ -34,6 +28,7 @@ from gateway.reporting.metrics import (
 from gateway.reporting.staffing_forecast import week_ahead
 from gateway.review.sampling import draw_sample, last_full_week
 from gateway.runtime.audit import latest_entries
+from gateway.runtime.labels import called, whole_seconds
 from gateway.runtime.spreadsheets import Table
 from models import Conversation, Program, Urgency
 

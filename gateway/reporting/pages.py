@@ -15,20 +15,17 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
 from gateway.check_ins.mentor_checks import list_mentor_checks
+from gateway.check_ins.missed import missed_check_ins
 from gateway.conversations.over_reliance import leaning_mentees
-from gateway.handoffs.timeline import (
+from gateway.handoffs.handoff_list import (
     Unreached,
     Wanted,
     find_handoffs,
     handoffs_table,
     how_many_handoffs,
-    inactive_mentees,
-    list_unknown_numbers,
-    missed_check_ins,
-    not_textable,
-    steps_table,
-    timeline,
 )
+from gateway.handoffs.timeline import steps_table, timeline
+from gateway.reporting.exceptions import inactive_mentees, list_unknown_numbers, not_textable
 from gateway.reporting.exports import TABLES, Asked
 from gateway.reporting.human_contact import Month, all_together, get_month, list_pairs
 from gateway.reporting.metrics import (

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager, Mentor
-from gateway.pipeline.mentor_texts import LONGEST_TEXT
+from gateway.conversations.relay import LONGEST_TEXT
 from gateway.review.sampling import (
     NotHandedOver,
     Week,

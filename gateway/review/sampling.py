@@ -14,15 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from gateway.handoffs.timeline import (
-    Entry,
-    Kind,
-    called,
-    decided,
-    highlight_evidence,
-    highlight_pieces,
-    how_far,
-)
+from gateway.handoffs.decisions import Entry, Kind, decided, highlight_evidence, highlight_pieces
+from gateway.runtime.labels import called, how_far
 from models import Conversation, DecisionRecord, Handoff, Message, Program, Speaker
 
 _WEEK = re.compile(r"(\d{4})-W(\d\d)")

@@ -12,9 +12,9 @@ from bot.client import Bot
 from escalation.handoffs.jobs import Later
 from escalation.ruleset import Rules
 from escalation.signals import Signals
-from gateway.messaging.sms import Texts
 from gateway.runtime.database import Database
 from gateway.runtime.policy_versions import Versions
+from gateway.runtime.texts import Texts
 
 log = structlog.get_logger()
 
@@ -40,6 +40,9 @@ class Line:
     bot: Bot
     texts: Texts
     detect: Detect
+    # Handles a conversation's new messages. The pipeline, handed in here so that whatever records
+    # a message can start it without importing it.
+    take_turns: Callable[["Line", int], None]
     clock: Clock = utc_now
     workers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(12, thread_name_prefix="line")

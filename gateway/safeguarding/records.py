@@ -16,11 +16,11 @@ from escalation.policy import load_policy
 from escalation.ruleset import Rules
 from escalation.speech.i18n import words_for
 from escalation.speech.message_writer import get_thread, say
-from gateway.messaging.inbox import kept_words
-from gateway.people.directory import managers_to_text
+from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.policy_versions import policy_in_use
+from gateway.runtime.stored_text import kept_words
 from models import (
     Concern,
     Conversation,

@@ -26,7 +26,7 @@ from escalation.speech.i18n import (
     language_name,
     written,
 )
-from gateway.handoffs.timeline import in_words
+from gateway.runtime.labels import in_words
 from models import Person, Role
 
 COOKIE = "warmline_language"

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from escalation.speech.i18n import gettext_noop, in_language
-from gateway.handoffs.timeline import (
+from gateway.runtime.labels import (
     NEEDS,
     OUTCOMES,
     STATUSES,

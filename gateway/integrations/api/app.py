@@ -18,7 +18,7 @@ from gateway.integrations.api.problems import (
     cannot_be_read,
     problem,
 )
-from gateway.integrations.api.scopes import MEANS
+from gateway.integrations.scopes import MEANS
 from gateway.runtime.line import Line
 
 MOUNTED_AT = "/api/v1"

@@ -10,8 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.accounts.rate_limit import RateLimits
 from gateway.integrations.api.problems import Problem
-from gateway.integrations.api.scopes import Scope, scopes_in
 from gateway.integrations.api_tokens import PREFIX, find_token, note_used, was_used_long_ago
+from gateway.integrations.scopes import Scope, scopes_in
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from models import ApiToken, Program

@@ -26,11 +26,11 @@ from starlette.routing import Mount
 from gateway.accounts.passwords import begin_sign_in
 from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.rate_limit import RateLimits
-from gateway.console.live import Pulse
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.one_time_keys import new_link
+from gateway.runtime.pulse import Pulse
 from models import (
     AgeBand,
     ApiToken,

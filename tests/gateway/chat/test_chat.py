@@ -228,7 +228,7 @@ def test_a_code_stands_nowhere_once_it_has_left(talk: Talk) -> None:
 
 
 def test_a_code_that_waits_to_leave_cannot_be_read_and_leaves_once(talk: Talk) -> None:
-    from gateway.messaging.sms import TextFailed
+    from gateway.runtime.texts import TextFailed
 
     talk.phones.refuse[MAYA] = TextFailed("20429", final=False)
     browser = Browser(talk)

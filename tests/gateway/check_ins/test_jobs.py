@@ -13,12 +13,14 @@ from bot.client import Answer, CheckIn, SkillStep
 from escalation.check_ins.schedules import read_days
 from escalation.handoffs.handoffs import claim, open_handoff
 from gateway.check_ins.jobs import run_schedules
+from gateway.check_ins.missed import missed_check_ins
 from gateway.check_ins.schedules import agree_on
 from gateway.cli import app
 from gateway.conversations.bot_events import open_goal
 from gateway.conversations.lease import acquire_lease
-from gateway.handoffs.timeline import CHECK_IN_NAMES, missed_check_ins, timeline
+from gateway.handoffs.timeline import timeline
 from gateway.runtime.database import Database, make_engine
+from gateway.runtime.labels import CHECK_IN_NAMES
 from models import (
     Conversation,
     Hindrance,

@@ -22,8 +22,8 @@ from starlette.testclient import TestClient
 
 from gateway.integrations.api.auth import CALLS
 from gateway.integrations.api.problems import SORRY
-from gateway.integrations.api.scopes import Scope
 from gateway.integrations.api_tokens import make_token
+from gateway.integrations.scopes import Scope
 from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
 from tests.gateway.web.test_pages import Web

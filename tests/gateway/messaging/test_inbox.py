@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from gateway.messaging.inbox import NoProgram, as_e164, record
+from gateway.messaging.inbox import NoProgram, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
+from gateway.runtime.phone_numbers import as_e164
 from models import Channel, Conversation, DecisionRecord, Message
 from tests.line import MAYA, MORNING, SAM, STRANGER, Talk
 

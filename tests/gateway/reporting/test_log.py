@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway.handoffs.timeline import EVERYTHING, Wanted, find_handoffs, how_many_handoffs
+from gateway.handoffs.handoff_list import EVERYTHING, Wanted, find_handoffs, how_many_handoffs
 from gateway.reporting.exports import TABLES
 from gateway.runtime.audit import first_broken
 from gateway.safeguarding.records import open_record

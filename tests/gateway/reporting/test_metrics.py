@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from gateway.handoffs.timeline import inactive_mentees
 from gateway.reporting import metrics
+from gateway.reporting.exceptions import inactive_mentees
 from gateway.reporting.human_contact import Days, Month, all_together, get_month, list_pairs
 from gateway.reporting.metrics import Awaited, Period, Share, Waits, as_percents
 from gateway.reporting.staffing_forecast import Cover, Week, week_ahead

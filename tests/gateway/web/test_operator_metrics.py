@@ -3,8 +3,8 @@
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.messaging.sms import TextFailed
 from gateway.runtime.database import Database, make_engine
+from gateway.runtime.texts import TextFailed
 from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, SAM, Talk
 

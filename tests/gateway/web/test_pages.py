@@ -19,15 +19,11 @@ from starlette.testclient import TestClient
 from gateway.accounts.passwords import BadPassword, begin_sign_in, set_password
 from gateway.accounts.sessions import COOKIE, own_path
 from gateway.app import create_app
-from gateway.console.live import Pulse
-from gateway.handoffs.timeline import (
-    Row,
-    find_handoffs,
-    handoffs_csv,
-    highlight_pieces,
-    in_words,
-    timeline,
-)
+from gateway.handoffs.decisions import highlight_pieces
+from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
+from gateway.handoffs.timeline import timeline
+from gateway.runtime.labels import in_words
+from gateway.runtime.pulse import Pulse
 from gateway.runtime.settings import Settings
 from models import Channel, Conversation, HandoffEvent, Message, Move, Outcome, Person, Status
 from models.encryption import phone_index
