@@ -13,7 +13,7 @@ PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --
 up: $(HOUSE)/.ready $(BOT)/.ready
 	@$(HOUSE)/warmline up
 
-## All tests: ours on SQLite and PostgreSQL (decision 21), the bot's conversations, a real browser.
+## All tests: ours on SQLite and PostgreSQL (decision 15), the bot's conversations, a real browser.
 test: check $(BOT)/.ready
 	@$(HOUSE)/python -m bot.training
 	@$(HOUSE)/python -m tests.twilio_spec

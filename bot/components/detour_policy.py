@@ -2,7 +2,7 @@
 
 Every skill, check-in and topic names its intents, form, slots and responses alike, so one policy
 carries for all what would otherwise take a rule for each form and each detour. It learns nothing
-and knows no content; docs/decisions/0008-names-instead-of-rules.md has the names.
+and knows no content; docs/decisions/0004-bot.md has the names.
 """
 
 from __future__ import annotations

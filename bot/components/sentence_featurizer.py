@@ -46,7 +46,7 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     """A message as one vector of length `scale`.
 
     The length sets how much the vector weighs beside word counts in the one linear model that
-    reads both (docs/decisions/0010-sentence-features-for-intents.md).
+    reads both (docs/decisions/0004-bot.md).
     """
 
     @staticmethod

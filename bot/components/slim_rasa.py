@@ -3,7 +3,7 @@
 It does what `python -m rasa run ...` does. Rasa imports TensorFlow, and the clients of every chat
 service and store it can talk to, wherever it starts. Here inert stand-ins are imported in their
 place, so the packages are not installed either; Rasa itself is unchanged. Why and what it saves:
-docs/decisions/0009-rasa-without-tensorflow.md.
+docs/decisions/0004-bot.md.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def check(config: Path) -> None:
         if component and needs(component):
             raise LeftOut(
                 f"{config.name} names {name}, which needs {', '.join(sorted(needs(component)))}, "
-                "and the bot runs without (docs/decisions/0009-rasa-without-tensorflow.md). "
+                "and the bot runs without (docs/decisions/0004-bot.md). "
                 "Take it out of the file."
             )
 

@@ -1,7 +1,7 @@
 """What Rasa does for every message, at less cost: the same results with less searching.
 
 `install` puts these in the place of Rasa's own, which it asks for by name and not by configuration.
-What each saves: docs/decisions/0009-rasa-without-tensorflow.md.
+What each saves: docs/decisions/0004-bot.md.
 """
 
 # Runs inside Rasa, on Python 3.10 and Rasa's own pins.

@@ -1,7 +1,7 @@
 """What a token may do: the one table, from which every route's dependency is made.
 
 There is no scope for what people wrote: words stay behind the sign-in of a person
-(docs/decisions/0006), and a mentee is told who opened them.
+(docs/decisions/0006-texts-to-mentors), and a mentee is told who opened them.
 """
 
 from collections.abc import Mapping
