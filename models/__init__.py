@@ -22,7 +22,7 @@ from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snoo
 from models.people import Match, MatchKind, OneTimeKey, Passkey, Person, Program, Role, WebSession
 from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
 from models.safeguarding import Concern, SafeguardingRecord
-from models.schedules import Hindrance, Schedule, ScheduledCheckIn
+from models.schedules import Schedule, ScheduledCheckIn, SkipReason
 from models.skills import Goal, GoalResult, SkillOutcome, SkillUse
 from models.verdicts import Verdict, VerdictRecord
 
@@ -50,7 +50,6 @@ __all__ = [
     "GoalResult",
     "Handoff",
     "HandoffEvent",
-    "Hindrance",
     "Holiday",
     "Match",
     "MatchKind",
@@ -72,6 +71,7 @@ __all__ = [
     "ScheduledCheckIn",
     "SkillOutcome",
     "SkillUse",
+    "SkipReason",
     "Snooze",
     "Speaker",
     "Status",

@@ -23,7 +23,7 @@ class AuditEntry(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     by_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("person.id"), comment="Null when the line itself or a program did it"
+        sa.ForeignKey("person.id"), comment="Null when Warmline or a program acted"
     )
     action: Mapped[str] = mapped_column(sa.String(40))
     about: Mapped[str] = mapped_column(sa.String(60), comment="Such as handoff:7 or person:3")

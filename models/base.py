@@ -92,5 +92,10 @@ def enum_column(values: type[Enum]) -> sa.Enum:
     )
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    rows = sa.text(where)
+    return sa.Index(name, *columns, unique=unique, postgresql_where=rows, sqlite_where=rows)
+
+
 Json = sa.JSON().with_variant(JSONB(), "postgresql")
 JsonDict = dict[str, Any]

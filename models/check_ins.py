@@ -35,7 +35,7 @@ class CheckIn(Base):
     kind: Mapped[str] = mapped_column(sa.String(24))
     score: Mapped[int | None] = mapped_column(comment="Null when it cannot be scored")
     missing: Mapped[int] = mapped_column(
-        default=0, server_default="0", comment="How many items have no answer"
+        default=0, server_default="0", comment="Items without an answer"
     )
     answers: Mapped[str | None] = mapped_column(
         Encrypted, comment="JSON: the mentee's answers, item by item"

@@ -26,19 +26,19 @@ class Consent(Base):
     __table_args__ = (
         sa.CheckConstraint(
             "(guardian_name IS NULL) = (guardian_agreed_at IS NULL)",
-            name="a_guardian_agrees_by_name",
+            name="guardian_has_name",
         ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    terms: Mapped[str] = mapped_column(sa.String(20), comment="The version that was agreed to")
+    terms: Mapped[str] = mapped_column(sa.String(20), comment="The version they agreed to")
     age_band: Mapped[AgeBand] = mapped_column(enum_column(AgeBand))
     guardian_name: Mapped[str | None] = mapped_column(Encrypted)
     guardian_agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     guardian_recorded_by_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("person.id"), comment="The manager who saw the guardian's agreement"
+        sa.ForeignKey("person.id"), comment="The manager who recorded the agreement"
     )
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column
+from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
 from models.people import Person, Program
 
 
@@ -51,10 +51,10 @@ class Conversation(Base):
     __tablename__ = "conversation"
     __table_args__ = (
         sa.CheckConstraint(
-            "(person_id IS NULL) <> (stranger_phone IS NULL)", name="a_person_or_a_stranger"
+            "(person_id IS NULL) <> (stranger_phone IS NULL)", name="person_or_stranger"
         ),
         sa.CheckConstraint(
-            "(stranger_phone IS NULL) = (stranger_index IS NULL)", name="stranger_has_its_index"
+            "(stranger_phone IS NULL) = (stranger_index IS NULL)", name="stranger_has_index"
         ),
     )
 
@@ -64,16 +64,16 @@ class Conversation(Base):
     stranger_phone: Mapped[str | None] = mapped_column(Encrypted)
     stranger_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     channel: Mapped[Channel] = mapped_column(
-        enum_column(Channel), comment="The channel last written on; answers go there"
+        enum_column(Channel), comment="The last one used; answers go there"
     )
     skill: Mapped[str | None] = mapped_column(
-        sa.String(40), comment="The skill or check-in under way, as the bot last said"
+        sa.String(40), comment="The skill or check-in in progress"
     )
     forget_bot: Mapped[bool] = mapped_column(
-        default=False, comment="The bot must start afresh before it answers again"
+        default=False, comment="Reset the bot before its next answer"
     )
     held_by: Mapped[str | None] = mapped_column(
-        sa.String(40), comment="The worker that handles this thread now; see gateway.pipeline.turns"
+        sa.String(40), comment="The worker that is handling it"
     )
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -91,26 +91,19 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (
         sa.CheckConstraint("(delivery IS NOT NULL) = outgoing", name="outgoing_is_delivered"),
-        sa.CheckConstraint("speaker <> 'bot' OR outgoing", name="the_bot_never_writes_in"),
+        sa.CheckConstraint("speaker <> 'bot' OR outgoing", name="bot_only_outgoing"),
         sa.CheckConstraint("NOT outgoing OR handled_at IS NOT NULL", name="outgoing_is_handled"),
         sa.CheckConstraint(
-            "speaker IN ('bot', 'unknown') OR speaker_id IS NOT NULL", name="a_person_has_a_name"
+            "speaker IN ('bot', 'unknown') OR speaker_id IS NOT NULL", name="person_has_id"
         ),
         # Read by the worker that handles a thread in order.
-        sa.Index(
-            "message_unhandled",
-            "conversation_id",
-            "id",
-            postgresql_where=sa.text("handled_at IS NULL"),
-            sqlite_where=sa.text("handled_at IS NULL"),
-        ),
+        partial_index("message_unhandled", "conversation_id", "id", where="handled_at IS NULL"),
         # Read by delivery, and by the sweep after a crash.
-        sa.Index(
+        partial_index(
             "message_undelivered",
             "conversation_id",
             "id",
-            postgresql_where=sa.text("delivery IN ('queued', 'sending')"),
-            sqlite_where=sa.text("delivery IN ('queued', 'sending')"),
+            where="delivery IN ('queued', 'sending')",
         ),
         sa.Index("message_thread", "conversation_id", "id"),
         # Read by the measures: what was written in a thread in some time.
@@ -126,12 +119,12 @@ class Message(Base):
     speaker_name: Mapped[str | None] = mapped_column(Encrypted)
     words: Mapped[str] = mapped_column(Encrypted)
     script: Mapped[str | None] = mapped_column(
-        sa.String(60), comment="Which line of script.toml this is; null for Rasa's own words"
+        sa.String(60), comment="Its key in script.toml; null for Rasa's own words"
     )
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
-    media: Mapped[int] = mapped_column(default=0, comment="How many pictures or files came along")
+    media: Mapped[int] = mapped_column(default=0, comment="Attached pictures and files")
     relayed_from_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("message.id"), comment="The mentor's own text that this passes on"
+        sa.ForeignKey("message.id"), comment="The mentor's text this forwards"
     )
     provider_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -140,7 +133,7 @@ class Message(Base):
     error_code: Mapped[str | None] = mapped_column(sa.String(40))
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     moved_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, index=True, comment="When anything of this row last changed"
+        UtcDateTime, index=True, comment="When any column last changed"
     )
     sending_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -27,19 +27,17 @@ class DecisionRecord(Base):
         sa.String(24), comment="answered, not_understood, away, or not_asked"
     )
     evidence: Mapped[str] = mapped_column(Encrypted, comment="JSON: spans of the message")
-    version: Mapped[str] = mapped_column(sa.String(80), comment="Of the rules and the model")
+    version: Mapped[str] = mapped_column(sa.String(80), comment="Rules and model")
     thresholds: Mapped[JsonDict] = mapped_column(Json)
-    seen: Mapped[JsonDict | None] = mapped_column(
-        Json, comment="What was decided on beside the scores; null in records of before 0003"
-    )
+    seen: Mapped[JsonDict | None] = mapped_column(Json, comment="The inputs besides the scores")
     quadrant: Mapped[str | None] = mapped_column(
         sa.String(12), comment="neither, tools, connection, or both"
     )
     counterfactual: Mapped[JsonDict | None] = mapped_column(
-        Json, comment="The smallest change of a score that would have led elsewhere"
+        Json, comment="The smallest score change that would have changed the decision"
     )
     decision: Mapped[str] = mapped_column(sa.String(24))
-    why: Mapped[str] = mapped_column(sa.String(200), comment="The rule of the policy that decided")
+    why: Mapped[str] = mapped_column(sa.String(200), comment="The policy rule that decided")
     dropped: Mapped[int] = mapped_column(
-        default=0, comment="How many of the bot's messages yielded to a person"
+        default=0, comment="Bot messages not sent because a person answers"
     )

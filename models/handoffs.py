@@ -6,7 +6,16 @@ from enum import IntEnum, StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, Ranked, UtcDateTime, enum_column
+from models.base import (
+    Base,
+    Encrypted,
+    Json,
+    JsonDict,
+    Ranked,
+    UtcDateTime,
+    enum_column,
+    partial_index,
+)
 from models.conversations import Conversation, Message
 from models.people import Person
 
@@ -82,12 +91,8 @@ class Handoff(Base):
             "status <> 'resolved' OR outcome IS NOT NULL", name="resolved_has_outcome"
         ),
         sa.CheckConstraint("urgency BETWEEN 1 AND 3", name="urgency_is_known"),
-        sa.Index(
-            "one_open_handoff_per_conversation",
-            "conversation_id",
-            unique=True,
-            postgresql_where=sa.text(OPEN),
-            sqlite_where=sa.text(OPEN),
+        partial_index(
+            "one_open_handoff_per_conversation", "conversation_id", where=OPEN, unique=True
         ),
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
         # Read by the measures.
@@ -97,7 +102,7 @@ class Handoff(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
     opened_by_message_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("message.id"), comment="The mentee's message that asked for it"
+        sa.ForeignKey("message.id"), comment="The message that asked for it"
     )
     need: Mapped[Need] = mapped_column(enum_column(Need))
     urgency: Mapped[Urgency] = mapped_column(Ranked(Urgency))
@@ -105,13 +110,13 @@ class Handoff(Base):
     mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)
     ladder: Mapped[int] = mapped_column(default=0)
     rung: Mapped[int] = mapped_column(
-        default=-1, comment="The rung last paged; -1 before the first"
+        default=-1, comment="The last rung paged; -1 before the first"
     )
     next_page_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     first_reply_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="First human message under any claim of this handoff"
+        UtcDateTime, comment="First message by a person under any claim"
     )
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))
@@ -137,9 +142,11 @@ class HandoffEvent(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     move: Mapped[Move] = mapped_column(enum_column(Move))
     by_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("person.id"), comment="Who moved it; null when the line itself did"
+        sa.ForeignKey("person.id"), comment="Null when Warmline moved it"
     )
-    detail: Mapped[JsonDict] = mapped_column(Json, default=dict, comment="No words, no names")
+    detail: Mapped[JsonDict] = mapped_column(
+        Json, default=dict, comment="Never names or message text"
+    )
     note: Mapped[str | None] = mapped_column(Encrypted)
 
     by: Mapped[Person | None] = relationship(lazy="joined")

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column
+from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column, partial_index
 from models.people import Program
 
 
@@ -58,12 +58,7 @@ class WebhookDelivery(Base):
     __tablename__ = "webhook_delivery"
     __table_args__ = (
         sa.UniqueConstraint("webhook_id", "event_id"),
-        sa.Index(
-            "webhook_delivery_due",
-            "next_try_at",
-            postgresql_where=sa.text("next_try_at IS NOT NULL"),
-            sqlite_where=sa.text("next_try_at IS NOT NULL"),
-        ),
+        partial_index("webhook_delivery_due", "next_try_at", where="next_try_at IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -73,8 +68,10 @@ class WebhookDelivery(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    status: Mapped[int | None] = mapped_column(comment="The last HTTP status; null for no answer")
-    silence: Mapped[DeliveryFailure | None] = mapped_column(
-        enum_column(DeliveryFailure), comment="Why there was no answer to the last try"
+    status: Mapped[int | None] = mapped_column(
+        comment="The last HTTP status; null without an answer"
+    )
+    failure: Mapped[DeliveryFailure | None] = mapped_column(
+        enum_column(DeliveryFailure), comment="Why the last try had no answer"
     )
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

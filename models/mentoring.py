@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime
+from models.base import Base, Encrypted, UtcDateTime, partial_index
 from models.people import Person
 
 
@@ -43,15 +43,9 @@ class Transfer(Base):
 
     __tablename__ = "transfer"
     __table_args__ = (
-        sa.CheckConstraint("from_id <> to_id", name="to_somebody_else"),
+        sa.CheckConstraint("from_id <> to_id", name="to_someone_else"),
         sa.CheckConstraint("(accepted IS NULL) = (answered_at IS NULL)", name="answered_once"),
-        sa.Index(
-            "one_open_transfer",
-            "handoff_id",
-            unique=True,
-            postgresql_where=sa.text("answered_at IS NULL"),
-            sqlite_where=sa.text("answered_at IS NULL"),
-        ),
+        partial_index("one_open_transfer", "handoff_id", where="answered_at IS NULL", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

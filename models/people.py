@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column
+from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
 
 
 class Role(StrEnum):
@@ -46,7 +46,7 @@ class Person(Base):
 
     __tablename__ = "person"
     __table_args__ = (
-        sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_its_index"),
+        sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_index"),
         sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
     )
 
@@ -61,22 +61,21 @@ class Person(Base):
     password_hash: Mapped[str | None] = mapped_column(sa.String(256))
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="When STOP was texted or the carrier said so (21610)"
+        UtcDateTime, comment="When they texted STOP, or the carrier reported it (21610)"
     )
     language: Mapped[str] = mapped_column(
-        sa.String(8), default="en", server_default="en", comment="BCP 47, of what the line says"
+        sa.String(8), default="en", server_default="en", comment="BCP 47"
     )
     shares_whole: Mapped[bool] = mapped_column(
         default=True,
         server_default=sa.true(),
-        comment="Whoever claims reads the whole thread; otherwise what asked for them, and on. "
-        "In a crisis it is the whole",
+        comment="If false, the claiming mentor reads from the request on, except in a crisis",
     )
     left_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="When they left the program; neither called nor signed in since"
+        UtcDateTime, comment="When they left the program"
     )
     unreachable_code: Mapped[str | None] = mapped_column(
-        sa.String(16), comment="The provider's code that says this number cannot be texted"
+        sa.String(16), comment="The provider's error code for this number"
     )
 
     program: Mapped[Program] = relationship(lazy="joined")
@@ -92,13 +91,7 @@ class Match(Base):
     __tablename__ = "match"
     __table_args__ = (
         sa.UniqueConstraint("mentee_id", "mentor_id"),
-        sa.Index(
-            "one_own_mentor",
-            "mentee_id",
-            unique=True,
-            postgresql_where=sa.text("kind = 'own'"),
-            sqlite_where=sa.text("kind = 'own'"),
-        ),
+        partial_index("one_own_mentor", "mentee_id", where="kind = 'own'", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -112,7 +105,7 @@ class Match(Base):
 class WebSession(Base):
     """A signed-in browser. Only a hash of its token is kept."""
 
-    __tablename__ = "sign_in"
+    __tablename__ = "web_session"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
@@ -121,7 +114,7 @@ class WebSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     browser: Mapped[str | None] = mapped_column(
-        sa.String(60), comment="As its owner knows it: Firefox on Android"
+        sa.String(60), comment="For its owner: Firefox on Android"
     )
 
     person: Mapped[Person] = relationship(lazy="joined")
@@ -142,7 +135,7 @@ class OneTimeKey(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    tries: Mapped[int] = mapped_column(default=0, comment="Wrong codes given while this one stood")
+    tries: Mapped[int] = mapped_column(default=0, comment="Wrong codes entered")
 
     person: Mapped[Person] = relationship(lazy="joined")
 

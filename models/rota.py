@@ -16,7 +16,7 @@ class DutyShift(Base):
     """
 
     __tablename__ = "duty_shift"
-    __table_args__ = (sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="a_day_of_the_week"),)
+    __table_args__ = (sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday_is_0_to_6"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)

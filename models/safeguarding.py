@@ -24,16 +24,14 @@ class SafeguardingRecord(Base):
 
     __tablename__ = "safeguarding_record"
     __table_args__ = (
-        sa.CheckConstraint(
-            "(closed_at IS NULL) = (outcome IS NULL)", name="closed_with_an_outcome"
-        ),
+        sa.CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed_has_outcome"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
     mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     mentor_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("person.id"), comment="Whom it is about, where it is about a mentor"
+        sa.ForeignKey("person.id"), comment="The mentor it is about, if any"
     )
     handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"))
     concern: Mapped[Concern] = mapped_column(enum_column(Concern))
@@ -45,10 +43,10 @@ class SafeguardingRecord(Base):
     outcome: Mapped[str | None] = mapped_column(Encrypted)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
-    overdue_told_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="When its owner, or the managers, were told that it is overdue"
+    overdue_alerted_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When we texted its owner or the managers"
     )
-    overdue_told_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    overdue_alerted_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mentee: Mapped[Person] = relationship(foreign_keys=mentee_id, lazy="joined")
     mentor: Mapped[Person | None] = relationship(foreign_keys=mentor_id, lazy="joined")

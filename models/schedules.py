@@ -6,11 +6,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, UtcDateTime, enum_column
+from models.base import Base, UtcDateTime, enum_column, partial_index
 from models.people import Person
 
 
-class Hindrance(StrEnum):
+class SkipReason(StrEnum):
     """Why a scheduled check-in was not asked, or is followed up no further.
 
     `with_a_person`: a handoff is open. `in_an_exercise`: the mentee is in the middle of
@@ -38,18 +38,18 @@ class Schedule(Base):
     __tablename__ = "schedule"
     __table_args__ = (
         sa.UniqueConstraint("person_id", "check_in"),
-        sa.CheckConstraint("days <> ''", name="some_day"),
+        sa.CheckConstraint("days <> ''", name="days_not_empty"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
-    check_in: Mapped[str] = mapped_column(sa.String(24), comment="Its kind, as in check_in.kind")
+    check_in: Mapped[str] = mapped_column(sa.String(24), comment="A check_in.kind")
     days: Mapped[str] = mapped_column(sa.String(27), comment="Days of the week: mon,thu")
-    at: Mapped[time] = mapped_column(comment="Local, in the time zone of the person")
+    at: Mapped[time] = mapped_column(comment="In the person's time zone")
     paused: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, comment="When days or time were last set; nothing wished before it is sent"
+        UtcDateTime, comment="When days or time last changed"
     )
 
     person: Mapped[Person] = relationship(lazy="joined")
@@ -65,32 +65,27 @@ class ScheduledCheckIn(Base):
         sa.CheckConstraint("missed_at IS NULL OR sent_at IS NOT NULL", name="sent_then_missed"),
         sa.CheckConstraint("answered_at IS NULL OR sent_at IS NOT NULL", name="sent_then_answered"),
         sa.CheckConstraint(
-            "skipped_at IS NULL OR hindrance IS NOT NULL", name="skipped_has_reason"
+            "skipped_at IS NULL OR skip_reason IS NOT NULL", name="skipped_has_reason"
         ),
         # Read by the step that asks, reminds and closes.
-        sa.Index(
-            "scheduled_check_in_open",
-            "due_at",
-            postgresql_where=sa.text(OPEN),
-            sqlite_where=sa.text(OPEN),
-        ),
+        partial_index("scheduled_check_in_open", "due_at", where=OPEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     schedule_id: Mapped[int] = mapped_column(sa.ForeignKey("schedule.id"))
-    local_date: Mapped[date] = mapped_column(comment="The mentee's own date it was wished for on")
+    local_date: Mapped[date] = mapped_column(comment="In the mentee's time zone")
     due_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, comment="The wished time, moved out of the quiet hours"
+        UtcDateTime, comment="The requested time, moved out of quiet hours"
     )
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="May be after missed_at: a late answer is an answer"
+        UtcDateTime, comment="Can be after missed_at: late answers count"
     )
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     skipped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    hindrance: Mapped[Hindrance | None] = mapped_column(
-        enum_column(Hindrance), comment="What stands in its way; for good once skipped_at is set"
+    skip_reason: Mapped[SkipReason | None] = mapped_column(
+        enum_column(SkipReason), comment="Final once skipped_at is set"
     )
 
     schedule: Mapped[Schedule] = relationship(lazy="joined")

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column
+from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
 
 STILL_GOING = "ended_at IS NULL"
 
@@ -36,13 +36,7 @@ class SkillUse(Base):
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_outcome"),
         sa.CheckConstraint("before BETWEEN 0 AND 10", name="before_is_0_to_10"),
         sa.CheckConstraint("after BETWEEN 0 AND 10", name="after_is_0_to_10"),
-        sa.Index(
-            "one_skill_at_a_time",
-            "conversation_id",
-            unique=True,
-            postgresql_where=sa.text(STILL_GOING),
-            sqlite_where=sa.text(STILL_GOING),
-        ),
+        partial_index("one_skill_at_a_time", "conversation_id", where=STILL_GOING, unique=True),
         sa.Index("skill_use_of_conversation", "conversation_id", "id"),
     )
 
@@ -55,7 +49,7 @@ class SkillUse(Base):
     before: Mapped[int | None]
     after: Mapped[int | None]
     message_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("message.id"), comment="The mentee's message with which it ended"
+        sa.ForeignKey("message.id"), comment="The mentee's message that ended it"
     )
 
 
@@ -64,9 +58,7 @@ class Goal(Base):
 
     __tablename__ = "goal"
     __table_args__ = (
-        sa.CheckConstraint(
-            "result IS NULL OR followed_up_at IS NOT NULL", name="result_has_its_time"
-        ),
+        sa.CheckConstraint("result IS NULL OR followed_up_at IS NOT NULL", name="result_has_time"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

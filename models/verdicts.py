@@ -30,11 +30,11 @@ class VerdictRecord(Base):
 
     __tablename__ = "verdict"
     __table_args__ = (
-        sa.CheckConstraint(
-            "(handoff_id IS NULL) <> (message_id IS NULL)", name="a_handoff_or_a_week"
-        ),
+        sa.CheckConstraint("(handoff_id IS NULL) <> (message_id IS NULL)", name="handoff_or_week"),
         # Who did not come cannot have come needlessly.
-        sa.CheckConstraint("message_id IS NULL OR verdict <> 'should_not'", name="nobody_came"),
+        sa.CheckConstraint(
+            "message_id IS NULL OR verdict <> 'should_not'", name="week_has_no_handoff"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,7 +43,7 @@ class VerdictRecord(Base):
     message_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"),
         index=True,
-        comment="The mentee's last message of the week that was judged",
+        comment="The mentee's last message of the reviewed week",
     )
     by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)

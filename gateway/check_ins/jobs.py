@@ -31,12 +31,12 @@ from gateway.runtime.line import Line
 from models import (
     CheckIn,
     Conversation,
-    Hindrance,
     Message,
     Person,
     Program,
     Schedule,
     ScheduledCheckIn,
+    SkipReason,
 )
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ log = structlog.get_logger()
 # A short scale that goes on into its long form is answered by that, too.
 LONG_FORM = {"phq2": "phq9", "gad2": "gad7"}
 # What may be over before it is too late; anything else stands for that day.
-MAY_PASS = (Hindrance.IN_AN_EXERCISE, Hindrance.BOT_AWAY)
+MAY_PASS = (SkipReason.IN_AN_EXERCISE, SkipReason.BOT_AWAY)
 # What was due while the line was not running is written down as not asked, this far back; and
 # this late may an answer come.
 LOOK_BACK = timedelta(days=7)
@@ -163,14 +163,14 @@ def _give_up_late(line: Line, program_id: int, *, now: datetime) -> None:
     with line.database.writing() as session:
         for scheduled in session.scalars(select(ScheduledCheckIn).where(late)):
             scheduled.skipped_at = now
-            scheduled.hindrance = scheduled.hindrance or Hindrance.TOO_LATE
-            log.info("check-in skipped", scheduled=scheduled.id, reason=scheduled.hindrance.value)
+            scheduled.skip_reason = scheduled.skip_reason or SkipReason.TOO_LATE
+            log.info("check-in skipped", scheduled=scheduled.id, reason=scheduled.skip_reason.value)
 
 
 def _note_bot_away(line: Line) -> None:
     with line.database.writing() as session:
         session.execute(
-            update(ScheduledCheckIn).where(UNASKED).values(hindrance=Hindrance.BOT_AWAY)
+            update(ScheduledCheckIn).where(UNASKED).values(skip_reason=SkipReason.BOT_AWAY)
         )
 
 
@@ -264,8 +264,8 @@ def _ask_holding(line: Line, asking: Asking, *, now: datetime) -> None:
         scheduled = session.get_one(ScheduledCheckIn, asking.scheduled_id)
         if scheduled.sent_at is not None or scheduled.skipped_at is not None:
             return
-        hindrance = _hindrance(session, line, conversation, scheduled, now=now)
-    answer = None if hindrance else _begin(line, conversation, asking.kind)
+        skip_reason = _skip_reason(session, line, conversation, scheduled, now=now)
+    answer = None if skip_reason else _begin(line, conversation, asking.kind)
 
     with acting(line) as session:
         conversation = lock_conversation(session, asking.conversation_id)
@@ -273,18 +273,18 @@ def _ask_holding(line: Line, asking: Asking, *, now: datetime) -> None:
         if scheduled.sent_at is not None or scheduled.skipped_at is not None:
             return
         # Somebody may have claimed the conversation, or texted STOP, while the bot was asked.
-        hindrance = hindrance or _hindrance(session, line, conversation, scheduled, now=now)
-        if hindrance is None and answer is not None and _asks(answer):
+        skip_reason = skip_reason or _skip_reason(session, line, conversation, scheduled, now=now)
+        if skip_reason is None and answer is not None and _asks(answer):
             _say(session, line, conversation, answer, now=now)
-            scheduled.sent_at, scheduled.hindrance = now, None
+            scheduled.sent_at, scheduled.skip_reason = now, None
             return
         if answer is not None:
             # The bot has asked into the void; it must not take the next message for the answer.
             conversation.skill, conversation.forget_bot = None, True
-        scheduled.hindrance = hindrance or Hindrance.BOT_AWAY
-        if scheduled.hindrance not in MAY_PASS:
+        scheduled.skip_reason = skip_reason or SkipReason.BOT_AWAY
+        if scheduled.skip_reason not in MAY_PASS:
             scheduled.skipped_at = now
-            log.info("check-in skipped", scheduled=scheduled.id, reason=scheduled.hindrance.value)
+            log.info("check-in skipped", scheduled=scheduled.id, reason=scheduled.skip_reason.value)
 
 
 def _begin(line: Line, conversation: Conversation, kind: str) -> Answer:
@@ -339,44 +339,44 @@ def _follow_up(line: Line, asking: Asking, *, now: datetime) -> None:
         scheduled = session.get_one(ScheduledCheckIn, asking.scheduled_id, populate_existing=True)
         if scheduled.answered_at or scheduled.missed_at or scheduled.skipped_at:
             return
-        hindrance = _hindrance(session, line, conversation, scheduled, now=now)
-        if hindrance is not None and hindrance not in MAY_PASS:
-            scheduled.skipped_at, scheduled.hindrance = now, hindrance
-            log.info("check-in let go", scheduled=scheduled.id, reason=hindrance.value)
+        skip_reason = _skip_reason(session, line, conversation, scheduled, now=now)
+        if skip_reason is not None and skip_reason not in MAY_PASS:
+            scheduled.skipped_at, scheduled.skip_reason = now, skip_reason
+            log.info("check-in let go", scheduled=scheduled.id, reason=skip_reason.value)
         elif is_missed:
             scheduled.missed_at = now
             log.info("check-in missed", scheduled=scheduled.id)
-        elif hindrance is None and scheduled.reminded_at is None:
+        elif skip_reason is None and scheduled.reminded_at is None:
             keyword = KEYWORDS[asking.kind]
             say(session, line.rules, conversation, "check_in_reminder", now=now, keyword=keyword)
             scheduled.reminded_at = now
 
 
-def _hindrance(
+def _skip_reason(
     session: Session,
     line: Line,
     conversation: Conversation,
     scheduled: ScheduledCheckIn,
     *,
     now: datetime,
-) -> Hindrance | None:
+) -> SkipReason | None:
     """What stands in the way of writing to this mentee about this check-in now."""
     schedule = scheduled.schedule
     if schedule.person.opted_out_at is not None:
-        return Hindrance.OPTED_OUT
+        return SkipReason.OPTED_OUT
     if not schedule.person.can_be_texted:
-        return Hindrance.UNREACHABLE
+        return SkipReason.UNREACHABLE
     if schedule.paused:
-        return Hindrance.PAUSED
+        return SkipReason.PAUSED
     if terms_due(session, conversation, line.rules.policy.consent):
-        return Hindrance.NO_TERMS
+        return SkipReason.NO_TERMS
     if get_open_handoff(session, conversation) is not None:
-        return Hindrance.WITH_A_PERSON
+        return SkipReason.WITH_A_PERSON
     under_way = conversation.skill
     if scheduled.sent_at is not None and under_way in _check_in_forms(schedule.check_in):
         return None  # what was asked is itself under way until it is answered
     if under_way is not None and _wrote_lately(session, line, conversation, now=now):
-        return Hindrance.IN_AN_EXERCISE
+        return SkipReason.IN_AN_EXERCISE
     return None
 
 

@@ -13,12 +13,12 @@ from models import (
     Conversation,
     Goal,
     GoalResult,
-    Hindrance,
     Message,
     Schedule,
     ScheduledCheckIn,
     SkillOutcome,
     SkillUse,
+    SkipReason,
 )
 from models.check_ins import CHECK_INS
 
@@ -205,5 +205,5 @@ def _ask_no_more(session: Session, conversation: Conversation, kind: str, *, now
         )
     )
     for scheduled in asked:
-        scheduled.skipped_at, scheduled.hindrance = now, Hindrance.LEFT
+        scheduled.skipped_at, scheduled.skip_reason = now, SkipReason.LEFT
     session.flush()

@@ -24,7 +24,7 @@ def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:
 def decided_on(record: DecisionRecord) -> tuple[Signals, Standing, BotState]:
     """What `decide` was given for this record. The evidence is left out.
 
-    Of a record from before migration 0003 only scores, owner and the bot's state are known.
+    Without `seen`, only the scores, the owner and the bot's state are known.
     """
     seen = record.seen or {}
     signals = Signals(

@@ -199,7 +199,7 @@ SILENT = {
 
 def last_answer(delivery: WebhookDelivery) -> str:
     if delivery.status is None:
-        return SILENT[delivery.silence]
+        return SILENT[delivery.failure]
     return phrase("answer {code}", code=delivery.status)
 
 

@@ -37,12 +37,12 @@ class NotFound(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a post. `status` is None when there was no answer; `silence` says why not, and
+    """What came of a post. `status` is None when there was no answer; `failure` says why not, and
     `why` names the fault, for the log.
     """
 
     status: int | None
-    silence: DeliveryFailure | None = None
+    failure: DeliveryFailure | None = None
     why: str = ""
 
     @property
@@ -124,8 +124,8 @@ def post(url: str, body: str, headers: dict[str, str], *, demo: bool) -> Answer:
         addresses = resolve_addresses(asked, demo=demo)
     except (NotAllowed, NotFound, httpx.InvalidURL) as refused:
         unknown = isinstance(refused, NotFound)
-        silence = DeliveryFailure.NO_SUCH_NAME if unknown else DeliveryFailure.NOT_PUBLIC
-        return Answer(None, silence, type(refused).__name__)
+        failure = DeliveryFailure.NO_SUCH_NAME if unknown else DeliveryFailure.NOT_PUBLIC
+        return Answer(None, failure, type(refused).__name__)
     return post_to(addresses, asked, body, headers, trusted=_trusted())
 
 

@@ -313,7 +313,7 @@ def note_answer(session: Session, delivery_id: int, answer: Answer, *, now: date
     if delivery.delivered_at is not None:
         return
     webhook = session.get_one(Webhook, delivery.webhook_id)
-    delivery.status, delivery.silence = answer.status, answer.silence
+    delivery.status, delivery.failure = answer.status, answer.failure
     if answer.arrived:
         delivery.delivered_at, delivery.next_try_at = now, None
         return

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 OVERDUE = (
     SafeguardingRecord.closed_at.is_(None),
-    SafeguardingRecord.overdue_told_again_at.is_(None),
+    SafeguardingRecord.overdue_alerted_again_at.is_(None),
 )
 
 
@@ -67,12 +67,12 @@ def _is_ours_to_tell(
     """Mark it as told, if it is due to be and nobody else has done so or closed it meanwhile."""
     again_after = timedelta(hours=line.rules.policy.safeguarding.told_again_after_hours)
     first = update(SafeguardingRecord).where(
-        SafeguardingRecord.overdue_told_at.is_(None), SafeguardingRecord.due_at <= now
+        SafeguardingRecord.overdue_alerted_at.is_(None), SafeguardingRecord.due_at <= now
     )
     again = update(SafeguardingRecord).where(
-        SafeguardingRecord.overdue_told_at <= now - again_after
+        SafeguardingRecord.overdue_alerted_at <= now - again_after
     )
     this_one = (SafeguardingRecord.id == record.id, *OVERDUE)
-    return changes_one(session, first.where(*this_one).values(overdue_told_at=now)) or changes_one(
-        session, again.where(*this_one).values(overdue_told_again_at=now)
-    )
+    return changes_one(
+        session, first.where(*this_one).values(overdue_alerted_at=now)
+    ) or changes_one(session, again.where(*this_one).values(overdue_alerted_again_at=now))

@@ -23,13 +23,13 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.labels import CHECK_IN_NAMES
 from models import (
     Conversation,
-    Hindrance,
     Need,
     Person,
     Schedule,
     ScheduledCheckIn,
     SkillOutcome,
     SkillUse,
+    SkipReason,
     Urgency,
 )
 from models.check_ins import CHECK_INS
@@ -244,7 +244,7 @@ def test_leaving_it_is_an_answer_too(maya: Talk) -> None:
     maya.texts(MAYA, "leave")
     goes_by(maya, days=2)
     assert times_of(maya, REMINDER) == []
-    assert scheduled(maya)[0].hindrance is Hindrance.LEFT
+    assert scheduled(maya)[0].skip_reason is SkipReason.LEFT
     assert on_ruths_list(maya) == []
 
 
@@ -312,7 +312,7 @@ def test_after_stop_nothing_is_asked(maya: Talk) -> None:
     maya.texts(MAYA, "STOP")
     goes_by(maya, days=2)
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
-    assert scheduled(maya)[0].hindrance is Hindrance.OPTED_OUT
+    assert scheduled(maya)[0].skip_reason is SkipReason.OPTED_OUT
 
 
 def test_stop_after_she_was_asked_ends_it_and_is_not_held_against_her(maya: Talk) -> None:
@@ -329,7 +329,7 @@ def test_pause_stops_the_check_ins_and_resume_brings_them_back(maya: Talk) -> No
     assert "RESUME" in maya.new_texts()[0][1]
     goes_by(maya, days=6)
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
-    assert scheduled(maya)[0].hindrance is Hindrance.PAUSED
+    assert scheduled(maya)[0].skip_reason is SkipReason.PAUSED
     maya.texts(MAYA, "resume")
     assert "Tuesday at 18:00" in maya.new_texts()[0][1]
     goes_by(maya, days=2)
@@ -360,7 +360,7 @@ def test_while_a_person_is_awaited_no_check_in_comes(maya: Talk) -> None:
     maya.clock.now += timedelta(minutes=6)
     run_schedules(maya.line, now=maya.clock())
     assert maya.bot.begun == []
-    assert scheduled(maya)[0].hindrance is Hindrance.WITH_A_PERSON
+    assert scheduled(maya)[0].skip_reason is SkipReason.WITH_A_PERSON
 
 
 def test_a_talk_with_sam_is_not_broken_into_by_a_reminder(maya: Talk) -> None:
@@ -378,7 +378,7 @@ def test_sam_who_claims_while_the_bot_is_asked_is_not_talked_over(maya: Talk) ->
     maya.bot.while_answering = lambda: is_taken(maya, SAM)
     goes_by(maya, hours=8)
     assert times_of(maya, "The bot asks") == []
-    assert scheduled(maya)[0].hindrance is Hindrance.WITH_A_PERSON
+    assert scheduled(maya)[0].skip_reason is SkipReason.WITH_A_PERSON
     assert get_conversation(maya).forget_bot, "it must not take her next words for the answer"
 
 
@@ -408,7 +408,7 @@ def test_an_exercise_that_goes_on_for_an_hour_lets_that_days_check_in_fall(maya:
         goes_by(maya, minutes=10)
     assert maya.bot.begun == []
     (one,) = scheduled(maya)
-    assert (one.hindrance, bool(one.skipped_at)) == (Hindrance.IN_AN_EXERCISE, True)
+    assert (one.skip_reason, bool(one.skipped_at)) == (SkipReason.IN_AN_EXERCISE, True)
 
 
 def test_an_exercise_dropped_in_silence_days_ago_is_in_nobodys_way(maya: Talk) -> None:
@@ -432,7 +432,7 @@ def test_with_rasa_away_nothing_is_said_and_it_is_asked_when_rasa_is_back(maya: 
     maya.bot.away = False
     goes_by(maya, minutes=10)
     assert times_of(maya, "The bot asks") == ["Tue 18:40"]
-    assert scheduled(maya)[0].hindrance is None
+    assert scheduled(maya)[0].skip_reason is None
 
 
 def test_with_rasa_away_for_longer_that_days_check_in_falls_and_says_why(maya: Talk) -> None:
@@ -444,7 +444,7 @@ def test_with_rasa_away_for_longer_that_days_check_in_falls_and_says_why(maya: T
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
     for number in (MAYA, JO):
         (one,) = scheduled(maya, number)
-        assert (one.hindrance, bool(one.skipped_at)) == (Hindrance.BOT_AWAY, True)
+        assert (one.skip_reason, bool(one.skipped_at)) == (SkipReason.BOT_AWAY, True)
 
 
 def test_rasa_back_at_night_asks_nobody(maya: Talk) -> None:
@@ -473,7 +473,7 @@ def test_after_days_of_standing_still_nothing_comes_late_and_each_day_is_noted(m
     for _ in range(5):
         run_schedules(maya.line, now=maya.clock())
     assert maya.bot.begun == []
-    assert [one.hindrance for one in scheduled(maya)] == [Hindrance.TOO_LATE] * 3
+    assert [one.skip_reason for one in scheduled(maya)] == [SkipReason.TOO_LATE] * 3
     goes_by(maya, hours=8)
     assert maya.bot.begun == ["mood"]
 

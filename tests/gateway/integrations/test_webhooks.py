@@ -393,7 +393,7 @@ def test_one_that_hangs_holds_up_nobody_else_and_is_tried_again(
     goes_round(talk)
     for last in deliveries(talk)[-2:]:
         assert (last.status, last.delivered_at) == (None, None)
-        assert last.silence is DeliveryFailure.TOO_SLOW
+        assert last.failure is DeliveryFailure.TOO_SLOW
         assert last.next_try_at == talk.clock() + WAITS[0]
 
 
@@ -528,7 +528,7 @@ def test_a_post_goes_to_the_number_that_was_looked_up_and_trusts_the_name_only(
         url = httpx.URL(f"https://{name}:{receiver.port}/told")
         answer = post_to(["127.0.0.1"], url, "{}", {"webhook-id": "1"}, trusted=ours)
         assert answer.arrived is arrived, answer
-        assert answer.silence == (None if arrived else DeliveryFailure.NOT_TRUSTED)
+        assert answer.failure == (None if arrived else DeliveryFailure.NOT_TRUSTED)
     assert receiver.hosts == [f"hooks.example:{receiver.port}"]
     # The first of its addresses cannot be reached; the second is.
     both = ["127.0.0.2", "127.0.0.1"]
@@ -545,10 +545,10 @@ def test_whatever_goes_wrong_with_an_address_is_no_answer_and_no_error() -> None
         assert (answer.status, answer.arrived) == (None, False)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/told"
-    assert post(nobody, "{}", {}, demo=True).silence is DeliveryFailure.UNREACHABLE
-    assert post(nobody, "{}", {}, demo=False).silence is DeliveryFailure.NOT_PUBLIC
+    assert post(nobody, "{}", {}, demo=True).failure is DeliveryFailure.UNREACHABLE
+    assert post(nobody, "{}", {}, demo=False).failure is DeliveryFailure.NOT_PUBLIC
     nowhere = "https://no-program.invalid/told"
-    assert post(nowhere, "{}", {}, demo=True).silence is DeliveryFailure.NO_SUCH_NAME
+    assert post(nowhere, "{}", {}, demo=True).failure is DeliveryFailure.NO_SUCH_NAME
 
 
 def _certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from escalation.policy import load_policy
 from gateway.privacy.terms_by_text import agreed_in
-from models import AgeBand, Consent, Hindrance, Need
+from models import AgeBand, Consent, Need, SkipReason
 from tests.gateway.check_ins.test_jobs import agrees, goes_by, scheduled
 from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
@@ -142,5 +142,5 @@ def test_no_check_in_is_asked_of_who_has_not_agreed(asking: Talk) -> None:
     agrees(asking, MAYA)
     goes_by(asking, hours=10)
     [one] = scheduled(asking)
-    assert (one.sent_at, one.hindrance) == (None, Hindrance.NO_TERMS)
+    assert (one.sent_at, one.skip_reason) == (None, SkipReason.NO_TERMS)
     assert asking.bot.begun == []
