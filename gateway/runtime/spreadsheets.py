@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-import xlsxwriter
-
 Cell = str | int | float | datetime | None
 Form = Literal["csv", "xlsx"]
 
@@ -54,6 +52,8 @@ def as_csv(table: Table) -> bytes:
 
 def as_xlsx(table: Table) -> bytes:
     """One sheet, its headings kept in sight. A sheet knows no time zones, so times are local."""
+    import xlsxwriter  # not needed before the first export
+
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
         sheet = book.add_worksheet(re.sub(r"[\[\]:*?/\\']", " ", table.name)[:31] or "Sheet")

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -27,7 +28,7 @@ from gateway.accounts.passkeys import (
     get_site,
     person_with,
 )
-from gateway.accounts.passwords import set_password
+from gateway.accounts.passwords import _NOBODYS_HASH, set_password
 from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import COOKIE, describe_browser
 from gateway.runtime.audit import first_broken
@@ -685,3 +686,7 @@ def test_setting_a_password_from_the_command_line_signs_everybody_out(talk: Talk
     with talk.database.writing() as session:
         set_password(session.get_one(Person, talk.person(SAM).id), PASSWORD)
     assert web.gets("/account").status_code == 303
+
+
+def test_the_hash_for_nobody_costs_as_much_as_a_new_one() -> None:
+    assert not PasswordHasher().check_needs_rehash(_NOBODYS_HASH)
