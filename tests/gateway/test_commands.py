@@ -1,12 +1,16 @@
 """Commands answer one question each, for a person and for a cron job."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer import Context
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli import COMMANDS, app
 from gateway.runtime.database import Database, make_engine
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
@@ -28,7 +32,7 @@ def talk(tmp_path: Path) -> Talk:
 
 def test_nobody_waiting_is_good_news(talk: Talk, warmline: CliRunner) -> None:
     ran = warmline.invoke(app, ["waiting"])
-    assert (ran.exit_code, ran.stdout) == (0, "Nobody is waiting.\n")
+    assert (ran.exit_code, ran.stdout) == (0, "No handoff is waiting.\n")
 
 
 def test_who_waits_is_listed_by_urgency_and_a_cron_job_notices(
@@ -67,7 +71,7 @@ def test_a_handoff_that_is_not_there_is_said_not_to_be(talk: Talk, warmline: Cli
 
 
 def test_check_names_who_cannot_be_reached(talk: Talk, warmline: CliRunner) -> None:
-    assert warmline.invoke(app, ["check"]).stdout == "Everybody can be reached.\n"
+    assert warmline.invoke(app, ["check"]).stdout == "Everyone can be reached.\n"
     talk.texts(NOOR, "STOP")
     ran = warmline.invoke(app, ["check"])
     assert ran.exit_code == 1
@@ -92,7 +96,7 @@ def test_assess_answers_each_line_and_names_a_bad_one(warmline: CliRunner) -> No
 
 
 def test_who_is_away_is_listed_in_their_own_time(talk: Talk, warmline: CliRunner) -> None:
-    assert warmline.invoke(app, ["away"]).stdout == "Nobody is away.\n"
+    assert warmline.invoke(app, ["away"]).stdout == "No one is away.\n"
     talk.clock.now = datetime.now(UTC)
     talk.texts(SAM, "AWAY 2 weeks")
     talk.texts(RUTH, "OFF")
@@ -115,3 +119,17 @@ def test_the_pre_flight_names_who_is_away_and_the_gap_that_it_leaves(
     assert ran.exit_code == 1
     assert "Everybody who manages is away now." in ran.stdout
     assert "Everybody on duty is away now." not in ran.stdout
+
+
+def test_help_lists_each_command_with_the_summary_of_its_docstring() -> None:
+    group = get_command(app)
+    for name, (_, summary) in COMMANDS.items():
+        command = group.get_command(Context(group), name)  # type: ignore[attr-defined]
+        assert command.name == name
+        assert command.help.splitlines()[0] == summary, name
+
+
+def test_help_imports_no_part_of_the_gateway() -> None:
+    script = "import sys, gateway.cli; print({'rich', 'sqlalchemy'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"

@@ -648,16 +648,16 @@ def test_a_check_in_is_agreed_on_paused_and_listed(warmline: CliRunner) -> None:
     moved = warmline.invoke(app, ["schedule", MAYA, "mood", "--at", "22:00"]).stdout
     assert "mon,thu at 22:00" in moved
     assert "08:00 (America/New_York)" in moved, "the quiet hours are kept"
-    assert warmline.invoke(app, ["schedule", JO]).stdout == "No check-in is agreed on.\n"
+    assert warmline.invoke(app, ["schedule", JO]).stdout == "No check-ins are scheduled.\n"
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
         ([MAYA, "mood", "--days", "someday", "--at", "18:00"], "'someday' cannot be read"),
-        ([MAYA, "mood", "--days", "mon", "--at", "six"], "'six' cannot be read"),
+        ([MAYA, "mood", "--days", "mon", "--at", "six"], "'six' is not a time"),
         ([MAYA, "horoscope", "--days", "mon", "--at", "18:00"], "There is no check-in 'horoscope'"),
-        ([SAM, "mood", "--days", "mon", "--at", "18:00"], "Sam is no mentee"),
+        ([SAM, "mood", "--days", "mon", "--at", "18:00"], "Sam is not a mentee"),
         ([JO, "mood", "--days", "mon"], "Give both --days and --at"),
         ([JO, "mood", "--pause"], "Jo has no mood check-in yet"),
         (["--pause"], "Name the mentee's number"),
@@ -674,8 +674,8 @@ def test_what_cannot_be_agreed_on_is_said_in_one_line(
 def test_nobody_missed_is_good_news_and_a_cron_job_notices_the_rest(
     warmline: CliRunner, tmp_path: Path
 ) -> None:
-    ran = warmline.invoke(app, ["missed"])
-    assert (ran.exit_code, ran.stdout) == (0, "No check-in was missed.\n")
+    ran = warmline.invoke(app, ["missed-check-ins"])
+    assert (ran.exit_code, ran.stdout) == (0, "No check-ins were missed.\n")
     database = Database(make_engine(f"sqlite:///{tmp_path / 'warmline.db'}"))
     now = datetime.now(UTC)
     with database.writing() as session:
@@ -689,7 +689,7 @@ def test_nobody_missed_is_good_news_and_a_cron_job_notices_the_rest(
                 missed_at=now,
             )
         )
-    ran = warmline.invoke(app, ["missed"])
+    ran = warmline.invoke(app, ["missed-check-ins"])
     assert ran.exit_code == 1
-    assert ran.stdout.startswith("Maya: Mood, asked ")
+    assert ran.stdout.startswith("Maya: Mood, sent ")
     database.engine.dispose()

@@ -139,11 +139,11 @@ def test_a_manager_reads_both_policies_side_by_side(
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("WARMLINE_KEY", KEY)
-    monkeypatch.setattr("gateway.cli.out", Console(width=160))
+    monkeypatch.setattr("gateway.cli.policy.Console", lambda: Console(width=160))
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)
-    monkeypatch.setattr("gateway.cli.utc_now", talk.clock)
+    monkeypatch.setattr("gateway.cli.policy.utc_now", talk.clock)
     talk.texts(MAYA, DANGER)
     talk.texts(JO, TIDES)
     talk.passes(minutes=10)

@@ -488,7 +488,7 @@ def test_erase_refuses_in_words_and_loses_nothing(here: Talk, warmline: CliRunne
     here.texts(MAYA, "i want to kill myself tonight")
     ran = warmline.invoke(app, ["erase", MAYA, "--yes"])
     assert ran.exit_code == 2
-    assert "The bot cannot be reached" in ran.stderr
+    assert "the bot cannot be reached" in ran.stderr
     with here.database.writing() as session, pytest.raises(CannotErase, match="is a crisis"):
         erase(session, session.get_one(Person, here.person(MAYA).id), by=None, now=here.clock())
     assert here.person(MAYA).name == "Maya"

@@ -712,11 +712,11 @@ def test_a_manager_reads_matrix_rates_and_suggestion_at_the_command_line(
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("WARMLINE_KEY", KEY)
-    monkeypatch.setattr("gateway.cli.out", Console(width=120))
+    monkeypatch.setattr("gateway.cli.policy.Console", lambda: Console(width=120))
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)
-    monkeypatch.setattr("gateway.cli.utc_now", talk.clock)
+    monkeypatch.setattr("gateway.cli.policy.utc_now", talk.clock)
     ran = CliRunner().invoke(app, ["verdicts"])
     assert ran.stdout == "Harbor Mentoring: no verdicts in the last 26 weeks.\n"
     web = Web(talk)

@@ -276,7 +276,7 @@ def test_a_detail_that_may_come_back_otherwise_is_refused(talk: Talk) -> None:
 @pytest.mark.parametrize(
     ("tampered", "said"),
     [
-        (None, "The audit holds: 3 entries, none changed, none missing."),
+        (None, "The audit log is intact: 3 entries, none changed or missing."),
         ("UPDATE audit_entry SET action = 'x' WHERE id = 2", "Entry 2 was changed after"),
         ("DELETE FROM audit_entry WHERE id = 1", "Entry 1 is missing."),
         ("DELETE FROM audit_entry WHERE id = 3", "Entry 3 is missing: there were 3 at one time."),
@@ -292,7 +292,7 @@ def test_check_audit_names_the_first_entry_that_is_wrong(
 ) -> None:
     for name, value in {"DATABASE_URL": database_url, "WARMLINE_KEY": KEY, "SMS": "phones"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("gateway.cli.ROOT", tmp_path)
+    monkeypatch.setattr("gateway.cli.checks.ROOT", tmp_path)
     monkeypatch.setattr("gateway.serve.ROOT", tmp_path)
     (tmp_path / "var").mkdir()
     file = head_file_for(database_url, tmp_path / "var")

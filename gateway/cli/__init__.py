@@ -1,0 +1,101 @@
+"""The `warmline` command.
+
+`warmline --help` lists every command from the table below. A command's own module, and the parts
+of Warmline that it uses, are imported only when that command runs.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+# Section of the help -> command -> (module, summary). The summary is also the first line of the
+# command's docstring; a test compares the two.
+SECTIONS = {
+    "Start": {
+        "up": ("serving", "Start everything on this machine: bot, web pages, and workers."),
+        "serve": ("serving", "Start the web server and its workers."),
+        "bot": ("serving", "Start the Rasa server with the trained bot."),
+        "migrate": ("setup", "Update the database tables to this version."),
+        "demo": ("setup", "Add the demo program to an empty database."),
+        "key": ("offline", "Print a new encryption key for WARMLINE_KEY."),
+    },
+    "People": {
+        "enroll": ("people", "Enroll mentees, mentors, and managers from a CSV file."),
+        "invite": ("people", "Print a one-time link to the web chat for a mentee."),
+        "guardian": ("people", "Record a guardian's consent, or correct a mentee's age."),
+        "set-password": ("people", "Set the password of a mentor or manager."),
+        "duty": ("people", "Put a mentor or manager on duty, or take them off."),
+        "away": ("people", "List who is away, now or later, and until when."),
+        "export": ("privacy", "Print everything stored about one person, as JSON."),
+        "erase": ("privacy", "Erase a person's messages, name, and phone number."),
+    },
+    "Every day": {
+        "check": ("checks", "Check for anything that would keep a person from being reached."),
+        "waiting": ("handoffs", "List the handoffs that wait for a mentor, most urgent first."),
+        "log": ("handoffs", "Show the handoff log, or every step of one handoff."),
+        "schedule": ("check_ins", "Set, pause, resume, or list scheduled check-ins."),
+        "missed-check-ins": ("check_ins", "List check-ins that got no answer, latest first."),
+        "over-reliance": ("check_ins", "List mentees who may over-rely on the bot, and why."),
+    },
+    "Policy and texts": {
+        "assess": ("offline", "Assess messages from JSON lines with the shipped policy."),
+        "replay": ("policy", "Compare another policy with the active one on past messages."),
+        "verdicts": ("policy", "Summarize how mentors and managers judged past decisions."),
+        "content": ("offline", "List every text Warmline can send, and check each one."),
+    },
+}
+COMMANDS = {name: entry for commands in SECTIONS.values() for name, entry in commands.items()}
+
+
+class LazyCommands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"gateway.cli.{COMMANDS[cmd_name][0]}")
+        return typer.main.get_group(module.commands).commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Plain text: formatting with rich takes a quarter of a second.
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def warmline() -> None:
+    """Warmline: a texting and web chat line for mentoring programs. The bot answers everyday
+    messages and hands the conversation to a mentor when a person is needed.
+
+    `warmline COMMAND --help` explains a command, with an example.
+    """
+
+
+def main() -> None:
+    if "--help" not in sys.argv:
+        from gateway.runtime.logging import set_up_logs
+
+        set_up_logs()
+    try:
+        app()
+    except Exception as error:
+        from gateway.cli.errors import EXPECTED
+
+        if not isinstance(error, EXPECTED):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(2)

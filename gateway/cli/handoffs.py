@@ -1,0 +1,102 @@
+"""Commands about handoffs: those that wait, and the log."""
+
+import sys
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.cli.context import opened_database, refuse
+from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
+from gateway.handoffs.timeline import timeline
+from gateway.runtime.labels import in_words
+from gateway.runtime.line import utc_now
+from models import Handoff, Status
+
+commands = typer.Typer(rich_markup_mode=None)
+
+
+@commands.command()
+def waiting() -> None:
+    """List the handoffs that wait for a mentor, most urgent first.
+
+    Exits with status 1 if any handoff is waiting, so a cron job can alert you.
+    """
+    now = utc_now()
+    with opened_database() as (_, database), database.reading() as session:
+        handoffs = session.scalars(
+            select(Handoff)
+            .where(Handoff.status == Status.WAITING)
+            .order_by(Handoff.urgency.desc(), Handoff.opened_at)
+        ).all()
+    if not handoffs:
+        print("No handoff is waiting.")
+        return
+    for handoff in handoffs:
+        minutes = int((now - handoff.opened_at).total_seconds() // 60)
+        urgency = handoff.urgency.name.lower()
+        print(f"{handoff.id:>5}  {urgency:<8} {minutes:>5} min  {handoff.need.value}")
+    raise typer.Exit(1)
+
+
+@commands.command()
+def log(
+    handoff: Annotated[int | None, typer.Argument(help="Number of one handoff.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print all handoffs as CSV.")] = False,
+) -> None:
+    """Show the handoff log, or every step of one handoff.
+
+    \b
+    Examples:
+      warmline log
+      warmline log 7
+      warmline log --csv > handoffs.csv
+    """
+    with opened_database() as (_, database), database.reading() as session:
+        if handoff is not None:
+            _print_timeline(session, handoff)
+            return
+        rows = find_handoffs(session)
+        if csv:
+            sys.stdout.write(handoffs_csv(rows))
+            return
+        _print_handoffs(rows)
+
+
+def _print_handoffs(rows: list[Row]) -> None:
+    if not rows:
+        print("There are no handoffs yet.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("#", "opened", "mentee", "need", "urgency", "status", "holder", "first reply"):
+        table.add_column(column, no_wrap=column != "mentee")
+    for row in rows:
+        table.add_row(
+            str(row.number),
+            f"{row.opened_at.astimezone(ZoneInfo(row.timezone)):%Y-%m-%d %H:%M}",
+            row.mentee,
+            row.need.value,
+            row.urgency.name.lower(),
+            row.status.value,
+            row.holder or "-",
+            in_words(row.first_reply_after) if row.first_reply_after is not None else "-",
+        )
+    Console().print(table)
+
+
+def _print_timeline(session: Session, number: int) -> None:
+    handoff = session.get(Handoff, number)
+    if handoff is None:
+        raise refuse(f"There is no handoff {number}. `warmline log` lists them.")
+    zone = ZoneInfo(handoff.conversation.program.timezone)
+    print(f"Handoff {number}, times in {zone.key}")
+    for entry in timeline(session, number):
+        print(f"{entry.at.astimezone(zone):%d %b %H:%M:%S}  {entry.what}")
+        if entry.quote:
+            print(f'{"":17}"{"".join(piece.words for piece in entry.quote)}"')
+        for detail in entry.details:
+            print(f"{'':17}{detail}")

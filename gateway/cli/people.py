@@ -1,0 +1,205 @@
+"""Commands about people: enrolling, signing in, duty, and absences."""
+
+import sys
+from datetime import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.policy import POLICY_FILE
+from escalation.ruleset import load_rules
+from gateway.accounts.passwords import BadPassword
+from gateway.accounts.passwords import set_password as store_password
+from gateway.chat.thread import invite as make_invitation
+from gateway.cli.context import find_person, opened_database, refuse
+from gateway.people.absences import absence_in_words, list_absences
+from gateway.people.import_file import enroll as enroll_people
+from gateway.people.import_file import read_people
+from gateway.privacy.terms import ConsentRefused, correct_band, record_guardian
+from gateway.runtime.audit import note_about
+from gateway.runtime.line import utc_now
+from models import AgeBand, Channel, Program, Role
+
+commands = typer.Typer(rich_markup_mode=None)
+
+
+@commands.command()
+def enroll(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The CSV file.")],
+    program: Annotated[
+        str, typer.Option(help="Name of the program. A new name makes a new program.")
+    ] = "",
+    timezone: Annotated[
+        str, typer.Option(help="Time zone for lines that name none.")
+    ] = "America/New_York",
+    hours: Annotated[
+        str, typer.Option(help="Opening hours of a new program, local time.")
+    ] = "08:00-21:00",
+    keep_good: Annotated[
+        bool, typer.Option("--keep-good", help="Enroll the good lines even if others are bad.")
+    ] = False,
+) -> None:
+    """Enroll mentees, mentors, and managers from a CSV file.
+
+    The first line names the columns: role,name,phone,timezone,mentor,language. Under mentor, name
+    the mentee's mentor, then backups after slashes (Sam/Noor). If any line has a problem, no one is
+    enrolled and each problem is listed by line (exit status 1).
+
+    \b
+    Example:
+      warmline enroll people.csv --program "Harbor Mentoring"
+    """
+    people = read_people(file.read_bytes(), timezone=timezone)
+    with opened_database() as (_, database), database.writing() as session:
+        chosen = _find_or_add_program(session, program, timezone, hours)
+        enrolled = enroll_people(session, chosen, people, now=utc_now())
+        if people.problems and not keep_good:
+            session.rollback()
+            enrolled = []
+    for problem in people.problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(enrolled)} enrolled, {len(people.problems)} lines with a problem.")
+    if people.problems:
+        if not keep_good:
+            print(
+                "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
+                "enroll the others.",
+                file=sys.stderr,
+            )
+        raise typer.Exit(1)
+
+
+@commands.command()
+def invite(phone: Annotated[str, typer.Argument(help="The mentee's number.")]) -> None:
+    """Print a one-time link to the web chat for a mentee.
+
+    Send the link to the mentee yourself. It signs them in once.
+
+    \b
+    Example:
+      warmline invite +12025550101
+    """
+    with opened_database() as (settings, database), database.writing() as session:
+        rules = load_rules(
+            settings.public_url, Channel.SMS, policy_file=settings.policy_file or POLICY_FILE
+        )
+        try:
+            print(make_invitation(session, find_person(session, phone), rules, now=utc_now()))
+        except ValueError as error:
+            raise refuse(str(error)) from error
+
+
+@commands.command()
+def guardian(
+    phone: Annotated[str, typer.Argument(help="The mentee's number.")],
+    name: Annotated[str, typer.Option(help="The parent or guardian who agreed.")] = "",
+    by: Annotated[str, typer.Option(help="Number of the manager who saw the consent.")] = "",
+    age: Annotated[
+        AgeBand | None, typer.Option(help="Correct the age that the mentee chose.")
+    ] = None,
+) -> None:
+    """Record a guardian's consent, or correct a mentee's age.
+
+    Mentees below your age limit need a guardian's consent before they can use the web chat.
+
+    \b
+    Example:
+      warmline guardian +12025550101 --name "Ana Doe" --by +12025550121
+    """
+    if not name and age is None:
+        raise refuse('Add the guardian\'s name, like --name "Ana Doe", or an age with --age.')
+    with opened_database() as (_, database), database.writing() as session:
+        mentee = find_person(session, phone)
+        manager = find_person(session, by) if by else None
+        if mentee.role is not Role.MENTEE:
+            raise refuse(f"{mentee.name} is not a mentee. Only mentees use the web chat.")
+        if manager is not None and (
+            manager.role is not Role.MANAGER or manager.program_id != mentee.program_id
+        ):
+            raise refuse("--by takes the number of a manager of the mentee's program.")
+        try:
+            if age is not None:
+                correct_band(session, mentee, age, by=manager, now=utc_now())
+            if name:
+                record_guardian(session, mentee, name, by=manager, now=utc_now())
+        except ConsentRefused as refused:
+            raise refuse(str(refused)) from refused
+    print(f"Recorded. {mentee.name} can use the web chat once all required consents are in.")
+
+
+@commands.command()
+def set_password(phone: Annotated[str, typer.Argument(help="The person's number.")]) -> None:
+    """Set the password of a mentor or manager.
+
+    Asks for the new password and signs them out of every browser.
+
+    \b
+    Example:
+      warmline set-password +12025550121
+    """
+    with opened_database() as (_, database), database.writing() as session:
+        person = find_person(session, phone)
+        try:
+            store_password(person, typer.prompt("New password", hide_input=True))
+        except BadPassword as error:
+            raise refuse(str(error)) from error
+        note_about(session, person, "set a password", by=None, now=utc_now())
+        name = person.name
+    print(f"The password is set. {name} was signed out everywhere.")
+
+
+@commands.command()
+def duty(
+    phone: Annotated[str, typer.Argument(help="The mentor's or manager's number.")],
+    on: Annotated[bool, typer.Option("--on/--off", help="On duty or off duty.")] = True,
+) -> None:
+    """Put a mentor or manager on duty, or take them off.
+
+    Warmline pages people on duty when a mentee needs someone. For duty by weekday and hour, use
+    the page Program instead.
+
+    \b
+    Example:
+      warmline duty +12025550112 --on
+    """
+    with opened_database() as (_, database), database.writing() as session:
+        person = find_person(session, phone)
+        if person.role is Role.MENTEE:
+            raise refuse(f"{person.name} is a mentee. Only mentors and managers can be on duty.")
+        person.on_duty = on
+    print(f"{person.name} is {'on' if on else 'off'} duty.")
+
+
+@commands.command()
+def away() -> None:
+    """List who is away, now or later, and until when."""
+    now = utc_now()
+    with opened_database() as (_, database), database.reading() as session:
+        lines = [
+            f"{program.name}: {absence_in_words(session, absence, now=now)}"
+            for program in session.scalars(select(Program).order_by(Program.id))
+            for absence in list_absences(session, program, now=now)
+        ]
+    print("\n".join(lines) or "No one is away.")
+
+
+def _find_or_add_program(session: Session, name: str, timezone: str, hours: str) -> Program:
+    """The program with this name, or the only program if no name is given."""
+    programs = session.scalars(select(Program)).all()
+    for program in programs:
+        if program.name == name or (not name and len(programs) == 1):
+            return program
+    if not name:
+        there = f" There are {', '.join(one.name for one in programs)}." if programs else ""
+        raise refuse(f'Name the program, like --program "Harbor Mentoring".{there}')
+    try:
+        opens_at, closes_at = (time.fromisoformat(part.strip()) for part in hours.split("-"))
+    except ValueError:
+        raise refuse(f"--hours {hours!r} is not valid. Write it like 08:00-21:00.") from None
+    program = Program(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
+    session.add(program)
+    session.flush()
+    return program

@@ -1,0 +1,47 @@
+"""Commands that start Warmline. Each imports only what it starts."""
+
+import os
+import sys
+
+import typer
+
+commands = typer.Typer(rich_markup_mode=None)
+
+
+@commands.command()
+def up() -> None:
+    """Start everything on this machine: bot, web pages, and workers.
+
+    Trains the bot first if its training data changed. Press Ctrl-C to stop everything.
+    """
+    from gateway.up import run
+
+    sys.exit(run())
+
+
+@commands.command()
+def serve() -> None:
+    """Start the web server and its workers.
+
+    Serves the mentors' and managers' pages, the mentees' web chat, and Twilio. Start the bot
+    beside it with `warmline bot`.
+    """
+    from gateway.runtime.settings import load_settings
+    from gateway.serve import serve as serve_gateway
+
+    serve_gateway(load_settings())
+
+
+@commands.command()
+def bot() -> None:
+    """Start the Rasa server with the trained bot."""
+    from bot import server
+    from gateway.runtime.settings import ROOT, load_settings
+
+    settings = load_settings()
+    os.environ.setdefault("RASA_URL", settings.rasa_url)
+    os.environ.setdefault("WARMLINE_KEY", settings.warmline_key)
+    os.environ.setdefault("RASA_TRACKER_DB", str(ROOT / "var" / "tracker.db"))
+    if settings.rasa_token:
+        os.environ.setdefault("RASA_TOKEN", settings.rasa_token)
+    server.main()
