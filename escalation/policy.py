@@ -2,17 +2,16 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from escalation.check_ins.scales import SCALES, Scale
+from escalation.check_ins.scales import SCALES, CutOffs, Scale
 from models import Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
@@ -251,26 +250,6 @@ class Ladders(Part):
     routine: Ladder
     soon: Ladder
     crisis: Ladder
-
-
-class CutOffs(Part):
-    """Of one scale, in its unit: where each band begins, from the lowest up, and the cut-off.
-
-    At the cut-off, or beyond it on the scale's worse side, a person is to look.
-    """
-
-    bands: Annotated[Mapping[str, int], Field(min_length=1)]
-    cut_off: int
-
-    @model_validator(mode="after")
-    def bands_rise(self) -> "CutOffs":
-        if any(later <= earlier for earlier, later in pairwise(self.bands.values())):
-            raise ValueError("each band must begin above the one before it")
-        return self
-
-    def band(self, total: int) -> str:
-        """The band that holds `total`, which is in the scale's unit."""
-        return [name for name, begins in self.bands.items() if begins <= total][-1]
 
 
 class CheckInCutOffs(Part):

@@ -18,10 +18,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from itertools import pairwise
+from typing import Annotated, Final, Literal
 
-if TYPE_CHECKING:
-    from escalation.policy import CutOffs
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class UnusableAnswer(ValueError):
@@ -80,6 +80,28 @@ class Scale:
         return self.items * self.highest * self.unit_per_point
 
 
+class CutOffs(BaseModel):
+    """One scale's cut-off and where each band begins, lowest first, in the scale's unit.
+
+    A total at the cut-off, or beyond it on the scale's worse side, needs a person's attention.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bands: Annotated[Mapping[str, int], Field(min_length=1)]
+    cut_off: int
+
+    @model_validator(mode="after")
+    def bands_rise(self) -> "CutOffs":
+        if any(later <= earlier for earlier, later in pairwise(self.bands.values())):
+            raise ValueError("each band must begin above the one before it")
+        return self
+
+    def band(self, total: int) -> str:
+        """The band that holds `total`, which is in the scale's unit."""
+        return [name for name, begins in self.bands.items() if begins <= total][-1]
+
+
 @dataclass(frozen=True)
 class Scored:
     """What the answers add up to. `total` is in points, None when too many are missing.
@@ -104,122 +126,48 @@ class Scored:
         return self.item_nine is not None and self.item_nine > 0
 
 
+def _answers(*phrases: str, lowest: int = 0) -> Mapping[str, int]:
+    """Each phrase with its number: the first argument lists what means `lowest`, and so on."""
+    numbered = enumerate(phrases, lowest)
+    return {phrase: value for value, listed in numbered for phrase in listed.split(", ")}
+
+
 # The official words first, then how people say the same in a chat. What could mean two answers
 # ("often" to PHQ, "half the days") is left out: asking again is better than guessing.
-DAYS: Final = {
-    "not at all": 0,
-    "not atall": 0,
-    "never": 0,
-    "no days": 0,
-    "zero days": 0,
-    "not once": 0,
-    "several days": 1,
-    "severl days": 1,
-    "some days": 1,
-    "a few days": 1,
-    "few days": 1,
-    "couple of days": 1,
-    "a couple of days": 1,
-    "a couple days": 1,
-    "sometimes": 1,
-    "more than half the days": 2,
-    "more than half of the days": 2,
-    "more than half the time": 2,
-    "more than half": 2,
-    "more then half the days": 2,
-    "more then half": 2,
-    "over half the days": 2,
-    "over half": 2,
-    "most days": 2,
-    "most of the days": 2,
-    "mostly": 2,
-    "nearly every day": 3,
-    "nearly everyday": 3,
-    "almost every day": 3,
-    "almost everyday": 3,
-    "every day": 3,
-    "everyday": 3,
-    "every single day": 3,
-    "daily": 3,
-    "all the time": 3,
-    "always": 3,
-    "constantly": 3,
-}
-TIME: Final = {
-    "at no time": 0,
-    "no time": 0,
-    "none of the time": 0,
-    "never": 0,
-    "not at all": 0,
-    "not once": 0,
-    "some of the time": 1,
-    "sometimes": 1,
-    "some days": 1,
-    "less than half of the time": 2,
-    "less than half the time": 2,
-    "less than half": 2,
-    "less then half": 2,
-    "under half": 2,
-    "more than half of the time": 3,
-    "more than half the time": 3,
-    "more than half": 3,
-    "more then half": 3,
-    "over half": 3,
-    "most of the time": 4,
-    "mostly": 4,
-    "most days": 4,
-    "almost always": 4,
-    "all of the time": 5,
-    "all the time": 5,
-    "always": 5,
-    "the whole time": 5,
-    "every day": 5,
-    "everyday": 5,
-}
-OFTEN: Final = {
-    "hardly ever": 1,
-    "hardly ever or never": 1,
-    "never": 1,
-    "almost never": 1,
-    "rarely": 1,
-    "not at all": 1,
-    "some of the time": 2,
-    "sometimes": 2,
-    "at times": 2,
-    "now and then": 2,
-    "once in a while": 2,
-    "occasionally": 2,
-    "often": 3,
-    "very often": 3,
-    "a lot": 3,
-    "a lot of the time": 3,
-    "most of the time": 3,
-    "all the time": 3,
-    "always": 3,
-    "constantly": 3,
-}
-AGREE: Final = {
-    "not at all": 0,
-    "never": 0,
-    "a little": 1,
-    "a little bit": 1,
-    "a bit": 1,
-    "slightly": 1,
-    "half and half": 2,
-    "half half": 2,
-    "half": 2,
-    "fifty fifty": 2,
-    "partly": 2,
-    "somewhat": 2,
-    "mostly": 3,
-    "most of the time": 3,
-    "mainly": 3,
-    "fully": 4,
-    "totally": 4,
-    "completely": 4,
-    "very much": 4,
-    "always": 4,
-}
+DAYS: Final = _answers(
+    "not at all, not atall, never, no days, zero days, not once",
+    "several days, severl days, some days, a few days, few days, couple of days, a couple of "
+    "days, a couple days, sometimes",
+    "more than half the days, more than half of the days, more than half the time, more than "
+    "half, more then half the days, more then half, over half the days, over half, most days, "
+    "most of the days, mostly",
+    "nearly every day, nearly everyday, almost every day, almost everyday, every day, "
+    "everyday, every single day, daily, all the time, always, constantly",
+)
+TIME: Final = _answers(
+    "at no time, no time, none of the time, never, not at all, not once",
+    "some of the time, sometimes, some days",
+    "less than half of the time, less than half the time, less than half, less then half, "
+    "under half",
+    "more than half of the time, more than half the time, more than half, more then half, "
+    "over half",
+    "most of the time, mostly, most days, almost always",
+    "all of the time, all the time, always, the whole time, every day, everyday",
+)
+OFTEN: Final = _answers(
+    "hardly ever, hardly ever or never, never, almost never, rarely, not at all",
+    "some of the time, sometimes, at times, now and then, once in a while, occasionally",
+    "often, very often, a lot, a lot of the time, most of the time, all the time, always, "
+    "constantly",
+    lowest=1,
+)
+AGREE: Final = _answers(
+    "not at all, never",
+    "a little, a little bit, a bit, slightly",
+    "half and half, half half, half, fifty fifty, partly, somewhat",
+    "mostly, most of the time, mainly",
+    "fully, totally, completely, very much, always",
+)
 
 _SPITZER: Final = "developed by Drs. Spitzer, Williams, Kroenke and colleagues, grant from Pfizer"
 _NONE_MISSING: Final = (
@@ -366,7 +314,7 @@ def read_answer(scale: Scale, text: str) -> int | None:
     return _in_range(scale, value)
 
 
-def score(scale: Scale, answers: Sequence[int | None], cut_offs: "CutOffs") -> Scored:
+def score(scale: Scale, answers: Sequence[int | None], cut_offs: CutOffs) -> Scored:
     """Add up the answers, in the order of the questions; None is a question left out.
 
     Raises:

@@ -11,21 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from escalation.lookalikes import latin, simplify
+
 # A text message is at most 1,600 characters. Of anything longer, the beginning and the end are
 # read: people open with what moves them and close with what they need.
 HEAD, TAIL = 1600, 400
 # Some characters unfold into many ("lol" for a laughing face); this much is read of that.
 MOST = 2 * (HEAD + TAIL)
 
-LOOKALIKES = str.maketrans(
-    "аеорсухіјѕԁһԛԝӏкмтвнαειοκνρτυχηωıɑɡ",
-    "aeopcyxijsdhqwlkmtbhaeiokvptuxnwiag",
-)
-PUNCTUATION = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u00b4\u0060", "'")
-    | dict.fromkeys("\u201c\u201d\u201e\u2033\u00ab\u00bb", '"')
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
-)
+DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 LAUGHTER = frozenset("😂🤣💀☠😹😆")
 SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"}
@@ -94,11 +88,7 @@ def _plain(char: str) -> str:
         return ""
     if kind[0] in "CZ" or kind == "So":
         return " "
-    return "".join(
-        part
-        for part in unicodedata.normalize("NFKD", char.translate(PUNCTUATION)).lower()
-        if unicodedata.category(part) not in ("Mn", "Cf")
-    ).translate(PUNCTUATION)
+    return simplify(char.translate(DASHES)).translate(DASHES)
 
 
 def _read(text: str) -> Iterable[tuple[int, str]]:
@@ -137,7 +127,7 @@ def fold(text: str) -> Folded:
         ends += [index + 1] * len(plain)
     plain = "".join(chars)
     if any("a" <= char <= "z" for char in plain):
-        plain = plain.translate(LOOKALIKES)
+        plain = latin(plain)
     folded = Folded(plain, tuple(starts), tuple(ends))
     folded = folded.replace(GAPS, lambda _: " ")
     folded = folded.replace(LEET_INSIDE, _unleet)

@@ -1,30 +1,28 @@
-"""The authenticity guard: what a program may not claim, found in what it is about to say.
+"""The authenticity guard: finds what the bot must not claim in what it is about to send.
 
-Bot and script text may reflect and sum up what was said. It may not claim a feeling, care, worry,
-friendship, humanity, watching over, memory of caring, or a promise it cannot keep; it may deny them
-("I am a program, I cannot feel that"), name them as somebody else's ("a mentor can care"), and give
-words for the mentee to use ("you could say: I am worried about you").
+Bot and script text can reflect and sum up what a mentee wrote. It must not claim feelings, care,
+worry, friendship, humanity, watching over, memory of caring, or a promise it cannot keep. It can
+deny them ("I am a program, I cannot feel that"), attribute them to others ("a mentor can care"),
+and give words for the mentee to use ("you could say: I am worried about you").
 
-Two ways of looking. Rules find what is claimed, kind by kind. They cannot know every way to say
-it, so the first person is closed besides: what a program may say of itself is a list, and whatever
-it says of itself that is neither denied nor on the list is a claim of the kind `first_person`.
-That stops some harmless sentences. Each text is checked when it is written, so its author learns
-of it; at run time nobody would.
+Two checks. Rules find claims by kind. They cannot know every wording, so every other first-person
+statement that is neither denied nor on the list of allowed ones is a claim of kind `first_person`.
+That stops some harmless sentences; their authors learn it when texts are checked, before anything
+runs.
 
-The rules are in guard.toml. They read words, not meaning. `python -m escalation.speech.guard`
-prints how often they are wrong.
+The rules are in guard.toml. `python -m escalation.speech.guard_errors` prints the error rates.
 """
 
 import re
-import sys
 import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from escalation.lookalikes import latin, simplify
 
 RULES_FILE = Path(__file__).with_name("guard.toml")
 
@@ -52,7 +50,7 @@ class Claim:
 
 @lru_cache(maxsize=1024)
 def claims(text: str) -> tuple[Claim, ...]:
-    """All that `text`, said by the bot, claims and may not. Never raises, on any text."""
+    """Everything `text` claims and must not, if the bot says it. Never raises."""
     found: list[Claim] = []
     before = ""
     for sentence in _sentences(_tokens(text)):
@@ -128,16 +126,6 @@ class _Token:
 
 
 _HEARTS = frozenset("♥❣❤💌💓💔💕💖💗💘💙💚💛💜💝💞🖤🤍🤎🧡🩷🩵🩶🤗🥰😍😘😚😙😗💋🫂🫶😻")
-# Letters of other alphabets that look like ours, and quotation marks of any shape.
-_LOOK_ALIKES = str.maketrans(
-    "\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0455\u0443\u0445\u0501\u0261\u04bb\u029f"
-    "\u03b1\u03b5\u03b9\u03bf\u03ba\u03c1\u03c4\u03c5\u03bd\u0131\u0142",
-    "aceijopsyxdghlaeiokptuvil",
-)
-_QUOTES = str.maketrans(
-    "\u2018\u2019\u201a\u201b\u2039\u203a`\u00b4\u02bc\u201c\u201d\u201e\u201f\u00ab\u00bb",
-    "'''''''''" + '"' * 6,
-)
 _TOKEN = re.compile(r"<3+|\.{2,}|\d+(?:[.,:]\d+)*|\{\w+\}|[^\W_]+(?:['-][^\W_]+)*|\S|\n")
 
 # Spelled as people type; each stands for the words behind it.
@@ -178,17 +166,12 @@ def _tokens(text: str) -> list[_Token]:
 
 def _folded(text: str) -> tuple[str, list[int]]:
     """The text in lower case and plain letters, and where each of its characters came from."""
-    letters, places = [], []
+    letters: list[str] = []
+    places: list[int] = []
     for place, character in enumerate(text):
-        if character in _HEARTS:
-            plain = " <3 "
-        else:
-            plain = unicodedata.normalize("NFKD", character.translate(_QUOTES)).lower()
-            plain = plain.translate(_LOOK_ALIKES).translate(_QUOTES)
-        for letter in plain:
-            if unicodedata.category(letter) not in ("Mn", "Me", "Cf"):
-                letters.append(letter)
-                places.append(place)
+        plain = " <3 " if character in _HEARTS else latin(simplify(character))
+        letters += plain
+        places += [place] * len(plain)
     return "".join(letters), places
 
 
@@ -361,63 +344,3 @@ class _Line:
 
 def _says_no(words: str) -> bool:
     return bool(_NO.search(_EMPTY_NO.sub("", words)))
-
-
-# --- how often it is wrong ---
-
-LISTS = Path(__file__).resolve().parents[2] / "tests" / "escalation" / "speech" / "guard"
-
-
-@dataclass(frozen=True)
-class Errors:
-    """What the guard let pass of a forbidden list, and what it stopped of an allowed one."""
-
-    missed: tuple[str, ...]
-    of_forbidden: int
-    blocked: tuple[str, ...]
-    of_allowed: int
-
-    @property
-    def missed_share(self) -> float:
-        return len(self.missed) / self.of_forbidden
-
-    @property
-    def blocked_share(self) -> float:
-        return len(self.blocked) / self.of_allowed
-
-
-def errors(suffix: str = "") -> Errors:
-    """Counted on forbidden{suffix}.txt and allowed{suffix}.txt."""
-    forbidden, allowed = (
-        read_list(LISTS / f"{name}{suffix}.txt") for name in ("forbidden", "allowed")
-    )
-    missed = tuple(text for text in forbidden if not claims(text))
-    blocked = tuple(text for text in allowed if claims(text))
-    return Errors(missed, len(forbidden), blocked, len(allowed))
-
-
-def read_list(file: Path) -> list[str]:
-    """One text a line; lines that begin with # are remarks."""
-    lines = (line.strip() for line in file.read_text("utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def main() -> None:
-    if not LISTS.exists():
-        sys.exit(f"The lists are not in {LISTS}; they come with the sources.")
-    for title, suffix in (("the list", ""), ("the list kept back", "_later")):
-        found = errors(suffix)
-        print(
-            f"On {title}: missed {len(found.missed)} of {found.of_forbidden} forbidden texts "
-            f"({found.missed_share:.1%}), stopped {len(found.blocked)} of {found.of_allowed} "
-            f"allowed ones ({found.blocked_share:.1%})."
-        )
-        for text in found.missed:
-            print(f"  missed:  {text}")
-        for text in found.blocked:
-            named = ", ".join(f"{claim.rule} '{claim.span}'" for claim in claims(text))
-            print(f"  stopped: {text}  [{named}]")
-
-
-if __name__ == "__main__":
-    main()

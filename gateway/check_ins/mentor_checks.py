@@ -11,8 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from escalation.check_ins.scales import MENTOR_CHECK
-from escalation.policy import CutOffs
+from escalation.check_ins.scales import MENTOR_CHECK, CutOffs
 from models import CheckIn, Conversation, Match, MatchKind, Person, Program
 
 

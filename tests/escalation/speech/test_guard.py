@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.speech.guard import RULES, Kind, claims, errors
+from escalation.speech.guard import RULES, Kind, claims
+from escalation.speech.guard_errors import errors
 from escalation.speech.script import SCRIPT_FILE
 
 ROOT = Path(__file__).parents[3]
