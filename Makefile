@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 HOUSE := .venv/bin
 BOT := bot/.venv/bin
+STOCK := var/benchmark/.venv/bin
 UV_VERSION := 0.13.9
 INSTALL := $(HOUSE)/python -m gateway.install
 PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header $(PINS)
@@ -49,11 +50,11 @@ screens: $(HOUSE)/.tested $(BOT)/.ready
 	@sh tests/install_browser.sh
 	@$(HOUSE)/python -m tests.screens var/screens
 
-## Compare the bot with Rasa's default pipeline, which needs TensorFlow and Python 3.10.
+## Compare the bot with Rasa's default pipeline: installs TensorFlow (2 GB) in an environment of its own.
 benchmark: $(HOUSE)/.ready $(BOT)/.ready
-	@test -x var/benchmark/.venv/bin/python || $(HOUSE)/uv venv --quiet --no-project --python 3.10 var/benchmark/.venv
-	@echo "Installing Rasa with TensorFlow into var/benchmark/.venv (about 2 GB)"
-	@$(HOUSE)/uv pip install --quiet --no-config --python var/benchmark/.venv rasa==3.6.21
+	@test -x $(STOCK)/python || $(PYTHON) -m venv --without-pip $(dir $(STOCK))
+	@$(INSTALL) "Rasa for the comparison" $(dir $(STOCK)) bot/requirements.txt
+	@$(HOUSE)/uv pip install --no-config --system-certs --python $(STOCK)/python --requirements bot/stock_rasa.txt
 	$(HOUSE)/python -m bot.benchmark
 
 $(HOUSE)/uv:
