@@ -1,23 +1,23 @@
 """The catalogs of the languages other than English, and what is missing in them.
 
     python -m gateway.authoring.translations          adds new sentences to each catalog
-    python -m gateway.authoring.translations --check  reports what is missing; changes nothing
+    python -m gateway.authoring.translations --check  reports missing and wrong translations
 
-A new language begins as an empty folder in escalation/locales: the first command fills it. What
-mentors and managers read is in staff.po, which a language may do without: it begins as an empty
-file.
+To add a language, make an empty folder in escalation/locales; the first command fills it. staff.po,
+which holds the pages and texts of mentors and managers, is optional: to add it, make an empty file.
 """
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_keywords
 from babel.messages.pofile import write_po
 
 from escalation.check_ins.scales import SCALES
@@ -37,39 +37,38 @@ from gateway.handoffs.brief import load_guide
 from models import Delivery, Role, Speaker
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = ROOT / "gateway" / "web" / "templates"
-# What a mentee reads; all other pages and modules are for mentors and managers.
-PAGES = ("chat/*.html",)
-MODULES = tuple(
-    ROOT / "gateway" / name
-    for name in (
-        "accounts/permissions.py",
-        "accounts/rate_limit.py",
-        "app.py",
-        "chat/handoff_history.py",
-        "chat/pages.py",
-        "chat/privacy_pages.py",
-        "chat/sign_in.py",
-        "chat/thread.py",
-        "chat/widget.py",
-        "conversations/person_requests.py",
-        "privacy/terms.py",
-        "runtime/one_time_keys.py",
-        "web/i18n.py",
-        "web/rendering.py",
-    )
+# Files in gateway/ with sentences that mentees read. Mentors and managers read all the others.
+FOR_MENTEES = (
+    "web/templates/chat/**.html",
+    "accounts/permissions.py",
+    "accounts/rate_limit.py",
+    "app.py",
+    "chat/handoff_history.py",
+    "chat/pages.py",
+    "chat/privacy_pages.py",
+    "chat/sign_in.py",
+    "chat/thread.py",
+    "chat/widget.py",
+    "conversations/person_requests.py",
+    "privacy/terms.py",
+    "runtime/one_time_keys.py",
+    "web/i18n.py",
+    "web/rendering.py",
 )
-ALL_MODULES = tuple(
-    module
-    for folder in (ROOT / "escalation", ROOT / "gateway")
-    for module in sorted(folder.rglob("*.py"))
+EVERYTHING = ("**.html", "**.py")
+JINJA = {
+    "extensions": "jinja2.ext.do",
+    "newstyle_gettext": "true",
+    "trimmed": "false",
+    "silent": "false",
+}
+CALLS = DEFAULT_KEYWORDS | parse_keywords(
+    ["gettext_noop", "phrase", "phrase_counted:1,2", "said_to:2"]
 )
-CALLS = {"gettext_noop": None, "said_to": (2,), "phrase": None, "phrase_counted": (1, 2)}
-# What is done stands in the audit by the name that it has in the code.
-CALLS_OF_AUDIT = {"note_about": (3,), "_note": (3,)}
-IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
+# The audit log shows an action by its name in the code.
+CALLS_OF_AUDIT = parse_keywords(["note_about:3", "_note:3"])
 
-# What a mentee texts, beside the words of the bot's menu.
+# Keywords beside those of the bot's menu.
 OWN_WORDS = (
     "PERSON",
     "STOP",
@@ -81,14 +80,14 @@ OWN_WORDS = (
     "DELETE MY DATA",
     "DELETE ALL",
 )
-# What the bot reads and its menu does not name.
+# Words that the bot reads and its menu does not name.
 BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet", "HI", "THANKS", "BYE")
-# An accent that GSM-7 lacks leaves 67 characters to an SMS, so what took two takes up to five.
+# With an accent that GSM-7 lacks, an SMS holds 67 characters, so two SMS become up to five.
 MOST_WITH_ACCENTS = 5
-# Catalogs of what leaves as an SMS.
+# Catalogs of texts that go out as SMS.
 TEXTED = ("script.po", "bot.po")
 HEADER = """\
-# Each msgid is the English sentence. A blank, a number and a tag stand in both.
+# Each msgid is the English sentence. Keep its placeholders, numbers, and tags.
 msgid ""
 msgstr ""
 "Language: {language}\\n"
@@ -115,88 +114,78 @@ class Fault:
         return f"{self.file}: “{self.msgid[:70]}”: {self.problem}"
 
 
-# --- what there is to say ---
+# --- templates ---
 
 
 @cache
 def script_template() -> Catalog:
-    """The script's lines for mentees, and the words that they may text."""
+    """The script's lines for mentees, and the keywords."""
     template = Catalog(fuzzy=False)
     for key, words in load_script().lines.items():
         if key not in _lines_for_staff():
             template.add(words, auto_comments=[key])
     for word in (*OWN_WORDS, *sorted(KEYWORDS)):
         template.add(word, context=KEYWORD)
-    # Beside OK, which says the same and may be an answer: this one only undoes a stop.
+    # Unlike OK, which may also answer a question, YES only undoes a STOP.
     template.add("YES", context="consent")
     return template
 
 
 @cache
 def _lines_for_staff() -> frozenset[str]:
-    staffs = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
-    return frozenset(re.findall(r"^\[(\w+)\]$", staffs, re.MULTILINE))
+    for_staff = SCRIPT_FILE.read_text("utf-8").split("# --- To mentors and managers:")[1]
+    return frozenset(re.findall(r"^\[(\w+)\]$", for_staff, re.MULTILINE))
 
 
-@cache
-def pages_template() -> Catalog:
-    """Every sentence of the mentees' pages, and those that Python gives them."""
-    template = Catalog(fuzzy=False)
-    for pattern in PAGES:
-        for page in sorted(TEMPLATES.glob(pattern)):
-            _add(template, page, "jinja2.ext:babel_extract", IN_TEMPLATES)
-    for module in MODULES:
-        _add(template, module, "python", CALLS)
-    return template
-
-
-@cache
-def staff_template() -> Catalog:
-    """What mentors and managers read beside that: their pages and texts, the log, the brief."""
-    template = Catalog(fuzzy=False)
-    for page in sorted(TEMPLATES.rglob("*.html")):
-        if not any(page.match(pattern) for pattern in PAGES):
-            _add(template, page, "jinja2.ext:babel_extract", IN_TEMPLATES)
-    for module in ALL_MODULES:
-        calls = {} if module in MODULES else CALLS
-        _add(template, module, "python", {**calls, **CALLS_OF_AUDIT})
-    for kind in (Role, Delivery, Speaker):
-        for one in kind:
-            template.add(one.value)
-    for scale in SCALES.values():
-        template.add(scale.worse)
-    guide = load_guide()
-    for told in (*guide.needs.values(), *guide.corners.values()):
-        for line in (told.first_line, *told.do, *told.do_not):
-            template.add(line.text)
-    for key, words in load_script().lines.items():
-        if key in _lines_for_staff():
-            template.add(words, auto_comments=[key])
-    for said in (*pages_template(), *script_template()):
-        if said.id and (said.id, said.context) in template:
-            template.delete(said.id, said.context)
-    return template
-
-
-def _add(
-    template: Catalog, file: Path, method: str, calls: Mapping[str, tuple[int, ...] | None]
+def _extract(
+    template: Catalog, folder: Path, files: Iterable[str], calls: Mapping[str, Any]
 ) -> None:
-    options = {
-        "extensions": "jinja2.ext.do",
-        "newstyle_gettext": "true",
-        "trimmed": "false",
-        "silent": "false",
-    }
-    source = BytesIO(file.read_bytes())
-    found = extract(method, source, calls, options=options if file.suffix == ".html" else None)
-    for _, msgid, comments, context in found:
+    methods = {".html": "jinja2.ext:babel_extract", ".py": "python"}
+    found = extract_from_dir(
+        folder,
+        [(pattern, methods[Path(pattern).suffix]) for pattern in files],
+        {"**.html": JINJA},
+        calls,
+    )
+    for _, _, msgid, comments, context in found:
         if msgid:
             template.add(msgid, context=context, auto_comments=comments)
 
 
 @cache
+def pages_template() -> Catalog:
+    """Every sentence of the mentees' pages."""
+    template = Catalog(fuzzy=False)
+    _extract(template, ROOT / "gateway", FOR_MENTEES, CALLS)
+    return template
+
+
+@cache
+def staff_template() -> Catalog:
+    """What only mentors and managers read: their pages and texts, the log, the brief."""
+    template = Catalog(fuzzy=False)
+    for folder in ("gateway", "escalation"):
+        _extract(template, ROOT / folder, EVERYTHING, CALLS | CALLS_OF_AUDIT)
+    guide = load_guide()
+    for advice in (*guide.needs.values(), *guide.corners.values()):
+        for line in (advice.first_line, *advice.do, *advice.do_not):
+            template.add(line.text)
+    for word in (*Role, *Delivery, *Speaker):
+        template.add(word.value)
+    for scale in SCALES.values():
+        template.add(scale.worse)
+    for key, words in load_script().lines.items():
+        if key in _lines_for_staff():
+            template.add(words, auto_comments=[key])
+    for message in (*pages_template(), *script_template()):
+        if message.id and (message.id, message.context) in template:
+            template.delete(message.id, message.context)
+    return template
+
+
+@cache
 def bot_template() -> Catalog:
-    """What the bot says, from its domain, and the words that only it reads."""
+    """The bot's responses, and the words that only the bot reads."""
     template = Catalog(fuzzy=False)
     for text in read_content().texts:
         if text.file.startswith("bot/"):
@@ -207,7 +196,7 @@ def bot_template() -> Catalog:
     return template
 
 
-TEMPLATES_OF = {
+TEMPLATES_OF: Mapping[str, Callable[[], Catalog]] = {
     "script.po": script_template,
     "bot.po": bot_template,
     "pages.po": pages_template,
@@ -215,98 +204,87 @@ TEMPLATES_OF = {
 }
 
 
-# --- what is wrong ---
-
-
-def faults_in(folder: Path, language: str) -> Iterator[Fault]:
-    """What is missing or wrong in the catalogs of one language. Raises BadCatalog."""
+def _updated_catalogs(folder: Path, language: str) -> Iterator[tuple[Path, Catalog]]:
+    """Each catalog of a language, with every sentence of its template. Raises BadCatalog."""
     for name, template in TEMPLATES_OF.items():
         file = folder / language / name
         if name == FOR_STAFF and not file.exists():
             continue
-        there = read_catalog(file, language) if file.exists() else Catalog()
-        yield from _faults(file, template(), there)
+        catalog = read_catalog(file, language) if file.exists() else Catalog(language)
+        catalog.update(template(), no_fuzzy_matching=True)
+        yield file, catalog
 
 
-def _faults(file: Path, wanted: Catalog, there: Catalog) -> Iterator[Fault]:
-    said = {_key(message): message for message in there if message.id}
-    asked = {_key(message): message for message in wanted if message.id}
-    for key in said.keys() - asked.keys():
-        yield Fault(file, key[0], "nobody says this any more; take it out")
-    for key, message in asked.items():
-        here = said.get(key)
-        if here is None or not all(_strings(here.string)):
-            yield Fault(file, key[0], "is not translated")
-        elif here.fuzzy:
-            yield Fault(file, key[0], "is marked fuzzy: read it again and take the mark off")
-        else:
-            yield from _differences(file, message, here)
+# --- checking ---
 
 
-def _differences(file: Path, message: Message, here: Message) -> Iterator[Fault]:
-    msgid = _key(message)[0]
-    if message.context == KEYWORD:
+def faults_in(folder: Path, language: str) -> Iterator[Fault]:
+    """Missing, obsolete, and wrong entries of one language. Raises BadCatalog."""
+    for file, catalog in _updated_catalogs(folder, language):
+        for message in catalog.obsolete.values():
+            yield Fault(file, _strings(message.id)[0], "is no longer used; delete it")
+        for message in catalog:
+            if not message.id:
+                continue
+            if not all(_strings(message.string)):
+                yield Fault(file, _strings(message.id)[0], "is not translated")
+            elif message.fuzzy:
+                problem = "is marked fuzzy: read it again and remove the mark"
+                yield Fault(file, _strings(message.id)[0], problem)
+            elif message.context != KEYWORD:
+                yield from _differences(file, message)
+
+
+def _differences(file: Path, message: Message) -> Iterator[Fault]:
+    msgid, ours, theirs = (
+        _strings(message.id)[0],
+        _strings(message.id)[-1],
+        _strings(message.string)[-1],
+    )
+    for what, pattern in (("placeholders", BLANK), ("numbers", NUMBER), ("tags", TAG)):
+        if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
+            yield Fault(file, msgid, f"its {what} differ from the English")
+    if file.name not in TEXTED:
         return
-    for ours, theirs in zip(_strings(message.id)[-1:], _strings(here.string)[-1:], strict=True):
-        for what, pattern in (("blanks", BLANK), ("numbers", NUMBER), ("tags", TAG)):
-            if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
-                yield Fault(file, msgid, f"its {what} differ from the English")
-        if file.name not in TEXTED:
-            continue
-        for word in _words_to_text(ours):
-            if (shown := keyword_in(file.parent.name, word)) not in theirs:
-                yield Fault(file, msgid, f"does not name {shown}, the word to text for {word}")
-        key = next(iter(message.auto_comments), "")
-        needed = gsm.count_segments(Text(file.name, key, theirs, "").as_sent)
-        if needed > MOST_WITH_ACCENTS:
-            yield Fault(file, msgid, f"takes {needed} SMS; make it shorter")
+    for word in _words_to_text(ours):
+        if (shown := keyword_in(file.parent.name, word)) not in theirs:
+            yield Fault(file, msgid, f"does not name {shown}, the word to text for {word}")
+    key = next(iter(message.auto_comments), "")
+    needed = gsm.count_segments(Text(file.name, key, theirs, "").as_sent)
+    if needed > MOST_WITH_ACCENTS:
+        yield Fault(file, msgid, f"takes {needed} SMS; make it shorter")
 
 
-def _words_to_text(said: str) -> Iterator[str]:
-    """The words that a text asks for; OK and NO are also said for themselves."""
-    for word in CAPITALS.findall(said):
+def _words_to_text(english: str) -> Iterator[str]:
+    """The words that a text asks for. OK and NO also stand for themselves."""
+    for word in CAPITALS.findall(english):
         if word in {*KEYWORDS, "PERSON", GO_ON} - {"OK", "NO"}:
             yield word
 
 
-def _key(message: Message) -> tuple[str, str | None]:
-    return _strings(message.id)[0], message.context
-
-
-def _strings(said: str | Iterable[str] | None) -> list[str]:
-    return [said or ""] if said is None or isinstance(said, str) else list(said)
+def _strings(text: str | Iterable[str] | None) -> list[str]:
+    return [text or ""] if text is None or isinstance(text, str) else list(text)
 
 
 # --- the command ---
 
 
-def add_what_is_new(folder: Path, language: str) -> int:
-    """Write each catalog anew with all that is to be said; returns how much has no words yet."""
+def update_catalogs(folder: Path, language: str) -> int:
+    """Add new sentences to each catalog and remove obsolete ones. Returns how many entries are
+    not translated."""
     missing = 0
-    for name, template in TEMPLATES_OF.items():
-        file = folder / language / name
-        if name == FOR_STAFF and not file.exists():
-            continue
-        there = read_catalog(file, language) if file.exists() else Catalog(language)
-        said = {_key(message): message for message in there if message.id}
-        new = Catalog(language, fuzzy=False)
-        new.locale = language.replace("-", "_")
-        for message in template():
-            if not message.id:
-                continue
-            here = said.get(_key(message))
-            new.add(
-                message.id,
-                here.string if here else None,
-                context=message.context,
-                auto_comments=message.auto_comments,
-                user_comments=here.user_comments if here else (),
-                flags=here.flags if here else (),
+    for file, catalog in _updated_catalogs(folder, language):
+        missing += sum(not all(_strings(one.string)) for one in catalog if one.id)
+        with file.open("wb") as output:
+            output.write(HEADER.format(language=language, plural=catalog.plural_forms).encode())
+            write_po(
+                output,
+                catalog,
+                width=100,
+                omit_header=True,
+                no_location=True,
+                ignore_obsolete=True,
             )
-            missing += here is None or not all(_strings(here.string))
-        with file.open("wb") as written:
-            written.write(HEADER.format(language=language, plural=new.plural_forms).encode())
-            write_po(written, new, width=100, omit_header=True, no_location=True)
     return missing
 
 
@@ -314,7 +292,7 @@ def main(arguments: list[str]) -> int:
     languages = sorted(one.name for one in FOLDER.iterdir() if one.is_dir())
     if "--check" not in arguments:
         for language in languages:
-            print(f"{language}: {add_what_is_new(FOLDER, language)} without words yet.")
+            print(f"{language}: {update_catalogs(FOLDER, language)} entries not translated yet.")
         return 0
     faults = [fault for language in languages for fault in faults_in(FOLDER, language)]
     for fault in faults:

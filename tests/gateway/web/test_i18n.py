@@ -21,10 +21,10 @@ from escalation.speech.i18n import (
 from escalation.speech.script import load_script
 from gateway.authoring.translations import (
     TEMPLATES_OF,
-    add_what_is_new,
     faults_in,
     pages_template,
     staff_template,
+    update_catalogs,
 )
 from gateway.conversations.quick_replies import choices_in
 from models import Handoff, Need, Person, Urgency
@@ -252,8 +252,8 @@ def spoilt(tmp_path: Path) -> Path:
     [
         ("pages", 'msgstr "Iniciar sesión en el chat"', 'msgstr ""', "is not translated"),
         ("pages", 'msgid "Your chat"\n', '#, fuzzy\nmsgid "Your chat"\n', "fuzzy"),
-        ("pages", 'msgid "Your chat"\n', 'msgid "Our chat"\n', "take it out"),
-        ("pages", "Espera {wait} y", "Espera y", "blanks differ"),
+        ("pages", 'msgid "Your chat"\n', 'msgid "Our chat"\n', "no longer used"),
+        ("pages", "Espera {wait} y", "Espera y", "placeholders differ"),
         ("pages", "llama al 911.", "llama al 912.", "numbers differ"),
         ("pages", "<strong>bot</strong>: un", "bot: un", "tags differ"),
         ("bot", "MENÚ muestra qué más hay", "La lista muestra qué más hay", "does not name MENÚ"),
@@ -280,9 +280,9 @@ def test_a_file_that_is_no_catalog_is_named(spoilt: Path) -> None:
 
 def test_a_third_language_is_a_folder(spoilt: Path) -> None:
     (spoilt / "pt").mkdir()
-    for_mentees = add_what_is_new(spoilt, "pt")
+    for_mentees = update_catalogs(spoilt, "pt")
     (spoilt / "pt" / FOR_STAFF).touch()
-    missing = add_what_is_new(spoilt, "pt")
+    missing = update_catalogs(spoilt, "pt")
     assert missing == sum(len(template()) for template in TEMPLATES_OF.values())
     assert missing - for_mentees == len(staff_template()), "which a language may do without"
     assert {fault.problem for fault in faults_in(spoilt, "pt")} == {"is not translated"}
@@ -294,5 +294,5 @@ def test_a_third_language_is_a_folder(spoilt: Path) -> None:
     assert languages_in(spoilt) == ("en", "es", "pt")
     assert in_language("pt-BR", "Your chat", folder=spoilt) == "A sua conversa"
     assert in_language("pt", "Write a message", folder=spoilt) == "Write a message"
-    assert add_what_is_new(spoilt, "pt") == missing - 1, "what was translated is kept"
+    assert update_catalogs(spoilt, "pt") == missing - 1, "what was translated is kept"
     assert len(read_catalog(file, "pt")) == len(pages_template())
