@@ -7,16 +7,12 @@ import pytest
 
 from escalation.policy import POLICY_FILE, BadPolicy, load_policy
 from escalation.speech.script import SCRIPT_FILE, BadScript, load_script
+from gateway.authoring.gsm import outside_gsm_7
 from models import Need, Urgency
 
 SCRIPT = load_script()
 ROOT = Path(__file__).parents[2]
 
-# GSM 03.38: any other character makes the whole text cost a segment per 70 characters.
-GSM_7 = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
-)
 # Feeling, care, watching, or a promise nobody can keep. Not for a machine's mouth.
 CLAIMS = re.compile(
     r"\bI('m| am)? (care|worry|worried|feel|understand how|love|here for you|always)\b"
@@ -27,7 +23,7 @@ CLAIMS = re.compile(
 
 @pytest.mark.parametrize("key", SCRIPT.lines)
 def test_a_line_can_be_sent_as_plain_sms(key: str) -> None:
-    assert set(SCRIPT.lines[key]) <= GSM_7, set(SCRIPT.lines[key]) - GSM_7
+    assert not outside_gsm_7(SCRIPT.lines[key])
     assert len(SCRIPT.lines[key]) <= 306
 
 
