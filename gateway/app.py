@@ -20,7 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway import demo_phones
 from gateway.accounts import pages as account_pages
 from gateway.accounts import sign_in
-from gateway.accounts.csrf import comes_from_another_site
+from gateway.accounts.csrf import is_cross_site
 from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import get_viewer
 from gateway.accounts.signed_out import sent_with, signed_out
@@ -113,13 +113,13 @@ def create_app(
     chat_policy = SECURITY_HEADERS["Content-Security-Policy"].replace(
         "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
     )
-    app.state.tries = RateLimits()
+    app.state.rate_limits = RateLimits()
 
     @app.middleware("http")
     async def guard(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        if comes_from_another_site(request, settings):
+        if is_cross_site(request, settings):
             return Response(said_to(request, "This request came from another site."), 403)
         response = await call_next(request)
         if is_chat_path(request.url.path):

@@ -59,7 +59,6 @@ LONGEST = (
 # databases, half of them on either; `pytest --every-database` runs all on both.
 OF_PAGES = (
     "test_absences",
-    "test_accounts",
     "test_brief",
     "test_chat",
     "test_commands",
@@ -70,9 +69,11 @@ OF_PAGES = (
     "test_languages",
     "test_mentor_texts",
     "test_pages",
+    "test_passkeys",
     "test_people",
     "test_policy_editor",
     "test_rota",
+    "test_sign_in",
     "test_stop",
     "test_terms_by_text",
     "test_verdicts",

@@ -1,4 +1,4 @@
-"""Requests that another site's page makes in a visitor's name are not acted on."""
+"""Requests that another site's page makes with a visitor's cookies are refused."""
 
 from urllib.parse import urlsplit
 
@@ -9,11 +9,11 @@ from gateway.runtime.settings import Settings
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-def comes_from_another_site(request: Request, settings: Settings) -> bool:
-    """Whether a request that changes something was made by another site's page.
+def is_cross_site(request: Request, settings: Settings) -> bool:
+    """Whether another site's page sent a request that changes something.
 
-    Browsers say so in Sec-Fetch-Site, or at least in Origin. Programs send neither, and carry
-    nobody's cookie. Twilio signs its requests instead.
+    Browsers say so in Sec-Fetch-Site, or at least in Origin. API clients send neither header and
+    no cookie. Twilio's requests are checked by their signature.
     """
     if request.method in SAFE_METHODS or request.url.path.startswith("/twilio/"):
         return False

@@ -1,4 +1,4 @@
-"""One's own account: where one is signed in, one's passkeys, one's password."""
+"""The account page of a mentor or manager: sessions, passkeys, password."""
 
 from typing import Annotated
 
@@ -9,17 +9,11 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts import passkeys, sessions
 from gateway.accounts.passkeys import MOST_PASSKEYS, PasskeyRefused, get_site, list_passkeys
-from gateway.accounts.passwords import (
-    BadPassword,
-    check_password,
-    end_sign_ins,
-    list_sessions,
-    set_password,
-    sign_in_with,
-)
+from gateway.accounts.passwords import BadPassword, check_password, set_password
 from gateway.accounts.rate_limit import get_rate_limits, too_many
+from gateway.accounts.session_store import end_sessions, find_session, list_sessions
 from gateway.accounts.sessions import COOKIE, Staff, describe_browser
-from gateway.accounts.sign_in import TICKET_COOKIE, forget_ticket, hand_out, site_at
+from gateway.accounts.sign_in import TICKET_COOKIE, forget_ticket, require_site, send_challenge
 from gateway.runtime.audit import note_about
 from gateway.web.rendering import (
     Number,
@@ -34,22 +28,18 @@ from models import Passkey, Person, WebSession
 
 router = APIRouter(prefix="/account")
 
-TRIES_AT_PASSWORD = 5
+PASSWORD_ATTEMPTS = 5
 
 DONE = {
-    "ended": gettext_noop("That browser is signed out."),
-    "others": gettext_noop("Every other browser is signed out."),
-    "password": gettext_noop("Your password is changed. Every other browser is signed out."),
-    "added": gettext_noop("The passkey is added. From now on it signs you in."),
-    "renamed": gettext_noop("The passkey has its new name."),
-    "removed": gettext_noop("The passkey is removed. It signs nobody in any more."),
+    "ended": gettext_noop("Browser signed out."),
+    "others": gettext_noop("All other browsers signed out."),
+    "password": gettext_noop("Password changed. All other browsers signed out."),
+    "added": gettext_noop("Passkey added. You can sign in with it from now on."),
+    "renamed": gettext_noop("Passkey renamed."),
+    "removed": gettext_noop("Passkey removed. It no longer signs you in."),
 }
-NO_SUCH_SIGN_IN = gettext_noop(
-    "There is no such browser among yours; perhaps it is signed out already."
-)
-NO_SUCH_PASSKEY = gettext_noop(
-    "There is no such passkey among yours; perhaps it is removed already."
-)
+NO_SUCH_SESSION = gettext_noop("You have no such browser. It may be signed out already.")
+NO_SUCH_PASSKEY = gettext_noop("You have no such passkey. It may be removed already.")
 
 
 @router.get("")
@@ -61,10 +51,10 @@ def account(request: Request, viewer: Staff, done: str = "") -> Response:
 def end_one(request: Request, number: Number, viewer: Staff) -> Response:
     now = get_line(request).clock()
     with get_line(request).database.writing() as session:
-        sign_in = session.get(WebSession, number)
-        if sign_in is None or sign_in.person_id != viewer.id:
-            raise PageRefused(404, NO_SUCH_SIGN_IN)
-        session.delete(sign_in)
+        web_session = session.get(WebSession, number)
+        if web_session is None or web_session.person_id != viewer.id:
+            raise PageRefused(404, NO_SUCH_SESSION)
+        session.delete(web_session)
         note_about(session, viewer, "signed out a browser", by=viewer, now=now)
     return go_to(request, "/account?done=ended")
 
@@ -73,8 +63,8 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
 def end_others(request: Request, viewer: Staff) -> Response:
     now = get_line(request).clock()
     with get_line(request).database.writing() as session:
-        here = sign_in_with(session, request.cookies.get(COOKIE, ""), now=now)
-        end_sign_ins(session, viewer, but=here)
+        here = find_session(session, request.cookies.get(COOKIE, ""), now=now)
+        end_sessions(session, viewer, but=here)
         note_about(session, viewer, "signed out all other browsers", by=viewer, now=now)
     return go_to(request, "/account?done=others")
 
@@ -87,20 +77,23 @@ def change_password(
     new: Annotated[str, Form()] = "",
     again: Annotated[str, Form()] = "",
 ) -> Response:
-    """The other browsers are signed out; this one stays, with a new cookie."""
+    """Signs out all other browsers; this one gets a new cookie."""
     line = get_line(request)
     now = line.clock()
-    limits = {f"password of {viewer.id}": TRIES_AT_PASSWORD}
+    limits = {f"password of {viewer.id}": PASSWORD_ATTEMPTS}
     if wait := get_rate_limits(request).take(limits, now=now):
         return _refuse(request, viewer, 429, too_many(wait))
     if viewer.password_hash is not None and not check_password(viewer, old):
         with line.database.writing() as session:
             note_about(session, viewer, "failed to change the password", by=viewer, now=now)
-        return _refuse(request, viewer, 403, gettext_noop("The old password is not right."))
+        return _refuse(request, viewer, 403, gettext_noop("Wrong old password."))
     get_rate_limits(request).give_back(limits)
     if new != again:
         return _refuse(
-            request, viewer, 422, gettext_noop("The two new passwords differ. Type them again.")
+            request,
+            viewer,
+            422,
+            gettext_noop("The two new passwords do not match. Type them again."),
         )
     try:
         with line.database.writing() as session:
@@ -111,34 +104,26 @@ def change_password(
     except BadPassword as bad:
         return _refuse(request, viewer, 422, str(bad))
     response = go_to(request, "/account?done=password")
-    sessions.keep(request, response, token)
+    sessions.set_cookie(request, response, token)
     return response
 
 
 @router.post("/passkeys/options")
 def passkey_options(request: Request, viewer: Staff) -> Response:
-    """What the browser is to make."""
-    site, line = site_at(request), get_line(request)
+    site, line = require_site(request), get_line(request)
     with line.database.reading() as session:
         known = list_passkeys(session, viewer)
-    return hand_out(request, passkeys.ask_to_add(site, viewer, known, now=line.clock()))
+    return send_challenge(request, passkeys.challenge_to_add(site, viewer, known, now=line.clock()))
 
 
 @router.post("/passkeys")
 def add_passkey(request: Request, viewer: Staff, answer: Annotated[str, Form()] = "") -> Response:
-    site, now = site_at(request), get_line(request).clock()
-    ticket = request.cookies.get(TICKET_COOKIE, "")
+    site, now = require_site(request), get_line(request).clock()
+    given = passkeys.Response(answer, request.cookies.get(TICKET_COOKIE, ""))
+    name = describe_browser(request)
     try:
         with get_line(request).database.writing() as session:
-            passkeys.add(
-                session,
-                site,
-                viewer,
-                answer=answer,
-                ticket=ticket,
-                name=describe_browser(request),
-                now=now,
-            )
+            passkeys.add_passkey(session, site, viewer, given, name=name, now=now)
             note_about(session, viewer, "added a passkey", by=viewer, now=now)
     except PasskeyRefused as refused:
         return _refuse(request, viewer, 409, str(refused))
@@ -151,7 +136,7 @@ def add_passkey(request: Request, viewer: Staff, answer: Annotated[str, Form()] 
 def rename_passkey(
     request: Request, number: Number, viewer: Staff, name: Annotated[str, Form()] = ""
 ) -> Response:
-    name = passkeys.called(name)
+    name = passkeys.clean_name(name)
     if not name:
         return _refuse(
             request, viewer, 422, gettext_noop("Give the passkey a name, such as My phone.")
@@ -180,7 +165,7 @@ def _own_passkey(session: Session, viewer: Person, number: int) -> Passkey:
 
 
 def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Response:
-    """The sentence alone where the page itself asks, beside what was typed; or the page with it."""
+    """The sentence alone for htmx, which shows it beside the form; else the page with it."""
     if wants_part(request):
         return PlainTextResponse(sentence, status)
     return _account(request, viewer, problem=sentence, status=status)
@@ -192,7 +177,7 @@ def _account(
     line = get_line(request)
     now, token = line.clock(), request.cookies.get(COOKIE, "")
     with line.database.reading() as session:
-        here = sign_in_with(session, token, now=now)
+        here = find_session(session, token, now=now)
         browsers = list_sessions(session, viewer, now=now)
         keys = list_passkeys(session, viewer)
     return page(

@@ -1,7 +1,7 @@
-"""Passkeys: a mentor's or manager's own device signs them in.
+"""Passkeys of mentors and managers (WebAuthn).
 
-What a browser is asked to sign is new each time. It travels with the browser in a ticket that
-only we can write and read, and that is good for one kind of use and a few minutes.
+The challenge is new each time. It travels in an encrypted cookie, the ticket, which only we can
+read; it is valid for one purpose and a few minutes.
 """
 
 import ipaddress
@@ -41,12 +41,12 @@ from models.encryption import WrongKey, decrypt, encrypt, fingerprint
 TICKET_LASTS = timedelta(minutes=5)
 LONGEST_NAME = 60
 MOST_PASSKEYS = 20
-# A browser's answer is a few hundred characters; with a long attestation, a few thousand.
-LONGEST_ANSWER = 20_000
+# A credential is a few hundred characters long; with a long attestation, a few thousand.
+LONGEST_CREDENTIAL = 20_000
 CREDENTIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,1400}")
 
 SIGN_IN = "sign in"
-TOO_LATE = gettext_noop("That took too long, or was begun in another tab. Try again.")
+TOO_LATE = gettext_noop("That took too long, or it was started in another tab. Try again.")
 DID_NOT_WORK = gettext_noop(
     "That passkey did not sign you in. Try again, or use your password or a link by text."
 )
@@ -54,10 +54,7 @@ NOT_ADDED = gettext_noop("That passkey could not be added. Try again.")
 
 
 class PasskeyRefused(Exception):
-    """A passkey that is not taken. Its text is a sentence that says what to do.
-
-    `person_id` is whose it is, where that is known.
-    """
+    """A refused passkey. Its text says what to do; `person_id` is its owner, where known."""
 
     def __init__(self, sentence: str, person_id: int | None = None) -> None:
         self.person_id = person_id
@@ -66,25 +63,36 @@ class PasskeyRefused(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """To which a passkey is bound: the name of our address, and all of it."""
+    """What a passkey is bound to: our host name, and our origin."""
 
     name: str
     origin: str
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the browser is to do, as its script reads it, and the ticket it comes back with."""
+class Challenge:
+    """The options for the browser's script, as JSON, and the ticket that belongs to them."""
 
     options: str
     ticket: str
 
 
+@dataclass(frozen=True)
+class Response:
+    """The browser's credential, as JSON, and the ticket that came back with it."""
+
+    credential: str
+    ticket: str
+
+
 def get_site(public_url: str) -> Site | None:
-    """None where browsers allow no passkeys: at a bare number, or without https but at home."""
+    """None where browsers do not allow passkeys: at an IP address, or without https.
+
+    http://localhost is allowed.
+    """
     address = urlsplit(public_url)
     name = address.hostname or ""
-    if not name or _is_a_number(name):
+    if not name or _is_ip_address(name):
         return None
     if address.scheme != "https" and name != "localhost":
         return None
@@ -92,8 +100,10 @@ def get_site(public_url: str) -> Site | None:
     return Site(name, f"{address.scheme}://{name}{port}")
 
 
-def ask_to_add(site: Site, person: Person, known: Sequence[Passkey], *, now: datetime) -> Asked:
-    """Have the browser make a passkey for this person, unless its device has one already."""
+def challenge_to_add(
+    site: Site, person: Person, known: Sequence[Passkey], *, now: datetime
+) -> Challenge:
+    """Ask the browser for a new passkey, unless its device has one of the `known` passkeys."""
     challenge = secrets.token_bytes(32)
     options = generate_registration_options(
         rp_id=site.name,
@@ -110,28 +120,21 @@ def ask_to_add(site: Site, person: Person, known: Sequence[Passkey], *, now: dat
             PublicKeyCredentialDescriptor(id=base64url_to_bytes(key.credential_id)) for key in known
         ],
     )
-    return Asked(options_to_json(options), _ticket(challenge, _adding(person), now=now))
+    return Challenge(options_to_json(options), _ticket(challenge, _adding(person), now=now))
 
 
-def add(
-    session: Session,
-    site: Site,
-    person: Person,
-    *,
-    answer: str,
-    ticket: str,
-    name: str,
-    now: datetime,
+def add_passkey(
+    session: Session, site: Site, person: Person, response: Response, *, name: str, now: datetime
 ) -> Passkey:
-    """Keep the passkey that the browser made.
+    """Store the passkey that the browser made.
 
     Raises:
-        PasskeyRefused: it does not answer what was asked, is known already, or is one too many.
+        PasskeyRefused: it does not match its challenge, is registered already, or is one too many.
     """
-    challenge = _challenge_in(ticket, _adding(person), now=now)
+    challenge = _read_ticket(response.ticket, _adding(person), now=now)
     try:
         made = verify_registration_response(
-            credential=_answer_in(answer),
+            credential=_read_credential(response.credential),
             expected_challenge=challenge,
             expected_rp_id=site.name,
             expected_origin=site.origin,
@@ -140,8 +143,8 @@ def add(
         raise PasskeyRefused(NOT_ADDED) from error
     credential_id = bytes_to_base64url(made.credential_id)
     if session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)):
-        raise PasskeyRefused(gettext_noop("That passkey is here already."))
-    # Held, so that two at once do not both come in under the limit.
+        raise PasskeyRefused(gettext_noop("That passkey is already registered."))
+    # Locked, so that two requests at once cannot both pass the limit.
     session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
     own = select(func.count()).select_from(Passkey).where(Passkey.person_id == person.id)
     if (session.scalar(own) or 0) >= MOST_PASSKEYS:
@@ -153,7 +156,7 @@ def add(
         credential_id=credential_id,
         public_key=made.credential_public_key,
         sign_count=made.sign_count,
-        name=called(name) or "A passkey",
+        name=clean_name(name) or "A passkey",
         at=now,
     )
     session.add(passkey)
@@ -161,24 +164,24 @@ def add(
     return passkey
 
 
-def ask_to_sign_in(site: Site, *, now: datetime) -> Asked:
-    """Have the browser offer whichever passkey it holds for us. The same for everybody."""
+def challenge_to_sign_in(site: Site, *, now: datetime) -> Challenge:
+    """Let the browser offer any passkey it has for this site; names no person."""
     challenge = secrets.token_bytes(32)
     options = generate_authentication_options(rp_id=site.name, challenge=challenge)
-    return Asked(options_to_json(options), _ticket(challenge, SIGN_IN, now=now))
+    return Challenge(options_to_json(options), _ticket(challenge, SIGN_IN, now=now))
 
 
-def person_with(session: Session, site: Site, *, answer: str, ticket: str, now: datetime) -> Person:
-    """Whom a passkey signs in.
+def check_passkey(session: Session, site: Site, response: Response, *, now: datetime) -> Person:
+    """The person whom a passkey signs in.
 
     Raises:
-        PasskeyRefused: in one and the same sentence for an unknown one, a wrong one, a copied one
-            (its count of uses does not go up) and one whose person has left.
+        PasskeyRefused: with the same sentence whether the passkey is unknown, wrong or copied (its
+            use counter did not increase), or its person has left.
     """
-    challenge = _challenge_in(ticket, SIGN_IN, now=now)
+    challenge = _read_ticket(response.ticket, SIGN_IN, now=now)
     passkey: Passkey | None = None
     try:
-        given = _answer_in(answer)
+        given = _read_credential(response.credential)
         passkey = session.scalar(select(Passkey).where(Passkey.credential_id == given["id"]))
         if passkey is None:
             raise PasskeyRefused(DID_NOT_WORK)
@@ -208,18 +211,17 @@ def person_with(session: Session, site: Site, *, answer: str, ticket: str, now: 
 
 
 def list_passkeys(session: Session, person: Person) -> Sequence[Passkey]:
-    """The person's passkeys, in the order they were added."""
     return session.scalars(
         select(Passkey).where(Passkey.person_id == person.id).order_by(Passkey.id)
     ).all()
 
 
-def called(name: str) -> str:
-    """A passkey's name as it is kept: one line, and not too long."""
+def clean_name(name: str) -> str:
+    """One printable line of at most LONGEST_NAME characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
 
 
-def _is_a_number(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -232,7 +234,7 @@ def _adding(person: Person) -> str:
 
 
 def _user_handle(person: Person) -> bytes:
-    # Devices keep it, and some show it to whoever holds them: not our number of the person.
+    # Devices store it and some display it, so it must not be our row number.
     return fingerprint("passkey", str(person.id))
 
 
@@ -241,12 +243,12 @@ def _is_the_handle(given: dict[str, Any], person: Person) -> bool:
     return not handle or base64url_to_bytes(handle) == _user_handle(person)
 
 
-def _answer_in(answer: str) -> dict[str, Any]:
-    """Raises ValueError when it is not a JSON object of a sensible length."""
-    if len(answer) > LONGEST_ANSWER:
+def _read_credential(credential: str) -> dict[str, Any]:
+    """Raises ValueError for anything but a JSON object of a sensible length."""
+    if len(credential) > LONGEST_CREDENTIAL:
         raise ValueError("too long")
     try:
-        given = json.loads(answer)
+        given = json.loads(credential)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(given, dict) or not isinstance(given.get("response"), dict):
@@ -261,12 +263,12 @@ def _ticket(challenge: bytes, use: str, *, now: datetime) -> str:
     return encrypt(json.dumps([bytes_to_base64url(challenge), use, until]))
 
 
-def _challenge_in(ticket: str, use: str, *, now: datetime) -> bytes:
-    """Raises PasskeyRefused when the ticket is not ours, for another use, or too old."""
+def _read_ticket(ticket: str, use: str, *, now: datetime) -> bytes:
+    """The challenge. Raises PasskeyRefused for a forged ticket, another purpose, or a late one."""
     try:
-        challenge, meant_for, until = json.loads(decrypt(ticket))
+        challenge, purpose, until = json.loads(decrypt(ticket))
     except (WrongKey, ValueError) as error:
         raise PasskeyRefused(TOO_LATE) from error
-    if meant_for != use or datetime.fromisoformat(until) <= now:
+    if purpose != use or datetime.fromisoformat(until) <= now:
         raise PasskeyRefused(TOO_LATE)
     return base64url_to_bytes(challenge)

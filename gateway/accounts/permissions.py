@@ -1,7 +1,6 @@
-"""Who may do what: the one table, from which every page's dependency is made.
+"""What each role may do. Every page takes its permission from this table.
 
-Whose things a person sees is asked where they are looked for: what is of another program is
-not there, and a mentor reads what they hold.
+Whether a thing belongs to one's own program is checked where it is looked up.
 """
 
 from collections.abc import Mapping
@@ -13,13 +12,13 @@ from models import Person, Role
 
 
 class Action(StrEnum):
-    """What a page lets one do. A new page takes the one it belongs to, or adds its own."""
+    """What a page is for. A new page uses one of these, or adds its own."""
 
-    CHAT = "chat"  # one's own thread, and one's own say about it
-    ANSWER = "answer"  # the queue of one's program, and the handoffs one holds
-    OVERSEE = "oversee"  # the log, the people, the rota and the policy of one's program
-    OWN_ACCOUNT = "own account"  # how one signs in, and where one is signed in
-    LISTEN = "listen"  # being told that something has changed, never what
+    CHAT = "chat"  # one's own thread and privacy settings
+    ANSWER = "answer"  # the program's queue and the handoffs one holds
+    OVERSEE = "oversee"  # the program's log, people, rota and policy
+    OWN_ACCOUNT = "own account"  # one's sign-in methods and sessions
+    LISTEN = "listen"  # learning that something has changed, but not what
 
 
 STAFF = frozenset({Role.MENTOR, Role.MANAGER})
@@ -33,18 +32,18 @@ MAY: Mapping[Action, frozenset[Role]] = {
 }
 
 MENTEES_WRITE_BY_TEXT = gettext_noop(
-    "This page is for mentors and managers. To reach a person, text PERSON to the line."
+    "This page is for mentors and managers. To reach a person, text PERSON."
 )
 MANAGERS_ONLY = gettext_noop("This page is for the program's managers.")
 MENTEES_ONLY = gettext_noop("This page is for mentees.")
 
 
 def allow(person: Person | None, action: Action) -> Person:
-    """`person`, who may do this.
+    """`person`, when their role may do this.
 
     Raises:
-        NotSignedIn: nobody is signed in.
-        PageRefused: somebody is, whose role may not.
+        NotSignedIn: `person` is None.
+        PageRefused: the role may not.
     """
     if person is None:
         raise NotSignedIn

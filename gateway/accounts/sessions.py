@@ -1,4 +1,4 @@
-"""Which browser is signed in, as whom, and what that lets it do."""
+"""The signed-in browser: its cookie, its person, and the pages that person may open."""
 
 import re
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from gateway.accounts.passwords import (
-    SIGNED_IN_FOR,
-    begin_sign_in,
-    end_sign_in,
-    note_seen,
-    sign_in_with,
-    was_seen_long_ago,
-)
 from gateway.accounts.permissions import Action, allow
+from gateway.accounts.session_store import (
+    SEEN_AGAIN_AFTER,
+    SESSION_LASTS,
+    end_session,
+    find_session,
+    note_seen,
+    start_session,
+)
 from gateway.web.rendering import get_line, get_settings
 from models import Person, WebSession
 
 COOKIE = "warmline"
 
-# The first that a browser names counts: most call themselves by several names.
+# The first match counts: most browsers list several names.
 BROWSERS = (
     ("Firefox", r"Firefox/|FxiOS/"),
     ("Samsung Internet", r"SamsungBrowser/"),
@@ -44,7 +44,7 @@ UNKNOWN_BROWSER = "A browser"
 
 
 def describe_browser(request: Request) -> str:
-    """The browser as its owner knows it: Firefox on Android."""
+    """Such as "Firefox on Android"."""
     agent = request.headers.get("User-Agent", "")
     browser = next((name for name, mark in BROWSERS if re.search(mark, agent)), UNKNOWN_BROWSER)
     system = next((name for name, mark in SYSTEMS if re.search(mark, agent)), None)
@@ -52,40 +52,39 @@ def describe_browser(request: Request) -> str:
 
 
 def get_web_session(request: Request) -> WebSession | None:
-    """The sign-in of the browser that asks, if it has one. It is noted that it was seen."""
+    """This browser's session, if it is signed in. Updates when it was last seen."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
     line, now = get_line(request), get_line(request).clock()
     with line.database.reading() as session:
-        sign_in = sign_in_with(session, token, now=now)
-    if sign_in is not None and was_seen_long_ago(sign_in, now=now):
+        found = find_session(session, token, now=now)
+    if found and (found.seen_at is None or found.seen_at <= now - SEEN_AGAIN_AFTER):
         with line.database.writing() as session:
-            note_seen(session, sign_in, now=now)
-    return sign_in
+            note_seen(session, found, now=now)
+    return found
 
 
 def get_viewer(request: Request) -> Person | None:
-    """Who is signed in, if anybody."""
-    sign_in = get_web_session(request)
-    viewer = sign_in.person if sign_in else None
-    # Kept with the request, so that a refusal too shows who is signed in.
+    web_session = get_web_session(request)
+    viewer = web_session.person if web_session else None
+    # Also for the page of a refusal, which shows who is signed in.
     request.state.viewer = viewer
     return viewer
 
 
-def who_may(action: Action) -> Callable[[Request], Person]:
-    """What a page asks for with `Depends`: somebody who may, or the request is refused."""
+def require(action: Action) -> Callable[[Request], Person]:
+    """A dependency of a page: the viewer, when their role may do this; else a refusal."""
 
-    def somebody(request: Request) -> Person:
+    def viewer(request: Request) -> Person:
         return allow(get_viewer(request), action)
 
-    return somebody
+    return viewer
 
 
-Mentor = Annotated[Person, Depends(who_may(Action.ANSWER))]
-Manager = Annotated[Person, Depends(who_may(Action.OVERSEE))]
-Staff = Annotated[Person, Depends(who_may(Action.OWN_ACCOUNT))]
+Mentor = Annotated[Person, Depends(require(Action.ANSWER))]
+Manager = Annotated[Person, Depends(require(Action.OVERSEE))]
+Staff = Annotated[Person, Depends(require(Action.OWN_ACCOUNT))]
 
 
 def may_listen(request: Request) -> None:
@@ -94,13 +93,13 @@ def may_listen(request: Request) -> None:
         allow(get_viewer(request), Action.LISTEN)
 
 
-class CookieMarks(TypedDict):
+class CookieOptions(TypedDict):
     httponly: bool
     samesite: Literal["lax"]
     secure: bool
 
 
-def cookie_marks(request: Request) -> CookieMarks:
+def cookie_options(request: Request) -> CookieOptions:
     return {
         "httponly": True,
         "samesite": "lax",
@@ -109,27 +108,27 @@ def cookie_marks(request: Request) -> CookieMarks:
 
 
 def begin(request: Request, session: Session, person: Person) -> str:
-    """Sign the browser that asks in as `person`, and out as whoever it was signed in as before.
+    """Replace this browser's session with one of `person`.
 
-    Returns the token, for `keep` to give to the browser once the transaction is committed.
+    Returns the token, which `set_cookie` gives to the browser once the transaction is committed.
     """
-    end_sign_in(session, request.cookies.get(COOKIE, ""))
+    end_session(session, request.cookies.get(COOKIE, ""))
     now = get_line(request).clock()
-    return begin_sign_in(session, person, now=now, browser=describe_browser(request))
+    return start_session(session, person, now=now, browser=describe_browser(request))
 
 
-def keep(request: Request, response: Response, token: str) -> None:
+def set_cookie(request: Request, response: Response, token: str) -> None:
     response.set_cookie(
-        COOKIE, token, max_age=int(SIGNED_IN_FOR.total_seconds()), **cookie_marks(request)
+        COOKIE, token, max_age=int(SESSION_LASTS.total_seconds()), **cookie_options(request)
     )
 
 
-def forget(request: Request, response: Response) -> None:
-    response.delete_cookie(COOKIE, **cookie_marks(request))
+def delete_cookie(request: Request, response: Response) -> None:
+    response.delete_cookie(COOKIE, **cookie_options(request))
 
 
 def own_path(wanted: str) -> str | None:
-    """`wanted` if it is a path of ours; None for anything that could lead to another site."""
+    """`wanted` if it is a path on this site; None for anything that could lead elsewhere."""
     if not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
         return None
     if "\\" in wanted or urlsplit(wanted).netloc:

@@ -1,7 +1,7 @@
 """Signing in and out: by password, by passkey, or by a link sent as a text.
 
-No answer tells whether there is such a person: the same words, the same status, and whatever
-takes its time for somebody who exists is done after the answer has gone.
+No response reveals whether a person exists: same words, same status, and slow work for an
+existing person is done after the response was sent.
 """
 
 from datetime import timedelta
@@ -14,28 +14,12 @@ from starlette.background import BackgroundTask
 
 from escalation.speech.i18n import gettext_noop
 from escalation.speech.message_writer import get_thread, say
-from gateway.accounts import sessions
-from gateway.accounts.csrf import comes_from_another_site
-from gateway.accounts.passkeys import (
-    TICKET_LASTS,
-    Asked,
-    PasskeyRefused,
-    Site,
-    ask_to_sign_in,
-    get_site,
-    person_with,
-)
-from gateway.accounts.passwords import check_password, end_sign_in
-from gateway.accounts.rate_limit import RateLimits, client_address, get_rate_limits, too_many
-from gateway.accounts.sessions import (
-    COOKIE,
-    Manager,
-    Mentor,
-    cookie_marks,
-    get_viewer,
-    may_listen,
-    own_path,
-)
+from gateway.accounts import passkeys, sessions
+from gateway.accounts.passkeys import TICKET_LASTS, Challenge, PasskeyRefused, Site, get_site
+from gateway.accounts.passwords import check_password
+from gateway.accounts.rate_limit import client_address, get_rate_limits, too_many
+from gateway.accounts.session_store import end_session
+from gateway.accounts.sessions import COOKIE, cookie_options, own_path
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -45,31 +29,17 @@ from gateway.web.rendering import Number, PageRefused, get_line, get_settings, g
 from models import Person, Role
 from models.encryption import phone_index
 
-# What pages ask of whoever is signed in stands together here.
-__all__ = [
-    "COOKIE",
-    "Manager",
-    "Mentor",
-    "RateLimits",
-    "comes_from_another_site",
-    "get_rate_limits",
-    "get_viewer",
-    "may_listen",
-    "own_path",
-    "router",
-]
-
 router = APIRouter()
 
-TRIES_PER_NUMBER = 5
-TRIES_PER_ADDRESS = 20
+ATTEMPTS_PER_NUMBER = 5
+ATTEMPTS_PER_ADDRESS = 20
 LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
 TICKET_COOKIE = "warmline_passkey"
 
-WRONG = gettext_noop("The number or the password is not right.")
+WRONG = gettext_noop("Wrong number or password.")
 NO_PASSKEYS_HERE = gettext_noop(
-    "Passkeys do not work at this address: they need https and a name. "
+    "Passkeys do not work at this address: they need https and a domain name. "
     "Use your password or a link by text."
 )
 
@@ -86,13 +56,13 @@ def sign_in(
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "",
 ) -> Response:
-    """One answer for a wrong number and a wrong password, taking as long either way."""
-    line, index = get_line(request), _index_of(phone)
-    limits = {f"number {index}": TRIES_PER_NUMBER, client_address(request): TRIES_PER_ADDRESS}
+    """A wrong number and a wrong password get the same response, after the same time."""
+    line, index = get_line(request), _hash_phone(phone)
+    limits = {f"number {index}": ATTEMPTS_PER_NUMBER, client_address(request): ATTEMPTS_PER_ADDRESS}
     if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _sign_in_page(request, next, phone=phone, sentence=too_many(wait), status=429)
     with line.database.reading() as session:
-        person = _staff_at(session, index)
+        person = _find_staff(session, index)
     if not check_password(person, password) or person is None:
         answer = _sign_in_page(request, next, phone=phone, sentence=WRONG, status=401)
         answer.background = BackgroundTask(
@@ -112,9 +82,9 @@ def ask_for_link(request: Request, sent: bool = False) -> Response:
 
 @router.post("/sign-in/link")
 def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
-    """The same answer whoever asks for whom; the text is written once it has been given."""
-    line, index = get_line(request), _index_of(phone)
-    limits = {f"link {index}": LINKS_PER_NUMBER, client_address(request): TRIES_PER_ADDRESS}
+    """Every number gets the same response; the text is written after it was sent."""
+    line, index = get_line(request), _hash_phone(phone)
+    limits = {f"link {index}": LINKS_PER_NUMBER, client_address(request): ATTEMPTS_PER_ADDRESS}
     if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _link_page(request, sentence=too_many(wait), status=429)
     if as_e164(phone) is None:
@@ -129,14 +99,14 @@ def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
 
 @router.get("/sign-in/link/{token}")
 def open_link(request: Request, token: str) -> Response:
-    """A page with a button. Whatever looks at links before people do uses nothing up."""
+    """A page with a button, so that link previews do not use up the link."""
     return page(request, "accounts/sign_in_by_link.html", viewer=None, token=token, sentence="")
 
 
 @router.post("/sign-in/link/{token}")
 def sign_in_by_link(request: Request, token: str) -> Response:
     line = get_line(request)
-    limits = {client_address(request): TRIES_PER_ADDRESS}
+    limits = {client_address(request): ATTEMPTS_PER_ADDRESS}
     if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _link_refused(request, too_many(wait), status=429)
     try:
@@ -153,8 +123,8 @@ def sign_in_by_link(request: Request, token: str) -> Response:
 
 @router.post("/sign-in/passkey/options")
 def passkey_options(request: Request) -> Response:
-    """What the browser is to sign; the same for everybody but for its chance part."""
-    return hand_out(request, ask_to_sign_in(site_at(request), now=get_line(request).clock()))
+    site, now = require_site(request), get_line(request).clock()
+    return send_challenge(request, passkeys.challenge_to_sign_in(site, now=now))
 
 
 @router.post("/sign-in/passkey")
@@ -163,14 +133,14 @@ def sign_in_by_passkey(
     answer: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "",
 ) -> Response:
-    line, site = get_line(request), site_at(request)
-    limits = {client_address(request): TRIES_PER_ADDRESS}
+    line, site = get_line(request), require_site(request)
+    limits = {client_address(request): ATTEMPTS_PER_ADDRESS}
     if wait := get_rate_limits(request).take(limits, now=line.clock()):
         return _sign_in_page(request, next, sentence=too_many(wait), status=429)
-    ticket = request.cookies.get(TICKET_COOKIE, "")
+    given = passkeys.Response(answer, request.cookies.get(TICKET_COOKIE, ""))
     try:
         with line.database.writing() as session:
-            person = person_with(session, site, answer=answer, ticket=ticket, now=line.clock())
+            person = passkeys.check_passkey(session, site, given, now=line.clock())
             token = _begin(request, session, person, how="passkey")
     except PasskeyRefused as refused:
         said = _sign_in_page(request, next, sentence=str(refused), status=401)
@@ -188,11 +158,11 @@ def sign_in_as(
     person_id: Number,
     next: Annotated[str, Form()] = "",
 ) -> Response:
-    """The demo's one-click sign-in. It exists only where the phones are the demo's."""
+    """One-click sign-in, only in the demo."""
     with get_line(request).database.writing() as session:
         person = _demo_people(session).get(person_id)
         if get_settings(request).sms != "phones" or person is None:
-            raise PageRefused(404, gettext_noop("There is nobody to sign in as here."))
+            raise PageRefused(404, gettext_noop("No one to sign in as."))
         token = _begin(request, session, person, how="demo")
     return _signed_in(request, token, next)
 
@@ -200,43 +170,41 @@ def sign_in_as(
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
     with get_line(request).database.writing() as session:
-        end_sign_in(session, request.cookies.get(COOKIE, ""))
+        end_session(session, request.cookies.get(COOKIE, ""))
     response = go_to(request, "/sign-in")
-    sessions.forget(request, response)
+    sessions.delete_cookie(request, response)
     return response
 
 
-def site_at(request: Request) -> Site:
-    """Raises PageRefused where browsers allow no passkeys."""
+def require_site(request: Request) -> Site:
+    """Raises PageRefused where browsers do not allow passkeys."""
     site = get_site(get_settings(request).public_url)
     if site is None:
         raise PageRefused(409, NO_PASSKEYS_HERE)
     return site
 
 
-def hand_out(request: Request, asked: Asked) -> Response:
-    """Ask the browser's passkeys something; the ticket comes back with their answer."""
-    response = Response(asked.options, media_type="application/json")
+def send_challenge(request: Request, challenge: Challenge) -> Response:
+    response = Response(challenge.options, media_type="application/json")
     response.set_cookie(
         TICKET_COOKIE,
-        asked.ticket,
+        challenge.ticket,
         max_age=int(TICKET_LASTS.total_seconds()),
-        **cookie_marks(request),
+        **cookie_options(request),
     )
     return response
 
 
 def forget_ticket(request: Request, response: Response) -> None:
-    response.delete_cookie(TICKET_COOKIE, **cookie_marks(request))
+    response.delete_cookie(TICKET_COOKIE, **cookie_options(request))
 
 
-def _index_of(phone: str) -> str:
+def _hash_phone(phone: str) -> str:
     number = as_e164(phone) or phone
     return phone_index(number.encode("utf-8", "replace").decode())
 
 
-def _staff_at(session: Session, index: str) -> Person | None:
-    """The mentor or manager with this number, unless they have left."""
+def _find_staff(session: Session, index: str) -> Person | None:
     return session.scalar(
         select(Person).where(
             Person.phone_index == index, Person.role != Role.MENTEE, Person.left_at.is_(None)
@@ -245,10 +213,10 @@ def _staff_at(session: Session, index: str) -> Person | None:
 
 
 def _text_link(line: Line, index: str, *, address: str) -> None:
-    """Write a link into the thread of whoever has this number, if anybody has."""
+    """Text a link to the mentor or manager with this number, if there is one."""
     now = line.clock()
     with acting(line) as session:
-        person = _staff_at(session, index)
+        person = _find_staff(session, index)
         if person is None:
             return
         token = new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
@@ -272,7 +240,6 @@ def _begin(request: Request, session: Session, person: Person, *, how: str) -> s
 
 
 def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
-    """Somebody tried to be this person. Who that was is not known."""
     if person_id is None:
         return
     with line.database.writing() as session:
@@ -282,7 +249,7 @@ def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
 
 def _signed_in(request: Request, token: str, wanted: str) -> Response:
     response = go_to(request, own_path(wanted) or "/console")
-    sessions.keep(request, response, token)
+    sessions.set_cookie(request, response, token)
     return response
 
 
@@ -338,7 +305,6 @@ def _link_refused(request: Request, sentence: str, *, status: int) -> Response:
 
 
 def _demo_people(session: Session) -> dict[int, Person]:
-    """The mentors and managers whom the demo lets one be."""
     staff = session.scalars(
         select(Person)
         .where(Person.role != Role.MENTEE, Person.left_at.is_(None))

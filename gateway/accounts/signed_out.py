@@ -1,7 +1,7 @@
-"""What a form was sent with after its sender's sign-in had ended: given back, and kept nowhere.
+"""A form that was sent after the session had ended: the page gives the typed words back.
 
-With our script the page stays as it is and says so. Without it the browser shows whatever is
-answered, so the answer holds the words, and a button that sends them once somebody is signed in.
+With our script the page stays open and shows a notice. Without it the browser shows this response
+instead, so it contains the words and a button that sends them again after signing in.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from gateway.accounts.sessions import own_path
 from gateway.web.rendering import page
 from models import Outcome
 
-# The boxes that one writes in, by their names in our forms, and what they are called.
+# Text fields by their names in our forms, with their labels.
 BOXES = {
     "words": gettext_noop("Your words"),
     "note": gettext_noop("Note"),
-    "handing": gettext_noop("What you tell your colleague"),
+    "handing": gettext_noop("Note for your colleague"),
     "outcome": gettext_noop("How it ended"),
     "reason": gettext_noop("Reason"),
-    "debrief": gettext_noop("How it was for you"),
+    "debrief": gettext_noop("How you felt about it"),
     "title": gettext_noop("Title"),
     "text": gettext_noop("Text"),
     "name": gettext_noop("Name"),
@@ -31,26 +31,24 @@ BOXES = {
     "timezone": gettext_noop("Time zone"),
     "url": gettext_noop("Address"),
 }
-# Passwords, and what a passkey answered: never shown.
+# Passwords and passkey credentials are never shown.
 SECRET = frozenset({"old", "new", "again", "password", "answer"})
 CHOICES = frozenset(outcome.value for outcome in Outcome)
 
 
 class Sent(NamedTuple):
-    """One field of a form, as it was sent."""
-
     name: str
     value: str
 
     @property
     def label(self) -> str | None:
-        """What its box is called; None for a choice, and for what the form sends unseen."""
+        """The text field's label; None for a choice and a hidden field."""
         chosen = self.name == "outcome" and self.value in CHOICES
         return None if chosen or not self.value.strip() else BOXES.get(self.name)
 
 
 async def sent_with(request: Request) -> list[Sent]:
-    """The fields that a form was sent with, but files; none where there is something secret."""
+    """The fields of a form, without files; none at all where one of them is secret."""
     if request.method != "POST":
         return []
     try:
@@ -62,7 +60,7 @@ async def sent_with(request: Request) -> list[Sent]:
 
 
 def signed_out(request: Request, sent: Sequence[Sent]) -> Response:
-    """Where to sign in, with what was written to be sent again after that."""
+    """A page that links to sign-in and holds what was written, to send it again."""
     wrote = any(field.label for field in sent)
     came_from = urlsplit(request.headers.get("Referer", ""))
     here = came_from.netloc == request.headers.get("Host")

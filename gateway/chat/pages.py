@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 
 from escalation.crisis_lines import crisis_lines
 from escalation.speech.i18n import gettext_noop, in_language, known
-from gateway.accounts.passwords import end_sign_in
 from gateway.accounts.rate_limit import client_address, get_rate_limits, too_many
+from gateway.accounts.session_store import end_session
 from gateway.chat.sign_in import (
     COOKIE,
     Mentee,
@@ -342,7 +342,7 @@ def give_code(
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
     with get_line(request).database.writing() as session:
-        end_sign_in(session, request.cookies.get(COOKIE, ""))
+        end_session(session, request.cookies.get(COOKIE, ""))
     return forget(request, RedirectResponse("/chat/sign-in", 303))
 
 

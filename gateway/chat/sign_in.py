@@ -12,8 +12,8 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, in_language
-from gateway.accounts.passwords import begin_sign_in, end_sign_in, person_signed_in
 from gateway.accounts.permissions import MAY, Action
+from gateway.accounts.session_store import end_session, find_signed_in, start_session
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
 from models import Person
@@ -41,7 +41,7 @@ def mentee_signed_in(session: Session, request: Request) -> Person | None:
     token = request.cookies.get(COOKIE)
     if not token:
         return None
-    person = person_signed_in(session, token, now=get_line(request).clock())
+    person = find_signed_in(session, token, now=get_line(request).clock())
     if person is None or person.role not in MAY[Action.CHAT] or person.left_at is not None:
         return None
     return person
@@ -101,9 +101,9 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
 def sign_mentee_in(session: Session, request: Request, person: Person, *, own: bool) -> str:
     """Begin a sign-in in place of the one before; returns the token for `remember`."""
     if old := request.cookies.get(COOKIE):
-        end_sign_in(session, old)
+        end_session(session, old)
     lasts = LASTS_ON_OWN if own else LASTS_HERE
-    return begin_sign_in(session, person, now=get_line(request).clock(), lasts=lasts)
+    return start_session(session, person, now=get_line(request).clock(), lasts=lasts)
 
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:

@@ -16,7 +16,7 @@ from escalation.handoffs.duty import on_duty
 from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase, with_capital
 from escalation.speech.i18n import known as known_language
-from gateway.accounts.passwords import end_sign_ins
+from gateway.accounts.session_store import end_sessions
 from gateway.people.import_file import (
     NOT_HERE,
     Doing,
@@ -475,7 +475,7 @@ def leave(session: Session, line: Line, person: Person, *, by: Person, now: date
     session.execute(
         delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
     )
-    end_sign_ins(session, person)
+    end_sessions(session, person)
     for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
         schedule.paused = True
     session.flush()

@@ -1,4 +1,4 @@
-"""Passkeys in a real browser, with a virtual authenticator in place of a finger; and the link."""
+"""Passkeys in a real browser with a virtual authenticator; and the sign-in link."""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     gateway.kill()
 
 
-# Who asks for a link on which screen: each sets a password, and does it for the first time.
+# A different person on each screen, because each sets their first password.
 SCREENS = {
     "390 dark": ("Ruth", "202 555 0121"),
     "1280 light": ("Sam", "(202) 555-0111"),
@@ -74,7 +74,7 @@ def context(
 
 
 def page_with_finger(context: BrowserContext) -> Page:
-    """A page of a device that has a fingerprint reader, and somebody's finger on it."""
+    """A page on a device with a fingerprint reader that confirms everything."""
     page = context.new_page()
     device = context.new_cdp_session(page)
     device.send("WebAuthn.enable")
@@ -90,7 +90,7 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     page.get_by_role("button", name="Noor, mentor").click()
     expect(page.get_by_role("heading", name="Your account", level=1)).to_be_visible()
     page.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_role("status").filter(has_text="The passkey is added.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Passkey added.")).to_be_visible()
     passkeys = page.get_by_role("list", name="Passkeys")
     expect(passkeys.get_by_text("not used yet").first).to_be_visible()
     fits(page)
@@ -98,11 +98,11 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     box = passkeys.get_by_role("textbox", name="Name").last
     box.fill(f"My phone, {screen}")
     passkeys.get_by_role("button", name=re.compile("^Rename")).last.click()
-    expect(page.get_by_role("status").filter(has_text="new name")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Passkey renamed.")).to_be_visible()
 
     page.get_by_role("button", name="Add a passkey").click()
     expect(
-        page.get_by_role("alert").filter(has_text="has a passkey for you already")
+        page.get_by_role("alert").filter(has_text="already has a passkey for you")
     ).to_be_visible()
 
     page.get_by_role("button", name="Sign out", exact=True).click()
@@ -116,39 +116,35 @@ def test_noor_adds_a_passkey_signs_out_and_signs_in_with_it(
     expect(passkeys.get_by_text("last used").last).to_be_visible()
 
     passkeys.get_by_role("button", name=f"Remove My phone, {screen}").click()
-    expect(page.get_by_role("status").filter(has_text="The passkey is removed.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Passkey removed.")).to_be_visible()
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("alert").filter(has_text="did not sign you in")).to_be_visible()
     assert [said for said in trouble if "401" not in said] == []
 
 
-def test_where_no_passkey_is_there_the_page_says_so_and_the_other_ways_stay(
-    context: BrowserContext, trouble: list[str]
-) -> None:
+def test_a_device_without_a_passkey_is_told_so(context: BrowserContext, trouble: list[str]) -> None:
     page = page_with_finger(context)
     page.goto("/sign-in")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    alert = page.get_by_role("alert").filter(has_text="Your device did not do it")
+    alert = page.get_by_role("alert").filter(has_text="Your device did not confirm it")
     expect(alert).to_be_visible(timeout=70_000)
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_enabled()
     assert trouble == []
 
 
-def test_without_scripts_nobody_is_offered_what_would_not_work(
-    browser: Browser, gateway: str
-) -> None:
+def test_without_javascript_passkeys_are_not_offered(browser: Browser, gateway: str) -> None:
     context = browser.new_context(base_url=gateway, java_script_enabled=False)
     page = context.new_page()
     page.goto("/sign-in?next=/account")
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
     page.get_by_role("button", name="Sam, mentor").click()
     expect(page.get_by_role("button", name="Add a passkey")).to_be_hidden()
-    expect(page.get_by_text("Passkeys need a browser that knows them")).to_be_visible()
+    expect(page.get_by_text("Passkeys need a browser that supports them")).to_be_visible()
     context.close()
 
 
-def test_somebody_gets_a_link_by_text_and_sets_a_password(
+def test_a_person_gets_a_link_by_text_and_sets_a_password(
     context: BrowserContext, screen: str, trouble: list[str]
 ) -> None:
     name, number = SCREENS[screen]
@@ -157,7 +153,7 @@ def test_somebody_gets_a_link_by_text_and_sets_a_password(
     page.get_by_role("link", name="Get a link by text").click()
     page.get_by_label("Your phone number").fill(number)
     page.get_by_role("button", name="Text me a link").click()
-    expect(page.get_by_role("status").filter(has_text="a link is on its way")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="we are texting a link")).to_be_visible()
     fits(page)
 
     page.goto("/phones")
@@ -173,18 +169,18 @@ def test_somebody_gets_a_link_by_text_and_sets_a_password(
     has_come_in(page)
     form = page.locator("form[action='/account/password']")
     form.get_by_label("New password, at least").fill("a long new one")
-    form.get_by_label("New password once more").fill("a long old one")
+    form.get_by_label("Repeat new password").fill("a long old one")
     form.get_by_role("button").click()
-    expect(form.get_by_role("alert")).to_contain_text("differ")
-    form.get_by_label("New password once more").fill("a long new one")
+    expect(form.get_by_role("alert")).to_contain_text("do not match")
+    form.get_by_label("Repeat new password").fill("a long new one")
     form.get_by_role("button").click()
-    expect(page.get_by_role("status").filter(has_text="Your password is changed")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Password changed")).to_be_visible()
     has_come_in(page)
 
     form.get_by_label("Old password").fill("not the old one")
     form.get_by_label("New password, at least").fill("another long one")
-    form.get_by_label("New password once more").fill("another long one")
+    form.get_by_label("Repeat new password").fill("another long one")
     form.get_by_role("button").click()
-    expect(form.get_by_role("alert")).to_have_text("The old password is not right.")
-    expect(form.get_by_label("New password once more")).to_have_value("another long one")
+    expect(form.get_by_role("alert")).to_have_text("Wrong old password.")
+    expect(form.get_by_label("Repeat new password")).to_have_value("another long one")
     assert [said for said in trouble if not re.search("422|403", said)] == []

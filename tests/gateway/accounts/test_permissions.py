@@ -23,9 +23,9 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 from starlette.routing import Mount
 
-from gateway.accounts.passwords import begin_sign_in
 from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.rate_limit import RateLimits
+from gateway.accounts.session_store import start_session
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
@@ -413,7 +413,7 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
     # Given up, so that it may be sent again.
     opened = {"type": "handoff.opened", "timestamp": "", "data": {"handoff_id": 1}}
     session.add(WebhookDelivery(webhook_id=told.id, event_id=1, payload=opened, at=now, tries=7))
-    begin_sign_in(session, sam, now=now)
+    start_session(session, sam, now=now)
     session.flush()
     numbers = {
         "SAM": str(sam.id),
@@ -427,11 +427,11 @@ def _furnish(session: Any, talk: Talk) -> tuple[dict[str, str], dict[str, str]]:
     }
     order = (None, maya, sam, people["Noor"], ruth, people["Eve"], people["Ann"], people["Kim"])
     cookies = {
-        who: begin_sign_in(session, person, now=now)
+        who: start_session(session, person, now=now)
         for who, person in zip(WHO, order, strict=True)
         if person is not None
     }
-    cookies[ANOTHER_MENTEE] = begin_sign_in(session, people["Jo"], now=now)
+    cookies[ANOTHER_MENTEE] = start_session(session, people["Jo"], now=now)
     return numbers, cookies
 
 
@@ -586,7 +586,7 @@ def test_who_is_let_in(world: World, tmp_path: Path, name: str) -> None:
     app = world.apps["phones" if route.demo else "twilio"]
     seen = []
     for n, who in enumerate(WHO):
-        app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
+        app.state.rate_limits, app.state.pulse = RateLimits(), Pulse(world.talk.line)
         copy = tmp_path / f"{n}.db"
         database = world.begin_anew(copy)
         before = world.rows
@@ -628,7 +628,7 @@ def test_jo_gets_nothing_by_the_numbers_of_what_is_mayas(
     app = world.apps["twilio"]
     got = {}
     for who in ("mentee", ANOTHER_MENTEE):
-        app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
+        app.state.rate_limits, app.state.pulse = RateLimits(), Pulse(world.talk.line)
         copy = tmp_path / f"{who}.db"
         database = world.begin_anew(copy)
         before = rows_of_maya(copy, maya)

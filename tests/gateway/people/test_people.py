@@ -6,7 +6,7 @@ from datetime import time, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from gateway.accounts.passwords import begin_sign_in, person_signed_in
+from gateway.accounts.session_store import find_signed_in, start_session
 from models import (
     AuditEntry,
     DutyShift,
@@ -365,13 +365,13 @@ def test_sam_cannot_leave_while_he_holds_a_handoff(talk: Talk, web: Web) -> None
 def test_who_left_is_not_called_matched_signed_in_or_asked(talk: Talk, web: Web) -> None:
     sam = talk.person(SAM)
     with talk.database.writing() as session:
-        token = begin_sign_in(session, session.get_one(Person, sam.id), now=talk.clock())
+        token = start_session(session, session.get_one(Person, sam.id), now=talk.clock())
         session.get_one(Person, sam.id).on_duty = True
         session.add(DutyShift(person_id=sam.id, weekday=1, begins_at=time(0), ends_at=time(0)))
     web.posts(address(talk, SAM) + "/leave")
     web.posts(address(talk, MAYA) + "/leave")
     with talk.database.reading() as session:
-        assert person_signed_in(session, token, now=talk.clock()) is None
+        assert find_signed_in(session, token, now=talk.clock()) is None
         assert session.scalar(select(WebSession.id).where(WebSession.person_id == sam.id)) is None
         assert session.scalar(select(DutyShift.id)) is None
         schedule = session.scalars(select(Schedule)).one()

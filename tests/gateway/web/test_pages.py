@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from gateway.accounts.passwords import BadPassword, begin_sign_in, set_password
+from gateway.accounts.passwords import BadPassword, set_password
+from gateway.accounts.session_store import start_session
 from gateway.accounts.sessions import COOKIE, own_path
 from gateway.app import create_app
 from gateway.handoffs.decisions import highlight_pieces
@@ -203,7 +204,7 @@ def test_a_password_that_cannot_be_set_is_refused_with_the_reason(talk: Talk) ->
 def test_a_mentee_is_refused_in_plain_words(talk: Talk, web: Web, path: str) -> None:
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
-        web.client.cookies.set(COOKIE, begin_sign_in(session, maya, now=talk.clock()))
+        web.client.cookies.set(COOKIE, start_session(session, maya, now=talk.clock()))
     answer = web.gets(path)
     assert answer.status_code == 403
     assert "text PERSON to the line" in answer.text

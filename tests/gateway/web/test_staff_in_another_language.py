@@ -110,7 +110,7 @@ def test_every_word_of_a_page_for_staff_is_in_the_catalogs(
     for part, value in {"number": "1", **route.at}.items():
         path = path.replace(f"{{{part}}}", world.numbers.get(value, value))
     app = world.apps["phones" if route.demo else "twilio"]
-    app.state.tries, app.state.pulse = RateLimits(), Pulse(world.talk.line)
+    app.state.rate_limits, app.state.pulse = RateLimits(), Pulse(world.talk.line)
     database = world.begin_anew(tmp_path / "copy.db")
     with database.writing() as session:
         for person in session.scalars(select(Person).where(Person.role != Role.MENTEE)):

@@ -1,0 +1,402 @@
+"""How mentors and managers sign in, and their account page: passwords, links, and sessions."""
+
+import re
+import statistics
+import time
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import func, select
+from starlette.requests import Request
+from starlette.testclient import TestClient
+
+from gateway.accounts.passwords import DUMMY_HASH, set_password
+from gateway.accounts.rate_limit import RateLimits
+from gateway.accounts.sessions import COOKIE, describe_browser
+from gateway.runtime.audit import first_broken
+from models import AuditEntry, Message, OneTimeKey, Person, WebSession
+from tests.gateway.web.test_pages import PASSWORD, Web, give_password
+from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
+
+FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+
+
+@pytest.fixture
+def web(talk: Talk) -> Web:
+    return Web(talk)
+
+
+def leaves(talk: Talk, number: str) -> None:
+    with talk.database.writing() as session:
+        session.get_one(Person, talk.person(number).id).left_at = talk.clock()
+
+
+def audited(talk: Talk, number: str) -> list[tuple[str, str | None, Any]]:
+    """What the audit log says about this person: action, by whom, how."""
+    with talk.database.reading() as session:
+        assert first_broken(session) is None
+        about = AuditEntry.about == f"person:{talk.person(number).id}"
+        entries = session.scalars(select(AuditEntry).where(about).order_by(AuditEntry.id))
+        return [
+            (entry.action, entry.by.name if entry.by else None, entry.detail.get("how"))
+            for entry in entries
+        ]
+
+
+def signed_in_as(web: Web, name: str) -> bool:
+    page = web.gets("/account")
+    return page.status_code == 200 and f"Signed in as <strong><bdi>{name}</bdi>" in page.text
+
+
+def at_another_browser(web: Web, number: str, agent: str = FIREFOX) -> TestClient:
+    other = web.browser()
+    other.headers["User-Agent"] = agent
+    assert other.post(f"/sign-in/as/{web.talk.person(number).id}").status_code == 303
+    return other
+
+
+# --- a link by text ---
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"https://warmline\.example(/sign-in/link/[\w-]{43})", text)
+    assert found is not None
+    return found[1]
+
+
+def asks_for_link(web: Web, number: str) -> str:
+    assert web.posts("/sign-in/link", phone=number).status_code == 303
+    return link_in(web.talk.read_by(number)[-1])
+
+
+def test_sam_signs_in_with_a_link_that_is_texted_to_him(talk: Talk, web: Web) -> None:
+    link = asks_for_link(web, SAM)
+    page = web.gets(link)
+    assert page.status_code == 200
+    assert "Press the button" in page.text
+    answer = web.posts(link)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
+    assert signed_in_as(web, "Sam")
+    assert audited(talk, SAM) == [("signed in", "Sam", "link")]
+
+
+def test_the_link_text_fits_one_segment(talk: Talk, web: Web) -> None:
+    asks_for_link(web, SAM)
+    text = talk.read_by(SAM)[-1]
+    assert len(text) <= 160
+    assert re.sub(r"https://\S+", "LINK", text) == (
+        "Warmline bot: Sign in here, once, within 15 minutes: LINK"
+    )
+
+
+def test_a_link_preview_does_not_use_up_the_link(talk: Talk, web: Web) -> None:
+    link = asks_for_link(web, SAM)
+    for _ in range(5):
+        assert web.gets(link).status_code == 200
+        assert web.client.head(link).status_code in (200, 405)
+    assert web.posts(link).status_code == 303
+
+
+def test_a_used_expired_or_invented_link_is_refused(talk: Talk, web: Web) -> None:
+    used, old = asks_for_link(web, SAM), asks_for_link(web, SAM)
+    web.posts(used)
+    web.posts("/sign-out")
+    again = web.posts(used)
+    assert again.status_code == 410
+    assert "has been used already. Ask for a new one." in again.text
+    assert 'href="/sign-in/link"' in again.text
+    talk.clock.now += timedelta(minutes=15)
+    late = web.posts(old)
+    assert (late.status_code, "has expired" in late.text) == (410, True)
+    made_up = web.posts("/sign-in/link/" + "x" * 43)
+    assert (made_up.status_code, "not right" in made_up.text) == (410, True)
+    assert web.gets("/account").status_code == 303
+    assert audited(talk, SAM)[1:] == [("failed to sign in", None, "link")] * 2
+
+
+def test_every_number_gets_the_same_answer_when_it_asks_for_a_link(talk: Talk, web: Web) -> None:
+    for who in (MAYA, STRANGER, "+12025550177", SAM):
+        assert talk.phones.shown == []
+        answer = web.posts("/sign-in/link", phone=who)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in/link?sent=true")
+        page = web.gets(answer.headers["Location"]).text
+        assert "we are texting a link to it" in page
+    assert len(talk.phones.shown) == 1
+
+
+def test_a_person_who_left_cannot_sign_in(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    link = asks_for_link(web, SAM)
+    leaves(talk, SAM)
+    shown = len(talk.phones.shown)
+    assert web.posts("/sign-in/link", phone=SAM).status_code == 303
+    assert len(talk.phones.shown) == shown
+    assert web.posts(link).status_code == 410
+    refused = web.signs_in(SAM, PASSWORD)
+    assert (refused.status_code, "Wrong number or password" in refused.text) == (401, True)
+    assert web.posts(f"/sign-in/as/{talk.person(SAM).id}").status_code == 404
+
+
+def test_leaving_ends_every_session(talk: Talk, web: Web) -> None:
+    web.is_now(SAM)
+    leaves(talk, SAM)
+    assert web.gets("/console").status_code == 303
+    assert web.clicks("/console/1/take").status_code == 401
+
+
+def test_an_invalid_number_is_refused(talk: Talk, web: Web) -> None:
+    for phone in ("", "sam", "\x00", "911 please", "<script>alert(1)</script>"):
+        web.app.state.rate_limits = RateLimits()
+        answer = web.posts("/sign-in/link", phone=phone)
+        assert (answer.status_code, "with its area code" in answer.text) == (422, True), phone
+        assert "<script>alert" not in answer.text
+    assert talk.phones.shown == []
+
+
+def test_broken_utf_8_does_not_crash_sign_in(web: Web) -> None:
+    for path, status in (("/sign-in", 401), ("/sign-in/link", 422)):
+        answer = web.client.post(
+            path,
+            content=b"phone=%ED%A0%80&password=%ED%A0%80%00",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert answer.status_code == status
+
+
+def test_every_number_gets_three_links_in_15_minutes(talk: Talk, web: Web) -> None:
+    for who in (SAM, STRANGER):
+        answers = [web.posts("/sign-in/link", phone=who).status_code for _ in range(4)]
+        assert answers == [303, 303, 303, 429]
+    assert len(talk.phones.shown) == 3
+    talk.clock.now += timedelta(minutes=15)
+    assert web.posts("/sign-in/link", phone=SAM).status_code == 303
+
+
+def test_links_cannot_be_guessed(talk: Talk, web: Web) -> None:
+    answers = [web.posts(f"/sign-in/link/{n}").status_code for n in range(21)]
+    assert answers == [410] * 20 + [429]
+
+
+def test_a_link_is_stored_only_in_the_encrypted_text(talk: Talk, web: Web) -> None:
+    token = asks_for_link(web, SAM).rsplit("/", 1)[-1]
+    with talk.database.reading() as session:
+        assert session.scalar(select(OneTimeKey.key_hash)) != token
+        row = session.connection().exec_driver_sql("SELECT words FROM message").scalar_one()
+        assert token not in row, "the text is encrypted on the disk"
+        assert token in session.scalars(select(Message.words)).one()
+
+
+def test_the_response_time_does_not_reveal_who_exists(talk: Talk, web: Web) -> None:
+    """A hash takes 20 ms and more; medians, so that one slow response does not matter."""
+    give_password(talk, SAM)
+
+    def takes(number: str) -> float:
+        web.app.state.rate_limits = RateLimits()
+        began = time.perf_counter()
+        web.signs_in(number, "not the password")
+        return time.perf_counter() - began
+
+    times = [(takes(SAM), takes(STRANGER)) for _ in range(7)]
+    known, unknown = (statistics.median(each) for each in zip(*times, strict=True))
+    assert known / unknown < 2.5
+    assert unknown / known < 2.5
+
+
+# --- passwords ---
+
+
+def test_failed_attempts_on_a_real_person_are_in_the_audit_log(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    web.signs_in(SAM, "not the password")
+    web.signs_in(STRANGER, "not the password")
+    web.signs_in(SAM, PASSWORD)
+    assert audited(talk, SAM) == [
+        ("failed to sign in", None, "password"),
+        ("signed in", "Sam", "password"),
+    ]
+    with talk.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == 2
+
+
+def changes(web: Web, old: str, new: str, again: str | None = None) -> httpx2.Response:
+    again = new if again is None else again
+    return web.clicks("/account/password", old=old, new=new, again=again)
+
+
+def test_changing_the_password_signs_out_all_other_browsers(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    other = at_another_browser(web, SAM)
+    web.is_now(SAM)
+    before = web.client.cookies[COOKIE]
+    answer = changes(web, PASSWORD, "a better one, and longer")
+    assert answer.headers["HX-Redirect"] == "/account?done=password"
+    assert "Password changed." in web.gets("/account?done=password").text
+    assert web.client.cookies[COOKIE] != before
+    assert other.get("/account").status_code == 303
+    web.posts("/sign-out")
+    assert web.signs_in(SAM, PASSWORD).status_code == 401
+    assert web.signs_in(SAM, "a better one, and longer").status_code == 303
+    assert ("changed the password", "Sam", None) in audited(talk, SAM)
+
+
+def test_changing_the_password_needs_the_old_one(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    web.is_now(SAM)
+    wrong = changes(web, "not the password", "a better one, and longer")
+    assert (wrong.status_code, wrong.text) == (403, "Wrong old password.")
+    short = changes(web, PASSWORD, "short")
+    assert (short.status_code, "10 to 200 characters" in short.text) == (422, True)
+    differing = changes(web, PASSWORD, "a better one, and longer", "a bitter one, and longer")
+    assert (differing.status_code, "do not match" in differing.text) == (422, True)
+    assert changes(web, PASSWORD, "x" * 100_000).status_code == 422
+    plain = web.posts("/account/password", old="no", new="a better one", again="a better one")
+    assert (plain.status_code, "Wrong old password." in plain.text) == (403, True)
+    assert "a better one" not in plain.text, "a password is never shown again"
+    web.posts("/sign-out")
+    assert web.signs_in(SAM, PASSWORD).status_code == 303
+    assert ("failed to change the password", "Sam", None) in audited(talk, SAM)
+
+
+def test_the_old_password_cannot_be_guessed_in_an_open_session(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    web.is_now(SAM)
+    answers = [changes(web, f"guess number {n}", "a better one").status_code for n in range(6)]
+    assert answers == [403] * 5 + [429]
+    assert changes(web, PASSWORD, "a better one").status_code == 429
+
+
+def test_a_person_without_a_password_signs_in_by_link_and_sets_one(talk: Talk, web: Web) -> None:
+    web.posts(asks_for_link(web, SAM))
+    page = web.gets("/account").text
+    assert "Set password" in page
+    assert "Old password" not in page
+    assert changes(web, "", "the first one ever").status_code == 204
+    web.posts("/sign-out")
+    assert web.signs_in(SAM, "the first one ever").status_code == 303
+
+
+def test_a_form_sent_after_the_session_ended_is_refused_in_place(talk: Talk, web: Web) -> None:
+    web.is_now(SAM)
+    talk.clock.now += timedelta(hours=12)
+    for path in ("/account/password", "/account/passkeys/1/rename", "/account/sessions/1/end"):
+        answer = web.clicks(path, name="My phone")
+        assert answer.status_code == 401
+        assert "what you wrote stays here" in answer.text
+        assert "HX-Redirect" not in answer.headers
+
+
+# --- browsers that are signed in ---
+
+
+def test_sam_signs_out_one_of_his_browsers(talk: Talk, web: Web) -> None:
+    other = at_another_browser(web, SAM)
+    talk.clock.now += timedelta(minutes=1)
+    web.is_now(SAM)
+    page = web.gets("/account").text
+    assert "Firefox on Android" in page
+    assert page.count("(this one)") == 1
+    ends = re.findall(r'action="(/account/sessions/\d+/end)"', page)
+    assert len(ends) == 1
+    assert web.posts(ends[0]).headers["Location"] == "/account?done=ended"
+    assert other.get("/account").status_code == 303
+    assert signed_in_as(web, "Sam")
+    again = web.clicks(ends[0])
+    assert (again.status_code, "signed out already" in again.text) == (404, True)
+    assert audited(talk, SAM)[-1] == ("signed out a browser", "Sam", None)
+
+
+def test_sam_signs_out_all_other_browsers(talk: Talk, web: Web) -> None:
+    others = [at_another_browser(web, SAM) for _ in range(3)]
+    noors = at_another_browser(web, NOOR)
+    web.is_now(SAM)
+    assert web.posts("/account/sessions/end-others").status_code == 303
+    assert [other.get("/account").status_code for other in others] == [303] * 3
+    assert signed_in_as(web, "Sam")
+    assert noors.get("/account").status_code == 200
+    assert "Sign out all other browsers" not in web.gets("/account").text
+
+
+def test_sam_cannot_end_noors_session(talk: Talk, web: Web) -> None:
+    noors = at_another_browser(web, NOOR)
+    web.is_now(SAM)
+    with talk.database.reading() as session:
+        theirs = session.scalars(
+            select(WebSession.id).where(WebSession.person_id == talk.person(NOOR).id)
+        ).all()
+    for number in theirs:
+        assert web.posts(f"/account/sessions/{number}/end").status_code == 404
+    assert noors.get("/account").status_code == 200
+
+
+def test_last_seen_is_updated_at_most_every_five_minutes(talk: Talk, web: Web) -> None:
+    web.is_now(SAM)
+    began = talk.clock.now
+
+    def seen() -> timedelta:
+        web.gets("/console")
+        with talk.database.reading() as session:
+            seen_at = session.scalars(select(WebSession.seen_at)).one()
+        assert seen_at is not None
+        return seen_at - began
+
+    seen_after = {}
+    for minutes in (0, 4, 5, 9):
+        talk.clock.now = began + timedelta(minutes=minutes)
+        seen_after[minutes] = seen() // timedelta(minutes=1)
+    assert seen_after == {0: 0, 4: 0, 5: 5, 9: 5}
+
+
+SAFARI = "Mozilla/5.0 ({}) AppleWebKit/605.1.15 (KHTML, like Gecko) {} Safari/604.1"
+CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 {}Safari/537.36"
+
+
+def test_browsers_are_named_as_people_know_them() -> None:
+    names = [
+        (FIREFOX, "Firefox on Android"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/2010 Firefox/140.0", "Firefox on Linux"),
+        (CHROME.format("Linux; Android 10; K", "Mobile "), "Chrome on Android"),
+        (CHROME.format("X11; CrOS x86_64 14541.0.0", ""), "Chrome on ChromeOS"),
+        (CHROME.format("Windows NT 10.0; Win64; x64", "") + " Edg/140.0", "Edge on Windows"),
+        (CHROME.format("Windows NT 10.0; Win64; x64", "") + " OPR/120.0", "Opera on Windows"),
+        (
+            CHROME.format("Linux; Android 10; K", "SamsungBrowser/28.0 Mobile "),
+            "Samsung Internet on Android",
+        ),
+        (
+            SAFARI.format("iPhone; CPU iPhone OS 18_5 like Mac OS X", "Version/18.5 Mobile/15E148"),
+            "Safari on iPhone",
+        ),
+        (
+            SAFARI.format("iPhone; CPU iPhone OS 18_5 like Mac OS X", "CriOS/140.0 Mobile/15E148"),
+            "Chrome on iPhone",
+        ),
+        (SAFARI.format("Macintosh; Intel Mac OS X 10_15_7", "Version/18.5"), "Safari on Mac"),
+        ("curl/8.5.0", "A browser"),
+        ("", "A browser"),
+    ]
+    for agent, name in names:
+        headers = [(b"user-agent", agent.encode())]
+        assert describe_browser(Request({"type": "http", "headers": headers})) == name, agent
+
+
+def test_the_account_page_is_for_mentors_and_managers(talk: Talk, web: Web) -> None:
+    assert web.gets("/account").headers["Location"] == "/sign-in?next=%2Faccount"
+    web.is_now(RUTH)
+    assert signed_in_as(web, "Ruth")
+    page = web.gets("/account").text
+    assert not re.search(r"\sstyle=|\son\w+=|<script>", page)
+    assert RUTH not in page
+
+
+def test_setting_a_password_from_the_command_line_ends_all_sessions(talk: Talk, web: Web) -> None:
+    web.is_now(SAM)
+    with talk.database.writing() as session:
+        set_password(session.get_one(Person, talk.person(SAM).id), PASSWORD)
+    assert web.gets("/account").status_code == 303
+
+
+def test_the_dummy_hash_costs_as_much_as_a_new_one() -> None:
+    assert not PasswordHasher().check_needs_rehash(DUMMY_HASH)
