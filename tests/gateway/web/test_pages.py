@@ -196,7 +196,7 @@ def test_a_new_password_signs_other_browsers_out(talk: Talk, web: Web) -> None:
 def test_a_password_that_cannot_be_set_is_refused_with_the_reason(talk: Talk) -> None:
     with pytest.raises(BadPassword, match="10 to 200 characters; this one has 5"):
         give_password(talk, SAM, "short")
-    with pytest.raises(BadPassword, match="mentees write by text"):
+    with pytest.raises(BadPassword, match="mentees use texts"):
         give_password(talk, MAYA)
 
 
@@ -207,7 +207,7 @@ def test_a_mentee_is_refused_in_plain_words(talk: Talk, web: Web, path: str) -> 
         web.client.cookies.set(COOKIE, start_session(session, maya, now=talk.clock()))
     answer = web.gets(path)
     assert answer.status_code == 403
-    assert "text PERSON to the line" in answer.text
+    assert "text PERSON." in answer.text
 
 
 @pytest.mark.parametrize("path", ["/log", "/log/rows", "/log/1", "/log/1/steps", "/log.csv"])
