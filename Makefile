@@ -7,6 +7,8 @@ STOCK := var/benchmark/.venv/bin
 UV_VERSION := 0.13.9
 INSTALL := $(HOUSE)/python -m gateway.install
 PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header $(PINS)
+# Set on many CI machines, this variable makes every process compile its imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up test check bot evidence screens benchmark pins clean
 
