@@ -1,4 +1,4 @@
-"""The demo program: a small named cast on numbers reserved for examples."""
+"""The demo program: five people with phone numbers reserved for examples."""
 
 from datetime import datetime, time
 
@@ -18,14 +18,14 @@ mentee,Maya,+12025550101,America/New_York,Sam/Noor
 mentee,Jo,+12025550102,America/New_York,Noor/Sam
 """
 ON_DUTY = {"Noor"}
-# Who has agreed to which check-in, on which days, at which local time.
+# Scheduled check-ins: kind, days, and local time.
 CHECK_INS = {"Maya": ("mood", "sun", time(17))}
 
 
 def seed_demo(session: Session, *, now: datetime) -> bool:
-    """Set up the demo's program and people where there is no program; True if it did.
+    """Add the demo program if there is no program yet. Returns whether it did.
 
-    Its line is open round the clock, so that the demo works whenever it is tried.
+    It is open around the clock, so that the demo works at any time.
     """
     if session.scalar(select(Program.id).limit(1)) is not None:
         return False

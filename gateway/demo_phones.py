@@ -1,7 +1,4 @@
-"""The demo's phones side by side: what the people of the program text, and what reaches them.
-
-A text from here takes the same way as one from Twilio: recorded first, then handled.
-"""
+"""The demo's phones side by side. A text sent here is handled as one from Twilio is."""
 
 import uuid
 from collections.abc import Sequence
@@ -23,7 +20,7 @@ from models.encryption import phone_index
 
 router = APIRouter(prefix="/phones")
 
-# Reserved for examples, like all numbers of the demo; nobody is enrolled with it.
+# Reserved for examples, as all demo numbers are. No one is enrolled with it.
 STRANGER = "+12025550199"
 LONGEST_TEXT = 20_000
 SHOWN_PHONES = 24
@@ -33,7 +30,7 @@ ORDER = [Role.MENTEE, Role.MENTOR, Role.MANAGER]
 
 @dataclass(frozen=True)
 class Bubble:
-    """One text on a phone: `mine` when its owner sent it, words as they went over the air."""
+    """One text on a phone. `mine`: the phone's owner sent it. `words`: as sent, with the label."""
 
     message: Message
     mine: bool
@@ -42,7 +39,7 @@ class Bubble:
 
 @dataclass(frozen=True)
 class Phone:
-    """One phone: `key` names it in addresses, `person` is None for the unknown number."""
+    """`key` identifies the phone in URLs. `person` is None for the unknown number."""
 
     key: str
     person: Person | None
@@ -58,13 +55,11 @@ def phones(request: Request) -> Response:
 
 @router.get("/all")
 def all_phones(request: Request) -> Response:
-    """Only the phones, for the page to read anew."""
     return _page(request, "demo/phones_all.html")
 
 
 @router.post("/{key}")
 def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Response:
-    """Text the line from one of the phones."""
     line = get_line(request)
     if len(words) > LONGEST_TEXT:
         raise PageRefused(
@@ -74,7 +69,7 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
     with line.database.reading() as session:
         number = _phone_number(session, key)
     if number is None:
-        raise PageRefused(404, gettext_noop("That phone is no longer here. Reload the page."))
+        raise PageRefused(404, gettext_noop("That phone is gone. Reload the page."))
     try:
         conversation_id = record(
             line.database,
@@ -107,9 +102,9 @@ def _phone_number(session: Session, key: str) -> str | None:
 
 
 def _phones(session: Session) -> tuple[list[Phone], int]:
-    """The phones to show, mentees first, and how many more there are."""
-    everybody = session.scalars(select(Person).where(Person.phone_index.is_not(None)))
-    people = sorted(everybody, key=lambda person: (ORDER.index(person.role), person.id))
+    """The phones to show, mentees first, and how many are left out."""
+    enrolled = session.scalars(select(Person).where(Person.phone_index.is_not(None)))
+    people = sorted(enrolled, key=lambda person: (ORDER.index(person.role), person.id))
     shown = [
         Phone(
             key=str(person.id),
@@ -134,7 +129,7 @@ def _phones(session: Session) -> tuple[list[Phone], int]:
 
 
 def _bubbles(session: Session, whose: object) -> list[Bubble]:
-    """What stands on a phone: what its owner wrote, and what reached it. No more than that."""
+    """What the owner wrote and what reached the phone; nothing that failed or is queued."""
     texts = session.scalars(
         select(Message)
         .join(Conversation)
@@ -155,7 +150,7 @@ def _bubbles(session: Session, whose: object) -> list[Bubble]:
 
 
 def _shown_number(phone: str | None) -> str:
-    """A reserved example number in full; any other only by its last digits."""
+    """An example number in full, a real one by its last digits only."""
     if phone and phone.startswith("+1") and len(phone) == 12 and phone[5:10] == "55501":
         return f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}"
     return masked(phone)

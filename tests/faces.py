@@ -370,7 +370,7 @@ class Evening:
         context = self.context("Ruth", width=1280, theme="light")
         shown = context.request.get("/program/integrations").text()
         context.close()
-        return "could not be reached, again" in shown
+        return "could not connect; next attempt" in shown
 
     def _texts(self, name: str, words: str) -> None:
         sent = self.http.post(

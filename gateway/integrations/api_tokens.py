@@ -1,7 +1,7 @@
-"""Tokens: what a program shows to read and write in one program.
+"""API tokens, each for one program.
 
-A token is long and random, so a plain hash of it is enough, and finds it: nothing that is kept
-gives it away, and nothing is compared that could be timed.
+A token is long and random, so an unsalted hash is enough: it finds the row by index, does not
+reveal the token, and needs no comparison that an attacker could time.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ from gateway.runtime.database import lock_program
 from models import ApiToken, Person, Program
 from models.conditional import changes_one
 
-# So that one that was put into a public repository is recognized as what it is.
+# Secret scanners recognize a token by it, for example in a public repository.
 PREFIX = "warmline_"
 LONGEST_NAME = 60
 MOST = 20
-# A token in use would otherwise write a row with every request.
+# Otherwise every request would write to the database.
 USED_ANEW_AFTER = timedelta(minutes=1)
 
 
 class CannotMake(Exception):
-    """A token that is not made. Its text is a sentence: why, and what to do."""
+    """Says why a token cannot be created, and what to do."""
 
 
 def make_token(
@@ -41,31 +41,39 @@ def make_token(
     by: Person,
     now: datetime,
 ) -> str:
-    """A new token, which is told here and never again.
+    """Create a token and return its secret, which is not stored.
 
     Raises:
-        CannotMake: the name or the scopes will not do, or there are too many tokens.
+        CannotMake: the name or the scopes are not valid, or there are too many tokens.
     """
     name = cleaned(name)
     if not name:
-        raise CannotMake(gettext_noop("Give it a name, such as the program that will show it."))
+        raise CannotMake(gettext_noop("Give it a name, such as the system that will use it."))
     if len(name) > LONGEST_NAME:
         raise CannotMake(
-            phrase("The name is longer than {longest} signs. Shorten it.", longest=LONGEST_NAME)
+            phrase(
+                "The name is longer than {longest} characters. Shorten it.", longest=LONGEST_NAME
+            )
         )
     chosen = [scope for scope in Scope if scope.value in scopes]
     if not chosen:
-        raise CannotMake(gettext_noop("Choose at least one thing that it may do."))
-    # Before one looks: a form that is sent twice waits here for the first.
+        raise CannotMake(gettext_noop("Choose at least one permission."))
+    # A form that was sent twice waits here for the first, and then finds the name taken.
     lock_program(session, program.id)
-    good = [token for token in list_tokens(session, program.id) if token.revoked_at is None]
-    if any(token.name == name for token in good):
+    active = [token for token in list_tokens(session, program.id) if token.revoked_at is None]
+    if any(token.name == name for token in active):
         raise CannotMake(
-            phrase("There is a token {name} already. Revoke it, or choose another name.", name=name)
+            phrase(
+                "You already have a token named {name}. Revoke it or choose another name.",
+                name=name,
+            )
         )
-    if len(good) >= MOST:
+    if len(active) >= MOST:
         raise CannotMake(
-            phrase("There are {most} tokens. Revoke one that is no longer used.", most=MOST)
+            phrase(
+                "You have {most} tokens, which is the maximum. Revoke one that you no longer use.",
+                most=MOST,
+            )
         )
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
@@ -84,7 +92,7 @@ def make_token(
 
 
 def list_tokens(session: Session, program_id: int) -> list[ApiToken]:
-    """The good ones first, each kind the newest first."""
+    """Active tokens first, then revoked ones; the newest first."""
     tokens = session.scalars(
         select(ApiToken)
         .where(ApiToken.program_id == program_id)
@@ -94,7 +102,7 @@ def list_tokens(session: Session, program_id: int) -> list[ApiToken]:
 
 
 def find_token(session: Session, secret: str) -> ApiToken | None:
-    """The token with this secret, also one that was revoked."""
+    """The token with this secret, even if it was revoked."""
     return session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
 
 
@@ -109,7 +117,7 @@ def was_used_long_ago(token: ApiToken, *, now: datetime) -> bool:
 def revoke_token(
     session: Session, program: Program, number: int, *, by: Person, now: datetime
 ) -> bool:
-    """False when the program has no such token, or it was revoked already."""
+    """Returns False if the program has no such token or it was already revoked."""
     revoking = update(ApiToken).where(
         ApiToken.id == number,
         ApiToken.program_id == program.id,

@@ -1,4 +1,4 @@
-"""The managers' page on programs: tokens with which they read, and addresses that are told."""
+"""The managers' page for API tokens and webhooks."""
 
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -32,27 +32,25 @@ router = APIRouter(prefix=HERE)
 
 DELIVERIES_SHOWN = 10
 DONE = {
-    "revoked": gettext_noop("Revoked. Whoever shows that token is refused from now on."),
-    "removed": gettext_noop("Removed. Nothing more is sent there."),
-    "again": gettext_noop("It is sent again now."),
+    "revoked": gettext_noop("Revoked. The token no longer works."),
+    "removed": gettext_noop("Removed. We send nothing more to that address."),
+    "again": gettext_noop("Sending it again now."),
 }
-GONE = gettext_noop("There is no such entry in your program, or it was taken out already.")
-NOTHING_TO_SEND = gettext_noop(
-    "There is nothing to send again: it arrived, or is about to be sent."
-)
+GONE = gettext_noop("This entry is not in your program, or was already removed.")
+NOTHING_TO_SEND = gettext_noop("This was already delivered or is about to be sent.")
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
 
 
 @router.get("")
-def programs(request: Request, manager: Manager, done: str = "") -> Response:
+def integrations(request: Request, manager: Manager, done: str = "") -> Response:
     return _page(request, manager, done=DONE.get(done, ""))
 
 
 @router.post("/tokens")
 def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
-    """The answer shows the token. Loaded again, it finds the name taken and makes no second one."""
+    """Show the new token once. Reloading finds the name taken and creates no second token."""
     line, given = get_line(request), {"name": name, "scopes": " ".join(scope or [])}
     try:
         with line.database.writing() as session:
@@ -75,7 +73,7 @@ def revoke(request: Request, number: Number, manager: Manager) -> Response:
 def add(request: Request, manager: Manager, url: Text = "") -> Response:
     line = get_line(request)
     try:
-        # Asks the network, so before anything is held.
+        # Resolve the host name before the transaction starts: it may take seconds.
         found = look_up(url, demo=is_demo(line))
         with line.database.writing() as session:
             program, by = _who(session, manager)
@@ -99,7 +97,7 @@ def again(request: Request, number: Number, manager: Manager) -> Response:
 
 
 class _ByNumber(Protocol):
-    """What is done with one entry of a program; False when there is none to do it with."""
+    """Changes one entry of a program; returns False if there is no such entry."""
 
     def __call__(
         self, session: Session, program: Program, number: int, *, by: Person, now: datetime
@@ -181,30 +179,29 @@ WHAT = {
 }
 
 
-def what_was_told(delivery: WebhookDelivery) -> str:
-    """The move, as the log says it: opened, paged, claimed."""
+def event_name(delivery: WebhookDelivery) -> str:
     kind = str(delivery.payload["type"])
     return phrase(WHAT.get(kind, kind))
 
 
-SILENT = {
+FAILURES = {
     None: gettext_noop("no answer"),
     DeliveryFailure.NOT_PUBLIC: gettext_noop("not sent: the address is not on the internet"),
-    DeliveryFailure.NO_SUCH_NAME: gettext_noop("not sent: the name has no address"),
-    DeliveryFailure.NOT_TRUSTED: gettext_noop("not sent: the certificate there is not valid"),
-    DeliveryFailure.TOO_SLOW: gettext_noop("no answer in time"),
-    DeliveryFailure.UNREACHABLE: gettext_noop("could not be reached"),
+    DeliveryFailure.NO_SUCH_NAME: gettext_noop("not sent: the host name was not found"),
+    DeliveryFailure.NOT_TRUSTED: gettext_noop("not sent: the certificate is not valid"),
+    DeliveryFailure.TOO_SLOW: gettext_noop("timed out"),
+    DeliveryFailure.UNREACHABLE: gettext_noop("could not connect"),
 }
 
 
 def last_answer(delivery: WebhookDelivery) -> str:
     if delivery.status is None:
-        return SILENT[delivery.failure]
-    return phrase("answer {code}", code=delivery.status)
+        return FAILURES[delivery.failure]
+    return phrase("HTTP status {code}", code=delivery.status)
 
 
 env.filters.update(
-    what_was_told=in_its_language(what_was_told),
+    event_name=in_its_language(event_name),
     last_answer=in_its_language(last_answer),
     scopes_in=scopes_in,
 )

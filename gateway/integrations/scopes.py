@@ -24,15 +24,15 @@ class Scope(StrEnum):
 # For the managers' page: what somebody gives away who ticks it.
 MEANS: Mapping[Scope, str] = {
     Scope.HANDOFFS_READ: gettext_noop(
-        "the handoffs with their steps, times and delivery codes; no words"
+        "read handoffs: steps, times, and delivery codes, without messages"
     ),
-    Scope.MEASURES_READ: gettext_noop("the figures of the page Measures"),
+    Scope.MEASURES_READ: gettext_noop("read the figures of the Measures page"),
     Scope.COVERAGE_READ: gettext_noop(
-        "how many could be called in each hour of the week ahead, and the gaps"
+        "read coverage: how many people can be paged in each hour of the coming week, and the gaps"
     ),
-    Scope.PEOPLE_READ: gettext_noop("the people by number: role, time zone, who mentors whom"),
-    Scope.PEOPLE_NAMES: gettext_noop("names and phone numbers in what the others let it read"),
-    Scope.PEOPLE_WRITE: gettext_noop("enrolling people"),
+    Scope.PEOPLE_READ: gettext_noop("read people by number: role, time zone, and matches"),
+    Scope.PEOPLE_NAMES: gettext_noop("include names and phone numbers in the above"),
+    Scope.PEOPLE_WRITE: gettext_noop("enroll people"),
 }
 
 

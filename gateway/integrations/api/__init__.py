@@ -1,1 +1,1 @@
-"""The REST API for programs: what they may read of one program, and the little they may write."""
+"""The REST API at /api/v1, for a program's other systems."""

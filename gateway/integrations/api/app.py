@@ -1,4 +1,4 @@
-"""The API as an application of its own, mounted at /api/v1: its description says nothing else."""
+"""The API at /api/v1: its own application, so that its OpenAPI description has nothing else."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from gateway.integrations.api.problems import (
     SORRY,
     Problem,
     ProblemDetails,
-    cannot_be_read,
+    invalid_request,
     problem,
 )
 from gateway.integrations.scopes import MEANS
@@ -24,10 +24,11 @@ from gateway.runtime.line import Line
 MOUNTED_AT = "/api/v1"
 
 ABOUT = f"""\
-What programs may read of one program. Every request shows a token of that program; what is
-of another program is not there. Times are UTC. No answer holds what people wrote, and names
-and phone numbers only with the scope `people:names`. Every reading is noted in the program's
-audit. At most {CALLS} requests a minute with one token; then 429 with `Retry-After`.
+Read the data of one mentoring program, and enroll people in it. Send a token of the program with
+every request; data of other programs is not visible. Times are in UTC. The API never returns what
+people wrote, and returns names and phone numbers only with the scope `people:names`. The program's
+audit log records every read. Each token allows {CALLS} requests a minute; after that you get status
+429 with `Retry-After`.
 
 Scopes:
 
@@ -35,18 +36,18 @@ Scopes:
 
 REFUSED = {
     "4XX": {
-        "description": "Not granted, and why",
+        "description": "The request was refused; `detail` says why",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
     }
 }
-NO_SUCH_ADDRESS = f"There is nothing at this address. {MOUNTED_AT}/openapi.json lists what is."
-WRONG_METHOD = f"This address does not take that method. {MOUNTED_AT}/openapi.json says which."
+NO_SUCH_ADDRESS = f"There is nothing at this URL. See {MOUNTED_AT}/openapi.json."
+WRONG_METHOD = f"This URL does not allow that method. See {MOUNTED_AT}/openapi.json."
 
-errors = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Api(FastAPI):
-    """Describes how it refuses, beside what it answers."""
+    """Adds the schema of refusals to the OpenAPI description."""
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
@@ -67,7 +68,7 @@ def create_api(line: Line) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses=REFUSED,  # type: ignore[arg-type]
-        # An address with a slash too many is not there; a redirect would name http behind a proxy.
+        # Behind a proxy, a redirect for a trailing slash would lead to http.
         redirect_slashes=False,
     )
     api.state.line = line
@@ -80,19 +81,19 @@ def create_api(line: Line) -> FastAPI:
         return problem(refused.status, refused.detail, headers=refused.headers)
 
     @api.exception_handler(RequestValidationError)
-    async def say_what_cannot_be_read(request: Request, error: RequestValidationError) -> Response:
-        return cannot_be_read(error.errors())
+    async def report_invalid_request(request: Request, error: RequestValidationError) -> Response:
+        return invalid_request(error.errors())
 
     @api.exception_handler(HTTPException)
-    async def say_what_is_missing(request: Request, error: HTTPException) -> Response:
+    async def report_http_error(request: Request, error: HTTPException) -> Response:
         sentences = {404: NO_SUCH_ADDRESS, 405: WRONG_METHOD}
-        detail = sentences.get(error.status_code, "This cannot be read. Mend it and send it again.")
+        detail = sentences.get(error.status_code, "Not valid. Correct it and send it again.")
         return problem(error.status_code, detail, headers=error.headers)
 
     @api.exception_handler(Exception)
-    async def say_sorry(request: Request, error: Exception) -> Response:
+    async def report_failure(request: Request, error: Exception) -> Response:
         route = getattr(request.scope.get("route"), "path", "none")
-        errors.error("request failed", route=f"{MOUNTED_AT}{route}", kind=type(error).__name__)
+        log.error("request failed", route=f"{MOUNTED_AT}{route}", kind=type(error).__name__)
         return problem(500, SORRY)
 
     return api

@@ -1,4 +1,4 @@
-"""Which program asks, by the token it shows, and what that lets it do."""
+"""Authentication by token, and what the token allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ CALLS = 120
 CALLS_WITHIN = timedelta(minutes=1)
 
 NO_TOKEN = (
-    f"No token was shown. Send the header `Authorization: Bearer {PREFIX}...`; a manager makes "
+    f"The token is missing. Send the header `Authorization: Bearer {PREFIX}...`. A manager creates "
     "tokens on the page /program/integrations."
 )
-UNKNOWN = "There is no such token. Check that all of it is sent, or ask a manager for a new one."
+UNKNOWN = "The token is not valid. Check that you send all of it, or ask a manager for a new one."
 REVOKED = "This token was revoked. Ask a manager for a new one."
 
 bearer = HTTPBearer(
     auto_error=False,
     scheme_name="token",
-    description=f"A token of one program, beginning with {PREFIX}. The names are its scopes.",
+    description=f"A token of one program, starting with {PREFIX}. The names below are scopes.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A program with a good token. `line` goes by the rules of its program."""
+    """The sender of a valid token. `line` has the rules of its program."""
 
     token_id: int
     program: Program
@@ -49,14 +49,14 @@ class Caller:
         return Scope.PEOPLE_NAMES in self.scopes
 
     def has_read(self, about: str) -> None:
-        """Note it in the audit, before it is shown: what could not be noted is not read."""
+        """Record the read in the audit log. Call it before any data is returned."""
         audit.read_by_program(self.line, self.program.id, self.token_id, about)
 
 
-def program_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
-    """What a route asks for with `Security`: a program that may, or the request is refused."""
+def caller_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
+    """A dependency that refuses requests without this scope."""
 
-    def program(request: Request, credentials: Credentials) -> Caller:
+    def caller(request: Request, credentials: Credentials) -> Caller:
         line: Line = request.app.state.line
         now = line.clock()
         token = _token(line, credentials)
@@ -68,12 +68,12 @@ def program_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
                 note_used(session, token, now=now)
         scopes = scopes_in(token.scopes)
         if scope not in scopes:
-            raise _may_not(scope)
+            raise _lacks(scope)
         with line.database.reading() as session:
-            its_line = line.of(session, token.program_id)
-        return Caller(token.id, token.program, scopes, its_line, now)
+            own_line = line.of(session, token.program_id)
+        return Caller(token.id, token.program, scopes, own_line, now)
 
-    return program
+    return caller
 
 
 def _token(line: Line, credentials: HTTPAuthorizationCredentials | None) -> ApiToken:
@@ -90,23 +90,23 @@ def _token(line: Line, credentials: HTTPAuthorizationCredentials | None) -> ApiT
 def _too_many(wait: timedelta) -> Problem:
     seconds = int(wait.total_seconds()) + 1
     detail = (
-        f"More than {CALLS} requests in a minute with this token. "
-        f"Wait {seconds} seconds, then go on more slowly."
+        f"This token sent more than {CALLS} requests in a minute. "
+        f"Wait {seconds} seconds, then send fewer."
     )
     return Problem(429, detail, headers={"Retry-After": str(seconds)})
 
 
-def _may_not(scope: Scope) -> Problem:
+def _lacks(scope: Scope) -> Problem:
     challenge = f'Bearer error="insufficient_scope", scope="{scope.value}"'
     detail = (
         f"This token lacks the scope {scope.value}. "
-        "Ask a manager for a token with it; the scopes of a token never change."
+        "Ask a manager for a new token with it; you cannot add scopes to a token."
     )
     return Problem(403, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _needs(scope: Scope) -> Any:
-    return Security(program_with(scope), scopes=[scope.value])
+    return Security(caller_with(scope), scopes=[scope.value])
 
 
 ReadsHandoffs = Annotated[Caller, _needs(Scope.HANDOFFS_READ)]

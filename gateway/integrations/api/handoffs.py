@@ -1,4 +1,4 @@
-"""Handoffs: all of them, some at a time; and one, with its steps and how far its texts came."""
+"""Handoffs: the list, and one handoff with its events and alerts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,49 +26,49 @@ from models import Alert, Conversation, Delivery, Handoff, HandoffEvent, Move, N
 
 router = APIRouter(prefix="/handoffs", tags=["handoffs"])
 
-# A handoff, when its first text was sent, and when it was first taken.
+# A handoff, the time of its first alert, and the time of its first claim.
 Found = Row[Handoff, datetime | None, datetime]
 
 NAMES = "Null without the scope people:names"
 
 
 class HandoffSummary(BaseModel):
-    """A time in which a person, not the bot, answers a mentee."""
+    """A conversation handed from the bot to a person."""
 
     id: int
     opened_at: datetime
-    need: Need = Field(description="What the mentee needs a person for")
+    need: Need = Field(description="Why the mentee needs a person")
     urgency: UrgencyName
     status: Status
-    mentee_id: int | None = Field(description="Null where nobody enrolled the number that wrote")
+    mentee_id: int | None = Field(description="Null if the number is not enrolled")
     mentee_name: str | None = Field(description=NAMES)
-    mentor_id: int | None = Field(description="Who holds it, or held it last")
+    mentor_id: int | None = Field(description="The mentor who has it, or had it last")
     mentor_name: str | None = Field(description=NAMES)
-    first_alert_at: datetime | None = Field(description="The first text to a mentor was sent")
-    claimed_at: datetime | None = Field(description="Somebody took it, for the first time")
-    first_reply_at: datetime | None = Field(description="The first words of a person")
+    first_alert_at: datetime | None = Field(description="When the first alert to a mentor was sent")
+    claimed_at: datetime | None = Field(description="When a mentor first claimed it")
+    first_reply_at: datetime | None = Field(description="When a person first wrote to the mentee")
     closed_at: datetime | None
     outcome: Outcome | None
 
 
 class Event(BaseModel):
-    """One move of a handoff. What a move does not have is null."""
+    """One event of a handoff. Fields that do not apply are null."""
 
     id: int
     at: datetime
     move: Move
-    by_id: int | None = Field(description="Who made it; null when the line itself did")
-    need: Need | None = Field(description="Of open and raise")
-    urgency: UrgencyName | None = Field(description="Of open and raise")
-    ladder: int | None = Field(description="Of page: which climb of the ladder it was")
-    rung: int | None = Field(description="Of page: the rung, from 0 on")
-    paged_ids: list[int] = Field(description="Of page: who was called")
-    held_by_id: int | None = Field(description="Of release, and of a claim that was handed over")
-    outcome: Outcome | None = Field(description="Of resolve")
+    by_id: int | None = Field(description="The person who did it; null if Warmline did")
+    need: Need | None = Field(description="For open and raise")
+    urgency: UrgencyName | None = Field(description="For open and raise")
+    ladder: int | None = Field(description="For page: which round of the escalation ladder")
+    rung: int | None = Field(description="For page: the rung of the ladder, from 0")
+    paged_ids: list[int] = Field(description="For page: the people paged")
+    held_by_id: int | None = Field(description="For release and transfer: the mentor who had it")
+    outcome: Outcome | None = Field(description="For resolve")
 
 
 class AlertSent(BaseModel):
-    """A text that called one person, and how far it came."""
+    """An alert to one person, and its delivery."""
 
     id: int
     at: datetime
@@ -77,21 +77,21 @@ class AlertSent(BaseModel):
     ladder: int
     rung: int
     delivery: Delivery
-    error_code: str | None = Field(description="The provider's code when it was not delivered")
+    error_code: str | None = Field(description="The provider's code if delivery failed")
     tries: int
     sent_at: datetime | None
     delivered_at: datetime | None
 
 
 class HandoffInFull(HandoffSummary):
-    """A handoff with every move, and every text that called somebody to it."""
+    """A handoff with all its events and alerts."""
 
     events: list[Event]
     alerts: list[AlertSent]
 
 
 class HandoffPage(BaseModel):
-    """Some of the handoffs, the newest first. `next_cursor` is null on the last page."""
+    """One page of handoffs, newest first. `next_cursor` is null on the last page."""
 
     handoffs: list[HandoffSummary]
     next_cursor: int | None
@@ -100,7 +100,7 @@ class HandoffPage(BaseModel):
 @router.get("")
 def list_handoffs(
     caller: ReadsHandoffs,
-    since: Annotated[Moment | None, Query(description="Opened at this time or later")] = None,
+    since: Annotated[Moment | None, Query(description="Opened at or after this time")] = None,
     until: Annotated[Moment | None, Query(description="Opened before this time")] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     urgency: Annotated[list[UrgencyName] | None, Query()] = None,
@@ -108,7 +108,7 @@ def list_handoffs(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> HandoffPage:
-    """The handoffs of the program, the newest first."""
+    """List the handoffs of the program, newest first."""
     wanted: list[ColumnElement[bool]] = []
     if since is not None:
         wanted.append(Handoff.opened_at >= since)
@@ -132,7 +132,7 @@ def list_handoffs(
 
 @router.get("/{number}")
 def one_handoff(number: Number, caller: ReadsHandoffs) -> HandoffInFull:
-    """One handoff with its moves and the texts that called people to it."""
+    """Read one handoff with its events and alerts."""
     with caller.line.database.reading() as session:
         found = _rows(session, caller, [Handoff.id == number], limit=1)
         if not found:
@@ -187,7 +187,7 @@ def _events(session: Session, number: int) -> list[Event]:
     events = session.scalars(
         select(HandoffEvent).where(HandoffEvent.handoff_id == number).order_by(HandoffEvent.id)
     )
-    # Named one by one: what a later release puts into `detail` is not told before it is looked at.
+    # An explicit list, so that a field added to `detail` later does not leak.
     return [
         Event(
             id=event.id,

@@ -1,4 +1,4 @@
-"""People: the list and one of them, by number; and enrolling somebody."""
+"""People: list them, read one, and enroll one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,50 +25,52 @@ from models.encryption import fingerprint, phone_index
 router = APIRouter(prefix="/people", tags=["people"])
 
 NAMES = "Null without the scope people:names"
-# How long a key is remembered, and so how late the same request may come again.
+# How long a repeated request with the same Idempotency-Key gets the first answer.
 REMEMBERED = timedelta(hours=24)
 
 
 class Person(BaseModel):
-    """A mentee, a mentor or a manager."""
+    """A mentee, mentor, or manager."""
 
     id: int
     role: Role
     name: str | None = Field(description=f"The first name. {NAMES}")
     phone: str | None = Field(description=f"E.164. {NAMES}")
     timezone: str
-    language: str = Field(description="What the line writes in, such as en or es; of a mentee")
+    language: str = Field(description="Language of texts to a mentee, such as en or es")
     enrolled_at: datetime
     left_at: datetime | None
-    can_be_texted: bool = Field(description="There is a number, it works, and nobody texted STOP")
-    own_mentor_id: int | None = Field(description="Of a mentee")
-    back_up_ids: list[int] = Field(description="Of a mentee: further mentors")
+    can_be_texted: bool = Field(description="The number works and has not opted out with STOP")
+    own_mentor_id: int | None = Field(description="Only for mentees")
+    back_up_ids: list[int] = Field(description="Backup mentors; only for mentees")
 
 
 class PeoplePage(BaseModel):
-    """Some of the people, in the order of their numbers. `next_cursor` is null on the last page."""
+    """One page of people, by number. `next_cursor` is null on the last page."""
 
     people: list[Person]
     next_cursor: int | None
 
 
 class NewPerson(BaseModel):
-    """Somebody to enroll; checked as a line of a people file is."""
+    """A person to enroll, checked like a line of the people file."""
 
     model_config = ConfigDict(extra="forbid")
 
     role: Role
-    name: Annotated[str, Field(max_length=200, description="The first name others will read")]
-    phone: Annotated[str, Field(max_length=40, description="Such as +12025550101")]
+    name: Annotated[str, Field(max_length=200, description="First name, as others will see it")]
+    phone: Annotated[str, Field(max_length=40, description="For example, +12025550101")]
     timezone: Annotated[
         str | None,
-        Field(max_length=64, description="Such as America/New_York; else the program's"),
+        Field(max_length=64, description="For example, America/New_York. Default: the program's"),
     ] = None
     language: Annotated[
         str | None,
-        Field(max_length=8, description="Of a mentee, such as es; else en, which is English"),
+        Field(max_length=8, description="Only for mentees. Default: en"),
     ] = None
-    own_mentor_id: Annotated[int | None, Field(ge=1, le=LARGEST, description="Of a mentee")] = None
+    own_mentor_id: Annotated[
+        int | None, Field(ge=1, le=LARGEST, description="Only for mentees")
+    ] = None
 
 
 IdempotencyKey = Annotated[
@@ -77,8 +79,8 @@ IdempotencyKey = Annotated[
         min_length=8,
         max_length=255,
         description=(
-            "A text of your own that is new for each person, such as a UUID. A request that comes "
-            "again with it within 24 hours enrolls nobody twice, and is answered as the first was."
+            "A new text for each person, such as a UUID. If you repeat a request with it within 24 "
+            "hours, no one is enrolled twice and you get the first answer again."
         ),
     ),
 ]
@@ -88,11 +90,11 @@ IdempotencyKey = Annotated[
 def list_people(
     caller: ReadsPeople,
     role: Annotated[list[Role] | None, Query()] = None,
-    left: Annotated[bool, Query(description="Also those who left")] = False,
+    left: Annotated[bool, Query(description="Include people who left")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PeoplePage:
-    """The people of the program; those who left only when they are asked for."""
+    """List the people of the program, by number."""
     people = (
         select(PersonRow)
         .where(PersonRow.program_id == caller.program.id)
@@ -114,7 +116,7 @@ def list_people(
 
 @router.get("/{number}")
 def one_person(number: Number, caller: ReadsPeople) -> Person:
-    """One person of the program, also one who left."""
+    """Read one person of the program, including one who left."""
     with caller.line.database.reading() as session:
         person = person_in(session, caller.program.id, number)
         if person is None:
@@ -131,10 +133,10 @@ def enroll_person(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Person:
-    """Enroll one person. Nobody who is enrolled already is changed."""
+    """Enroll one person. This never changes a person who is already enrolled."""
     asked = _Asked(new, caller, idempotency_key)
     with caller.line.database.writing() as session:
-        # Of two at once with one key, the second waits here, and finds what the first did.
+        # If a request comes twice at once, the second waits here and finds the person.
         lock_program(session, caller.program.id)
         person = _enrolled_before(session, asked) or _enroll(session, asked)
         told = _told(session, [person], caller)[0]
@@ -143,7 +145,7 @@ def enroll_person(
 
 
 class _Asked:
-    """A request to enroll, with what is kept of it: marks that tell nothing without the key."""
+    """A request to enroll. `marks` go into the audit log: keyed hashes, which reveal nothing."""
 
     def __init__(self, new: NewPerson, caller: Caller, key: str | None) -> None:
         self.new = new
@@ -159,7 +161,7 @@ class _Asked:
 
 
 def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
-    """Whom the same request has enrolled already. Raises Problem for another under that key."""
+    """The person that this request enrolled before. Raises Problem if the key was for another."""
     if asked.key is None:
         return None
     before = session.scalar(
@@ -175,7 +177,7 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
     if before.detail["request"] != asked.marks["request"]:
         raise Problem(
             422,
-            "This Idempotency-Key came with another person before. Use a new key for each person.",
+            "You used this Idempotency-Key for another person. Use a new key for each person.",
         )
     return session.get_one(PersonRow, int(before.about.removeprefix("person:")))
 
@@ -192,18 +194,18 @@ def _enroll(session: Session, asked: _Asked) -> PersonRow:
         otherwise=program.timezone,
     )
     if isinstance(row, Refused):
-        raise Problem(422, f"Nobody was enrolled: {row.reason}.")
+        raise Problem(422, f"No one was enrolled: {row.reason}.")
     mentor = _own_mentor(session, asked)
     known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
     if known is not None and known.program_id == program.id:
         raise Problem(
             409,
-            f"Person {known.id} has that phone number already. Nobody was enrolled or changed; "
-            "a manager changes people, or brings them back, on the page /people.",
+            f"Person {known.id} already has this phone number. No one was enrolled or changed. "
+            "To change a person or enroll them again, use the page /people.",
         )
     planned = plan(session, program, PeopleFile(rows=[row]))
     if planned.problems:
-        raise Problem(409, f"Nobody was enrolled: {planned.problems[0].reason}.")
+        raise Problem(409, f"No one was enrolled: {planned.problems[0].reason}.")
     [person] = carry_out(session, program, planned, now=caller.now)
     if mentor is not None:
         match(session, person, [mentor])
@@ -228,7 +230,7 @@ def _own_mentor(session: Session, asked: _Asked) -> PersonRow | None:
         raise Problem(422, "Only a mentee has a mentor. Leave own_mentor_id out.")
     mentor = person_in(session, asked.caller.program.id, number)
     if mentor is None or mentor.role is Role.MENTEE or mentor.left_at is not None:
-        raise Problem(422, f"Person {number} is no mentor here. Enroll the mentor first.")
+        raise Problem(422, f"Person {number} is not a mentor here. Enroll the mentor first.")
     return mentor
 
 

@@ -1,4 +1,4 @@
-"""Saying no to a program: problem details (RFC 9457) that say what, which, and what to do next."""
+"""Refusals as problem details (RFC 9457): what is wrong, which part, and what to do next."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -9,28 +9,28 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 MEDIA_TYPE = "application/problem+json"
-SORRY = "Something went wrong here. Nothing was lost; try again later."
+SORRY = "Something went wrong on our side. Nothing was lost; try again later."
 
 
-class Wrong(BaseModel):
-    """One thing in a request that cannot be taken."""
+class InvalidPart(BaseModel):
+    """One part of a request that is not valid."""
 
-    where: str = Field(description="Such as query.since or body.phone")
+    where: str = Field(description="For example, query.since or body.phone")
     detail: str
 
 
 class ProblemDetails(BaseModel):
-    """Why a request was not granted (RFC 9457)."""
+    """Why a request was refused (RFC 9457)."""
 
     type: str = "about:blank"
     title: str = Field(description="What the status means")
     status: int
-    detail: str = Field(description="What was wrong with this request, and what to do next")
-    errors: list[Wrong] = Field(default=[], description="Each thing that cannot be taken")
+    detail: str = Field(description="What is wrong with this request, and what to do next")
+    errors: list[InvalidPart] = Field(default=[], description="Every part that is not valid")
 
 
 class Problem(Exception):
-    """A request that is not granted. `detail` is a sentence for whoever wrote the program."""
+    """A refused request. `detail` is a sentence for the developer of the calling system."""
 
     def __init__(
         self, status: int, detail: str, *, headers: Mapping[str, str] | None = None
@@ -45,21 +45,21 @@ def problem(
     status: int,
     detail: str,
     *,
-    errors: Sequence[Wrong] = (),
+    errors: Sequence[InvalidPart] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     title = HTTPStatus(status).phrase
-    said = ProblemDetails(title=title, status=status, detail=detail, errors=list(errors))
-    content = said.model_dump(exclude={"errors"} if not errors else None)
+    details = ProblemDetails(title=title, status=status, detail=detail, errors=list(errors))
+    content = details.model_dump(exclude={"errors"} if not errors else None)
     return JSONResponse(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
-def cannot_be_read(errors: Sequence[Any]) -> Response:
-    """What FastAPI found wrong, without what was sent: that may be a name or a number."""
+def invalid_request(errors: Sequence[Any]) -> Response:
+    """FastAPI's complaints without the values sent, which may be names or phone numbers."""
     wrong = [
-        Wrong(where=".".join(str(part) for part in error["loc"]), detail=f"{error['msg']}.")
+        InvalidPart(where=".".join(str(part) for part in error["loc"]), detail=f"{error['msg']}.")
         for error in errors
     ]
     which = ", ".join(one.where for one in wrong)
-    detail = f"This cannot be read: {which}. See `errors` for why, mend it and send it again."
+    detail = f"Not valid: {which}. `errors` says why. Correct the request and send it again."
     return problem(422, detail, errors=wrong)

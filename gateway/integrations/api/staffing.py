@@ -1,4 +1,4 @@
-"""Who could be called in the week ahead: every hour, and the gaps."""
+"""Coverage of the coming week: every hour, and the gaps."""
 
 from datetime import UTC, datetime
 
@@ -14,18 +14,18 @@ router = APIRouter(prefix="/coverage", tags=["coverage"])
 
 
 class Hour(BaseModel):
-    """One hour for one urgency, as it is at its beginning."""
+    """Coverage at the start of one hour, for one urgency."""
 
     at: datetime
     urgency: UrgencyName
     cover: Cover
     on_duty: int
-    managers: int = Field(description="Who would be called besides")
-    mentees_left_out: int = Field(description="For whom nobody could be called")
+    managers: int = Field(description="Managers who would also be paged")
+    mentees_left_out: int = Field(description="Mentees for whom no one could be paged")
 
 
 class Gap(BaseModel):
-    """Hours on end that are covered alike and not well. `until` is not in it."""
+    """Consecutive hours with the same insufficient coverage. `until` is exclusive."""
 
     since: datetime
     until: datetime
@@ -35,8 +35,8 @@ class Gap(BaseModel):
 
 
 class Coverage(BaseModel):
-    """The week from this hour on. `cover` is good, waits (until the program opens), no_duty
-    (managers only) or nobody."""
+    """The seven days from this hour. `cover` is good, waits (until the program opens), no_duty
+    (managers only), or nobody."""
 
     timezone: str
     gaps: list[Gap]
@@ -45,7 +45,7 @@ class Coverage(BaseModel):
 
 @router.get("")
 def coverage(caller: ReadsCoverage) -> Coverage:
-    """How each hour of the coming week is covered, for each urgency."""
+    """Coverage for each hour of the coming week, by urgency."""
     caller.has_read("coverage")
     with caller.line.database.reading() as session:
         week = week_ahead(session, caller.program, caller.line.rules.policy, now=caller.now)

@@ -1,10 +1,10 @@
-"""Values that several answers and addresses of the API share."""
+"""Parameters and fields that several API routes share."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from gateway.integrations.api.problems import Problem
 from models import Urgency
@@ -12,24 +12,32 @@ from models import Urgency
 UrgencyName = Literal["routine", "soon", "crisis"]
 
 LARGEST = 2**31 - 1
-# The number of a row, as an address carries it.
+
+
+class FromRow(BaseModel):
+    """A part of an answer that is filled from the attributes of a domain object."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+# A row number in a URL.
 Number = Annotated[int, Path(ge=1, le=LARGEST)]
-Limit = Annotated[int, Query(ge=1, le=200, description="How many at most")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of results")]
 Cursor = Annotated[
     int | None,
-    Query(ge=1, le=LARGEST, description="The `next_cursor` of the page before"),
+    Query(ge=1, le=LARGEST, description="`next_cursor` of the previous page"),
 ]
-Weeks = Annotated[int, Query(ge=1, le=104, description="So many weeks, this one among them")]
+Weeks = Annotated[int, Query(ge=1, le=104, description="Number of weeks, with the current one")]
 
 
 def _in_utc(at: datetime) -> datetime:
-    # The calendar's first and last days have no neighbors in every time zone.
+    # Converting the first or last days of the calendar to UTC would overflow.
     if not 1 < at.year < 9999:
-        raise ValueError("the year is too far away")
+        raise ValueError("the year must be between 2 and 9998")
     return at.astimezone(UTC)
 
 
-# With its offset, as in 2026-11-10T15:00:00Z; one without could mean any place.
+# The offset is required, as in 2026-11-10T15:00:00Z.
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
@@ -42,12 +50,15 @@ def urgency_name(urgency: Urgency) -> UrgencyName:
     return names[urgency]
 
 
+NamedUrgency = Annotated[UrgencyName, BeforeValidator(urgency_name)]
+
+
 def urgency_named(name: UrgencyName) -> Urgency:
     return Urgency[name.upper()]
 
 
 def not_there(what: str, number: int) -> Problem:
-    """The same for what is nowhere and for what another program has."""
+    """The same answer for a row that does not exist and for one of another program."""
     return Problem(
-        404, f"There is no {what} {number} in this program. List them to see which there are."
+        404, f"There is no {what} {number} in this program. List them to get valid numbers."
     )

@@ -232,7 +232,7 @@ def test_the_keyboard_is_enough(browser: Browser, demo: OnRasa, trouble: list[st
         comes_in(page, demo, "Maya")
     page.get_by_label("Your message").wait_for()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the page's content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     reached = []
     for _ in range(60):
         page.keyboard.press("Tab")

@@ -316,13 +316,13 @@ def test_what_does_not_arrive_is_tried_ever_later_given_up_and_sent_again_by_rut
     web = Web(talk)
     web.is_now(RUTH)
     page = web.gets("/program/integrations").text
-    assert "given up</span> answer 500" in page
+    assert "failed</span> HTTP status 500" in page
     assert web.posts("/program/integrations/deliveries/1/again").status_code == 303
     # Twice: it is about to be sent already.
     assert web.posts("/program/integrations/deliveries/1/again").status_code == 404
     goes_round(talk)
     assert [one["type"] for one in receiver.told()] == ["handoff.opened"]
-    assert "given up</span>" not in web.gets("/program/integrations").text
+    assert "failed</span>" not in web.gets("/program/integrations").text
     with talk.database.reading() as session:
         noted = session.scalars(select(AuditEntry).where(AuditEntry.action == "sent again")).one()
         assert noted.about == "webhook:1"
@@ -598,7 +598,7 @@ def test_ruth_adds_an_address_copies_its_secret_once_and_removes_it(
     talk.texts(MAYA, ASKS)
     goes_round(talk)
     page = web.gets("/program/integrations").text
-    assert (secret in page, page.count("arrived"), "opened" in page) == (False, 2, True)
+    assert (secret in page, page.count("delivered"), "opened" in page) == (False, 2, True)
     assert web.posts("/program/integrations/webhooks/1/remove").status_code == 303
     assert web.posts("/program/integrations/webhooks/1/remove").status_code == 404
     talk.texts(SAM, "TAKE 1")
