@@ -1,4 +1,4 @@
-"""The web application: its routes, its headers, and how it starts and ends."""
+"""The web application: routes, security headers, and error pages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from fastapi.exception_handlers import (
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from gateway import demo_phones
@@ -58,7 +58,7 @@ ROUTERS = (
     metrics.router,
     sign_in.router,
     account_pages.router,
-    # Before the console, whose addresses are numbers.
+    # Before console_pages, whose /console/{number} would match first.
     canned_reply_pages.router,
     caseload_pages.router,
     console_pages.router,
@@ -77,29 +77,29 @@ ROUTERS = (
 
 STATIC = Path(__file__).parent / "web" / "static"
 
-# Nothing from elsewhere, no inline script: what a message contains is never executed.
+# Only our own files, no inline script: what a message contains is never executed.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # Not "no-referrer": with it a browser names no Origin when a form of ours is sent.
+    # With "no-referrer" a browser would send no Origin with our own forms.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
-errors = structlog.get_logger()
+log = structlog.get_logger()
 
 
 def create_app(
     line: Line, settings: Settings, *, start: Callable[[], None], stop: Callable[[], None]
 ) -> FastAPI:
-    """The application around one line. `start` and `stop` frame its life."""
+    """The web application. `start` runs before the first request, `stop` after the last."""
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        # The engine blocks, and refuses to be used from inside an event loop.
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # The job engine blocks and cannot run inside an event loop.
         await run_in_threadpool(start)
         app.state.pulse = Pulse(line)
         app.state.pulse.start()
@@ -107,13 +107,26 @@ def create_app(
         await app.state.pulse.stop()
         await run_in_threadpool(stop)
 
-    app = FastAPI(title="Warmline", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Warmline", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.state.line = line
     app.state.settings = settings
+    app.state.rate_limits = RateLimits()
+    _add_middleware(app, settings)
+    app.add_exception_handler(Exception, _report_failure)
+    app.add_exception_handler(PageRefused, _refuse)  # type: ignore[arg-type]
+    app.add_exception_handler(NotSignedIn, _ask_to_sign_in)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _report_http_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _report_invalid)  # type: ignore[arg-type]
+    _add_routes(app, line, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
     chat_policy = SECURITY_HEADERS["Content-Security-Policy"].replace(
         "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
     )
-    app.state.rate_limits = RateLimits()
 
     @app.middleware("http")
     async def guard(
@@ -130,53 +143,11 @@ def create_app(
             response.headers.setdefault(name, value)
         return response
 
-    # Events are never held back: their type is not compressed.
+    # This does not buffer event streams: it leaves their media type uncompressed.
     app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
 
-    def refuse(request: Request, refused: PageRefused) -> Response:
-        """In the look of the page that was asked for: a mentee's or everybody else's."""
-        if is_chat_path(request.url.path):
-            return chat_refusal(request, refused)
-        return refusal(request, refused)
 
-    @app.exception_handler(Exception)
-    async def say_sorry(request: Request, error: Exception) -> Response:
-        # The route and not the address, which may hold a key that signs somebody in.
-        route = getattr(request.scope.get("route"), "path", "none")
-        errors.error("request failed", route=route, kind=type(error).__name__)
-        # In English: what failed may be what the reader's language stands in.
-        return Response("Something went wrong here. Nothing was lost; please try again.", 500)
-
-    @app.exception_handler(PageRefused)
-    def say_why_not(request: Request, refused: PageRefused) -> Response:
-        return refuse(request, refused)
-
-    @app.exception_handler(NotSignedIn)
-    async def say_where_to_sign_in(request: Request, refused: NotSignedIn) -> Response:
-        if (
-            request.method == "POST"
-            and not wants_part(request)
-            and not is_chat_path(request.url.path)
-        ):
-            # The words may be nowhere else any more: they come back with the answer.
-            return await run_in_threadpool(signed_out, request, await sent_with(request))
-        return await run_in_threadpool(refuse, request, refused)
-
-    @app.exception_handler(StarletteHTTPException)
-    async def say_what_is_missing(request: Request, error: StarletteHTTPException) -> Response:
-        if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
-            # No route has asked yet who is signed in, and the page's head says it.
-            asked = get_mentee if is_chat_path(request.url.path) else get_viewer
-            await run_in_threadpool(asked, request)
-            return await run_in_threadpool(refuse, request, PageRefused(404, NO_SUCH_PAGE))
-        return await http_exception_handler(request, error)
-
-    @app.exception_handler(RequestValidationError)
-    async def say_what_cannot_be_read(request: Request, error: RequestValidationError) -> Response:
-        if "text/html" in request.headers.get("Accept", ""):
-            return refuse(request, PageRefused(422, CANNOT_BE_READ))
-        return await request_validation_exception_handler(request, error)
-
+def _add_routes(app: FastAPI, line: Line, settings: Settings) -> None:
     for router in ROUTERS:
         app.include_router(router)
     if settings.sms == "phones":
@@ -189,4 +160,41 @@ def create_app(
     def home() -> RedirectResponse:
         return RedirectResponse("/phones" if settings.sms == "phones" else "/console", 303)
 
-    return app
+
+# --- errors ---
+
+
+def _refuse(request: Request, refused: PageRefused) -> Response:
+    if is_chat_path(request.url.path):
+        return chat_refusal(request, refused)
+    return refusal(request, refused)
+
+
+async def _report_failure(request: Request, error: Exception) -> Response:
+    # Log the route, not the URL, which may contain a sign-in token.
+    route = getattr(request.scope.get("route"), "path", "none")
+    log.error("request failed", route=route, kind=type(error).__name__)
+    # In English: looking up the reader's language may be what failed.
+    return Response("Something went wrong on our side. Nothing was lost; please try again.", 500)
+
+
+async def _ask_to_sign_in(request: Request, refused: NotSignedIn) -> Response:
+    if request.method == "POST" and not wants_part(request) and not is_chat_path(request.url.path):
+        # Give the text back: the sender may have no other copy.
+        return await run_in_threadpool(signed_out, request, await sent_with(request))
+    return await run_in_threadpool(_refuse, request, refused)
+
+
+async def _report_http_error(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
+        # No route ran, so nothing has looked up the viewer, whom the page header names.
+        find_reader = get_mentee if is_chat_path(request.url.path) else get_viewer
+        await run_in_threadpool(find_reader, request)
+        return await run_in_threadpool(_refuse, request, PageRefused(404, NO_SUCH_PAGE))
+    return await http_exception_handler(request, error)
+
+
+async def _report_invalid(request: Request, error: RequestValidationError) -> Response:
+    if "text/html" in request.headers.get("Accept", ""):
+        return _refuse(request, PageRefused(422, CANNOT_BE_READ))
+    return await request_validation_exception_handler(request, error)

@@ -33,8 +33,8 @@ from tests.gateway.accounts.test_sign_in import (
     signed_in_as,
     web,
 )
-from tests.gateway.web.test_pages import Web
 from tests.line import NOOR, SAM, Talk
+from tests.web_client import Web
 
 __all__ = ["web"]
 

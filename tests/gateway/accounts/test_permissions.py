@@ -58,8 +58,8 @@ from models import (
 )
 from models.encryption import phone_index, use_key
 from tests.conftest import KEY
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, SAM, Talk
+from tests.web_client import Web
 
 
 class Seen(StrEnum):

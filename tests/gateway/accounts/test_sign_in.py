@@ -18,8 +18,8 @@ from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import COOKIE, describe_browser
 from gateway.runtime.audit import first_broken
 from models import AuditEntry, Message, OneTimeKey, Person, WebSession
-from tests.gateway.web.test_pages import PASSWORD, Web, give_password
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
+from tests.web_client import PASSWORD, Web, give_password
 
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 

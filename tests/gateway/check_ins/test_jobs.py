@@ -34,8 +34,8 @@ from models import (
 )
 from models.check_ins import CHECK_INS
 from tests.conftest import KEY
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, MORNING, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 # The clock stands at ten on a Tuesday morning in New York.
 TODAY = date(2026, 11, 10)

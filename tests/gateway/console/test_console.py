@@ -32,9 +32,9 @@ from models import (
     Status,
     Transfer,
 )
-from tests.gateway.web.test_pages import ASKS, Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.many_handoffs import HELD, WAITING, fill
+from tests.web_client import ASKS, Web
 
 LONELY = "nobody would notice if i was gone, i just want someone to talk to"
 CRISIS = "i want to kill myself"

@@ -17,9 +17,9 @@ from gateway.conversations.over_reliance import Leaning, leaning_mentees
 from gateway.runtime.database import Database, make_engine
 from models import DecisionRecord, Match, Person, ScheduledCheckIn
 from models.schedules import Schedule
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, RUTH, SAM, Talk
 from tests.processes import KEY
+from tests.web_client import Web
 
 ONLY_YOU = "you're the only one i can talk to"
 TELLS = "talking with Sam may help more than I can"

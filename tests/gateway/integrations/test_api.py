@@ -26,8 +26,8 @@ from gateway.integrations.api_tokens import make_token
 from gateway.integrations.scopes import Scope
 from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 WORDS = "nobody would notice if i was gone, can i talk to a person"
 # Whoever reads one of these reads of somebody.

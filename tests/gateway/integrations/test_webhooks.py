@@ -60,8 +60,8 @@ from models import (
     Webhook,
     WebhookDelivery,
 )
-from tests.gateway.web.test_pages import HERE, Web
 from tests.line import MAYA, RUTH, SAM, Talk
+from tests.web_client import HERE, Web
 
 ASKS = "can i talk to a person please"
 

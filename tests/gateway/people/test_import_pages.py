@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from gateway.people.import_file import Doing, plan, read_people
 from models import AuditEntry, Match, MatchKind, Person, Program, Role
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, RUTH, SAM, STRANGER, Talk
+from tests.web_client import Web
 
 HEADER = "role,name,phone,timezone,mentor\n"
 ANA = "+12025550130"

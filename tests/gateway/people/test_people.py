@@ -21,8 +21,8 @@ from models import (
 from models.encryption import phone_index
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
+from tests.web_client import Web
 
 LONELY = "nobody would notice if i was gone, i just want someone to talk to"
 NEW = "+12025550130"

@@ -13,8 +13,8 @@ from gateway.people.rota_exports import ROTA_TABLES
 from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Person, Program
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
-from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 NEW_YORK = ZoneInfo("America/New_York")
 SCRIPT = "<script>alert(1)</script>"

@@ -15,8 +15,8 @@ from gateway.runtime.policy_versions import difference, passed_over, policy_in_u
 from models import AuditEntry, DecisionRecord, Handoff, Message, PolicyVersion, Program, Status
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 SHIPPED = POLICY_FILE.read_text("utf-8")
 TIDES = "how do tides work"

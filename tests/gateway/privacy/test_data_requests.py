@@ -38,9 +38,9 @@ from models import (
     Schedule,
     Status,
 )
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
+from tests.web_client import Web
 
 ASKS = "can i talk to a person please"
 SECRET = "my cat is called pumpernickel"

@@ -20,9 +20,9 @@ from gateway.privacy.terms import (
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.policy_versions import activate
 from models import AgeBand, AuditEntry, Consent, Need, Person, Program, Status
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
+from tests.web_client import Web
 
 POLICY = Path("escalation/policy.toml")
 

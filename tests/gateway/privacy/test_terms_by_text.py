@@ -9,8 +9,8 @@ from escalation.policy import load_policy
 from gateway.privacy.terms_by_text import agreed_in
 from models import AgeBand, Consent, Need, SkipReason
 from tests.gateway.check_ins.test_jobs import agrees, goes_by, scheduled
-from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 ASKED = "To be answered, text AGREE and a letter for your age"
 NOTED = "Noted, thank you: I can answer you now."

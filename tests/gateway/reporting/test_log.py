@@ -29,9 +29,9 @@ from models import (
 )
 from models.encryption import phone_index
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.many_handoffs import fill
+from tests.web_client import Web
 
 ASKS = "can i talk to a person please"
 DANGER = "i want to kill myself"

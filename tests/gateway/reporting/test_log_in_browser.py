@@ -19,10 +19,10 @@ from tests.browsers import first_paint, fits, open_context
 from tests.conftest import KEY
 from tests.gateway.reporting.test_log import a_concern
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
-from tests.gateway.web.test_pages import Web
 from tests.line import RUTH, Talk
 from tests.many_handoffs import fill
 from tests.processes import Process
+from tests.web_client import Web
 
 MANY = 10_000
 MONDAYS = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]

@@ -45,8 +45,8 @@ from models import (
     VerdictRecord,
 )
 from tests.conftest import KEY
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
+from tests.web_client import Web
 
 ASKS = "can i talk to a person please"
 TIDES = "how do tides work"

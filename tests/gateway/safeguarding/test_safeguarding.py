@@ -12,8 +12,8 @@ from gateway.safeguarding.jobs import notify_overdue_records
 from gateway.safeguarding.records import NO_WORDS, is_about_concern
 from models import AuditEntry, Concern, Person, Role, SafeguardingRecord, Status, Urgency
 from models.encryption import phone_index
-from tests.gateway.web.test_pages import Web
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 ASKS = "can i talk to a person please"
 WORDS = "he keeps asking where i live"

@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page
 from gateway.runtime.database import Database, make_engine
 from tests.browsers import fits, violations
 from tests.faces import FACES, Evening, Face
-from tests.gateway.web.test_pages import Web
 from tests.line import Talk
 from tests.processes import OnRasa
 from tests.rasa_server import RasaServer
+from tests.web_client import Web
 
 
 class NoPage(StrEnum):

@@ -5,8 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.texts import TextFailed
-from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, SAM, Talk
+from tests.web_client import Web
 
 # By name and labels.
 Figures = dict[tuple[str, frozenset[str]], float]

@@ -14,76 +14,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from starlette.testclient import TestClient
 
-from gateway.accounts.passwords import BadPassword, set_password
+from gateway.accounts.passwords import BadPassword
 from gateway.accounts.session_store import start_session
 from gateway.accounts.sessions import COOKIE, own_path
-from gateway.app import create_app
 from gateway.handoffs.decisions import highlight_pieces
 from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
 from gateway.runtime.pulse import Pulse
-from gateway.runtime.settings import Settings
 from models import Channel, Conversation, HandoffEvent, Message, Move, Outcome, Person, Status
 from models.encryption import phone_index
-from tests.conftest import KEY
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.processes import Process
-
-HERE = "https://warmline.example"
-PASSWORD = "correct horse battery"
-ASKS = "can i talk to a person please"
-
-
-class Web:
-    """A browser at the pages of one line; `app` may serve several browsers."""
-
-    def __init__(self, talk: Talk, *, sms: str = "phones") -> None:
-        twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_from": RUTH}
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]
-            warmline_key=KEY,
-            public_url=HERE,
-            sms=sms,  # type: ignore[arg-type]
-            **(twilio if sms == "twilio" else {}),  # type: ignore[arg-type]
-        )
-        self.talk = talk
-        self.app = create_app(talk.line, settings, start=lambda: None, stop=lambda: None)
-        self.client = self.browser()
-
-    def browser(self) -> TestClient:
-        return TestClient(self.app, base_url=HERE, follow_redirects=False)
-
-    def gets(self, path: str, **headers: str) -> httpx2.Response:
-        return self.client.get(path, headers={"Accept": "text/html", **headers})
-
-    def posts(self, path: str, **form: str) -> httpx2.Response:
-        return self.client.post(path, data=form)
-
-    def clicks(self, path: str, **form: str) -> httpx2.Response:
-        """As the page itself sends it, and not the browser."""
-        return self.client.post(path, data=form, headers={"HX-Request": "true"})
-
-    def is_now(self, number: str) -> None:
-        """Somebody sits down at the browser and signs in with the demo's one click."""
-        self.posts("/sign-out")
-        answer = self.posts(f"/sign-in/as/{self.talk.person(number).id}")
-        assert answer.status_code == 303
-
-    def signs_in(self, phone: str, password: str, next: str = "") -> httpx2.Response:
-        return self.posts("/sign-in", phone=phone, password=password, next=next)
+from tests.web_client import ASKS, HERE, PASSWORD, Web, give_password
 
 
 @pytest.fixture
 def web(talk: Talk) -> Web:
     return Web(talk)
-
-
-def give_password(talk: Talk, number: str, password: str = PASSWORD) -> None:
-    with talk.database.writing() as session:
-        set_password(session.get_one(Person, talk.person(number).id), password)
 
 
 def rename(talk: Talk, number: str, name: str) -> None:

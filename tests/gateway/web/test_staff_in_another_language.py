@@ -20,8 +20,8 @@ from gateway.runtime.pulse import Pulse
 from gateway.web import i18n as pages
 from models import Person, Role
 from tests.gateway.accounts.test_permissions import ROUTES, World, ask, world
-from tests.gateway.web.test_pages import Web
 from tests.line import MAYA, SAM, Talk
+from tests.web_client import Web
 
 __all__ = ["world"]
 

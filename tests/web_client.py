@@ -1,0 +1,59 @@
+"""A browser for tests, without a real browser: requests go straight to the application."""
+
+import httpx2
+from starlette.testclient import TestClient
+
+from gateway.accounts.passwords import set_password
+from gateway.app import create_app
+from gateway.runtime.settings import Settings
+from models import Person
+from tests.conftest import KEY
+from tests.line import RUTH, Talk
+
+HERE = "https://warmline.example"
+PASSWORD = "correct horse battery"
+ASKS = "can i talk to a person please"
+
+
+class Web:
+    """A browser on the pages of one `Talk`. `browser()` opens another on the same app."""
+
+    def __init__(self, talk: Talk, *, sms: str = "phones") -> None:
+        twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_from": RUTH}
+        settings = Settings(
+            _env_file=None,  # type: ignore[call-arg]
+            warmline_key=KEY,
+            public_url=HERE,
+            sms=sms,  # type: ignore[arg-type]
+            **(twilio if sms == "twilio" else {}),  # type: ignore[arg-type]
+        )
+        self.talk = talk
+        self.app = create_app(talk.line, settings, start=lambda: None, stop=lambda: None)
+        self.client = self.browser()
+
+    def browser(self) -> TestClient:
+        return TestClient(self.app, base_url=HERE, follow_redirects=False)
+
+    def gets(self, path: str, **headers: str) -> httpx2.Response:
+        return self.client.get(path, headers={"Accept": "text/html", **headers})
+
+    def posts(self, path: str, **form: str) -> httpx2.Response:
+        return self.client.post(path, data=form)
+
+    def clicks(self, path: str, **form: str) -> httpx2.Response:
+        """Post as the page's own script does."""
+        return self.client.post(path, data=form, headers={"HX-Request": "true"})
+
+    def is_now(self, number: str) -> None:
+        """Sign in as this person with the demo's one-click sign-in."""
+        self.posts("/sign-out")
+        answer = self.posts(f"/sign-in/as/{self.talk.person(number).id}")
+        assert answer.status_code == 303
+
+    def signs_in(self, phone: str, password: str, next: str = "") -> httpx2.Response:
+        return self.posts("/sign-in", phone=phone, password=password, next=next)
+
+
+def give_password(talk: Talk, number: str, password: str = PASSWORD) -> None:
+    with talk.database.writing() as session:
+        set_password(session.get_one(Person, talk.person(number).id), password)
