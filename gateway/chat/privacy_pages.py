@@ -27,10 +27,11 @@ from escalation.speech.message_writer import get_thread
 from gateway.chat.handoff_history import OwnHandoff, own_handoffs
 from gateway.chat.sign_in import SIGNED_OUT, Mentee, get_mentee
 from gateway.check_ins.follow_ups import (
+    FollowUpAnswer,
     Question,
-    answer,
     get_open_follow_up,
     next_question,
+    record_answer,
     who_came,
 )
 from gateway.check_ins.schedules import list_schedules
@@ -431,9 +432,8 @@ def follow_up(
             return "answered"
         if following.value != question:
             return "answered"
-        opened = answer(
-            session, line, conversation, asked, following, says == "yes", message=None, now=now
-        )
+        answer = FollowUpAnswer(asked.id, following, says == "yes")
+        opened = record_answer(session, line, conversation, answer, message=None, now=now)
         if following is Question.AGAIN:
             return "asked" if opened is not None else "nobody"
         return "answered"

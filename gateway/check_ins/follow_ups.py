@@ -5,6 +5,7 @@ read from the row, so that an answer by text and one on the page cannot get in e
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from escalation.policy import FollowUpPolicy
 from escalation.speech.message_writer import say
 from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
+from gateway.conversations.turn import Turn
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import (
@@ -198,70 +200,75 @@ def get_open_follow_up(
     )
 
 
-def answered_by(
-    session: Session, line: Line, conversation: Conversation, message: Message
-) -> tuple[FollowUp, Question, bool] | None:
-    """What a text answers: the follow-up, its question, and yes or no. None for any other text.
+@dataclass(frozen=True)
+class FollowUpAnswer:
+    follow_up_id: int
+    question: Question
+    says: bool
 
-    Only a plain yes or no counts, and only when that question is the last thing the line said.
-    """
-    says = yes_or_no(message.words)
+
+def match_follow_up(turn: Turn) -> FollowUpAnswer | None:
+    """A plain yes or no, when the question is the last thing that was said."""
+    says = yes_or_no(turn.words)
     if says is None:
         return None
-    policy = line.rules.policy.follow_up
-    follow_up = get_open_follow_up(session, conversation, policy, now=message.at)
+    policy, asked_at = turn.policy.follow_up, turn.message.at
+    follow_up = get_open_follow_up(turn.session, turn.conversation, policy, now=asked_at)
     question = next_question(follow_up) if follow_up else None
-    if follow_up is None or question is None:
+    if follow_up is None or question is None or turn.last_said is None:
         return None
-    last_said = session.scalar(
-        select(Message.script)
-        .where(
-            Message.conversation_id == conversation.id, Message.id < message.id, Message.outgoing
-        )
-        .order_by(Message.id.desc())
-        .limit(1)
-    )
-    return (follow_up, question, says) if last_said == question.line else None
+    if turn.last_said.script != question.line:
+        return None
+    return FollowUpAnswer(follow_up.id, question, says)
 
 
-def answer(
+def act_on_follow_up(turn: Turn, _: FollowUpAnswer) -> bool:
+    """Record the answer, and ask the next question."""
+    answer = match_follow_up(turn)
+    if answer is None:  # answered on the page a moment ago
+        turn.say("follow_up_thanks")
+        return True
+    session, line, conversation = turn.session, turn.line, turn.conversation
+    follow_up = session.get_one(FollowUp, answer.follow_up_id)
+    record_answer(session, line, conversation, answer, message=turn.message, now=turn.now)
+    if (following := next_question(follow_up)) is not None:
+        turn.say(following.line)
+    elif answer.question is Question.HEARD:
+        turn.say("follow_up_thanks")
+    elif not answer.says:
+        turn.say("follow_up_nobody")
+    return True
+
+
+def record_answer(
     session: Session,
     line: Line,
     conversation: Conversation,
-    follow_up: FollowUp,
-    question: Question,
-    says: bool,
+    answer: FollowUpAnswer,
     *,
     message: Message | None,
     now: datetime,
 ) -> Handoff | None:
-    """Note one answer; by text (`message`), the next question goes out. The caller holds the
-    conversation. Returns the new handoff that a yes to coming again opens.
+    """Record one answer, by text (`message`) or on the page. The caller holds the conversation.
+
+    A yes to AGAIN opens a handoff. For AGAIN the open one is returned.
     """
-    by_text = message is not None
     opened = None
-    match question:
+    follow_up = session.get_one(FollowUp, answer.follow_up_id)
+    match answer.question:
         case Question.REACHED:
-            follow_up.reached = says
+            follow_up.reached = answer.says
         case Question.HELPED:
-            follow_up.helped = says
+            follow_up.helped = answer.says
         case Question.HEARD:
-            follow_up.heard, follow_up.answered_at = says, now
+            follow_up.heard, follow_up.answered_at = answer.says, now
         case Question.AGAIN:
             follow_up.answered_at = now
             opened = get_open_handoff(session, conversation)
-            if says and opened is None:
+            if answer.says and opened is None:
                 opened = ask_for_a_person(session, line, conversation, message=message, now=now)
                 follow_up.led_to_id = opened.id
     session.flush()
-    if not by_text:
-        return opened
-    if (following := next_question(follow_up)) is not None:
-        say(session, line.rules, conversation, following.line, now=now)
-    elif question is Question.HEARD:
-        say(session, line.rules, conversation, "follow_up_thanks", now=now)
-    elif not says:
-        say(session, line.rules, conversation, "follow_up_nobody", now=now)
     return opened
 
 

@@ -1,50 +1,42 @@
-"""PAUSE and RESUME: a mentee stops the check-ins that were agreed on, and nothing else."""
-
-from datetime import datetime
-
-from sqlalchemy.orm import Session
+"""PAUSE and RESUME: a mentee stops and restarts scheduled check-ins."""
 
 from escalation.speech.i18n import DEFAULT_LANGUAGE, written
-from escalation.speech.message_writer import conversation_language, say
+from escalation.speech.message_writer import conversation_language
 from gateway.check_ins.schedules import list_schedules, next_due
 from gateway.conversations.keywords import one_word
-from gateway.runtime.line import Line
-from models import Conversation, Message
+from gateway.conversations.turn import Turn
 
 PAUSE_WORDS = frozenset({"pause", "pause check-ins", "pause checkins", "pause check ins"})
 RESUME_WORDS = frozenset({"resume", "resume check-ins", "resume checkins", "resume check ins"})
 
 
-def is_about_pauses(session: Session, conversation: Conversation, words: str) -> bool:
-    """Whether this is for us and not for the bot: there is something to pause or to resume.
+def match_pause(turn: Turn) -> bool | None:
+    """True for PAUSE, False for RESUME; None if there is nothing to pause or to resume.
 
-    RESUME counts only while something is paused; otherwise it may mean an exercise.
+    Without a paused check-in, RESUME may mean an exercise.
     """
-    word = one_word(words)
-    if conversation.person is None or word not in PAUSE_WORDS | RESUME_WORDS:
-        return False
-    schedules = list_schedules(session, conversation.person)
-    return any(schedule.paused or word in PAUSE_WORDS for schedule in schedules)
+    word = one_word(turn.words)
+    if turn.person is None or word not in PAUSE_WORDS | RESUME_WORDS:
+        return None
+    pauses = word in PAUSE_WORDS
+    schedules = list_schedules(turn.session, turn.person)
+    return pauses if any(schedule.paused or pauses for schedule in schedules) else None
 
 
-def act_on_pauses(
-    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
-) -> bool:
-    """Pause or resume the mentee's check-ins and return True, or return False for other words."""
-    if not is_about_pauses(session, conversation, message.words):
-        return False
-    schedules = list_schedules(session, conversation.person)
-    pauses = one_word(message.words) in PAUSE_WORDS
+def act_on_pause(turn: Turn, pauses: bool) -> bool:
+    if match_pause(turn) is None:
+        return False  # changed on the page a moment ago
+    schedules = list_schedules(turn.session, turn.person)
     for schedule in schedules:
         schedule.paused = pauses
-    session.flush()
+    turn.session.flush()
     if pauses:
-        say(session, line.rules, conversation, "check_ins_paused", now=now)
-    else:
-        policy = line.rules.policy.schedule
-        due = min(next_due(session, schedule, now=now, policy=policy) for schedule in schedules)
-        language = conversation_language(conversation)
-        first = f"{due:%A} at {due:%H:%M}"
-        time = first if language == DEFAULT_LANGUAGE else written(due, "%A, %H:%M", language)
-        say(session, line.rules, conversation, "check_ins_resumed", now=now, time=time)
+        turn.say("check_ins_paused")
+        return True
+    policy = turn.policy.schedule
+    due = min(next_due(turn.session, one, now=turn.now, policy=policy) for one in schedules)
+    language = conversation_language(turn.conversation)
+    first = f"{due:%A} at {due:%H:%M}"
+    time = first if language == DEFAULT_LANGUAGE else written(due, "%A, %H:%M", language)
+    turn.say("check_ins_resumed", time=time)
     return True

@@ -1,13 +1,15 @@
 """What the bot reports of skills, check-ins and goals, written down in the caller's transaction."""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.client import CheckIn as ReportedCheckIn
 from bot.client import SkillStep
+from escalation.check_ins.scales import Scored
+from gateway.conversations.turn import Turn
 from models import (
     CheckIn,
     Conversation,
@@ -69,39 +71,30 @@ def leave_skill(
         _end(session, use, message, SkillOutcome.LEFT, now=now)
 
 
-def record_check_in(
-    session: Session,
-    conversation: Conversation,
-    message: Message,
-    kind: str,
-    *,
-    score: int | None,
-    missing: int = 0,
-    answers: Sequence[str] = (),
-    note: str | None = None,
-    now: datetime,
-) -> CheckIn | None:
-    """Keep an answered check-in with its score, None where it cannot be scored.
+def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None) -> None:
+    """Record a check-in, without a score where it cannot be scored.
 
-    Returns None, and keeps nothing, when there is neither a score nor an answer.
+    Nothing is recorded if there is neither a score nor an answer.
     """
-    if conversation.skill == kind:
+    conversation = turn.conversation
+    if conversation.skill == reported.kind:
         conversation.skill = None
-    if score is None and not any(answers):
-        return None
-    check_in = CheckIn(
-        conversation_id=conversation.id,
-        message_id=message.id,
-        at=now,
-        kind=kind,
-        score=score,
-        missing=missing,
-        answers=json.dumps(list(answers)) if answers else None,
-        note=note,
+    score = scored.total if scored else reported.score
+    if score is None and not any(reported.answers):
+        return
+    turn.session.add(
+        CheckIn(
+            conversation_id=conversation.id,
+            message_id=turn.message.id,
+            at=turn.now,
+            kind=reported.kind,
+            score=score,
+            missing=scored.missing if scored else reported.answers.count(""),
+            answers=json.dumps(reported.answers) if reported.answers else None,
+            note=reported.note,
+        )
     )
-    session.add(check_in)
-    session.flush()
-    return check_in
+    turn.session.flush()
 
 
 def record_goal(session: Session, conversation: Conversation, words: str, *, now: datetime) -> Goal:

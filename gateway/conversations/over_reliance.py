@@ -29,9 +29,8 @@ from escalation.over_reliance import (
 )
 from escalation.policy import ReliancePolicy
 from escalation.speech.i18n import gettext_noop, phrase
-from escalation.speech.message_writer import say
 from gateway.conversations.person_requests import mentor_to_name
-from gateway.runtime.line import Line
+from gateway.conversations.turn import Turn
 from models import (
     Conversation,
     DecisionRecord,
@@ -123,24 +122,22 @@ def may_nudge(decision: Decision, standing: Standing) -> bool:
     )
 
 
-def nudge_if_leaning(
-    session: Session, line: Line, conversation: Conversation, *, only_you: bool, now: datetime
-) -> frozenset[Sign]:
-    """Name the mentor to a mentee who leans on the bot too much, unless it was done lately.
+def nudge_if_leaning(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
+    """Point a mentee who over-relies on the bot to their mentor, unless it was done lately.
 
-    Returns the signs that it was said for.
+    Returns the signs of over-reliance it was said for.
     """
-    policy = line.rules.policy.reliance
-    if not nudge_allowed(_nudged_at(session, conversation), now=now, policy=policy):
+    session, conversation, policy = turn.session, turn.conversation, turn.policy.reliance
+    if not nudge_allowed(_nudged_at(session, conversation), now=turn.now, policy=policy):
         return frozenset()
-    signs = _signs_at(session, conversation, policy, only_you=only_you, now=now)
+    signs = _signs_at(turn, only_you=only_you)
     if not leans_too_much(signs, policy):
         return frozenset()
     own = mentor_to_name(session, conversation)
     if own is not None:
-        say(session, line.rules, conversation, "lean_own", now=now, mentor=own.name)
+        turn.say("lean_own", mentor=own.name)
     else:
-        say(session, line.rules, conversation, "lean_team", now=now)
+        turn.say("lean_team")
     return signs
 
 
@@ -149,20 +146,13 @@ def noted(only_you: bool, signs: frozenset[Sign]) -> dict[str, Any]:
     return {"only_you": only_you, "nudged_for": sorted(signs)}
 
 
-def _signs_at(
-    session: Session,
-    conversation: Conversation,
-    policy: ReliancePolicy,
-    *,
-    only_you: bool,
-    now: datetime,
-) -> frozenset[Sign]:
-    """The signs by which to nudge: what was said on an earlier day had its own nudge."""
+def _signs_at(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
+    """Without what was said on an earlier day: that had its own nudge."""
     if only_you:
         return frozenset({Sign.SAID})
-    used = _reliance_in(session, Conversation.id == conversation.id, policy, now=now)
-    reliance = used.get(conversation.id, Reliance())
-    return signs_in(reliance, policy) - {Sign.SAID}
+    policy, here = turn.policy.reliance, Conversation.id == turn.conversation.id
+    used = _reliance_in(turn.session, here, policy, now=turn.now)
+    return signs_in(used.get(turn.conversation.id, Reliance()), policy) - {Sign.SAID}
 
 
 def _nudged_at(session: Session, conversation: Conversation) -> datetime | None:

@@ -35,7 +35,7 @@ from gateway.runtime.labels import (
     whole_seconds,
 )
 from gateway.runtime.spreadsheets import Table
-from gateway.safeguarding.records import is_for_managers_only
+from gateway.safeguarding.concern_by_text import is_for_managers_only
 from models import (
     Alert,
     CheckIn,

@@ -39,6 +39,7 @@ from escalation.handoffs.transfers import (
 )
 from escalation.speech.message_writer import say
 from gateway.conversations.relay import write_to_mentee
+from gateway.conversations.turn import Turn
 from gateway.handoffs.debriefs import answer_debrief, list_answerable_debriefs
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.people.absences import (
@@ -57,7 +58,7 @@ from gateway.pipeline.mentor_commands import (
     read_minutes,
     read_outcome,
 )
-from gateway.privacy.opt_out import act_on_consent
+from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 from gateway.runtime.line import Line
 from models import (
     Alert,
@@ -82,13 +83,13 @@ NO_ANSWER: Answer = ("", {})
 WORDS = None
 
 
-def act_on_mentor_text(
-    session: Session, line: Line, thread: Conversation, message: Message, *, now: datetime
-) -> None:
+def act_on_mentor_text(turn: Turn) -> None:
     """Do what a mentor's text says, and answer it in the mentor's own thread."""
-    mentor = thread.person
+    session, line, thread, message = turn.session, turn.line, turn.conversation, turn.message
+    mentor, now = turn.person, turn.now
     assert mentor is not None  # only people of the program are mentors
-    if act_on_consent(session, line, thread, message, now=now):
+    word = match_opt_out(turn)
+    if word is not None and act_on_opt_out(turn, word):
         return
     if mentor.left_at is not None:
         program = thread.program.name

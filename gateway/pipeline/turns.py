@@ -10,8 +10,11 @@ from sqlalchemy import Select, select
 
 from escalation.handoffs.handoffs import lock_conversation
 from gateway.conversations.lease import acquire_lease, release_lease
+from gateway.conversations.turn import Turn
 from gateway.messaging.outbox import acting
-from gateway.pipeline.mentee_texts import act_on_mentee_text, read_before_understanding, understand
+from gateway.pipeline.mentee.act import act_on_mentee_text
+from gateway.pipeline.mentee.context import read_context
+from gateway.pipeline.mentee.understand import understand
 from gateway.pipeline.mentor_texts import act_on_mentor_text
 from gateway.runtime.line import Line
 from models import Conversation, Message, Speaker
@@ -44,20 +47,21 @@ def handle(line: Line, message_id: int) -> None:
         conversation = session.get_one(Conversation, message.conversation_id)
         line = line.of(session, conversation.program_id)
         from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
-        before = read_before_understanding(session, line, message) if from_mentee else None
-    understood = understand(line, before) if before else None
+        turn = Turn(session, line, conversation, message, line.clock())
+        context = read_context(turn) if from_mentee else None
+    understood = understand(line, context) if context else None
 
-    now = line.clock()
     with acting(line) as session:
         conversation = lock_conversation(session, message.conversation_id)
         message = session.get_one(Message, message_id)
         if message.handled_at is not None:
             return
-        message.handled_at = message.moved_at = now
+        turn = Turn(session, line, conversation, message, line.clock())
+        message.handled_at = message.moved_at = turn.now
         if understood is not None:
-            act_on_mentee_text(session, line, conversation, message, understood, now=now)
+            act_on_mentee_text(turn, understood)
         else:
-            act_on_mentor_text(session, line, conversation, message, now=now)
+            act_on_mentor_text(turn)
 
 
 def _has_unhandled(line: Line, conversation_id: int) -> bool:

@@ -22,7 +22,6 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from bot.client import BotAway
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
 from escalation.speech.message_writer import say
-from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import local_date
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
@@ -65,12 +64,6 @@ log = structlog.get_logger()
 
 ERASED_NAME = "Deleted person"
 ERASED_WORDS = "(deleted)"
-
-ASK_WORDS = frozenset({"delete my data", "delete all my data", "delete everything"})
-CONFIRM_WORDS = frozenset({"delete all", "delete my data", "delete all my data"})
-CONFIRM_WITHIN = timedelta(hours=24)
-# Said to the line's answer, they take nothing back.
-THANKS = frozenset({"ok", "okay", "k", "thanks", "thank you", "thx", "ty", "fine", "good", "yes"})
 
 
 class CannotErase(Exception):
@@ -126,50 +119,6 @@ def _note_wish(session: Session, conversation: Conversation, action: str, *, now
     person = conversation.person
     assert person is not None  # a number that nobody enrolled has no page and no keyword
     note_about(session, person, action, by=person, now=now)
-
-
-def is_about_erasure(session: Session, conversation: Conversation, message: Message) -> bool:
-    """Whether a text asks for deletion or confirms it, so that it is not for the bot."""
-    if conversation.person is None:
-        return False
-    word = one_word(message.words)
-    return word in ASK_WORDS or (word in CONFIRM_WORDS and _was_asked(session, message))
-
-
-def act_on_erasure(
-    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
-) -> bool:
-    """Ask, set or take back a wish for deletion. True when the text was about nothing else.
-
-    Any other text than thanks takes the wish back, and then goes on to whoever it is for.
-    """
-    if is_about_erasure(session, conversation, message):
-        if erasure_due_at(session, line, conversation) is None and not (
-            one_word(message.words) in CONFIRM_WORDS and _was_asked(session, message)
-        ):
-            days = line.rules.policy.personal_data.erase_after_days
-            say(session, line.rules, conversation, "erase_ask", now=now, days=f"{days:g}")
-        else:
-            wish_erasure(session, line, conversation, now=now)
-        return True
-    if conversation.person is not None and one_word(message.words) not in THANKS:
-        take_back_wish(session, line, conversation, now=now)
-    return False
-
-
-def _was_asked(session: Session, message: Message) -> bool:
-    """Whether the last thing said was the question whether to delete everything."""
-    last = session.execute(
-        select(Message.script, Message.at)
-        .where(
-            Message.conversation_id == message.conversation_id,
-            Message.id < message.id,
-            Message.outgoing,
-        )
-        .order_by(Message.id.desc())
-        .limit(1)
-    ).first()
-    return last is not None and last.script == "erase_ask" and last.at > message.at - CONFIRM_WITHIN
 
 
 # --- carrying it out ---

@@ -1,16 +1,14 @@
-"""STOP, START and HELP: consent to be texted, which is apart from everything else."""
+"""STOP, START, and HELP: whether a person agrees to be texted."""
 
 import re
-from datetime import datetime
-
-from sqlalchemy.orm import Session
+from enum import StrEnum
 
 from escalation.speech.i18n import LANGUAGES, bare, in_language
-from escalation.speech.message_writer import STOP_CONFIRMED, say
+from escalation.speech.message_writer import STOP_CONFIRMED
 from gateway.conversations.keywords import one_word, without_punctuation
+from gateway.conversations.turn import Turn
 from gateway.runtime.audit import note_about
-from gateway.runtime.line import Line
-from models import Channel, Conversation, Message, Person, Role
+from models import Channel, Message, Person, Role
 
 # The carriers' own words, as Twilio lists them; a message counts only as that bare word.
 STOP_WORDS = frozenset(
@@ -19,9 +17,9 @@ STOP_WORDS = frozenset(
 START_WORDS = frozenset({"start", "unstop"})
 HELP_WORDS = frozenset({"help", "info"})
 
-# Whoever is texted may end it in any reasonable words (47 CFR 64.1200(a)(10), in force since
-# April 2025). A whole message that says this and nothing else: "he won't stop texting me" is
-# about somebody else. In other languages they stand in the catalogs, beside their STOP.
+# People may stop texts in any reasonable words (47 CFR 64.1200(a)(10), in force since April 2025).
+# The whole message must say so: "he won't stop texting me" is about another person. For other
+# languages, the catalogs list such words beside their STOP.
 BEFORE = r"(?:(?:hi|hey|ok|okay|no|please|pls|plz|just|can you|could you|would you),? )*"
 AFTER = r"(?:,? (?:again|any ?more|ever|now|at all|please|pls|plz|thanks|thank you|ok))*"
 TEXTS = r"(?:(?:any|all|more|of|the|these|those|your|such) )*(?:texts|text messages|messages|sms)"
@@ -47,59 +45,69 @@ ASKS_TO_STOP = re.compile(
 
 
 def asks_to_stop(words: str) -> bool:
-    """Whether a mentee's message asks for an end of texts, by the carriers' word or another."""
+    """Whether a mentee asks for no more texts, with the carriers' word or in other words."""
     if one_word(words) in STOP_WORDS:
         return True
     plain = " ".join(words.casefold().replace("\u2019", "'").split()).strip(" .!")
     return ASKS_TO_STOP.fullmatch(plain) is not None
 
 
-def is_about_consent(words: str) -> bool:
-    return asks_to_stop(words) or one_word(words) in START_WORDS | HELP_WORDS
+class ConsentWord(StrEnum):
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
 
 
-def act_on_consent(
-    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
-) -> bool:
-    """Act on a consent word and return True, or return False for any other message.
+def match_opt_out(turn: Turn) -> ConsentWord | None:
+    if _stops(turn.person, turn.words):
+        return ConsentWord.STOP
+    word, stopped = one_word(turn.words), turn.person is not None and turn.person.opted_out_at
+    if word in START_WORDS or (stopped and _says_yes(turn.message)):
+        return ConsentWord.START
+    return ConsentWord.HELP if word in HELP_WORDS else None
 
-    STOP is no move: an open handoff stays open for a person to settle by another way. The
-    carrier confirms its own words; what only we understand, we confirm, once. YES re-opens only
-    for somebody who had stopped, and only by text: in the chat it answers what was asked there.
+
+def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
+    """Stop or restart texts, or say what Warmline is.
+
+    STOP does not move a handoff: an open one stays open for a person to settle another way.
     """
-    person = conversation.person
-    program = conversation.program.name
-    if _stops(person, message.words):
-        if person is not None:
-            key = _confirmation(message, again=person.opted_out_at is not None)
-            if key is not None:  # before it is in force, so that it is written to be sent
-                say(session, line.rules, conversation, key, now=now, program=program)
-            if person.opted_out_at is None:
-                person.opted_out_at = now
-                note_about(session, person, "texts.stopped", by=person, now=now)
-        return True
-    if person is not None and person.opted_out_at and _opens_again(message):
-        person.opted_out_at = None
-        note_about(session, person, "texts.started", by=person, now=now)
-        say(session, line.rules, conversation, "started", now=now, program=program)
-        return True
-    if one_word(message.words) in HELP_WORDS:
-        staff = person is not None and person.role is not Role.MENTEE
-        key = "mentor_help" if staff else "help"
-        say(session, line.rules, conversation, key, now=now, program=program)
-        return True
-    return False
+    person = turn.person
+    match word:
+        case ConsentWord.STOP:
+            if person is not None:
+                _stop_texts(turn, person)
+        case ConsentWord.START:
+            if person is None or person.opted_out_at is None:
+                return False
+            person.opted_out_at = None
+            note_about(turn.session, person, "texts.started", by=person, now=turn.now)
+            turn.say("started", program=turn.conversation.program.name)
+        case ConsentWord.HELP:
+            is_staff = person is not None and person.role is not Role.MENTEE
+            key = "mentor_help" if is_staff else "help"
+            turn.say(key, program=turn.conversation.program.name)
+    return True
+
+
+def _stop_texts(turn: Turn, person: Person) -> None:
+    key = _confirmation(turn.message, again=person.opted_out_at is not None)
+    if key is not None:  # while texts may still be sent
+        turn.say(key, program=turn.conversation.program.name)
+    if person.opted_out_at is None:
+        person.opted_out_at = turn.now
+        note_about(turn.session, person, "texts.stopped", by=person, now=turn.now)
 
 
 def _stops(person: Person | None, words: str) -> bool:
-    """A mentor's other words are for the mentee they hold: of theirs only the carriers' count."""
+    """From a mentor only the carriers' words count: others are for the mentee they hold."""
     if person is None or person.role is Role.MENTEE:
         return asks_to_stop(words)
     return _carriers_word(words)
 
 
 def _confirmation(message: Message, *, again: bool) -> str | None:
-    """What is said to a stop: on the web always, by text once where no carrier confirms it."""
+    """On the web each STOP is confirmed; by text the first, unless the carrier confirms it."""
     if message.channel is Channel.WEB:
         return "texts_stopped"
     by_carrier = message.channel is Channel.SMS and _carriers_word(message.words)
@@ -110,8 +118,7 @@ def _carriers_word(words: str) -> bool:
     return without_punctuation(words).casefold() in STOP_WORDS
 
 
-def _opens_again(message: Message) -> bool:
-    if one_word(message.words) in START_WORDS:
-        return True
+def _says_yes(message: Message) -> bool:
+    """By text only: in the chat, YES answers the question there."""
     yes = {bare(in_language(language, "YES", context="consent")) for language in LANGUAGES}
     return message.channel is not Channel.WEB and bare(message.words) in yes

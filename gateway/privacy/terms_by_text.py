@@ -1,6 +1,6 @@
-"""Terms by text: where the program asks for them, a mentee agrees before the bot answers.
+"""Terms by text: if the program asks for them, a mentee agrees before the bot answers.
 
-A person is to be had all the same, and a crisis calls one: only the bot waits.
+Only the bot waits for that. A mentee can ask for a person, and a crisis calls one.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from escalation.policy import ConsentPolicy
 from escalation.speech.i18n import bare
 from escalation.speech.message_writer import get_thread, say
 from gateway.conversations.keywords import one_word
+from gateway.conversations.turn import Turn
 from gateway.privacy.terms import BANDS, agree, get_consent, given_by
 from gateway.runtime.line import Line
 from models import AgeBand, Channel, Conversation, Message, Person, Role
@@ -31,34 +32,32 @@ def terms_due(session: Session, conversation: Conversation, policy: ConsentPolic
     )
 
 
-def act_on_terms(
-    session: Session, line: Line, conversation: Conversation, message: Message, *, now: datetime
-) -> None:
-    """Take the yes that a message is, or else ask for it. Terms were due when it was read."""
-    person, policy = conversation.person, line.rules.policy.consent
-    assert person is not None  # terms are a mentee's
-    given, band = given_by(session, person), agreed_in(message.words)
+def match_terms(turn: Turn) -> bool | None:
+    due = terms_due(turn.session, turn.conversation, turn.policy.consent)
+    return True if due else None
+
+
+def act_on_terms(turn: Turn, _: bool) -> bool:
+    """Accept the agreement in a text, or ask for it."""
+    person, policy = turn.person, turn.policy.consent
+    assert person is not None  # only mentees are asked for terms
+    given, band = given_by(turn.session, person), agreed_in(turn.words)
     if given is None and band is not None:
-        given = agree(session, person, band, now=now)
+        given = agree(turn.session, person, band, now=turn.now)
     if given is None:
-        was_asked = _said(session, conversation, "terms_asked")
-        keys = ["terms_how"] if was_asked else ["terms_asked", "terms_how"]
+        keys = ["terms_how"] if _was_asked(turn) else ["terms_asked", "terms_how"]
     else:
-        counts = get_consent(session, person, policy) is not None
+        counts = get_consent(turn.session, person, policy) is not None
         keys = ["terms_agreed"] if counts else ["terms_guardian"]
-    blanks = {
-        "program": person.program.name,
-        "link": line.rules.terms,
-        "age": policy.guardian_below,
-    }
     for key in keys:
-        say(session, line.rules, conversation, key, now=now, **blanks)
+        turn.say(key, program=person.program.name, link=turn.rules.terms, age=policy.guardian_below)
+    return True
 
 
 def tell_that_a_guardian_agreed(
     session: Session, line: Line, person: Person, *, now: datetime
 ) -> None:
-    """Who waits for it by text is told; a page of the chat opens by itself."""
+    """Tell a mentee who waits for it by text. The chat opens by itself."""
     thread = get_thread(session, line.rules, person)
     if line.rules.policy.consent.by_text == "asked" and thread.channel is not Channel.WEB:
         say(session, line.rules, thread, "terms_agreed", now=now)
@@ -70,8 +69,8 @@ def agreed_in(words: str) -> AgeBand | None:
     return LETTERS.get(letter) if one_word(word.rstrip(" :,.")) in AGREE_WORDS else None
 
 
-def _said(session: Session, conversation: Conversation, key: str) -> bool:
-    said = select(Message.id).where(
-        Message.conversation_id == conversation.id, Message.script == key
+def _was_asked(turn: Turn) -> bool:
+    asked = select(Message.id).where(
+        Message.conversation_id == turn.conversation.id, Message.script == "terms_asked"
     )
-    return session.scalar(said.limit(1)) is not None
+    return turn.session.scalar(asked.limit(1)) is not None

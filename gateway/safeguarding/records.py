@@ -3,7 +3,6 @@
 While it is open that mentor is not called for this mentee, and does not hold their handoff.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +13,6 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.handoffs import get_open_handoff, release
 from escalation.policy import load_policy
 from escalation.ruleset import Rules
-from escalation.speech.i18n import words_for
 from escalation.speech.message_writer import get_thread, say
 from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.audit import note_about
@@ -26,18 +24,9 @@ from models import (
     Conversation,
     Handoff,
     Match,
-    Message,
     Person,
     SafeguardingRecord,
     Status,
-)
-
-# A text that begins with it is for the managers. No carrier's word. "Concern about school" is
-# taken for one, too: a manager who reads in vain is better than a flag that nobody reads.
-KEYWORD = "CONCERN"
-WITH_WORDS = re.compile(
-    rf"\s*(?:{'|'.join(map(re.escape, words_for('CONCERN')))})\b[\s:.,!-]*(?P<words>.*)",
-    re.IGNORECASE | re.DOTALL,
 )
 
 NO_WORDS = "(no words were given)"
@@ -212,63 +201,3 @@ def mentors_matched_with(session: Session, mentee: Person) -> list[Person]:
             .order_by(Match.id)
         )
     )
-
-
-# --- by text ---
-
-
-def is_about_concern(words: str) -> bool:
-    """Whether a text is for the managers, and neither for the bot nor for a mentor."""
-    return WITH_WORDS.fullmatch(words) is not None
-
-
-def act_on_concern(
-    session: Session,
-    line: Line,
-    conversation: Conversation,
-    message: Message,
-    *,
-    answers: bool,
-    now: datetime,
-) -> bool:
-    """Raise what a CONCERN text says and return True, or return False for any other text.
-
-    Its words move into the record: a mentor who reads the thread must not find them there. Unless
-    `answers`, the mentee is told by what follows, a crisis, which also leaves the words in place:
-    whoever helps must see what was said.
-    """
-    matched = WITH_WORDS.fullmatch(message.words)
-    if conversation.person is None or matched is None:
-        return False
-    known = mentors_known_to(session, conversation)
-    mentor = _named(matched["words"], known) or (known[0] if known else None)
-    record = raise_concern(session, line, conversation, matched["words"], mentor=mentor, now=now)
-    if not answers:
-        return True
-    message.words = KEYWORD
-    if not list_notified_managers(session, record):
-        say(session, line.rules, conversation, "concern_no_manager", now=now)
-    elif mentor is not None:
-        say(session, line.rules, conversation, "concern_noted", now=now, mentor=mentor.name)
-    else:
-        say(session, line.rules, conversation, "concern_noted_nobody", now=now)
-    return True
-
-
-def is_for_managers_only(message: Message) -> bool:
-    """Whether a message of a mentee's thread is about a concern: no mentor is to read it."""
-    if message.outgoing:
-        return (message.script or "").startswith("concern_")
-    # Between being recorded and being handled its words still stand in the thread.
-    not_yet_moved = message.handled_at is None and is_about_concern(message.words)
-    return message.words == KEYWORD or not_yet_moved
-
-
-def _named(words: str, known: list[Person]) -> Person | None:
-    """The mentor whose name stands in the words, if it is one only."""
-    found = [
-        person
-        for person in known
-        if re.search(rf"(?<!\w){re.escape(person.name.casefold())}(?!\w)", words.casefold())
-    ]
-    return found[0] if len(found) == 1 else None

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from escalation.handoffs.availability import mentors_under_concern
+from gateway.safeguarding.concern_by_text import is_about_concern
 from gateway.safeguarding.jobs import notify_overdue_records
-from gateway.safeguarding.records import NO_WORDS, is_about_concern
+from gateway.safeguarding.records import NO_WORDS
 from models import AuditEntry, Concern, Person, Role, SafeguardingRecord, Status, Urgency
 from models.encryption import phone_index
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk

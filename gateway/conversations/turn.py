@@ -1,0 +1,75 @@
+"""One text while it is handled: what every step of the pipeline needs, in one object."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.policy import Policy
+from escalation.ruleset import Rules
+from escalation.speech.message_writer import say, say_unless_said_lately
+from gateway.runtime.line import Line
+from models import Conversation, Message, Person
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A recorded text, its conversation, and the transaction in which it is read or acted on.
+
+    `line` has the rules of the conversation's program. `in_crisis` is known only when acting.
+    """
+
+    session: Session
+    line: Line
+    conversation: Conversation
+    message: Message
+    now: datetime
+    in_crisis: bool = False
+
+    @property
+    def words(self) -> str:
+        return self.message.words
+
+    @property
+    def person(self) -> Person | None:
+        """Who wrote, or None for a number that no one enrolled."""
+        return self.conversation.person
+
+    @property
+    def rules(self) -> Rules:
+        return self.line.rules
+
+    @property
+    def policy(self) -> Policy:
+        return self.line.rules.policy
+
+    def say(self, *keys: str, **blanks: object) -> None:
+        """Answer with lines of the script, joined into one message."""
+        say(self.session, self.rules, self.conversation, *keys, now=self.now, **blanks)
+
+    def say_unless_said_lately(self, key: str, *, within_minutes: float, **blanks: object) -> None:
+        say_unless_said_lately(
+            self.session,
+            self.rules,
+            self.conversation,
+            key,
+            within_minutes=within_minutes,
+            now=self.now,
+            **blanks,
+        )
+
+    @cached_property
+    def last_said(self) -> Message | None:
+        """The latest message to this person before their text."""
+        return self.session.scalar(
+            select(Message)
+            .where(
+                Message.conversation_id == self.conversation.id,
+                Message.id < self.message.id,
+                Message.outgoing,
+            )
+            .order_by(Message.id.desc())
+            .limit(1)
+        )

@@ -1,0 +1,130 @@
+"""Acting on a mentee's text: decide on the conversation as it is now, then do it."""
+
+from dataclasses import replace
+
+from escalation.decide import Decision, Do, decide
+from escalation.handoffs.handoffs import (
+    OnlyAPersonCloses,
+    get_open_handoff,
+    open_handoff,
+    raise_handoff,
+    withdraw,
+)
+from gateway.conversations.decision_records import decision_inputs
+from gateway.conversations.holder_alerts import tell_holder
+from gateway.conversations.keywords import one_word
+from gateway.conversations.over_reliance import may_nudge, noted, nudge_if_leaning, said_only_you
+from gateway.conversations.person_requests import local_time, tell_who_is_asked
+from gateway.conversations.turn import Turn
+from gateway.pipeline.mentee.context import read_standing
+from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
+from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
+from gateway.pipeline.mentee.understand import Understood
+from models import Handoff, Need, Urgency
+
+# Warmline itself goes on with the conversation.
+ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
+WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed my mind"})
+
+
+def act_on_mentee_text(turn: Turn, understood: Understood) -> None:
+    """Write everything that follows from a text. A mentor may have claimed it since it was read."""
+    in_crisis = understood.signals.crisis >= turn.policy.thresholds.crisis
+    turn = replace(turn, in_crisis=in_crisis)
+    if any(command.act(turn) for command in understood.context.commands):
+        return
+    handoff = get_open_handoff(turn.session, turn.conversation)
+    standing = read_standing(turn, handoff)
+    decision = decide(understood.signals, standing, turn.policy, understood.bot)
+    only_you = said_only_you(turn.message, standing)
+    handoff = _carry_out(turn, understood, decision, handoff)
+    nudges = may_nudge(decision, standing) and understood.is_small_talk
+    signs = nudge_if_leaning(turn, only_you=only_you) if nudges else frozenset()
+    if understood.answer is not None and understood.context.forget_bot:
+        turn.conversation.forget_bot = False
+    record = make_decision_record(turn, understood, standing, decision)
+    record.dropped = record_bot_events(turn, understood, decision)
+    record.handoff_id = handoff.id if handoff else None
+    record.seen = decision_inputs(understood.signals, standing) | noted(only_you, signs)
+    turn.session.add(record)
+
+
+def _carry_out(
+    turn: Turn, understood: Understood, decision: Decision, handoff: Handoff | None
+) -> Handoff | None:
+    """Do what was decided. Returns the handoff that the text belongs to, if any."""
+    if decision.do in ANSWERS and (instead := understood.context.reply) and instead.act(turn):
+        return handoff or get_open_handoff(turn.session, turn.conversation)
+    if not turn.words.strip() and decision.do is Do.REPLY:
+        turn.say("only_media" if turn.message.media else "empty")
+        return handoff
+    if decision.urgency is not Urgency.CRISIS and decision.do in (*ANSWERS, Do.HAND_OFF):
+        disclose(turn)
+    match decision:
+        case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
+            if decision.bot_speaks:
+                speak_for_bot(turn, understood)
+            return _hand_off(turn, need, urgency)
+        case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
+            assert handoff is not None  # only an open handoff is raised
+            _raise(turn, handoff, need, urgency)
+        case Decision(do=Do.STAND_BACK):
+            assert handoff is not None  # the bot is silent only beside a handoff
+            _leave_to_person(turn, handoff)
+        case Decision(do=Do.LEAVE_IT):
+            turn.say("offer_declined")
+        case _:
+            reply(turn, understood)
+            if decision.do is Do.OFFER:
+                offer_person(turn)
+    return handoff
+
+
+def _hand_off(turn: Turn, need: Need, urgency: Urgency) -> Handoff:
+    handoff, paged = open_handoff(
+        turn.session,
+        turn.conversation,
+        need,
+        urgency,
+        message=turn.message,
+        now=turn.now,
+        rules=turn.rules,
+        later=turn.line.later,
+    )
+    tell_who_is_asked(turn.session, turn.line, handoff, paged, now=turn.now)
+    return handoff
+
+
+def _raise(turn: Turn, handoff: Handoff, need: Need, urgency: Urgency) -> None:
+    raise_handoff(
+        turn.session,
+        handoff,
+        need,
+        urgency,
+        message=turn.message,
+        now=turn.now,
+        rules=turn.rules,
+        later=turn.line.later,
+    )
+    turn.say(f"why_{need.value}", "raised")
+    tell_holder(turn.session, turn.line, handoff, turn.message, now=turn.now)
+
+
+def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
+    if one_word(turn.words) in WITHDRAW_WORDS:
+        _withdraw(turn, handoff)
+    elif handoff.mentor is not None:
+        tell_holder(turn.session, turn.line, handoff, turn.message, now=turn.now)
+    else:
+        turn.say_unless_said_lately(
+            "still_waiting",
+            within_minutes=turn.policy.repeat.still_waiting_minutes,
+            time=local_time(handoff.opened_at, turn.conversation),
+        )
+
+
+def _withdraw(turn: Turn, handoff: Handoff) -> None:
+    try:
+        withdraw(turn.session, handoff, now=turn.now, rules=turn.rules)
+    except OnlyAPersonCloses:
+        turn.say("withdraw_refused")

@@ -1,0 +1,126 @@
+"""What is read from the database about a mentee's text: before it is understood, and again when it
+is acted on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from escalation.decide import BotState, Standing
+from escalation.handoffs.handoffs import get_open_handoff, get_owner
+from escalation.speech.i18n import DEFAULT_LANGUAGE, keyword_meant, known
+from escalation.speech.message_writer import conversation_language
+from gateway.conversations.bot_events import open_goal
+from gateway.conversations.quick_replies import answer_meant
+from gateway.conversations.turn import Turn
+from gateway.pipeline.commands import Matched, find_commands
+from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
+from models import DecisionRecord, Handoff, Message
+
+# How many earlier texts, and how old ones, detection reads along with a text.
+HISTORY_LASTS = timedelta(hours=24)
+HISTORY_MESSAGES = 8
+OFFERS = ("offer_own", "offer_team")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A mentee's text and the state of its conversation when it was read.
+
+    `keyword` is what the text means to the bot, which reads English: MENÚ is its MENU, and "un
+    poco" the number of the answer with these words. `reply` is answered in the bot's place.
+    """
+
+    message: Message
+    standing: Standing
+    history: Sequence[str]
+    commands: Sequence[Matched]
+    reply: Matched | None
+    keyword: str | None
+    forget_bot: bool
+    goal: str | None
+
+    @property
+    def bot_hears(self) -> bool:
+        return self.reply is None and all(found.command.bot_hears for found in self.commands)
+
+
+def read_context(turn: Turn) -> Context:
+    goal = open_goal(turn.session, turn.conversation)
+    return Context(
+        message=turn.message,
+        standing=read_standing(turn, get_open_handoff(turn.session, turn.conversation)),
+        history=_earlier_texts(turn),
+        commands=tuple(find_commands(turn, COMMANDS)),
+        reply=next(find_commands(turn, REPLIES), None),
+        keyword=_numbered_answer(turn) or keyword_meant(turn.words),
+        forget_bot=turn.conversation.forget_bot,
+        goal=goal.words if goal else None,
+    )
+
+
+def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
+    named = turn.policy.bot.names_a_skill(keyword_meant(turn.words) or turn.words)
+    answer_within = timedelta(minutes=turn.policy.offer.answer_within_minutes)
+    last = turn.last_said
+    return Standing(
+        owner=get_owner(handoff),
+        urgency=handoff.urgency if handoff else None,
+        failures=_failures_in_a_row(turn),
+        skill_wanted=named or turn.conversation.skill is not None,
+        offered=last is not None
+        and last.script in OFFERS
+        and last.at > turn.message.at - answer_within,
+        offered_lately=_offered_lately(turn),
+    )
+
+
+def _numbered_answer(turn: Turn) -> str | None:
+    if known(conversation_language(turn.conversation)) == DEFAULT_LANGUAGE:
+        return None
+    return answer_meant(turn.last_said.words, turn.words) if turn.last_said else None
+
+
+def _offered_lately(turn: Turn) -> bool:
+    since = turn.message.at - timedelta(hours=turn.policy.offer.again_after_hours)
+    offer = select(Message.id).where(
+        Message.conversation_id == turn.conversation.id,
+        Message.id < turn.message.id,
+        Message.script.in_(OFFERS),
+        Message.at > since,
+    )
+    return turn.session.scalar(offer.limit(1)) is not None
+
+
+def _failures_in_a_row(turn: Turn) -> int:
+    """How many of the latest answers did not help, counted back to one that did."""
+    latest = turn.session.scalars(
+        select(DecisionRecord)
+        .join(Message, Message.id == DecisionRecord.message_id)
+        .where(Message.conversation_id == turn.conversation.id)
+        .order_by(DecisionRecord.id.desc())
+        .limit(turn.policy.bot.stuck_after)
+    )
+    failures = 0
+    for record in latest:
+        if record.bot not in (BotState.AWAY, BotState.NOT_UNDERSTOOD) or record.handoff_id:
+            break
+        failures += 1
+    return failures
+
+
+def _earlier_texts(turn: Turn) -> list[str]:
+    """The mentee's own, the oldest first."""
+    earlier = turn.session.scalars(
+        select(Message.words)
+        .where(
+            Message.conversation_id == turn.conversation.id,
+            Message.id < turn.message.id,
+            Message.outgoing.is_(False),
+            Message.at > turn.message.at - HISTORY_LASTS,
+        )
+        .order_by(Message.id.desc())
+        .limit(HISTORY_MESSAGES)
+    )
+    return list(earlier)[::-1]
