@@ -38,6 +38,12 @@ class Turn:
         return self.conversation.person
 
     @property
+    def mentor(self) -> Person:
+        """Who wrote, in the thread of a mentor or manager."""
+        assert self.person is not None  # only enrolled people are staff
+        return self.person
+
+    @property
     def rules(self) -> Rules:
         return self.line.rules
 

@@ -17,13 +17,13 @@ class Command(Generic[M]):
 
     For mentees it runs before the bot is asked, in a transaction that has ended when `act` gets
     what it found. So it returns plain values, and `act` checks again what may have changed.
-    `act` returns True when nothing is left to do for this text.
+    After an `act` that returns False, the text is handled further as if it were no command.
 
     The bot does not hear a command, unless `bot_hears`.
     """
 
     match: Callable[[Turn], M | None]
-    act: Callable[[Turn, M], bool]
+    act: Callable[[Turn, M], bool | None]
     bot_hears: bool = False
 
 
@@ -33,7 +33,8 @@ class Matched:
     match: Any
 
     def act(self, turn: Turn) -> bool:
-        return self.command.act(turn, self.match)
+        """Returns True when nothing is left to do for the text."""
+        return self.command.act(turn, self.match) is not False
 
 
 def find_commands(turn: Turn, commands: Iterable[Command[Any]]) -> Iterator[Matched]:

@@ -15,7 +15,7 @@ from gateway.messaging.outbox import acting
 from gateway.pipeline.mentee.act import act_on_mentee_text
 from gateway.pipeline.mentee.context import read_context
 from gateway.pipeline.mentee.understand import understand
-from gateway.pipeline.mentor_texts import act_on_mentor_text
+from gateway.pipeline.mentor.act import act_on_mentor_text
 from gateway.runtime.line import Line
 from models import Conversation, Message, Speaker
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from escalation.handoffs.jobs import Recall
-from gateway.pipeline.mentor_commands import Command, read_command
-from gateway.pipeline.mentor_texts import VERBS
+from gateway.pipeline.mentor.read import WORDS, Typed, read_command
 from gateway.privacy.opt_out import HELP_WORDS, START_WORDS, STOP_WORDS
 from gateway.worker import do_work
 from models import Alert, Debrief, Message, Note, Snooze, Status
@@ -23,77 +22,77 @@ CRISIS = "i am going to kill myself tonight"
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("TAKE 7", Command("take", 7, "")),
+        ("TAKE 7", Typed("take", 7, "")),
         ("take7", None),
-        ("  take   #7 ", Command("take", 7, "")),
-        ("Take: 7.", Command("take", 7, "")),
-        ("TAKE", Command("take", None, "")),
+        ("  take   #7 ", Typed("take", 7, "")),
+        ("Take: 7.", Typed("take", 7, "")),
+        ("TAKE", Typed("take", None, "")),
         ("take care of yourself", None),
         ("take 7 deep breaths", None),
-        ("DONE", Command("done", None, "")),
-        ("done 7", Command("done", 7, "")),
-        ("Done 7 noanswer", Command("done", 7, "noanswer")),
+        ("DONE", Typed("done", None, "")),
+        ("done 7", Typed("done", 7, "")),
+        ("Done 7 noanswer", Typed("done", 7, "noanswer")),
         (
             "DONE REFERRED to the school nurse",
-            Command("done", None, "REFERRED to the school nurse"),
+            Typed("done", None, "REFERRED to the school nurse"),
         ),
         ("done with work at five", None),
-        ("pass 7", Command("pass", 7, "")),
+        ("pass 7", Typed("pass", 7, "")),
         ("pass me your number", None),
-        ("waiting", Command("waiting", None, "")),
+        ("waiting", Typed("waiting", None, "")),
         ("waiting for the bus", None),
         ("untake 7", None),
-        ("Later 7 30", Command("later", 7, "30")),
-        ("LATER #7, 30 min.", Command("later", 7, "30 min")),
-        ("later 7 1 hour", Command("later", 7, "1 hour")),
-        ("LATER 30", Command("later", None, "30")),
-        ("later 2h", Command("later", None, "2 h")),
-        ("LATER #7", Command("later", 7, "")),
-        ("later", Command("later", None, "")),
+        ("Later 7 30", Typed("later", 7, "30")),
+        ("LATER #7, 30 min.", Typed("later", 7, "30 min")),
+        ("later 7 1 hour", Typed("later", 7, "1 hour")),
+        ("LATER 30", Typed("later", None, "30")),
+        ("later 2h", Typed("later", None, "2 h")),
+        ("LATER #7", Typed("later", 7, "")),
+        ("later", Typed("later", None, "")),
         ("later mate", None),
         ("Later, 7:30?", None),
         ("later 7:30", None),
         ("later 7 30 or 8", None),
         ("later #7 30 minutes or so", None),
-        ("BRIEF", Command("brief", None, "")),
-        ("brief #7", Command("brief", 7, "")),
+        ("BRIEF", Typed("brief", None, "")),
+        ("brief #7", Typed("brief", 7, "")),
         ("brief chat tomorrow?", None),
         ("briefly: yes", None),
-        ("note 7 she lives with her aunt", Command("note", 7, "she lives with her aunt")),
-        ("Note #7: call the nurse", Command("note", 7, "call the nurse")),
-        ("note", Command("note", None, "")),
-        ("NOTE she lives with her aunt", Command("note", None, "she lives with her aunt")),
+        ("note 7 she lives with her aunt", Typed("note", 7, "she lives with her aunt")),
+        ("Note #7: call the nurse", Typed("note", 7, "call the nurse")),
+        ("note", Typed("note", None, "")),
+        ("NOTE she lives with her aunt", Typed("note", None, "she lives with her aunt")),
         ("note to self: be early", None),
         ("Note that I am late", None),
         ("noted, thanks", None),
-        ("ON", Command("on", None, "")),
-        (" on. ", Command("on", None, "")),
+        ("ON", Typed("on", None, "")),
+        (" on. ", Typed("on", None, "")),
         ("on my way", None),
         ("On: the bus", None),
         ("one moment", None),
-        ("off", Command("off", None, "")),
+        ("off", Typed("off", None, "")),
         ("office hours", None),
-        ("AWAY", Command("away", None, "")),
-        ("Away until Monday.", Command("away", None, "until Monday.")),
+        ("AWAY", Typed("away", None, "")),
+        ("Away until Monday.", Typed("away", None, "until Monday.")),
         ("aways", None),
-        ("GIVE 7 to Noor", Command("give", 7, "to Noor")),
-        ("give #7 Noor", Command("give", 7, "Noor")),
-        ("give to Noor", Command("give", None, "to Noor")),
+        ("GIVE 7 to Noor", Typed("give", 7, "to Noor")),
+        ("give #7 Noor", Typed("give", 7, "Noor")),
+        ("give to Noor", Typed("give", None, "to Noor")),
         ("give me a minute", None),
         ("give it to Noor", None),
         ("given up", None),
-        ("accept 7", Command("accept", 7, "")),
-        ("Accept", Command("accept", None, "")),
+        ("accept 7", Typed("accept", 7, "")),
+        ("Accept", Typed("accept", None, "")),
         ("accept my apologies", None),
-        ("TALK", Command("talk", None, "")),
+        ("TALK", Typed("talk", None, "")),
         ("talk soon!", None),
         ("talk to you at 7", None),
-        ("debrief I am fine", Command("debrief", None, "I am fine")),
-        ("pass", Command("pass", None, "")),
+        ("debrief I am fine", Typed("debrief", None, "I am fine")),
+        ("pass", Typed("pass", None, "")),
         ("pass the test 7 times", None),
     ],
 )
-def test_how_a_text_is_read(text: str, command: Command | None) -> None:
+def test_how_a_text_is_read(text: str, command: Typed | None) -> None:
     assert read_command(text) == command
 
 
@@ -114,12 +113,12 @@ def test_case_and_spaces_do_not_matter(
     word: str, code: int, before: str, between: str, after: str, upper: bool
 ) -> None:
     text = f"{before}{word.upper() if upper else word}{between}{code}{after}"
-    assert read_command(text) == Command(word, code, "")
+    assert read_command(text) == Typed(word, code, "")
 
 
 def test_no_command_is_a_word_that_carriers_act_on() -> None:
     carriers = STOP_WORDS | START_WORDS | HELP_WORDS | {"yes", "no", "y", "n"}
-    assert not set(VERBS) & carriers
+    assert not set(WORDS) & carriers
 
 
 def test_each_text_of_a_mentor_is_answered_or_passed_on(talk: Talk) -> None:
@@ -199,7 +198,7 @@ def test_away_until_something_unreadable_is_refused_with_the_choice(sam_holds_ma
     assert sam_holds_maya.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
 
 
-ODD = [*VERBS, "TAKE", "NOTE", "AWAY until", "LATER", "GIVE 1 to", "#1", "1:", "7", "30", "Noor"]
+ODD = [*WORDS, "TAKE", "NOTE", "AWAY until", "LATER", "GIVE 1 to", "#1", "1:", "7", "30", "Noor"]
 ODD += ["Sam", "Ruth", "Monday", "2 weeks", "talked", "STOP", "START", "help", "yes", "\u202e", "."]
 odd_words = st.sampled_from(ODD)
 

@@ -1,0 +1,106 @@
+"""TAKE, PASS, DONE, WAITING, BRIEF, and the words that a mentor writes to a mentee."""
+
+from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, claim, release, resolve
+from escalation.handoffs.ladder import pass_on
+from escalation.handoffs.moves import Closed, NotHolder
+from escalation.handoffs.transfers import transfers_offered_to
+from gateway.conversations.relay import write_to_mentee
+from gateway.conversations.turn import Turn
+from gateway.pipeline.mentor.handovers import answer_offer, find_offer
+from gateway.pipeline.mentor.lookup import (
+    Refusal,
+    codes,
+    find_handoff,
+    join_codes,
+    list_held,
+    list_paged,
+    list_waiting,
+    pick,
+    which_of,
+)
+from gateway.pipeline.mentor.read import Typed, read_addressed, split_outcome
+from models import Outcome, Status, Urgency
+
+
+def take(turn: Turn, command: Typed) -> None:
+    code = pick(command, codes(list_waiting(turn)), which="take_which", none="take_none")
+    handoff = find_handoff(turn, code)
+    if offer := find_offer(turn, handoff):
+        answer_offer(turn, offer, accept=True)
+        return
+    rules, later = turn.rules, turn.line.later
+    claim(turn.session, handoff, turn.mentor, now=turn.now, rules=rules, later=later)
+    turn.say("you_have", code=code, link=rules.link(code))
+
+
+def pass_(turn: Turn, command: Typed) -> None:
+    """Decline a colleague's offer, give back a handoff, or decline a page."""
+    session, mentor, rules, later = turn.session, turn.mentor, turn.rules, turn.line.later
+    offered = {offer.handoff_id for offer in transfers_offered_to(session, mentor)}
+    could = sorted(offered.union(codes(list_held(turn)), codes(list_paged(turn))))
+    code = pick(command, could, which="pass_which", none="hold_none")
+    handoff = find_handoff(turn, code)
+    if offer := find_offer(turn, handoff):
+        answer_offer(turn, offer, accept=False)
+    elif not handoff.is_open:
+        raise Closed(handoff)
+    elif handoff.status is Status.WAITING:
+        others = pass_on(session, handoff, mentor, now=turn.now, rules=rules, later=later)
+        turn.say("passed" if others else "passed_last", code=code)
+    elif handoff.mentor_id == mentor.id:
+        release(session, handoff, by=mentor, now=turn.now, rules=rules, later=later)
+        turn.say("released_mentor", code=code)
+    else:
+        raise AlreadyTaken(handoff)
+
+
+def done(turn: Turn, command: Typed) -> None:
+    code = pick(command, codes(list_held(turn)), which="done_which", none="hold_none")
+    handoff = find_handoff(turn, code)
+    if not handoff.is_open:
+        raise Closed(handoff)
+    if handoff.mentor_id != turn.mentor.id:
+        raise NotHolder(handoff, turn.mentor)
+    outcome, reason = split_outcome(command.rest)
+    if outcome is None:
+        if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:
+            raise Refusal("done_needs_outcome", code=code)
+        outcome = Outcome.TALKED
+    mentor, rules = turn.mentor, turn.rules
+    try:
+        resolve(turn.session, handoff, outcome, by=mentor, note=reason, now=turn.now, rules=rules)
+    except NeedsReason:
+        raise Refusal("done_needs_reason", code=code) from None
+    turn.say("done", code=code, outcome=outcome.value)
+
+
+def list_queue(turn: Turn, _: Typed) -> None:
+    waiting = codes(list_waiting(turn))
+    if not waiting:
+        raise Refusal("take_none")
+    turn.say("waiting_list", codes=join_codes(waiting))
+
+
+def send_brief(turn: Turn, command: Typed) -> None:
+    could = list_held(turn) or list_waiting(turn)
+    code = pick(command, codes(could), which="brief_which", none="take_none")
+    find_handoff(turn, code)
+    turn.say("brief_link", code=code, link=turn.rules.link(code))
+
+
+def write_words(turn: Turn, _: bool) -> None:
+    """Give the mentor's words to the mentee whose handoff they hold, under the mentor's name."""
+    held = list_held(turn)
+    code, words = read_addressed(turn.words, set(codes(held)))
+    if code is None and len(held) > 1:
+        raise which_of(held)
+    if code is None and not held:
+        raise Refusal("hold_none")
+    handoff = held[0] if code is None else find_handoff(turn, code)
+    if not handoff.is_open:
+        raise Closed(handoff)
+    if handoff.mentor_id != turn.mentor.id:
+        raise NotHolder(handoff, turn.mentor)
+    write_to_mentee(
+        turn.session, handoff, turn.mentor, words, now=turn.now, relayed_from=turn.message
+    )

@@ -1,0 +1,46 @@
+"""The commands that a mentor can text, in order. Any other text is words for their mentee."""
+
+from typing import Any
+
+from gateway.conversations.turn import Turn
+from gateway.pipeline.commands import Command
+from gateway.pipeline.mentor.absences import (
+    end_absence,
+    match_away,
+    match_later,
+    snooze,
+    start_absence,
+)
+from gateway.pipeline.mentor.claims import done, list_queue, pass_, send_brief, take, write_words
+from gateway.pipeline.mentor.handovers import accept, give, match_give
+from gateway.pipeline.mentor.lookup import typed
+from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
+from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
+
+
+def _match_left(turn: Turn) -> bool | None:
+    return True if turn.mentor.left_at is not None else None
+
+
+def _act_on_left(turn: Turn, _: bool) -> None:
+    turn.say("mentor_left", program=turn.conversation.program.name)
+
+
+COMMANDS: tuple[Command[Any], ...] = (
+    Command(match_opt_out, act_on_opt_out),
+    Command(_match_left, _act_on_left),
+    Command(typed("take"), take),
+    Command(typed("done"), done),
+    Command(typed("pass"), pass_),
+    Command(typed("waiting"), list_queue),
+    Command(match_later, snooze),
+    Command(typed("brief"), send_brief),
+    Command(typed("note"), note),
+    Command(match_away, start_absence),
+    Command(typed("on"), end_absence),
+    Command(match_give, give),
+    Command(typed("accept"), accept),
+    Command(typed("debrief"), debrief),
+    Command(match_talk, talk),
+    Command(lambda _: True, write_words),
+)

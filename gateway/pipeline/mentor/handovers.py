@@ -1,0 +1,140 @@
+"""GIVE and ACCEPT: a mentor offers a handoff to a colleague, who accepts or declines it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from escalation.handoffs.handoffs import AlreadyTaken
+from escalation.handoffs.transfers import (
+    CannotTransfer,
+    TransferOver,
+    answer_transfer,
+    get_open_transfer,
+    offer_transfer,
+    transfers_offered_to,
+    who_could_take,
+)
+from gateway.conversations.turn import Turn
+from gateway.pipeline.mentor.lookup import (
+    Refusal,
+    codes,
+    find_handoff,
+    list_held,
+    pick,
+    typed,
+    which_of,
+)
+from gateway.pipeline.mentor.read import Typed
+from models import Handoff, Person, Role, Transfer
+
+
+@dataclass(frozen=True)
+class Give:
+    """GIVE 7 TO ALEX, with a note. `to` is several people if they share the name."""
+
+    code: int | None
+    to: Sequence[Person]
+    note: str
+
+
+def match_give(turn: Turn) -> Give | None:
+    """Without a colleague's name or the number of a handoff they hold, "give" is words."""
+    command = typed("give")(turn)
+    if command is None:
+        return None
+    to, note = _find_colleague(turn, re.sub(r"(?i)^to\b", "", command.rest).strip())
+    if not to and command.code not in codes(list_held(turn)):
+        return None
+    return Give(command.code, to, note)
+
+
+def give(turn: Turn, command: Give) -> None:
+    held, rules = list_held(turn), turn.rules
+    if command.code is None and len(held) != 1:
+        raise which_of(held) if held else Refusal("hold_none")
+    code = held[0].id if command.code is None else command.code
+    handoff = find_handoff(turn, code)
+    if len(command.to) > 1:
+        raise Refusal("give_which", who=command.to[0].name, link=rules.link(code))
+    if not command.to:
+        could = who_could_take(turn.session, handoff, by=turn.mentor, now=turn.now, rules=rules)
+        raise Refusal("give_how", code=code, who=could[0].name if could else "Alex")
+    (to,) = command.to
+    try:
+        offer_transfer(
+            turn.session,
+            handoff,
+            by=turn.mentor,
+            to=to,
+            note=command.note,
+            now=turn.now,
+            rules=rules,
+        )
+    except CannotTransfer as refused:
+        raise Refusal("give_refused", code=code, why=refused.sentence) from None
+    minutes = turn.policy.mentors.transfer_within(handoff.urgency) / timedelta(minutes=1)
+    turn.say("given", code=code, who=to.name, minutes=round(minutes))
+
+
+def accept(turn: Turn, command: Typed) -> None:
+    offered = [one.handoff_id for one in transfers_offered_to(turn.session, turn.mentor)]
+    code = pick(command, offered, which="accept_which", none="accept_none")
+    handoff = find_handoff(turn, code)
+    if offer := find_offer(turn, handoff):
+        answer_offer(turn, offer, accept=True)
+    elif handoff.mentor_id == turn.mentor.id and handoff.is_open:
+        raise AlreadyTaken(handoff)
+    else:
+        raise Refusal("not_offered", code=code)
+
+
+def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:
+    """A colleague's open offer of this handoff to this mentor."""
+    transfer = get_open_transfer(turn.session, handoff)
+    return transfer if transfer is not None and transfer.to_id == turn.mentor.id else None
+
+
+def answer_offer(turn: Turn, transfer: Transfer, *, accept: bool) -> None:
+    code, rules, later = transfer.handoff_id, turn.rules, turn.line.later
+    try:
+        answer_transfer(
+            turn.session,
+            transfer,
+            by=turn.mentor,
+            accept=accept,
+            now=turn.now,
+            rules=rules,
+            later=later,
+        )
+    except TransferOver:
+        raise Refusal("not_offered", code=code) from None
+    if accept:
+        turn.say("you_have", code=code, link=rules.link(code))
+    else:
+        turn.say("you_declined", code=code, who=transfer.from_.name)
+
+
+def _find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:
+    """The colleagues whose name the words begin with, and what follows the name.
+
+    The longest name wins. The mentor counts only if no one else has that name.
+    """
+    colleagues = turn.session.scalars(
+        select(Person)
+        .where(
+            Person.program_id == turn.mentor.program_id,
+            Person.role != Role.MENTEE,
+            Person.left_at.is_(None),
+        )
+        .order_by(Person.id)
+    )
+    found = [
+        one for one in colleagues if re.match(rf"{re.escape(one.name)}(?!\w)", words, re.IGNORECASE)
+    ]
+    longest = max((len(one.name) for one in found), default=0)
+    named = [one for one in found if len(one.name) == longest]
+    others = [one for one in named if one.id != turn.mentor.id]
+    return others or named, words[longest:].strip(" \t\r\n:.,-")
