@@ -1,4 +1,4 @@
-"""Leaning on the bot: figures that have to agree, a sentence that is believed, a capped word."""
+"""Over-reliance: at least two figures, or one plain sentence; nudges at most once a week."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -94,14 +94,9 @@ NOT_SAID = [
 ]
 
 
-@pytest.mark.parametrize("words", SAID)
-def test_maya_says_that_the_bot_is_the_only_one(words: str) -> None:
-    assert says_only_you(words)
-
-
-@pytest.mark.parametrize("words", NOT_SAID)
-def test_maya_says_nothing_of_the_kind(words: str) -> None:
-    assert not says_only_you(words)
+def test_maya_says_that_the_bot_is_the_only_one_or_does_not() -> None:
+    assert not [words for words in SAID if not says_only_you(words)]
+    assert not [words for words in NOT_SAID if says_only_you(words)]
 
 
 @given(st.sampled_from(SAID), st.sampled_from(["i never said ", "it is not true that "]))
@@ -144,12 +139,10 @@ def test_night_is_night_where_the_mentee_lives() -> None:
     assert seen(at_two, zone=SYDNEY).night_share == 0
 
 
-@pytest.mark.parametrize(
-    ("at", "night"), [(time(22, 59), 0), (time(23), 1), (time(5, 59), 1), (time(6), 0)]
-)
-def test_the_night_begins_at_eleven_and_ends_at_six(at: time, night: int) -> None:
-    moment = datetime.combine(NOON.date() - DAY, at, NEW_YORK)
-    assert seen([Written(moment, to_bot=True)]).night_share == night
+def test_the_night_begins_at_eleven_and_ends_at_six() -> None:
+    for at, night in ((time(22, 59), 0), (time(23), 1), (time(5, 59), 1), (time(6), 0)):
+        moment = datetime.combine(NOON.date() - DAY, at, NEW_YORK)
+        assert seen([Written(moment, to_bot=True)]).night_share == night, at
 
 
 def test_what_was_written_to_people_is_not_the_bots() -> None:
@@ -166,18 +159,15 @@ def test_contact_is_compared_with_the_four_weeks_before() -> None:
 # --- what it adds up to ---
 
 
-@pytest.mark.parametrize(
-    ("use", "sign"),
-    [
+def test_one_figure_alone_is_not_over_reliance() -> None:
+    for use, sign in (
         (Reliance(messages=40, days=5), Sign.DAYS),
         (Reliance(messages=40, night_share=0.4), Sign.NIGHT),
         (Reliance(messages=40, bot_share=0.9), Sign.BOT),
         (Reliance(messages=40, from_people=3, from_people_before=6), Sign.CONTACT),
-    ],
-)
-def test_one_figure_alone_does_not_say_that_jo_leans_too_much(use: Reliance, sign: Sign) -> None:
-    assert signs_in(use, POLICY) == {sign}
-    assert not leans(use)
+    ):
+        assert signs_in(use, POLICY) == {sign}
+        assert not leans(use)
 
 
 def test_two_figures_that_agree_do() -> None:
@@ -289,9 +279,9 @@ def days_flagged(messages: list[Written], people: list[datetime]) -> Iterator[in
             yield day
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_mentee_who_uses_it_well_for_half_a_year_is_never_flagged(seed: int) -> None:
-    assert list(days_flagged(*steady(seed))) == []
+def test_a_mentee_who_uses_it_well_for_half_a_year_is_never_flagged() -> None:
+    flagged = {seed: list(days_flagged(*steady(seed))) for seed in range(20)}
+    assert not {seed: days for seed, days in flagged.items() if days}
 
 
 def test_a_mentee_who_drifts_is_seen_within_two_weeks_and_never_before() -> None:

@@ -49,9 +49,8 @@ def adding_up_to(scale: Scale, total: int) -> Scored:
 # --- Totals ---
 
 
-@pytest.mark.parametrize(
-    ("scale", "answers", "total"),
-    [
+def test_the_answers_are_added_up() -> None:
+    cases = [
         # The example of the German Medical Informatics Initiative's FHIR guide (PROMs, GAD-7).
         (GAD7, (1, 1, 1, 2, 2, 0, 0), 7),
         # The sheet's own way, columns: 2 x several days, 2 x more than half, 1 x nearly every day.
@@ -61,27 +60,26 @@ def adding_up_to(scale: Scale, total: int) -> Scored:
         (WHO5, (3, 3, 2, 2, 3), 13),
         (UCLA3, (1, 2, 3), 6),
         (MENTOR_CHECK, (4, 3, 2, 1), 10),
-    ],
-)
-def test_the_answers_are_added_up(scale: Scale, answers: tuple[int, ...], total: int) -> None:
-    assert scored(scale, *answers).total == total
+    ]
+    wrong = [case for case in cases if scored(case[0], *case[1]).total != case[2]]
+    assert not wrong
 
 
-@pytest.mark.parametrize(
-    ("scale", "lowest", "highest"),
-    [(PHQ2, 0, 6), (PHQ9, 0, 27), (GAD2, 0, 6), (GAD7, 0, 21), (WHO5, 0, 25), (UCLA3, 3, 9),
-     (MENTOR_CHECK, 0, 16)],
-)  # fmt: skip
-def test_totals_reach_as_far_as_published(scale: Scale, lowest: int, highest: int) -> None:
-    assert scored(scale, *[scale.lowest] * scale.items).total == lowest
-    assert scored(scale, *[scale.highest] * scale.items).total == highest
+def test_totals_reach_as_far_as_published() -> None:
+    cases = [
+        (PHQ2, 0, 6), (PHQ9, 0, 27), (GAD2, 0, 6), (GAD7, 0, 21), (WHO5, 0, 25), (UCLA3, 3,
+        9), (MENTOR_CHECK, 0, 16),
+    ]  # fmt: skip
+    for scale, lowest, highest in cases:
+        assert scored(scale, *[scale.lowest] * scale.items).total == lowest
+        assert scored(scale, *[scale.highest] * scale.items).total == highest
 
 
-@pytest.mark.parametrize(
-    ("points", "percentage"), [(0, 0), (7, 28), (8, 32), (12, 48), (13, 52), (20, 80), (25, 100)]
-)
-def test_well_being_is_also_told_in_percent(points: int, percentage: int) -> None:
-    assert adding_up_to(WHO5, points).percentage == percentage
+def test_well_being_is_also_a_percentage() -> None:
+    cases = [
+        (0, 0), (7, 28), (8, 32), (12, 48), (13, 52), (20, 80), (25, 100),
+    ]  # fmt: skip
+    assert not [case for case in cases if adding_up_to(WHO5, case[0]).percentage != case[1]]
 
 
 def test_only_well_being_has_a_percentage() -> None:
@@ -92,9 +90,8 @@ def test_only_well_being_has_a_percentage() -> None:
 # --- Bands and cut-offs ---
 
 
-@pytest.mark.parametrize(
-    ("scale", "totals", "band"),
-    [
+def test_a_band_holds_both_its_edges() -> None:
+    cases = [
         (PHQ2, (0, 2), "low"),
         (PHQ2, (3, 6), "raised"),
         # Kroenke, Spitzer and Williams 2001.
@@ -118,52 +115,48 @@ def test_only_well_being_has_a_percentage() -> None:
         (UCLA3, (6, 9), "raised"),
         (MENTOR_CHECK, (0, 8), "low"),
         (MENTOR_CHECK, (9, 16), "good"),
-    ],
-)
-def test_a_band_holds_both_its_edges(scale: Scale, totals: tuple[int, int], band: str) -> None:
-    assert [adding_up_to(scale, total).band for total in totals] == [band, band]
+    ]
+    wrong = [
+        (scale.name, totals, band)
+        for scale, totals, band in cases
+        if {adding_up_to(scale, total).band for total in totals} != {band}
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize(
-    ("scale", "not_yet", "at_the_line"),
-    [(PHQ2, 2, 3), (PHQ9, 9, 10), (GAD2, 2, 3), (GAD7, 9, 10), (UCLA3, 5, 6),
-     (WHO5, 13, 12), (MENTOR_CHECK, 9, 8)],
-)  # fmt: skip
-def test_the_line_is_drawn_on_the_worse_side(scale: Scale, not_yet: int, at_the_line: int) -> None:
-    assert not adding_up_to(scale, not_yet).notable
-    assert adding_up_to(scale, at_the_line).notable
+def test_the_cut_off_counts_on_the_worse_side() -> None:
+    cases = [
+        (PHQ2, 2, 3), (PHQ9, 9, 10), (GAD2, 2, 3), (GAD7, 9, 10), (UCLA3, 5, 6), (WHO5, 13,
+        12), (MENTOR_CHECK, 9, 8),
+    ]  # fmt: skip
+    for scale, not_yet, at_the_cut_off in cases:
+        assert not adding_up_to(scale, not_yet).notable
+        assert adding_up_to(scale, at_the_cut_off).notable
 
 
-@pytest.mark.parametrize(("short", "longer"), [(PHQ2, "phq9"), (GAD2, "gad7")])
-def test_three_points_lead_on_to_the_longer_scale(short: Scale, longer: str) -> None:
-    assert scored(short, 1, 2).continues_with == longer
-    assert scored(short, 1, 1).continues_with is None
-
-
-@pytest.mark.parametrize("scale", [PHQ9, GAD7, WHO5, UCLA3, MENTOR_CHECK])
-def test_nothing_follows_the_other_scales(scale: Scale) -> None:
-    worst = scale.highest if scale.worse == "higher" else scale.lowest
-    assert scored(scale, *[worst] * scale.items).continues_with is None
+def test_three_points_lead_on_to_the_longer_scale_and_to_no_other() -> None:
+    for short, longer in ((PHQ2, "phq9"), (GAD2, "gad7")):
+        assert scored(short, 1, 2).continues_with == longer
+        assert scored(short, 1, 1).continues_with is None
+    for scale in (PHQ9, GAD7, WHO5, UCLA3, MENTOR_CHECK):
+        worst = scale.highest if scale.worse == "higher" else scale.lowest
+        assert scored(scale, *[worst] * scale.items).continues_with is None
 
 
 # --- What is missing ---
 
 
-@pytest.mark.parametrize(
-    ("scale", "answers", "total"),
-    [
+def test_a_few_missing_count_as_the_mean_of_the_others() -> None:
+    cases = [
         (PHQ9, (1, 1, 1, 1, 1, 1, 1, 1, None), 9),
         (PHQ9, (2, 2, 2, 1, 1, 1, 1, None, None), 13),  # 10 / 7 * 9 = 12.86
         (PHQ9, (1, 1, 1, 1, 0, 0, 0, 0, None), 5),  # 4 / 8 * 9 = 4.5, up
         (GAD7, (1, 1, 1, 1, 1, None, None), 7),
         (GAD7, (3, 0, 0, 0, 0, 0, None), 4),  # 3 / 6 * 7 = 3.5, up
-        (MENTOR_CHECK, (4, 3, None, 3), 13),  # 10 / 3 * 4 = 13.33
-    ],
-)
-def test_a_few_missing_count_as_the_mean_of_the_others(
-    scale: Scale, answers: tuple[int | None, ...], total: int
-) -> None:
-    assert scored(scale, *answers).total == total
+        (MENTOR_CHECK, (4, 3, None, 3), 13),  # 10 / 3 * 4 = 13.33,
+    ]
+    wrong = [case for case in cases if scored(case[0], *case[1]).total != case[2]]
+    assert not wrong
 
 
 @EACH_SCALE
@@ -194,25 +187,20 @@ def test_a_gap_hides_nothing_that_is_certain() -> None:
 # --- Item 9 ---
 
 
-@pytest.mark.parametrize("answer", [1, 2, 3])
-def test_item_nine_counts_whatever_the_total(answer: int) -> None:
-    alone = scored(PHQ9, 0, 0, 0, 0, 0, 0, 0, 0, answer)
-    assert alone.item_nine_positive
-    assert (alone.item_nine, alone.band) == (answer, "minimal")
-
-
-def test_item_nine_counts_even_when_nothing_else_was_answered() -> None:
+def test_item_nine_counts_whatever_else_was_answered() -> None:
+    for answer in (1, 2, 3):
+        alone = scored(PHQ9, 0, 0, 0, 0, 0, 0, 0, 0, answer)
+        assert alone.item_nine_positive
+        assert (alone.item_nine, alone.band) == (answer, "minimal")
     assert scored(PHQ9, *[None] * 8, 1).item_nine_positive
+    for denied in (0, None):
+        assert not scored(PHQ9, 3, 3, 3, 3, 3, 3, 3, 3, denied).item_nine_positive
 
 
-@pytest.mark.parametrize("answer", [0, None])
-def test_item_nine_is_not_positive_when_denied_or_skipped(answer: int | None) -> None:
-    assert not scored(PHQ9, 3, 3, 3, 3, 3, 3, 3, 3, answer).item_nine_positive
-
-
-@pytest.mark.parametrize("scale", [scale for scale in SCALES.values() if scale is not PHQ9])
-def test_no_other_scale_has_an_item_nine(scale: Scale) -> None:
-    assert scored(scale, *[scale.highest] * scale.items).item_nine is None
+def test_no_other_scale_has_an_item_nine() -> None:
+    for scale in SCALES.values():
+        if scale is not PHQ9:
+            assert scored(scale, *[scale.highest] * scale.items).item_nine is None
 
 
 # --- What cannot be scored ---
@@ -240,9 +228,8 @@ def test_a_result_does_not_change() -> None:
 # --- Reading an answer ---
 
 
-@pytest.mark.parametrize(
-    ("scale", "said", "meant"),
-    [
+def test_numbers_and_words_are_both_read() -> None:
+    cases = [
         (PHQ9, "not at all", 0),
         (PHQ9, "Several days", 1),
         (PHQ9, "more than half the days", 2),
@@ -269,24 +256,22 @@ def test_a_result_does_not_change() -> None:
         (MENTOR_CHECK, "half-and-half", 2),
         (MENTOR_CHECK, "mostly", 3),
         (MENTOR_CHECK, "4, fully", 4),
-    ],
-)
-def test_numbers_and_words_are_both_read(scale: Scale, said: str, meant: int) -> None:
-    assert read_answer(scale, said) == meant
+    ]
+    wrong = [case for case in cases if read_answer(case[0], case[1]) != case[2]]
+    assert not wrong
 
 
 @EACH_SCALE
-@pytest.mark.parametrize("said", ["skip", "SKIP", "pass", "rather not say", "I'd rather not say",
-                                  "", "  ", "None"])  # fmt: skip
-def test_a_skipped_question_is_missing_and_never_the_maximum(scale: Scale, said: str) -> None:
-    assert read_answer(scale, said) is None
+def test_a_skipped_question_is_missing_and_never_the_maximum(scale: Scale) -> None:
+    skips = "skip", "SKIP", "pass", "rather not say", "I'd rather not say", "", "  ", "None"
+    assert not [said for said in skips if read_answer(scale, said) is not None]
 
 
 @EACH_SCALE
-@pytest.mark.parametrize("said", ["-1", "6", "10", "100"])
-def test_a_number_beyond_the_scale_is_named(scale: Scale, said: str) -> None:
-    with pytest.raises(OutOfRange, match=f"{said} is not an answer to {scale.title}"):
-        read_answer(scale, said)
+def test_a_number_beyond_the_scale_is_named(scale: Scale) -> None:
+    for said in ("-1", "6", "10", "100"):
+        with pytest.raises(OutOfRange, match=f"{said} is not an answer to {scale.title}"):
+            read_answer(scale, said)
 
 
 def test_loneliness_has_no_zero() -> None:
@@ -294,20 +279,21 @@ def test_loneliness_has_no_zero() -> None:
         read_answer(UCLA3, "0")
 
 
+UNCLEAR = [
+    "2.5", "1-2", "1 or 2", "1, 2", "between 1 and 2", "not 2", "2 days", "0 days", "3am",
+    "yes", "no", "maybe", "idk", "?", "banana", "1/3", "2\u00b2", "\u0662 or so", "9" * 30,
+]  # fmt: skip
+
+
 @EACH_SCALE
-@pytest.mark.parametrize(
-    "said",
-    ["2.5", "1-2", "1 or 2", "1, 2", "between 1 and 2", "not 2", "2 days", "0 days", "3am", "yes",
-     "no", "maybe", "idk", "?", "banana", "1/3", "2\u00b2", "\u0662 or so", "9" * 30],
-)  # fmt: skip
-def test_what_is_no_clear_answer_is_asked_again(scale: Scale, said: str) -> None:
-    with pytest.raises(UnusableAnswer):
-        read_answer(scale, said)
+def test_what_is_no_clear_answer_is_asked_again(scale: Scale) -> None:
+    for said in UNCLEAR:
+        with pytest.raises(UnusableAnswer):
+            pytest.fail(f"{said} is {read_answer(scale, said)}")
 
 
-@pytest.mark.parametrize(
-    ("scale", "said"),
-    [
+def test_words_that_could_mean_two_answers_are_not_guessed() -> None:
+    cases = [
         (PHQ9, "often"),
         (PHQ9, "half the days"),
         (PHQ9, "not several days"),
@@ -317,11 +303,10 @@ def test_what_is_no_clear_answer_is_asked_again(scale: Scale, said: str) -> None
         (WHO5, "half the time"),
         (UCLA3, "not often"),
         (MENTOR_CHECK, "agree"),
-    ],
-)
-def test_words_that_could_mean_two_answers_are_not_guessed(scale: Scale, said: str) -> None:
-    with pytest.raises(NotAnAnswer):
-        read_answer(scale, said)
+    ]
+    for scale, said in cases:
+        with pytest.raises(NotAnAnswer):
+            pytest.fail(f"{scale.name}: {said} is {read_answer(scale, said)}")
 
 
 def test_an_error_does_not_repeat_what_was_written() -> None:
@@ -401,15 +386,17 @@ def test_every_word_of_the_scale_is_taken_with_what_people_put_around_it(family:
             assert read_answer(scale, found[-1]) == value
 
 
+OTHER_TALK = [
+    "my 2 friends left me", "2.5", "1-2", "1, 2", "1 or 2", "2 days", "3am", "-1", "12", "2/10",
+    "i was at school for 3 hours", "yes", "no", "skip", "stop this", "what", "never mind",
+    "i feel lonely all the time and i hate it", "not several days", "not often", "1/2",
+]  # fmt: skip
+
+
 @EACH_FAMILY
-@pytest.mark.parametrize(
-    "said",
-    ["my 2 friends left me", "2.5", "1-2", "1, 2", "1 or 2", "2 days", "3am", "-1", "12", "2/10",
-     "i was at school for 3 hours", "yes", "no", "skip", "stop this", "what", "never mind",
-     "i feel lonely all the time and i hate it", "not several days", "not often", "1/2"],
-)  # fmt: skip
-def test_the_bot_takes_no_number_out_of_other_talk(family: str, said: str) -> None:
-    assert not re.search(pattern_of(FAMILIES[family]), said, re.IGNORECASE)
+def test_the_bot_takes_no_number_out_of_other_talk(family: str) -> None:
+    pattern = re.compile(pattern_of(FAMILIES[family]), re.IGNORECASE)
+    assert not [said for said in OTHER_TALK if pattern.search(said)]
 
 
 def test_of_two_answers_the_bot_takes_the_later_one() -> None:
@@ -480,9 +467,8 @@ def test_any_text_is_an_answer_a_skip_or_a_named_error(scale: Scale, text: str) 
 # --- What the mentee hears, and what the program may change ---
 
 
-@pytest.mark.parametrize(
-    ("result", "line"),
-    [
+def test_the_line_afterwards_fits_the_result() -> None:
+    cases = [
         (adding_up_to(PHQ2, 2), "check_in_noted"),
         (adding_up_to(PHQ2, 3), None),  # PHQ-9 begins
         (scored(PHQ9, 3, 3, 3, 1, 0, 0, 0, 0, 0), "check_in_raised"),
@@ -493,12 +479,11 @@ def test_any_text_is_an_answer_a_skip_or_a_named_error(scale: Scale, text: str) 
         (adding_up_to(WHO5, 20), "check_in_noted"),
         (scored(GAD7, 1, 1, 1, 1, None, None, None), "check_in_unscorable"),
         (scored(GAD7, 3, 3, 3, 3, None, None, None), "check_in_raised"),
-        (scored(PHQ9, 3, 3, 3, 3, 3, 3, 3, 3, 1), None),  # the crisis lines
-    ],
-)
-def test_the_line_afterwards_fits_the_result(result: Scored, line: str | None) -> None:
-    assert line_after(result) == line
-    assert line is None or line in load_script().lines
+        (scored(PHQ9, 3, 3, 3, 3, 3, 3, 3, 3, 1), None),  # the crisis lines,
+    ]
+    wrong = [(result, line) for result, line in cases if line_after(result) != line]
+    assert not wrong
+    assert {line for _, line in cases if line} <= set(load_script().lines)
 
 
 @EACH_SCALE

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +44,7 @@ ODD = {
     "piled-up marks": "h" + "\u0301" * 300 + "e" + "\u0489" * 300 + "lp",
     "noncharacters": "\ufffe\uffff\U0010ffff",
     "private use": "\ue000\uf8ff",
-    "one sign that unfolds into eighteen": "\ufdfa",
+    "one character that expands to eighteen": "\ufdfa",
     "a tag sequence": "\U0001f3f4\U000e0067\U000e0062\U000e007f",
     "markup": "<script>alert(1)</script>{{7*7}}%s%n\\x00'; drop table message;--",
 }
@@ -67,25 +66,27 @@ REPEATED = [
 ]
 
 
-@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
-def test_odd_text_is_answered_the_same_twice_and_alarms_nobody(text: str) -> None:
-    seen = detect(text)
+def test_odd_text_is_answered_the_same_twice_and_alarms_no_one() -> None:
+    wrong = []
+    for name, text in ODD.items():
+        seen = detect(text)
+        quoted = all(text[e.start : e.end] == e.quote for e in seen.evidence)
+        if seen != detect(text) or seen.crisis >= MARKS.crisis or not quoted:
+            wrong.append((name, seen))
+    assert not wrong
 
-    assert seen == detect(text)
-    assert seen.crisis < MARKS.crisis
-    assert [e.quote for e in seen.evidence] == [text[e.start : e.end] for e in seen.evidence]
 
-
-@pytest.mark.parametrize("part", REPEATED, ids=ascii)
-def test_the_longest_repetition_is_read_in_time(part: str) -> None:
+def test_the_longest_repetition_is_read_in_time() -> None:
     detect("hello thrre, hola")  # so that the model, the words and the Spanish rules are there
-    text = (part * LONG)[:LONG]
-    began = time.thread_time()
-
-    detect(text)
-    covered(text)
-
-    assert time.thread_time() - began < LONG_WITHIN
+    slow = {}
+    for part in REPEATED:
+        text = (part * LONG)[:LONG]
+        began = time.thread_time()
+        detect(text)
+        covered(text)
+        if (took := time.thread_time() - began) >= LONG_WITHIN:
+            slow[part] = took
+    assert not slow
 
 
 @given(text=st.text(st.characters(), max_size=60), times=st.integers(1, 4_000))
@@ -130,16 +131,14 @@ def against(phrase: re.Pattern[str]) -> Iterator[str]:
     yield from (f"{one} {other} " for one, other in pairwise(words[:10]))
 
 
-PHRASES = list(phrases())
-
-
-@pytest.mark.parametrize("phrase", [phrase for _, phrase in PHRASES], ids=[n for n, _ in PHRASES])
-def test_no_phrase_of_the_lexicon_can_be_made_slow(phrase: re.Pattern[str]) -> None:
-    for part in (*REPEATED, *against(phrase)):
-        text = (part * MOST)[:MOST]
-        began = time.thread_time()
-
-        for _ in phrase.finditer(text):
-            pass
-
-        assert time.thread_time() - began < PHRASE_WITHIN, part
+def test_no_phrase_of_the_lexicon_can_be_made_slow() -> None:
+    slow = {}
+    for name, phrase in phrases():
+        for part in (*REPEATED, *against(phrase)):
+            text = (part * MOST)[:MOST]
+            began = time.thread_time()
+            for _ in phrase.finditer(text):
+                pass
+            if (took := time.thread_time() - began) >= PHRASE_WITHIN:
+                slow[name, part] = took
+    assert not slow

@@ -2,7 +2,6 @@
 
 import time
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -63,38 +62,27 @@ def is_crisis(signals: Signals) -> bool:
     return signals.crisis >= MARKS.crisis
 
 
-@pytest.mark.parametrize("text", PLAIN_CRISES)
-def test_maya_is_heard_when_she_says_it_plainly(text: str) -> None:
-    assert is_crisis(detect(text))
+def test_a_plain_crisis_is_heard() -> None:
+    assert not [text for text in PLAIN_CRISES if not is_crisis(detect(text))]
 
 
-@pytest.mark.parametrize("text", NOT_CRISES)
-def test_maya_may_exaggerate_without_waking_anyone(text: str) -> None:
-    assert detect(text).crisis < MARKS.concern
+def test_exaggeration_and_denial_wake_no_one() -> None:
+    assert not [text for text in NOT_CRISES + DENIED if detect(text).crisis >= MARKS.concern]
 
 
-@pytest.mark.parametrize("text", DENIED)
-def test_maya_is_believed_when_she_says_no(text: str) -> None:
-    assert detect(text).crisis < MARKS.concern
+def test_what_maya_has_behind_her_is_not_a_crisis_now() -> None:
+    assert not [text for text in OVER if is_crisis(detect(text))]
 
 
-@pytest.mark.parametrize("text", OVER)
-def test_what_maya_has_behind_her_is_not_a_crisis_now(text: str) -> None:
-    assert not is_crisis(detect(text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_no_in_the_sentence_does_not_hide_a_crisis() -> None:
+    texts = [
         "i can't stop thinking about killing myself",
         "i'm not joking, i want to die",
         "i'm not just thinking about killing myself, i'm doing it tonight",
         "i used to cut and last night i did it again, i cut myself",
         "i don't want to live anymore",
-    ],
-)
-def test_a_no_in_the_sentence_does_not_hide_a_crisis(text: str) -> None:
-    assert is_crisis(detect(text))
+    ]
+    assert not [text for text in texts if not is_crisis(detect(text))]
 
 
 def test_a_laugh_makes_it_less_sure_but_a_person_still_comes() -> None:
@@ -103,16 +91,13 @@ def test_a_laugh_makes_it_less_sure_but_a_person_still_comes() -> None:
     assert MARKS.concern <= joking.crisis < serious.crisis
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_despair_over_a_trifle_is_not_a_crisis() -> None:
+    texts = [
         "kms i forgot my charger lol",
         "this new update makes me want to kill myself",
         "if they cancel that show i'm going to kill myself",
-    ],
-)
-def test_despair_over_a_trifle_is_not_a_crisis(text: str) -> None:
-    assert not is_crisis(detect(text))
+    ]
+    assert not [text for text in texts if is_crisis(detect(text))]
 
 
 def test_maya_saying_nobody_would_notice_brings_a_person_though_it_is_not_yet_a_crisis() -> None:
@@ -135,9 +120,8 @@ def test_maya_worried_about_a_friend_gets_a_person() -> None:
     assert detect("my friend says she wants to kill herself").crisis >= MARKS.concern
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_maya_can_ask_for_a_person_in_her_own_words() -> None:
+    texts = [
         "can i talk to a real person",
         "is my mentor there",
         "i want to talk to my mentor",
@@ -145,23 +129,18 @@ def test_maya_worried_about_a_friend_gets_a_person() -> None:
         "i don't want to talk to a bot",
         "PERSON",
         "Person please.",
-    ],
-)
-def test_maya_can_ask_for_a_person_in_her_own_words(text: str) -> None:
-    assert detect(text).asked_for_person
+    ]
+    assert not [text for text in texts if not detect(text).asked_for_person]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_speaking_of_people_is_not_asking_for_one() -> None:
+    texts = [
         "may i speak to mr brown please",
         "my mentor is nice",
         "i talked to a person at the shop",
         "i need someone to cover my shift on friday",
-    ],
-)
-def test_speaking_of_people_is_not_asking_for_one(text: str) -> None:
-    assert not detect(text).asked_for_person
+    ]
+    assert not [text for text in texts if detect(text).asked_for_person]
 
 
 def test_the_two_axes_are_told_apart() -> None:
@@ -205,9 +184,8 @@ def test_a_need_that_was_met_falls() -> None:
     assert met.connection < MARKS.offer < still.connection
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_disguise_does_not_hide_maya() -> None:
+    texts = [
         "i\u2019m going to k1ll mys\u200belf tonight",
         "I WANT TO KMS for real",
         "i want to unalive myself",
@@ -216,10 +194,8 @@ def test_a_need_that_was_met_falls() -> None:
         "i w\u0430nt to kill mys\u0435lf",
         "im gonna kil my self",
         "i want to diiiiie",
-    ],
-)
-def test_a_disguise_does_not_hide_maya(text: str) -> None:
-    assert detect(text).crisis >= MARKS.concern
+    ]
+    assert not [text for text in texts if detect(text).crisis < MARKS.concern]
 
 
 @given(
@@ -282,9 +258,8 @@ def test_the_evidence_names_the_words_and_the_rule() -> None:
     assert rules[0].quote.endswith("k\u200bill myself tonight")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_no_repetition_keeps_maya_waiting() -> None:
+    texts = [
         "i want to " * 10_000,
         "a" * 100_000,
         "he has been then also " * 5_000,
@@ -299,16 +274,15 @@ def test_the_evidence_names_the_words_and_the_rule() -> None:
         "not to be i want " * 6_000,
         "((((((" * 15_000,
         "took all of my like " * 5_000,
-    ],
-)
-def test_no_repetition_keeps_maya_waiting(text: str) -> None:
-    """Around 50 ms on one quiet core; the bound here leaves room for a busy machine."""
+    ]
     detect("hello")
-    began = time.perf_counter()
-
-    detect(text)
-
-    assert time.perf_counter() - began < 0.75
+    took = {}
+    for text in texts:
+        began = time.perf_counter()
+        detect(text)
+        took[text[:30]] = time.perf_counter() - began
+    # Around 50 ms on one quiet core; the limit leaves room for a busy machine.
+    assert not {text: seconds for text, seconds in took.items() if seconds >= 0.75}
 
 
 def test_a_crisis_at_the_end_of_a_very_long_message_is_read() -> None:

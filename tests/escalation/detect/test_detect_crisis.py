@@ -1,7 +1,5 @@
 """What each family of crisis rules hears, and what in the same words it must leave alone."""
 
-import pytest
-
 from escalation.detect import detect
 from escalation.detect.lexicon import load_lexicon
 from escalation.detect.rules import crisis_hits
@@ -10,7 +8,7 @@ from escalation.policy import load_policy
 
 MARKS = load_policy().thresholds
 
-# Of a rule's score, the least that brings a person whatever the head thinks.
+# From this score on, a rule brings a person whatever the classifier says.
 STANDS = 0.25
 
 HEARD = {
@@ -172,33 +170,27 @@ def rules_that_stand(text: str) -> set[str]:
     return {hit.rule for hit in hits if hit.score > STANDS}
 
 
-@pytest.mark.parametrize(
-    ("rule", "text"), [(rule, text) for rule, texts in HEARD.items() for text in texts]
-)
-def test_maya_is_heard_in_other_words(rule: str, text: str) -> None:
-    assert rule in rules_that_stand(text)
-    assert detect(text).crisis >= MARKS.concern
+def test_each_rule_hears_its_own_words() -> None:
+    heard = [(rule, text) for rule, texts in HEARD.items() for text in texts]
+    assert not [one for one in heard if one[0] not in rules_that_stand(one[1])]
+    assert not [text for _, text in heard if detect(text).crisis < MARKS.concern]
 
 
-@pytest.mark.parametrize("text", LEFT_ALONE)
-def test_the_same_words_about_something_else_bring_nobody(text: str) -> None:
-    assert detect(text).crisis < MARKS.crisis
+def test_the_same_words_about_something_else_bring_no_one() -> None:
+    assert not [text for text in LEFT_ALONE if detect(text).crisis >= MARKS.crisis]
 
 
-@pytest.mark.parametrize("text", EXAGGERATED)
-def test_maya_may_exaggerate_on_a_condition(text: str) -> None:
-    assert detect(text).crisis < MARKS.crisis
+def test_a_condition_counts_only_when_it_is_no_small_thing() -> None:
+    assert not [text for text in EXAGGERATED if detect(text).crisis >= MARKS.crisis]
+    assert not [text for text in CONDITION_THAT_COUNTS if detect(text).crisis < MARKS.crisis]
 
 
-@pytest.mark.parametrize("text", CONDITION_THAT_COUNTS)
-def test_a_condition_that_is_no_small_thing_hides_nothing(text: str) -> None:
-    assert detect(text).crisis >= MARKS.crisis
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["i am not suicidal", "i was never abused", "he is not violent", "my dad is not an abuser"],
-)
-def test_a_denial_inside_a_broad_rule_is_believed(text: str) -> None:
+def test_a_denial_inside_a_broad_rule_is_believed() -> None:
     """The match begins at "i", before the denial, where the guard would not look."""
-    assert detect(text).crisis < MARKS.concern
+    texts = (
+        "i am not suicidal",
+        "i was never abused",
+        "he is not violent",
+        "my dad is not an abuser",
+    )
+    assert not [text for text in texts if detect(text).crisis >= MARKS.concern]

@@ -1,15 +1,13 @@
-"""Maya may write in Spanish: a crisis and a wish for a person are seen by rules of their own.
+"""Spanish messages: rules of their own find a crisis and a request for a person.
 
-spanish.tsv holds our own sentences: what is expected of each, what it speaks of, and the words.
-`crisis` calls people at once, `soon` a person soon, `person` is a request, `nothing` is neither.
+spanish.tsv holds our own sentences: the expected result, the topic, and the words. `crisis` pages
+people at once, `soon` brings a person soon, `person` is a request, `nothing` is neither.
 """
 
 import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from escalation.decide import BotState, Do, Standing, decide
 from escalation.detect import detect
@@ -40,46 +38,48 @@ def english_texts() -> Iterator[str]:
         yield from (turn.text for turn in conversation.turns)
 
 
-@pytest.mark.parametrize("text", sentences("crisis"))
-def test_a_crisis_in_spanish_is_a_crisis(text: str) -> None:
-    seen = detect(text)
-    decision = decide(seen, Standing(), POLICY)
-
-    assert (decision.do, decision.urgency) == (Do.HAND_OFF, Urgency.CRISIS)
-    assert any(span.axis is Axis.CRISIS and span.rule.startswith("es: ") for span in seen.evidence)
-    assert all(text[span.start : span.end] == span.quote for span in seen.evidence)
-
-
-@pytest.mark.parametrize("text", sentences("soon"))
-def test_near_despair_brings_a_person_soon(text: str) -> None:
-    decision = decide(detect(text), Standing(), POLICY)
-
-    assert (decision.need, decision.urgency) == (Need.CONCERN, Urgency.SOON)
+def test_a_crisis_in_spanish_is_a_crisis() -> None:
+    wrong = []
+    for text in sentences("crisis"):
+        seen = detect(text)
+        decision = decide(seen, Standing(), POLICY)
+        rules = [span.rule for span in seen.evidence if span.axis is Axis.CRISIS]
+        quoted = all(text[span.start : span.end] == span.quote for span in seen.evidence)
+        spanish = any(rule.startswith("es: ") for rule in rules)
+        called = (decision.do, decision.urgency) == (Do.HAND_OFF, Urgency.CRISIS)
+        if not (called and spanish and quoted):
+            wrong.append((text, decision, rules))
+    assert not wrong
 
 
-@pytest.mark.parametrize("text", sentences("person"))
-def test_who_asks_for_a_person_in_spanish_gets_one(text: str) -> None:
-    seen = detect(text)
-
-    assert seen.asked_for_person
-    assert decide(seen, Standing(), POLICY).need is Need.REQUEST
+def test_near_despair_brings_a_person_soon() -> None:
+    decided = {text: decide(detect(text), Standing(), POLICY) for text in sentences("soon")}
+    soon = (Need.CONCERN, Urgency.SOON)
+    assert not {text: one for text, one in decided.items() if (one.need, one.urgency) != soon}
 
 
-@pytest.mark.parametrize("text", sentences("nothing"))
-def test_sayings_songs_denials_and_everyday_words_call_nobody(text: str) -> None:
-    seen = detect(text)
-
-    assert seen.crisis < MARKS.concern
-    assert not seen.asked_for_person
-    assert decide(seen, Standing(), POLICY, BotState.ANSWERED).do in (Do.REPLY, Do.OFFER)
+def test_a_request_for_a_person_in_spanish_is_one() -> None:
+    seen = {text: detect(text) for text in sentences("person")}
+    assert not [text for text, one in seen.items() if not one.asked_for_person]
+    decided = {text: decide(one, Standing(), POLICY) for text, one in seen.items()}
+    assert not {text: one for text, one in decided.items() if one.need is not Need.REQUEST}
 
 
-@pytest.mark.parametrize("text", ["me quiero morir", "quiero hablar con una persona"])
-def test_spelling_case_and_accents_do_not_matter(text: str) -> None:
-    written = [text, text.upper(), text.replace("qu", "k"), text.replace("o", "ó"), f"  {text}!!! "]
+def test_sayings_songs_denials_and_everyday_words_call_no_one() -> None:
+    wrong = []
+    for text in sentences("nothing"):
+        seen = detect(text)
+        do = decide(seen, Standing(), POLICY, BotState.ANSWERED).do
+        if seen.crisis >= MARKS.concern or seen.asked_for_person or do not in (Do.REPLY, Do.OFFER):
+            wrong.append((text, seen.crisis, seen.asked_for_person, do))
+    assert not wrong
 
-    shown = [detect(words) for words in written]
-    assert len({(round(seen.crisis, 3), seen.asked_for_person) for seen in shown}) == 1
+
+def test_spelling_case_and_accents_do_not_matter() -> None:
+    for text in ("me quiero morir", "quiero hablar con una persona"):
+        k, accents = text.replace("qu", "k"), text.replace("o", "ó")
+        shown = [detect(words) for words in (text, text.upper(), k, accents, f"  {text}!!! ")]
+        assert len({(round(seen.crisis, 3), seen.asked_for_person) for seen in shown}) == 1
 
 
 def test_the_record_says_that_the_wishes_are_not_covered_and_names_the_spanish_lists() -> None:
@@ -90,19 +90,13 @@ def test_the_record_says_that_the_wishes_are_not_covered_and_names_the_spanish_l
     assert len(seen.version) <= 80, "as long as its column"
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("sí", YesOrNo.YES),
-        ("si por favor", YesOrNo.YES),
-        ("claro que sí", YesOrNo.YES),
-        ("no, gracias", YesOrNo.NO),
-        ("ahora no", YesOrNo.NO),
-        ("si me muero nadie llora", None),
-    ],
-)
-def test_a_yes_or_no_in_spanish_answers_the_offer(text: str, says: YesOrNo | None) -> None:
-    assert detect(text).says is says
+def test_a_yes_or_no_in_spanish_answers_the_offer() -> None:
+    said = {
+        YesOrNo.YES: ["sí", "si por favor", "claro que sí"],
+        YesOrNo.NO: ["no, gracias", "ahora no"],
+        None: ["si me muero nadie llora"],
+    }
+    assert not [one for says, texts in said.items() for one in texts if detect(one).says != says]
 
 
 def test_what_english_messages_show_does_not_change() -> None:

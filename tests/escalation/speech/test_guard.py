@@ -4,7 +4,6 @@ import ast
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def templates() -> dict[str, str]:
-    """Every text that can go out, by where it stands. Of Rasa's, each variant counts."""
+    """Every text that can go out, by its place. Each variant of Rasa's counts."""
     found = {f"script.toml {key}": line["text"] for key, line in _script().items()}
     for file in sorted((ROOT / "bot" / "domain").glob("*.yml")):
         responses = yaml.safe_load(file.read_text("utf-8")).get("responses") or {}
@@ -32,12 +31,9 @@ def _script() -> dict[str, dict[str, str]]:
     return tomllib.loads(SCRIPT_FILE.read_text("utf-8"))
 
 
-TEMPLATES = templates()
-
-
-@pytest.mark.parametrize("place", TEMPLATES)
-def test_no_template_claims_what_a_program_cannot(place: str) -> None:
-    assert claims(TEMPLATES[place]) == ()
+def test_no_template_claims_what_a_program_cannot() -> None:
+    found = {place: claims(text) for place, text in templates().items()}
+    assert {place: claimed for place, claimed in found.items() if claimed} == {}
 
 
 def test_on_the_list_at_most_three_in_a_hundred_are_wrong() -> None:
@@ -57,45 +53,48 @@ def test_on_the_list_kept_back_it_is_no_worse_than_when_that_was_first_run() -> 
     assert found.blocked_share <= 0.06, found.blocked
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "span"),
-    [
-        ("That is hard. I\u2019m so sad for you, Maya.", Kind.FEELING, "I\u2019m so sad"),
-        ("OK. I care about you.", Kind.CARE, "I care"),
-        ("im worried abt u", Kind.WORRY, "im worried"),
-        ("I'll always be your friend.", Kind.FRIENDSHIP, "I'll always be your friend"),
-        ("Sure, I'm a real person!", Kind.HUMANITY, "I'm a real person"),
-        ("Write any time, I'm here for you.", Kind.WATCHING, "I'm here"),
-        ("I've been thinking about you.", Kind.MEMORY_OF_CARING, "I've been thinking about you"),
-        ("I won't tell anyone.", Kind.PROMISE, "I won't tell"),
-        ("I baked you a cake.", Kind.FIRST_PERSON, "I baked"),
-        ("Good night \N{HEAVY BLACK HEART}", Kind.FEELING, "\N{HEAVY BLACK HEART}"),
-    ],
-)
-def test_a_claim_names_its_kind_and_quotes_the_text(text: str, kind: Kind, span: str) -> None:
-    assert (kind, span) in [(claim.kind, claim.span) for claim in claims(text)]
+CLAIMED = [
+    ("That is hard. I\u2019m so sad for you, Maya.", Kind.FEELING, "I\u2019m so sad"),
+    ("OK. I care about you.", Kind.CARE, "I care"),
+    ("im worried abt u", Kind.WORRY, "im worried"),
+    ("I'll always be your friend.", Kind.FRIENDSHIP, "I'll always be your friend"),
+    ("Sure, I'm a real person!", Kind.HUMANITY, "I'm a real person"),
+    ("Write any time, I'm here for you.", Kind.WATCHING, "I'm here"),
+    ("I've been thinking about you.", Kind.MEMORY_OF_CARING, "I've been thinking about you"),
+    ("I won't tell anyone.", Kind.PROMISE, "I won't tell"),
+    ("I baked you a cake.", Kind.FIRST_PERSON, "I baked"),
+    ("Good night \N{HEAVY BLACK HEART}", Kind.FEELING, "\N{HEAVY BLACK HEART}"),
+]
 
 
-@pytest.mark.parametrize(
-    ("says_it", "does_not"),
-    [
-        ("I care about you.", "I cannot care about you."),
-        ("I'm not a robot.", "I'm not a person."),
-        ("I can't stop worrying about you.", "I can't worry about you."),
-        ("I'm not just a program, I'm your friend.", "I'm just a program, not your friend."),
-        ("I won't tell anyone.", "I can't keep it from the program."),
-        ("Everything will be fine.", "Nobody can say that everything will be fine."),
-        ("It gets better.", "It gets easier with practice."),
-        ("I love you.", "You could write: I love you."),
-        ("I say it gladly: 'I love you'", "Your text may be: 'I love you'"),
-        ("We are here for you.", "Who is there for you?"),
-        ("You're safe now.", "Are you safe right now?"),
-        ("I am a bot, but I love you.", "I am a bot and cannot love you."),
-    ],
-)
-def test_close_pairs_are_told_apart(says_it: str, does_not: str) -> None:
-    assert claims(says_it)
-    assert claims(does_not) == ()
+def test_a_claim_names_its_kind_and_quotes_the_text() -> None:
+    wrong = [
+        (text, claims(text))
+        for text, kind, span in CLAIMED
+        if (kind, span) not in [(claim.kind, claim.span) for claim in claims(text)]
+    ]
+    assert not wrong
+
+
+CLOSE_PAIRS = [
+    ("I care about you.", "I cannot care about you."),
+    ("I'm not a robot.", "I'm not a person."),
+    ("I can't stop worrying about you.", "I can't worry about you."),
+    ("I'm not just a program, I'm your friend.", "I'm just a program, not your friend."),
+    ("I won't tell anyone.", "I can't keep it from the program."),
+    ("Everything will be fine.", "Nobody can say that everything will be fine."),
+    ("It gets better.", "It gets easier with practice."),
+    ("I love you.", "You could write: I love you."),
+    ("I say it gladly: 'I love you'", "Your text may be: 'I love you'"),
+    ("We are here for you.", "Who is there for you?"),
+    ("You're safe now.", "Are you safe right now?"),
+    ("I am a bot, but I love you.", "I am a bot and cannot love you."),
+]
+
+
+def test_close_pairs_are_told_apart() -> None:
+    assert not [says_it for says_it, _ in CLOSE_PAIRS if not claims(says_it)]
+    assert not [does_not for _, does_not in CLOSE_PAIRS if claims(does_not)]
 
 
 def test_a_name_or_number_in_a_blank_is_no_claim() -> None:
@@ -116,7 +115,7 @@ def test_every_kind_has_its_rules() -> None:
 
 
 def test_the_bots_messages_are_written_in_one_function_only() -> None:
-    """`voice._write` guards what it writes; nothing else may make a row that goes out."""
+    """`message_writer._write` guards what it writes; nothing else creates outgoing rows."""
     makers = []
     for package in ("escalation", "gateway", "models", "bot"):
         for file in (ROOT / package).glob("**/*.py"):
@@ -148,8 +147,8 @@ def _outgoing(call: ast.Call) -> bool:
     return ast.literal_eval(outgoing) is True
 
 
-# Neither puts words into the bot's mouth: a sign-in code is taken out of its own text, and a
-# mentee's concern about a mentor is moved to where that mentor cannot read it.
+# Neither makes the bot say something: one removes a sign-in code from its text, the other moves a
+# mentee's concern about a mentor to where that mentor cannot read it.
 TAKE_WORDS_OUT = ["gateway/messaging/sealed_codes.py", "gateway/safeguarding/records.py"]
 # Columns of the same name in other tables.
 OTHER_ROWS = {"debrief", "record"}
