@@ -1,4 +1,4 @@
-"""What would have changed a decision: the smallest change of one score that leads to another."""
+"""The smallest change of one score that would have changed a decision."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from escalation.signals import Axis, Signals
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """With `needed` (0..1) in place of `score` on this axis, `decision` would have been taken."""
+    """With `needed` (0..1) instead of `score` on this axis, the result is `decision`."""
 
     axis: Axis
     score: float
@@ -22,10 +22,9 @@ class Counterfactual:
 def counterfactual(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState
 ) -> Counterfactual | None:
-    """The nearest such point; None where no score by itself could have changed anything.
+    """The nearest such point, or None if no single score could have changed the outcome.
 
-    Another decision is one that brings somebody else, sooner or later, or lets the bot speak
-    where it did not; the same with another reason is none.
+    The same outcome for another reason does not count as a change.
     """
     taken = decide(signals, standing, policy, bot)
     points = [
@@ -42,7 +41,7 @@ def _all_points(
     for axis, marks in _marks(policy.thresholds).items():
         score: float = getattr(signals, axis.value)
         for mark in marks:
-            # Below the mark: the nearest number that is.
+            # To get below the mark: the next smaller number.
             needed = mark if score < mark else math.nextafter(mark, 0.0)
             changed = with_score(signals, axis, needed)
             yield Counterfactual(axis, score, needed, decide(changed, standing, policy, bot))

@@ -1,4 +1,4 @@
-"""One pure function from what was seen to what is done. It touches nothing."""
+"""The decision on a message: one pure function of the signals and the situation."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from models import Need, Owner, Urgency
 
 
 class BotState(StrEnum):
-    """What became of asking Rasa. `not_asked` when it was not Rasa's turn to speak."""
+    """Rasa's answer. `not_asked`: the policy did not let Rasa speak."""
 
     ANSWERED = "answered"
     NOT_UNDERSTOOD = "not_understood"
@@ -28,7 +28,7 @@ class Do(StrEnum):
 
 
 class Quadrant(StrEnum):
-    """Which corner of the square of the two wishes a message stands in."""
+    """What a message asks for: practical help (tools), a person (connection), both or neither."""
 
     NEITHER = "neither"
     TOOLS = "tools"
@@ -37,7 +37,7 @@ class Quadrant(StrEnum):
 
 
 def quadrant(signals: Signals, policy: Policy) -> Quadrant:
-    """By the thresholds at which the wishes are acted on."""
+    """Uses the thresholds at which the policy acts."""
     connection = signals.connection >= policy.thresholds.connection
     tools = signals.tools >= policy.thresholds.tools
     if connection:
@@ -47,12 +47,13 @@ def quadrant(signals: Signals, policy: Policy) -> Quadrant:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the conversation stands as the message arrives.
+    """The state of the conversation when the message arrives.
 
-    `urgency` is that of the open handoff, if any. `failures` counts the answers in a row,
-    before this one, in which the bot did not help. `skill_wanted` is true when the message
-    names a skill or one is under way. `offered` is true when the last thing said was the offer of
-    a person, `offered_lately` when one was made within the policy's time.
+    urgency: of the open handoff, if there is one.
+    failures: how many answers in a row, before this one, did not help.
+    skill_wanted: the message names an exercise, or one is in progress.
+    offered: the last message was the offer of a person.
+    offered_lately: there was such an offer within the time that the policy sets.
     """
 
     owner: Owner = Owner.BOT
@@ -65,9 +66,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Decision:
-    """The one thing to do with a message, and the line of the policy that says so.
+    """What to do with a message, and the policy rule that says so.
 
-    `bot_speaks` says whether the bot's own words go out with it.
+    `bot_speaks`: the bot's own answer goes out as well.
     """
 
     do: Do
@@ -77,11 +78,11 @@ class Decision:
     bot_speaks: bool = False
 
 
-def bot_has_the_floor(signals: Signals, standing: Standing, policy: Policy) -> bool:
-    """Whether Rasa is to be asked at all: only if its words could go out.
+def bot_may_answer(signals: Signals, standing: Standing, policy: Policy) -> bool:
+    """Whether to ask Rasa: only if its answer could go out.
 
-    So never in crisis, never while a mentor holds the conversation, and in the queue only for a
-    skill that the mentee asks for by name.
+    Never in a crisis or while a mentor holds the conversation. In the queue, only for an exercise
+    that the mentee asks for by name.
     """
     return decide(signals, standing, policy, BotState.ANSWERED).bot_speaks
 
@@ -89,15 +90,18 @@ def bot_has_the_floor(signals: Signals, standing: Standing, policy: Policy) -> b
 def decide(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState = BotState.NOT_ASKED
 ) -> Decision:
-    """Return the one thing to do with this message. The order of the lines is the policy.
+    """Decide what to do with this message. The order of the rules is the policy.
 
-    A crisis is seen whoever holds the conversation; only then does it matter who does.
+    The crisis rules come first, so that they apply even while a mentor holds the conversation.
     """
     marks = policy.thresholds
 
     if signals.crisis >= marks.crisis:
         return _bring(
-            standing, Need.CRISIS, Urgency.CRISIS, gettext_noop("crisis at or above its threshold")
+            standing,
+            Need.CRISIS,
+            Urgency.CRISIS,
+            gettext_noop("crisis score at or above the threshold"),
         )
 
     if signals.item_nine:
@@ -108,7 +112,10 @@ def decide(
 
     if signals.crisis >= marks.concern:
         return _bring(
-            standing, Need.CONCERN, Urgency.SOON, gettext_noop("crisis at or above concern")
+            standing,
+            Need.CONCERN,
+            Urgency.SOON,
+            gettext_noop("crisis score at or above the concern threshold"),
         )
 
     if signals.asked_for_person:
@@ -118,9 +125,11 @@ def decide(
         wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS
         if wanted and bot is BotState.ANSWERED:
             return Decision(
-                Do.REPLY, gettext_noop("a skill asked for by name while waiting"), bot_speaks=True
+                Do.REPLY,
+                gettext_noop("asked for an exercise by name while waiting"),
+                bot_speaks=True,
             )
-        return Decision(Do.STAND_BACK, gettext_noop("a person has been asked"))
+        return Decision(Do.STAND_BACK, gettext_noop("a person was already asked"))
 
     if standing.offered and signals.says is YesOrNo.YES:
         why = gettext_noop("said yes to the offer of a person")
@@ -131,15 +140,15 @@ def decide(
 
     if signals.connection >= marks.connection:
         if signals.tools >= marks.tools and bot is BotState.ANSWERED:
-            why = gettext_noop("connection and tools at or above their thresholds")
+            why = gettext_noop("connection and tools scores at or above their thresholds")
             return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE, bot_speaks=True)
-        why = gettext_noop("connection at or above its threshold")
+        why = gettext_noop("connection score at or above the threshold")
         return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
 
     if bot is not BotState.ANSWERED and standing.failures + 1 >= policy.bot.stuck_after:
         return Decision(
             Do.HAND_OFF,
-            gettext_noop("the bot did not help several times"),
+            gettext_noop("the bot failed to help several times"),
             Need.STUCK,
             Urgency.ROUTINE,
         )
@@ -148,19 +157,21 @@ def decide(
     may_ask = not standing.offered_lately and not standing.skill_wanted
     if may_ask and signals.connection >= marks.offer:
         return Decision(
-            Do.OFFER, gettext_noop("connection at or above the mark for asking"), bot_speaks=speaks
+            Do.OFFER,
+            gettext_noop("connection score at or above the offer threshold"),
+            bot_speaks=speaks,
         )
 
-    # Of what they need nothing is known, so they are asked.
+    # We do not know what they need, so ask.
     if may_ask and not signals.covered:
-        why = gettext_noop("a language that detection does not cover")
+        why = gettext_noop("detection does not cover this language")
         return Decision(Do.OFFER, why, bot_speaks=speaks)
 
-    return Decision(Do.REPLY, gettext_noop("nothing asks for a person"), bot_speaks=speaks)
+    return Decision(Do.REPLY, gettext_noop("nothing shows a need for a person"), bot_speaks=speaks)
 
 
-# After why it would have been brought.
-ASKED_ALREADY = gettext_noop(", and a person has been asked already")
+# Follows the reason why a person is needed.
+ASKED_ALREADY = gettext_noop("; a person was already asked")
 
 
 def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decision:

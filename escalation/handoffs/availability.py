@@ -1,10 +1,8 @@
-"""Who may be called now: time away, LATER and PASS, rest after a crisis, the load of each.
+"""Whom we may page now: absences, LATER and PASS, rest after a crisis, and each mentor's load.
 
-What the database knows of each person is read first; who is called of them is then decided by
-pure functions. No rule here ever leaves nobody to call: where all would be kept away, the
-reasons are looked past one after the other (`LOOKED_PAST`), until somebody is left. Only three
-are never looked past: who left the program, who cannot be texted, and whom the mentee has
-asked not to meet while that concern is open.
+Database reads come first, pure functions then decide. If the rules leave no one to page, we drop
+reasons one by one (`LOOKED_PAST`) until someone is left. Three reasons always hold: the person
+left the program, cannot be texted, or the mentee has an open concern about them.
 """
 
 from collections import Counter
@@ -31,16 +29,14 @@ from models import (
     Urgency,
 )
 
-# A PASS on what waits is a LATER without an end. It fits both databases.
+# The end of a PASS: a LATER forever. Both databases can store this time.
 NOT_AGAIN = datetime(9000, 1, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
-# An open console tells every 30 seconds that it is open.
+# An open console page reports every 30 seconds.
 LOOKING = timedelta(seconds=60)
 
 
 class WhyNot(StrEnum):
-    """Why somebody is not called now."""
-
     CAPPED = "capped"
     RESTING = "resting"
     LATER = "later"
@@ -50,8 +46,8 @@ class WhyNot(StrEnum):
     LEFT = "left"
 
 
-# What is looked past when nobody else is left, first to last. For a crisis somebody who is away
-# is called before one who has said no to this very handoff.
+# Reasons to drop when no one is left, in order. In a crisis we page people who are away before
+# people who passed on this handoff.
 LOOKED_PAST: Mapping[Urgency, Sequence[WhyNot]] = {
     Urgency.ROUTINE: (
         WhyNot.CAPPED,
@@ -79,9 +75,9 @@ LOOKED_PAST: Mapping[Urgency, Sequence[WhyNot]] = {
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is known of one person, towards one handoff.
+    """One person in relation to one handoff.
 
-    `held` counts the other handoffs they hold, `crises` those they took in the last seven days.
+    `held`: other handoffs they hold. `crises`: crises they claimed in the last seven days.
     """
 
     held: int = 0
@@ -97,10 +93,10 @@ class Circumstances:
 def why_not(
     seen: Circumstances, urgency: Urgency, limits: MentorsPolicy, *, first: bool, climbed: bool
 ) -> frozenset[WhyNot]:
-    """All that keeps somebody from being called; empty when nothing does.
+    """Every reason not to page a person.
 
-    To a crisis, who rests or has much to carry is not called `first`, and is called after that.
-    Once the ladder was `climbed` and nobody took the crisis, those who are away are called too.
+    In a crisis, load and rest keep a person off the `first` rung only. Once the ladder was
+    `climbed` without a claim, we also page people who are away.
     """
     crisis = urgency is Urgency.CRISIS
     loaded = seen.held >= limits.most_held or (crisis and seen.crises >= limits.most_crises_a_week)
@@ -124,12 +120,11 @@ def whom_to_call(
     *,
     look_past: bool = True,
 ) -> tuple[int, list[int]]:
-    """The first rung from `rung` on with somebody to call, and who they are.
+    """The first rung from `rung` on with people to page, and who they are.
 
-    `rungs` holds who can be texted on each rung of the ladder. A rung on which nobody may be
-    called is passed over. When none is left, those of earlier rungs are called once more, as on
-    the last rung; and only when they may not be called either, the reasons are looked past.
-    Without `look_past` the answer may be nobody though somebody is there.
+    `rungs` holds the people we can text on each rung. We skip rungs without anyone to page, then
+    try earlier rungs as if they were the last one, and only then drop reasons. Without
+    `look_past` the list can be empty although people are there.
     """
     last = len(rungs) - 1
     onward = range(min(rung, last), last + 1)
@@ -159,7 +154,7 @@ def get_circumstances(
     now: datetime,
     limits: MentorsPolicy,
 ) -> dict[int, Circumstances]:
-    """What is known of each of `people` towards `handoff`, by the number of the person."""
+    """By person id."""
     by_id = {person.id: person for person in people}
     ids = list(by_id)
     away, until = away_now(session, ids, now=now), snoozed_until(session, handoff, now=now)
@@ -205,9 +200,9 @@ def is_away(session: Session, person: Person, *, now: datetime) -> bool:
 
 
 def latest_snoozes(session: Session, handoff: Handoff) -> dict[int, Snooze]:
-    """Each one's last word on a waiting handoff, LATER or PASS, by the number of the person.
+    """Each person's last LATER or PASS on a waiting handoff, by person id.
 
-    What somebody said before it became more urgent was said of something else, and counts no more.
+    Answers from before it became more urgent no longer count.
     """
     raised_at = session.scalar(
         select(func.max(HandoffEvent.at)).where(
@@ -221,13 +216,13 @@ def latest_snoozes(session: Session, handoff: Handoff) -> dict[int, Snooze]:
 
 
 def snoozed_until(session: Session, handoff: Handoff, *, now: datetime) -> dict[int, datetime]:
-    """Who is not to be called to `handoff` yet, and until when; NOT_AGAIN for a PASS."""
+    """Until when not to page each person for `handoff`; NOT_AGAIN for a PASS."""
     latest = latest_snoozes(session, handoff)
     return {one: snooze.until for one, snooze in latest.items() if snooze.until > now}
 
 
 def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | None]:
-    """The mentors whom this mentee has named in a concern that is still open."""
+    """The mentors about whom this mentee has an open concern."""
     return set(
         session.scalars(
             select(SafeguardingRecord.mentor_id).where(
@@ -241,7 +236,7 @@ def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | 
 
 
 def mentees_with_concern(person: Person) -> Select[int]:
-    """The mentees who have named this person in a concern that is still open."""
+    """The mentees who have an open concern about this person."""
     return select(SafeguardingRecord.mentee_id).where(
         SafeguardingRecord.mentor_id == person.id,
         SafeguardingRecord.concern == Concern.MENTOR,
@@ -250,13 +245,12 @@ def mentees_with_concern(person: Person) -> Select[int]:
 
 
 def is_looking_at(session: Session, person: Person, handoff: Handoff, *, now: datetime) -> bool:
-    """Whether `person` has had the handoff open in the console within the last minute."""
+    """Whether `person` had the handoff open in the console within the last minute."""
     seen_at = last_looked(session, person, handoff)
     return seen_at is not None and now - seen_at <= LOOKING
 
 
 def last_looked(session: Session, person: Person, handoff: Handoff) -> datetime | None:
-    """When the page of `person` last told that the handoff is open in it."""
     return session.scalar(
         select(Presence.seen_at).where(
             Presence.person_id == person.id, Presence.handoff_id == handoff.id
@@ -279,7 +273,7 @@ def _held(session: Session, handoff: Handoff, people: list[int]) -> Counter[int]
 
 
 def _crises_taken(session: Session, people: list[int], *, since: datetime) -> Counter[int]:
-    """How many crises each of them took since then, those included that became one later."""
+    """How many crises each claimed since then, including handoffs that became a crisis later."""
     taken = session.execute(
         select(HandoffEvent.by_id, HandoffEvent.handoff_id)
         .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
@@ -295,7 +289,7 @@ def _crises_taken(session: Session, people: list[int], *, since: datetime) -> Co
 
 
 def _resting(session: Session, people: list[int], *, since: datetime) -> set[int | None]:
-    """Who ended a crisis since then, or is in the middle of one."""
+    """People who ended a crisis since then, or are handling one."""
     return set(
         session.scalars(
             select(Handoff.mentor_id).where(

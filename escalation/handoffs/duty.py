@@ -1,7 +1,7 @@
-"""Who is on duty: the weekly rota, what differs from it, and the plain switch.
+"""Who is on duty: the weekly rota, its exceptions, and each person's own switch.
 
-A shift is a stretch of the program's wall clock. Whether a moment lies in it is read from that
-clock, so a shift from 22:00 to 6:00 lasts seven or nine hours in the nights on which it changes.
+A shift is in the program's local time, so 22:00 to 6:00 lasts seven or nine hours in the nights
+when the clocks change.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def covers(shift: DutyShift, local: datetime) -> bool:
-    """Whether `local`, in the program's zone, lies in the shift, whose end is not in it."""
+    """Whether `local`, in the program's time zone, is in the shift. The end is exclusive."""
     clock = local.replace(tzinfo=None)
     if shift.begins_at < shift.ends_at:
         return clock.weekday() == shift.weekday and shift.begins_at <= clock.time() < shift.ends_at
@@ -28,10 +28,9 @@ def covers(shift: DutyShift, local: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Rota:
-    """All that says who is on duty in one program, as it stands now.
+    """A program's mentors and managers by id, shifts, and exceptions.
 
-    `people` are its mentors and managers, by their number. `overrides` are in the order in which
-    they were written: of two that hold at one moment, the later one counts.
+    `overrides` are in the order they were entered: if two overlap, the later one counts.
     """
 
     timezone: str
@@ -40,7 +39,7 @@ class Rota:
     overrides: tuple[DutyOverride, ...]
 
     def on_duty(self, at: datetime) -> list[Person]:
-        """Everybody on duty at a moment, whether or not they can be texted or are away."""
+        """Everyone on duty, even if we cannot text them or they are away."""
         local = at.astimezone(ZoneInfo(self.timezone))
         on = {person.id for person in self.people.values() if person.on_duty}
         on |= {shift.person_id for shift in self.shifts if covers(shift, local)}
@@ -51,7 +50,7 @@ class Rota:
 
 
 def get_rota(session: Session, program: Program) -> Rota:
-    """The program's rota. Whoever left has no place in it."""
+    """Without people who left."""
     people = session.scalars(
         select(Person).where(
             Person.program_id == program.id,
@@ -80,5 +79,4 @@ def get_rota(session: Session, program: Program) -> Rota:
 
 
 def on_duty(session: Session, program: Program, *, now: datetime) -> list[Person]:
-    """Everybody on duty now, by their number."""
     return get_rota(session, program).on_duty(now)

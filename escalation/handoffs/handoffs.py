@@ -1,8 +1,7 @@
-"""The moves of a handoff. Each is one conditional UPDATE and one event, or a refusal.
+"""The moves of a handoff: each is one conditional UPDATE and one event, or a refusal.
 
-The caller holds the conversation (`lock_conversation`) in the transaction of the move, so
-that a move and the bot's words about the same conversation cannot pass each other. Giving one to a
-colleague is in escalation/handoffs/transfers.py.
+The caller locks the conversation (`lock_conversation`) in the same transaction, so that a move and
+the bot's next message cannot overtake each other.
 """
 
 from collections.abc import Callable
@@ -45,37 +44,35 @@ from models import (
 
 
 class AlreadyTaken(Refused):
-    """`holder` is the first name of whoever holds it, `holder_id` their row."""
-
     def __init__(self, handoff: Handoff) -> None:
         super().__init__(handoff, f"held by person {handoff.mentor_id}")
-        self.holder = handoff.mentor.name if handoff.mentor else "somebody"
+        self.holder = handoff.mentor.name if handoff.mentor else "another mentor"
         self.holder_id = handoff.mentor_id
 
 
 class NeedsReason(Refused):
     def __init__(self, handoff: Handoff) -> None:
-        super().__init__(handoff, "a crisis is closed with a reason")
+        super().__init__(handoff, "a crisis needs a reason to be closed")
 
 
 class OnlyAPersonCloses(Refused):
     def __init__(self, handoff: Handoff) -> None:
-        super().__init__(handoff, "a crisis is not withdrawn by the mentee")
+        super().__init__(handoff, "a mentee cannot withdraw a crisis")
 
 
 class NotTheirs(Refused):
-    """Of why, nobody but managers learns."""
+    """Only managers learn why: the mentee has an open concern about this mentor."""
 
     def __init__(self, handoff: Handoff, person: Person) -> None:
-        super().__init__(handoff, f"person {person.id} is kept away from this mentee")
+        super().__init__(handoff, f"person {person.id} must not meet this mentee")
 
 
 def lock_conversation(session: Session, conversation_id: int) -> Conversation:
-    """The conversation, locked until this transaction ends. SQLite locks as a whole."""
+    """Lock the conversation until this transaction ends. SQLite locks the whole database."""
     session.execute(
         select(Conversation.id)
         .where(Conversation.id == conversation_id)
-        # NO KEY: writing a message into this thread must not wait for the thread's holder.
+        # NO KEY: inserting a message into this thread must not wait for the lock.
         .with_for_update(key_share=True)
     )
     return session.get_one(Conversation, conversation_id, populate_existing=True)
@@ -93,7 +90,6 @@ def get_open_handoff(session: Session, conversation: Conversation) -> Handoff | 
 
 
 def get_owner(handoff: Handoff | None) -> Owner:
-    """Who answers next, read from the conversation's open handoff."""
     if handoff is None:
         return Owner.BOT
     return Owner.QUEUE if handoff.status is Status.WAITING else Owner.MENTOR
@@ -111,12 +107,10 @@ def open_handoff(
     rules: Rules,
     later: Later,
 ) -> tuple[Handoff, list[Person]]:
-    """Open a handoff and page its first rung. The caller has seen that none is open.
-
-    Returns the handoff and the people paged at once.
+    """Open a handoff and page its first rung. Returns it and the people paged at once.
 
     Raises:
-        IntegrityError: another handoff of this conversation is open.
+        IntegrityError: the conversation already has an open handoff.
     """
     handoff = Handoff(
         conversation=conversation,
@@ -155,14 +149,13 @@ def raise_handoff(
     rules: Rules,
     later: Later,
 ) -> list[Person]:
-    """Make an open handoff more urgent; machines may only raise. Returns the people paged.
+    """Make an open handoff more urgent; software never lowers it. Returns the people paged.
 
-    While it waits, the ladder of the new urgency starts at once. While a mentor holds it, it
-    stays theirs, the new ladder's first rung and the holder are told, and the time to write
-    a first message starts anew.
+    If it waits, the ladder of the new urgency starts at once. If a mentor holds it, they keep it:
+    we page them and the first rung, and their time for a first message starts again.
 
     Raises:
-        Refused: it is as urgent already, or closed.
+        Refused: it is already as urgent, or closed.
     """
     before = handoff.urgency
     make_move(
@@ -199,15 +192,14 @@ def raise_handoff(
 def claim(
     session: Session, handoff: Handoff, mentor: Person, *, now: datetime, rules: Rules, later: Later
 ) -> None:
-    """Give a waiting handoff to `mentor` and tell the mentee who is there now.
+    """Give a waiting handoff to `mentor` and tell the mentee.
 
-    Two mentors may text TAKE in the same second. The update succeeds for one of them; the
-    other is told who has it.
+    If two mentors text TAKE in the same second, the update succeeds for only one of them.
 
     Raises:
-        AlreadyTaken: somebody holds it (perhaps `mentor`).
+        AlreadyTaken: a mentor holds it (perhaps `mentor`).
         Closed: it is no longer open.
-        NotTheirs: the mentee has named `mentor` in a concern that is open.
+        NotTheirs: the mentee has an open concern about `mentor`.
     """
     if handoff.status is not Status.WAITING:
         raise AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)
@@ -235,7 +227,6 @@ def claim(
 
 
 def note_human_message(session: Session, handoff: Handoff, *, now: datetime) -> None:
-    """Keep the time of the first human message of a handoff."""
     session.execute(
         update(Handoff)
         .where(Handoff.id == handoff.id, Handoff.first_reply_at.is_(None))
@@ -254,14 +245,14 @@ def release(
     later: Later,
     told: str = "released",
 ) -> None:
-    """Put a claimed handoff back into the queue, tell the mentee, and climb anew.
+    """Put a claimed handoff back into the queue, tell the mentee, and start a new ladder.
 
-    `by` is the holder, who is not called to it again, or None when the time for a first message
-    ran out. `told` is the line of the script that the mentee reads.
+    `by` is the holder, whom we do not page for it again, or None if the time for a first message
+    ran out. `told` is the script key of the mentee's message.
 
     Raises:
         NotHolder: `by` does not hold it.
-        Refused: nobody holds it.
+        Refused: no one holds it.
     """
     holder = handoff.mentor
     if by is not None and handoff.mentor_id != by.id:
@@ -294,7 +285,7 @@ def release_if_unanswered(
     rules: Rules,
     later: Later,
 ) -> bool:
-    """Release a claim whose holder wrote nothing since the move `event_id`. True if released."""
+    """Release a claim if its holder wrote nothing since event `event_id`. True if released."""
     event = session.get_one(HandoffEvent, event_id)
     moved_on = session.scalar(
         select(HandoffEvent.id)
@@ -320,10 +311,7 @@ def release_if_unanswered(
 def overdue_claims(
     session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[CheckClaim]:
-    """The checks that were due by `now` for claims under which nobody has written yet.
-
-    `get_rules` gives the rules of a program, by its number.
-    """
+    """The claim checks that were due by `now` and whose holder has not written yet."""
     overdue = []
     for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
         event = session.scalars(
@@ -352,13 +340,11 @@ def resolve(
     now: datetime,
     rules: Rules,
 ) -> None:
-    """Close a handoff with an outcome; the mentee is told, and the bot answers again.
-
-    A crisis also takes a reason: it is cleared by a named person who says why.
+    """Close a handoff with an outcome and tell the mentee; the bot answers again.
 
     Raises:
-        NotHolder: somebody else holds it. A manager may close one that nobody holds.
-        NeedsReason: it is a crisis and `note` is empty.
+        NotHolder: `by` does not hold it. A manager can also close a waiting one.
+        NeedsReason: it is a crisis and `note`, the reason, is empty.
         Closed: it is no longer open.
     """
     if not handoff.is_open:
@@ -388,7 +374,7 @@ def resolve(
 
 
 def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
-    """End a handoff at the mentee's wish, below crisis.
+    """End a handoff at the mentee's request, below crisis.
 
     Raises:
         OnlyAPersonCloses: it is a crisis.
@@ -420,7 +406,7 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
 def ask_for_debrief(
     session: Session, handoff: Handoff, person: Person, *, now: datetime, rules: Rules
 ) -> Debrief:
-    """Ask whoever ended a crisis how it was for them. Once for each handoff."""
+    """Ask the mentor who ended a crisis how it was for them, once for each handoff."""
     asked = session.scalar(select(Debrief).where(Debrief.handoff_id == handoff.id))
     if asked is not None:
         return asked

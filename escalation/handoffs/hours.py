@@ -1,4 +1,4 @@
-"""A program's hours, in its own time zone, and the days on which it is closed."""
+"""A program's hours and holidays, in its own time zone."""
 
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 
 from models import Holiday, Program
 
-# Nobody closes for longer; the search for the next opening ends here.
+# Days. The search for the next opening ends here.
 LONGEST_CLOSED = 366
 
 
 def get_holidays(session: Session, program: Program) -> frozenset[date]:
-    """The days on which the program is closed as if it were outside its hours."""
     return frozenset(session.scalars(select(Holiday.day).where(Holiday.program_id == program.id)))
 
 
@@ -23,7 +22,7 @@ def is_within_hours(
 ) -> bool:
     """From opening, up to but not at closing; equal times mean round the clock.
 
-    A holiday is closed from midnight to midnight, also where hours reach into it.
+    A holiday is closed from midnight to midnight, even if hours run past midnight.
     """
     there = now.astimezone(ZoneInfo(program.timezone))
     if there.date() in holidays:
@@ -51,7 +50,7 @@ def next_opening(
         if day in holidays:
             continue
         midnight = _on_the_wall(day, time(0), zone)
-        # After a holiday, hours that reach over midnight begin in the middle.
+        # After a holiday, hours that run overnight start at midnight.
         if midnight > local and is_within_hours(program, midnight, holidays):
             return midnight
         if opening > local:
@@ -60,5 +59,5 @@ def next_opening(
 
 
 def _on_the_wall(day: date, at: time, zone: ZoneInfo) -> datetime:
-    # Built from the wall clock of its day, so that 8:00 stays 8:00 when summer time begins or ends.
+    # Local time, so that 8:00 stays 8:00 when daylight saving time starts or ends.
     return datetime.combine(day, at, zone)

@@ -1,4 +1,4 @@
-"""Work that is due at a time. The engine that keeps it stands behind this small port."""
+"""Jobs that run at a set time. The engine that stores and runs them implements `Later`."""
 
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True)
 class Work:
-    """One short piece of durable work. Doing it twice is harmless: each re-reads its row.
+    """A durable job, safe to run twice: it reads its row again.
 
-    Its id is made of its row, so that the same work written twice is one.
+    Its id comes from its row, so that scheduling it twice creates one job.
     """
 
     name: ClassVar[str]
@@ -33,7 +33,7 @@ class Climb(Work):
 
 @dataclass(frozen=True)
 class CheckAlerts(Work):
-    """Climb on early when no text of this rung has reached anybody."""
+    """Climb early if no text of this rung reached anyone."""
 
     name: ClassVar[str] = "check_alerts"
     handoff_id: int
@@ -43,7 +43,7 @@ class CheckAlerts(Work):
 
 @dataclass(frozen=True)
 class CheckClaim(Work):
-    """Release a claim under which nobody has written to the mentee since event `event_id`."""
+    """Release a claim if its holder has not written to the mentee since event `event_id`."""
 
     name: ClassVar[str] = "check_claim"
     handoff_id: int
@@ -52,7 +52,7 @@ class CheckClaim(Work):
 
 @dataclass(frozen=True)
 class Recall(Work):
-    """Page somebody again whose LATER on a waiting handoff is over."""
+    """Page a person again whose LATER on a waiting handoff is over."""
 
     name: ClassVar[str] = "recall"
     handoff_id: int
@@ -61,7 +61,7 @@ class Recall(Work):
 
 @dataclass(frozen=True)
 class TellHolder(Work):
-    """Text the mentor who holds a handoff of words that they were not there to see."""
+    """Text the holder about a new message if they are not looking at the conversation."""
 
     name: ClassVar[str] = "tell_holder"
     handoff_id: int
@@ -70,7 +70,7 @@ class TellHolder(Work):
 
 @dataclass(frozen=True)
 class Deliver(Work):
-    """Send what a conversation still has to be sent; `tries` counts the earlier attempts."""
+    """Send a conversation's queued messages; `tries` counts earlier attempts."""
 
     name: ClassVar[str] = "deliver"
     conversation_id: int
@@ -80,4 +80,4 @@ class Deliver(Work):
 
 class Later(Protocol):
     def __call__(self, session: Session, work: Work, *, at: datetime) -> None:
-        """Keep `work` for `at`, in the transaction of `session`: both happen or neither."""
+        """Schedule `work` for `at` in the transaction of `session`: both happen or neither."""

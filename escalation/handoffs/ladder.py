@@ -1,9 +1,7 @@
-"""The ladder: who is paged next, and when, until somebody claims.
+"""The ladder: whom to page next, and when, until a mentor claims.
 
-Who of a rung may be called is decided in escalation/handoffs/availability.py.
-
-Waiting is never a sleeping process. Each rung is one short transaction that pages its people,
-notes when the next rung is due, and keeps that work for later in the same commit.
+availability.py decides whom of a rung we may page. No process sleeps while a handoff waits: each
+rung is one short transaction that pages its people and schedules the job for the next rung.
 """
 
 from collections.abc import Callable
@@ -43,18 +41,14 @@ from models import (
 )
 from models.conditional import changes_one
 
-# What a text can end as without having reached anybody.
+# Final states of a text that reached no one.
 HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
 
 
 def start_climb(
     session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
 ) -> list[Person]:
-    """Begin a new ladder at its first rung, at once or when the program opens.
-
-    Returns the people paged now; empty when the ladder waits for opening, or when nobody of
-    it can be texted.
-    """
+    """Start a new ladder, at once or when the program opens. Returns the people paged now."""
     handoff.ladder += 1
     handoff.rung = -1
     session.flush()
@@ -67,7 +61,7 @@ def start_climb(
 
 
 def first_page_at(session: Session, handoff: Handoff, rules: Rules, *, now: datetime) -> datetime:
-    """When the first rung is due: now, unless this urgency waits for the program's hours."""
+    """Now, unless this urgency waits for the program's hours."""
     if rules.policy.ladder_for(handoff.urgency).outside_hours == "wait":
         program = handoff.conversation.program
         return next_opening(program, now, get_holidays(session, program))
@@ -84,11 +78,10 @@ def climb(
     rules: Rules,
     later: Later,
 ) -> list[Person]:
-    """Page rung `rung` of climb number `ladder`, and keep the next rung for later.
+    """Page rung `rung` of ladder number `ladder` and schedule the next. Returns the people paged.
 
-    Rungs on which nobody can be paged are passed over. A climb that was overtaken (somebody
-    claimed, the ladder was started anew, the rung was paged already) does nothing, so it may
-    be run any number of times. Returns the people paged.
+    Skips rungs on which we can page no one. Does nothing if a mentor claimed it, a new ladder
+    started, or the rung was paged already, so it is safe to run twice.
     """
     steps = rules.policy.ladder_for(handoff.urgency)
     rung, people = people_to_call(session, handoff, rung, now=now, rules=rules)
@@ -118,7 +111,6 @@ def climb(
 def page(
     session: Session, handoff: Handoff, people: list[Person], *, now: datetime, rules: Rules
 ) -> None:
-    """Write an alert, and the text that carries it, for each of `people`; log the move."""
     own = _matched(session, handoff, MatchKind.OWN)
     for person in people:
         key = f"alert_{handoff.urgency.name.lower()}"
@@ -163,9 +155,9 @@ def page(
 def climb_on_if_nobody_was_reached(
     session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
 ) -> list[Person]:
-    """Climb at once when nobody of the present rung may still answer.
+    """Climb at once if no one on the current rung can still answer.
 
-    That is when the text of each failed, did not arrive in time, or was answered with PASS.
+    Each text failed, did not arrive in time, or was answered with PASS.
     """
     alerts = _rung_alerts(session, handoff)
     said = latest_snoozes(session, handoff)
@@ -177,7 +169,7 @@ def climb_on_if_nobody_was_reached(
     )
     if not alerts or may_answer:
         return []
-    # Whoever has just said no is not called again at once, though nobody else be there.
+    # If only people who just passed are left, do not page them again at once.
     if passed and not _callable_from(session, handoff, 0, now=now, rules=rules)[1]:
         return []
     return climb(
@@ -194,10 +186,9 @@ def pass_on(
     rules: Rules,
     later: Later,
 ) -> bool:
-    """Do not call `person` to a waiting handoff again; True if somebody else is there to call.
+    """Stop paging `person` for a waiting handoff. True if there is someone else to page.
 
-    When nobody else of the rung may still answer, the next is called at once. When there is
-    nobody else at all, the ladder keeps its times, and in the end `person` is called again.
+    If there is no one else at all, the ladder keeps its times and pages `person` again in the end.
     """
     session.add(Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=NOT_AGAIN))
     session.flush()
@@ -218,7 +209,7 @@ def put_off(
     now: datetime,
     later: Later,
 ) -> None:
-    """Do not call `person` to a waiting handoff before `until`, and then do if it still waits."""
+    """Do not page `person` for a waiting handoff before `until`."""
     snooze = Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=until)
     session.add(snooze)
     session.flush()
@@ -234,10 +225,10 @@ def recall(
     rules: Rules,
     later: Later,
 ) -> bool:
-    """Page somebody again whose LATER is over, if it still waits. True if they were paged.
+    """Page a person again whose LATER is over, if the handoff still waits. True if paged.
 
-    The climb goes on at the times it has, under a new number: on the present rung of the old one
-    they may have been paged already.
+    The ladder gets a new number but keeps its times: its current rung may include this person
+    already, and a person has one alert per rung.
     """
     snooze = session.get_one(Snooze, snooze_id)
     if not _is_to_be_recalled(session, handoff, snooze, now=now, rules=rules):
@@ -254,10 +245,7 @@ def recall(
 def overdue_recalls(
     session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[Recall]:
-    """The pages that were due by `now` after a LATER, and that nobody has got yet.
-
-    `get_rules` gives the rules of a program, by its number.
-    """
+    """The recalls that were due by `now` and were not paged yet."""
     snoozes = session.execute(
         select(Snooze, Handoff)
         .join(Handoff, Handoff.id == Snooze.handoff_id)
@@ -276,7 +264,7 @@ def overdue_recalls(
 def _is_to_be_recalled(
     session: Session, handoff: Handoff, snooze: Snooze, *, now: datetime, rules: Rules
 ) -> bool:
-    # Before its first rung the ladder has called nobody yet, and will call them in their turn.
+    # Before its first rung, the ladder will still page them in their turn.
     if handoff.status is not Status.WAITING or handoff.rung < 0 or snooze.until > now:
         return False
     latest = latest_snoozes(session, handoff).get(snooze.person_id)
@@ -292,7 +280,7 @@ def _is_to_be_recalled(
     person = session.get_one(Person, snooze.person_id)
     limits = rules.policy.mentors
     seen = get_circumstances(session, handoff, [person], now=now, limits=limits)[person.id]
-    # They said themselves when to call them: how much they carry does not matter then.
+    # They chose the time themselves, so their load does not matter.
     asked = Circumstances(away=seen.away, concern=seen.concern, left=seen.left)
     kept_away = why_not(asked, handoff.urgency, limits, first=False, climbed=False)
     return person.can_be_texted and not kept_away
@@ -319,10 +307,7 @@ def _may_still_arrive(text: Message, patience: timedelta, *, now: datetime) -> b
 def people_to_call(
     session: Session, handoff: Handoff, rung: int, *, now: datetime, rules: Rules
 ) -> tuple[int, list[Person]]:
-    """The first rung from `rung` on that has somebody to page, or the last, with nobody.
-
-    Nobody it is only when nobody of the ladder can be texted.
-    """
+    """The first rung from `rung` on with someone to page; empty only if we can text no one."""
     return _callable_from(session, handoff, rung, now=now, rules=rules, look_past=True)
 
 
@@ -352,7 +337,7 @@ def _callable_from(
 def people_on(
     session: Session, handoff: Handoff, steps: Ladder, rung: int, *, now: datetime
 ) -> list[Person]:
-    """Everybody of a rung who can be texted now, each once, whether or not they may be called."""
+    """Everyone on a rung whom we can text now, even if availability rules them out."""
     program = handoff.conversation.program
     skip_mentors = steps.outside_hours == "skip" and not is_within_hours(
         program, now, get_holidays(session, program)
@@ -403,7 +388,7 @@ def get_own_mentor(session: Session, conversation: Conversation) -> Person | Non
 
 
 def is_overdue(handoff: Handoff, *, now: datetime, grace: timedelta) -> bool:
-    """Whether a rung was due and nobody was paged: work was lost and must be done now."""
+    """Whether a rung was due and was not paged: its job was lost and must run now."""
     return (
         handoff.status is Status.WAITING
         and handoff.next_page_at is not None

@@ -1,4 +1,4 @@
-"""What every move of a handoff is made of: one conditional UPDATE and one event, or a refusal."""
+"""What every move of a handoff needs: a conditional UPDATE and an event, or a refusal."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from models.conditional import changes_one
 
 
 class Refused(Exception):
-    """A move that cannot be made. Its text is for the log; people read the script's line."""
+    """A move that is not allowed. The message is for the log; people get a line of the script."""
 
     def __init__(self, handoff: Handoff, reason: str) -> None:
         self.handoff = handoff
@@ -33,12 +33,12 @@ class NotHolder(Refused):
 def make_move(
     session: Session, handoff: Handoff, still: ColumnElement[bool], **values: Any
 ) -> None:
-    """Change the handoff if `still` holds in the database; otherwise refuse, changing nothing."""
+    """Change the handoff if `still` is true in the database. Raises Refused otherwise."""
     change = update(Handoff).where(Handoff.id == handoff.id, still).values(**values)
     moved = changes_one(session, change)
     session.refresh(handoff)
     if not moved:
-        raise Refused(handoff, "it has moved meanwhile")
+        raise Refused(handoff, "it changed in the meantime")
 
 
 def log_move(

@@ -1,6 +1,6 @@
-"""Giving a held handoff to one colleague, who accepts it or leaves it with its holder.
+"""Transfers: the holder offers a handoff to one colleague, who accepts or declines.
 
-The caller holds the conversation, as for every move of a handoff (escalation/handoffs/handoffs.py).
+The caller locks the conversation, as for every move (handoffs.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -28,18 +28,18 @@ from models.conditional import changes_one
 
 
 class CannotTransfer(Refused):
-    """`reason` is a word of SENTENCES, `could` are those who could take it instead.
+    """`reason` is a key of SENTENCES, `could` are the colleagues who could take it instead.
 
-    `sentence` says both in plain words, for the person who tried.
+    `sentence` says both to the person who tried.
     """
 
     SENTENCES: ClassVar[Mapping[str, str]] = {
         "self": gettext_noop("You hold it yourself."),
-        "unknown": gettext_noop("There is no such colleague to give it to."),
-        "offered": gettext_noop("It is offered to a colleague already; wait for the answer."),
-        "unreachable": gettext_noop("{to} cannot be reached by text."),
+        "unknown": gettext_noop("There is no such colleague."),
+        "offered": gettext_noop("You already offered it to a colleague. Wait for the answer."),
+        "unreachable": gettext_noop("We can't text {to}."),
         "away": gettext_noop("{to} is away."),
-        "capped": gettext_noop("{to} has as much as one person should carry."),
+        "capped": gettext_noop("{to} already has enough to carry."),
     }
 
     def __init__(self, handoff: Handoff, to: Person, reason: str, could: list[Person]) -> None:
@@ -51,11 +51,11 @@ class CannotTransfer(Refused):
 
     def _who_could(self) -> Phrase:
         if not self.could:
-            return phrase("Nobody else could just now.")
+            return phrase("No one else can take it right now.")
         names = ", ".join(person.name for person in self.could[:5])
         if len(self.could) > 5:
-            return phrase("These could: {names} and others.", names=names)
-        return phrase("These could: {names}.", names=names)
+            return phrase("These can: {names} and others.", names=names)
+        return phrase("These can: {names}.", names=names)
 
 
 class NotAsked(Refused):
@@ -78,14 +78,14 @@ def offer_transfer(
     now: datetime,
     rules: Rules,
 ) -> Transfer:
-    """Ask one colleague to take over a handoff that `by` holds, and go on holding until then.
+    """Ask one colleague to take over a handoff. `by` holds it until they accept.
 
-    `note` is for the colleague's eyes behind the sign-in; the text they get has no content.
+    The colleague reads `note` only after signing in; the text has no content.
 
     Raises:
         NotHolder: `by` does not hold it.
         Closed: it is no longer open.
-        CannotTransfer: the colleague cannot take it now; it says why, and who could.
+        CannotTransfer: the colleague cannot take it now.
     """
     if handoff.status is not Status.CLAIMED or handoff.mentor_id != by.id:
         raise NotHolder(handoff, by) if handoff.is_open else Closed(handoff)
@@ -114,14 +114,13 @@ def answer_transfer(
     rules: Rules,
     later: Later,
 ) -> None:
-    """Take over what was offered, or leave it with its holder, who is told either way.
+    """Accept or decline a transfer, and tell the holder.
 
-    Once accepted, the mentee reads who is there now, and the colleague has the time of a claim
-    to write a first message.
+    If accepted, we tell the mentee, and the colleague has the time of a claim for a first message.
 
     Raises:
-        NotAsked: it was offered to somebody else.
-        TransferOver: it was answered, has lapsed, or is no longer the holder's to give.
+        NotAsked: it was offered to another person.
+        TransferOver: it was answered, has expired, or its holder no longer holds it.
     """
     handoff = session.get_one(Handoff, transfer.handoff_id)
     if transfer.to_id != by.id:
@@ -161,7 +160,6 @@ def get_open_transfer(session: Session, handoff: Handoff) -> Transfer | None:
 
 
 def transfers_offered_to(session: Session, person: Person) -> list[Transfer]:
-    """What colleagues have offered to `person` and nobody has answered yet."""
     return list(
         session.scalars(
             select(Transfer)
@@ -194,7 +192,7 @@ def who_could_take(
 def lapse_if_unanswered(
     session: Session, transfer: Transfer, *, now: datetime, rules: Rules
 ) -> bool:
-    """End an offer whose time is over; its holder is told. True if it has lapsed now."""
+    """End an expired offer and tell both. True if it expired now."""
     handoff = session.get_one(Handoff, transfer.handoff_id)
     if now < _lapses_at(transfer, handoff, rules):
         return False
@@ -211,7 +209,7 @@ def lapse_if_unanswered(
 def overdue_transfers(
     session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
 ) -> list[int]:
-    """The numbers of the offers whose time is over by `now`."""
+    """The ids of the offers that expired by `now`."""
     offers = session.execute(
         select(Transfer, Handoff)
         .join(Handoff, Handoff.id == Transfer.handoff_id)
@@ -226,7 +224,7 @@ def overdue_transfers(
 
 
 def end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
-    """What its holder no longer holds is no longer offered; whoever was asked is told."""
+    """End the open offer of a handoff that its holder no longer holds, and tell the colleague."""
     transfer = get_open_transfer(session, handoff)
     if transfer is None:
         return
@@ -242,7 +240,7 @@ def _lapses_at(transfer: Transfer, handoff: Handoff, rules: Rules) -> datetime:
 def _why_not_to(
     session: Session, handoff: Handoff, to: Person, *, by: Person, now: datetime, rules: Rules
 ) -> str | None:
-    """Why a handoff cannot be offered to `to`, as a word of CannotTransfer.SENTENCES; or None."""
+    """A key of CannotTransfer.SENTENCES, or None."""
     if to.id == by.id:
         return "self"
     if to.program_id != handoff.conversation.program_id or to.role is Role.MENTEE:
@@ -257,10 +255,10 @@ def _why_not_person(
 ) -> str | None:
     limits = rules.policy.mentors
     seen = get_circumstances(session, handoff, [to], now=now, limits=limits)[to.id]
-    # `first`: they are the only one who is asked.
+    # `first`: we ask only them.
     reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
     if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
-        return "unknown"  # of a concern nobody but managers learns
+        return "unknown"  # only managers may learn of a concern
     if not to.can_be_texted:
         return "unreachable"
     if WhyNot.AWAY in reasons:

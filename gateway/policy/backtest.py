@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.decide import BotState, Decision, Do, Standing, bot_has_the_floor, decide
+from escalation.decide import BotState, Decision, Do, Standing, bot_may_answer, decide
 from escalation.policy import Policy
 from escalation.signals import Signals
 from gateway.conversations.decision_records import decided_on
@@ -214,7 +214,7 @@ def _over(handoff: Period, step: Step) -> bool:
 def _decide(step: Step, standing: Standing, policy: Policy) -> Decision:
     """Where the bot was not asked then and would be now, it is taken to have had an answer."""
     bot = step.bot
-    if bot is BotState.NOT_ASKED and bot_has_the_floor(step.signals, standing, policy):
+    if bot is BotState.NOT_ASKED and bot_may_answer(step.signals, standing, policy):
         bot = BotState.ANSWERED
     return decide(step.signals, standing, policy, bot)
 

@@ -12,7 +12,7 @@ from escalation.decide import (
     Do,
     Quadrant,
     Standing,
-    bot_has_the_floor,
+    bot_may_answer,
     decide,
     quadrant,
 )
@@ -76,7 +76,7 @@ def test_the_bot_never_speaks_while_a_mentor_holds_the_conversation(
 ) -> None:
     if standing.owner is Owner.MENTOR:
         assert not decide(seen, standing, POLICY, bot).bot_speaks
-        assert not bot_has_the_floor(seen, standing, POLICY)
+        assert not bot_may_answer(seen, standing, POLICY)
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
@@ -164,7 +164,7 @@ def test_yes_to_the_offer_brings_the_mentor_and_no_is_taken_for_an_answer() -> N
     yes, no = Signals(says=YesOrNo.YES), Signals(says=YesOrNo.NO)
     brought = decide(yes, offered, POLICY)
     assert (brought.do, brought.need) == (Do.HAND_OFF, Need.CONNECTION)
-    assert not bot_has_the_floor(yes, offered, POLICY), "the yes is not for the bot"
+    assert not bot_may_answer(yes, offered, POLICY), "the yes is not for the bot"
     assert decide(no, offered, POLICY).do is Do.LEAVE_IT
     for answer in (yes, no):
         assert decide(answer, Standing(), POLICY).do is Do.REPLY, "nothing had been offered"
@@ -192,9 +192,9 @@ def test_while_somebody_is_awaited_the_bot_gives_a_skill_only_by_name() -> None:
     waiting = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON)
     by_name = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON, skill_wanted=True)
     in_crisis = Standing(owner=Owner.QUEUE, urgency=Urgency.CRISIS, skill_wanted=True)
-    assert not bot_has_the_floor(Signals(), waiting, POLICY)
-    assert bot_has_the_floor(Signals(), by_name, POLICY)
-    assert not bot_has_the_floor(Signals(), in_crisis, POLICY)
+    assert not bot_may_answer(Signals(), waiting, POLICY)
+    assert bot_may_answer(Signals(), by_name, POLICY)
+    assert not bot_may_answer(Signals(), in_crisis, POLICY)
 
 
 @given(seen=all_signals, standing=standings)

@@ -6,7 +6,7 @@ import structlog
 
 from bot.client import Answer, BotAway
 from escalation.check_ins.scales import Scored
-from escalation.decide import BotState, bot_has_the_floor
+from escalation.decide import BotState, bot_may_answer
 from escalation.signals import Axis, Evidence, Signals
 from gateway.check_ins.scoring import next_to_begin, score_check_in
 from gateway.pipeline.mentee.commands import FOLLOW_UP
@@ -76,7 +76,7 @@ def _asks_bot(line: Line, context: Context, signals: Signals) -> bool:
     return (
         context.bot_hears
         and bool(context.message.words.strip())
-        and bot_has_the_floor(signals, context.standing, line.rules.policy)
+        and bot_may_answer(signals, context.standing, line.rules.policy)
     )
 
 

@@ -163,8 +163,8 @@ def test_a_manager_reads_both_policies_side_by_side(
     assert ran.exit_code == 0, ran.output
     assert "The policy in use takes each of them as it was taken." in ran.stdout
     assert "1 conversations differ" in ran.stdout
-    assert "bring a person, crisis: crisis at or above its threshold" in ran.stdout
-    assert "let the bot answer: nothing asks for a person" in ran.stdout
+    assert "bring a person, crisis: crisis score at or above the threshold" in ran.stdout
+    assert "let the bot answer: nothing shows a need for a person" in ran.stdout
 
 
 def test_a_policy_file_with_a_mistake_is_named_and_nothing_is_replayed(

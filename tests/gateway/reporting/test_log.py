@@ -247,7 +247,7 @@ def test_the_nearest_other_decision_says_how_it_is_another(talk: Talk, web: Web)
     web.is_now(RUTH)
     page = html.unescape(web.gets("/log/1").text)
     assert "Decided to bring a person: asked for a person" in page
-    assert "it would have decided to bring a person, soon: crisis at or above concern." in page
+    assert "to bring a person, soon: crisis score at or above the concern threshold." in page
 
 
 def test_another_program_sees_nothing_of_ours_on_any_page_or_in_any_file(
