@@ -54,7 +54,7 @@ BLANKS = {
     "until": "Wed 30 Sep 2027 12:00",
     "who": "Maximilian",
     "whose": "your mentee",
-    "why": "Maximilian has as much as one person should carry. These could: "
+    "why": "Maximilian already has enough to carry. These can: "
     "Alexandra, Benjamin, Christina, Dominique, Elizabeth and others.",
 }
 RATING = re.compile(r"\w+_(?:before|after|score)")

@@ -84,7 +84,7 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     expect(news).not_to_contain_text("fight")
 
     sam.texts(f"note {evening}: fight with her mother, evening {evening}")
-    sam.shows(f"Noted for #{evening}.")
+    sam.shows(f"Note saved for #{evening}.")
     expect(maya.thread).not_to_contain_text("fight with her mother")
 
     sam.texts(f"give {evening} to Noor she knows the aunt")
@@ -97,7 +97,7 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
 
     noor.texts("done")
     noor.shows(f"#{evening} is closed")
-    maya.shows("Noor has ended this talk.")
+    maya.shows("Noor ended this talk.")
     expect(maya.thread).not_to_contain_text("555-01")
     fits(page)
     consoles = [url for url in asked if re.search("/console|/log|/sign-in", url)]

@@ -352,7 +352,7 @@ def test_a_mentor_named_in_an_open_concern_is_kept_from_that_mentee_alone(talk: 
         talk.texts(SAM, words)
         assert talk.read_by(SAM)[-1].endswith("There is no #1. WAITING lists the open ones.")
     talk.texts(SAM, "WAITING")
-    assert "Nobody is waiting" in talk.read_by(SAM)[-1]
+    assert "No one is waiting" in talk.read_by(SAM)[-1]
     talk.texts(SAM, "TAKE")
     assert talk.handoff().status is Status.WAITING
     talk.texts(JO, CRISIS)
@@ -478,7 +478,7 @@ def test_a_mentee_is_not_told_that_somebody_will_be_asked_who_is_away_then(talk:
     talk.bot.away = True
     for words in ("hm", "hello", "anything"):
         talk.texts(MAYA, words)
-    assert "I will ask a mentor when the line opens, 08:00" in talk.read_by(MAYA)[-1]
+    assert "I will ask a mentor when the team is back, 08:00" in talk.read_by(MAYA)[-1]
     talk.new_texts()
     talk.passes(hours=6)
     assert paged(talk) == ["noor"]

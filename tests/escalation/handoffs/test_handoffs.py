@@ -122,7 +122,7 @@ def test_a_manager_may_close_what_nobody_holds(talk: Talk) -> None:
     ruth = talk.person(RUTH)
     move(talk, handoff_id, resolve, outcome=Outcome.NOTNEEDED, by=ruth, note="a test call")
     assert talk.handoff().status is Status.RESOLVED
-    assert "closed by Ruth" in talk.read_by(MAYA)[-1] or talk.thread(MAYA)[-1].script
+    assert "Ruth closed your request" in talk.read_by(MAYA)[-1] or talk.thread(MAYA)[-1].script
 
 
 def test_a_crisis_is_closed_with_a_reason_and_not_by_the_mentee(talk: Talk) -> None:

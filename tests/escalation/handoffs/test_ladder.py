@@ -91,7 +91,7 @@ def test_a_routine_wish_at_two_in_the_night_waits_for_opening_and_says_so(talk: 
     talk.bot.away = True
     for words in ("hm", "hello", "anything"):
         talk.texts(MAYA, words)
-    assert "I will ask Sam when the line opens, 08:00" in talk.read_by(MAYA)[-1]
+    assert "I will ask Sam when the team is back, 08:00" in talk.read_by(MAYA)[-1]
     assert paged(talk) == []
     talk.passes(hours=5, minutes=59)
     assert paged(talk) == []
@@ -105,7 +105,7 @@ def test_an_explicit_wish_at_two_in_the_night_lets_sam_sleep_and_calls_who_is_on
     open_from_eight_to_nine_in_the_evening(talk)
     at_two_in_the_night(talk)
     talk.texts(MAYA, ASKS)
-    assert "I have asked Noor to write to you here" in talk.read_by(MAYA)[-1]
+    assert "I asked Noor to write to you here" in talk.read_by(MAYA)[-1]
     assert paged(talk) == ["noor"]
 
 
@@ -124,7 +124,7 @@ def test_when_nobody_can_be_texted_the_mentee_is_told_so_and_it_is_tried_again(
     for number in (SAM, NOOR, RUTH):
         talk.texts(number, "STOP")
     talk.texts(MAYA, ASKS)
-    assert "I could not reach anybody by text yet" in talk.read_by(MAYA)[-1]
+    assert "I couldn't reach anyone by text yet" in talk.read_by(MAYA)[-1]
     assert talk.handoff().status is Status.WAITING
     change(talk, RUTH, lambda ruth: setattr(ruth, "opted_out_at", None))
     talk.passes(minutes=10)
@@ -137,7 +137,7 @@ def test_a_mentee_without_a_mentor_gets_whoever_is_on_duty(talk: Talk) -> None:
         for match in session.scalars(select(Match).where(Match.mentee_id == jo)):
             session.delete(match)
     talk.texts(JO, ASKS)
-    assert "I have asked Noor to write to you here" in talk.read_by(JO)[-1]
+    assert "I asked Noor to write to you here" in talk.read_by(JO)[-1]
 
 
 def test_a_rung_that_was_missed_is_paged_by_the_sweep(talk: Talk) -> None:

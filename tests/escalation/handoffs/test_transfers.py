@@ -73,8 +73,8 @@ def test_the_holder_holds_it_until_it_is_accepted(held: Talk) -> None:
     assert held.new_texts() == [
         (
             "noor",
-            "Warmline bot: Sam asks you to take over #1. ACCEPT 1 takes it, PASS 1 leaves it "
-            "there. Read: https://warmline.example/console/1",
+            "Warmline bot: Sam asks you to take over #1. To accept, text ACCEPT 1. To decline, "
+            "text PASS 1. Read: https://warmline.example/console/1",
         )
     ]
     held.texts(SAM, "still here, Maya")
@@ -129,7 +129,7 @@ def test_whoever_accepts_must_write_like_anybody_who_claims(held: Talk) -> None:
 def test_passing_leaves_it_where_it_is_and_says_so(held: Talk) -> None:
     answer(held, offer(held), accept=False)
     held.texts(SAM, "WAITING")
-    assert any("Noor cannot take #1. It stays yours." in words for words in held.read_by(SAM))
+    assert any("Noor can't take #1. It stays yours." in words for words in held.read_by(SAM))
     assert holder(held) == "Sam"
     assert "transferred" not in [message.script for message in held.thread(MAYA)]
 
@@ -188,7 +188,7 @@ def test_one_offer_at_a_time(held: Talk) -> None:
     offer(held)
     with pytest.raises(CannotTransfer, match="offered") as refused:
         offer(held, to=RUTH)
-    assert refused.value.sentence == "It is offered to a colleague already; wait for the answer."
+    assert refused.value.sentence == "You already offered it to a colleague. Wait for the answer."
 
 
 def test_only_the_holder_gives_and_nothing_that_is_closed(held: Talk) -> None:
@@ -205,7 +205,7 @@ def test_who_is_away_is_not_asked_and_it_is_said_who_could(held: Talk) -> None:
         session.add(Absence(person_id=noor, begins_at=now, by_id=noor))
     with pytest.raises(CannotTransfer) as refused:
         offer(held)
-    assert refused.value.sentence == "Noor is away. These could: Ruth."
+    assert refused.value.sentence == "Noor is away. These can: Ruth."
 
 
 def test_who_has_left_or_has_no_phone_is_not_asked(held: Talk) -> None:
@@ -214,10 +214,10 @@ def test_who_has_left_or_has_no_phone_is_not_asked(held: Talk) -> None:
         session.get_one(Person, held.person(RUTH).id).opted_out_at = held.clock()
     with pytest.raises(CannotTransfer) as refused:
         offer(held)
-    assert refused.value.sentence.startswith("There is no such colleague to give it to.")
+    assert refused.value.sentence.startswith("There is no such colleague.")
     with pytest.raises(CannotTransfer) as refused:
         offer(held, to=RUTH)
-    assert refused.value.sentence == ("Ruth cannot be reached by text. Nobody else could just now.")
+    assert refused.value.sentence == "We can't text Ruth. No one else can take it right now."
 
 
 def test_a_mentee_and_somebody_of_another_program_are_not_asked(held: Talk) -> None:
@@ -234,9 +234,7 @@ def test_who_has_as_much_as_one_should_carry_is_not_asked(held: Talk) -> None:
     held.texts(NOOR, "TAKE 2")
     with pytest.raises(CannotTransfer) as refused:
         offer(held)
-    assert refused.value.sentence == (
-        "Noor has as much as one person should carry. These could: Ruth."
-    )
+    assert refused.value.sentence == ("Noor already has enough to carry. These can: Ruth.")
 
 
 def _with_most_held(talk: Talk, most: int) -> Rules:
@@ -252,7 +250,7 @@ def test_what_is_ended_or_given_back_is_no_longer_offered(held: Talk, words: str
     held.new_texts()
     held.texts(SAM, words)
     told = held.new_texts()
-    assert ("noor", "Warmline bot: #1 is no longer offered to you. Nothing to do.") in told
+    assert ("noor", "Warmline bot: #1 is no longer offered to you. There is nothing to do.") in told
     with pytest.raises(TransferOver):
         answer(held, transfer)
 
@@ -274,11 +272,11 @@ def test_an_offer_that_nobody_answers_lapses(held: Talk) -> None:
     held.sweeps()
     held.sweeps()
     assert sorted(held.new_texts()) == [
-        ("noor", "Warmline bot: #1 is no longer offered to you. Nothing to do."),
-        ("sam", "Warmline bot: Noor has not answered in time, so #1 stays yours."),
+        ("noor", "Warmline bot: #1 is no longer offered to you. There is nothing to do."),
+        ("sam", "Warmline bot: Noor did not answer in time, so #1 stays yours."),
     ]
     held.texts(NOOR, "ACCEPT 1")
-    assert "not offered to you, or no longer" in held.read_by(NOOR)[-1]
+    assert "is not, or no longer, offered to you" in held.read_by(NOOR)[-1]
     assert holder(held) == "Sam"
 
 
@@ -292,12 +290,12 @@ def says(talk: Talk, number: str, words: str) -> str:
 
 def test_give_and_accept_by_text(held: Talk) -> None:
     assert says(held, SAM, "give 1 to noor: she prefers evenings") == (
-        "Noor is asked to take #1, and has 15 minutes to answer. Until then it is yours."
+        "We asked Noor to take #1. They have 15 minutes to answer. Until then it is yours."
     )
     assert not any("evenings" in words for words in held.read_by(NOOR))
     assert says(held, NOOR, "Accept").startswith("You have #1.")
     assert says(held, SAM, "WAITING")
-    assert "Noor has #1 now. Your mentee was told." in " ".join(held.read_by(SAM))
+    assert "Noor has #1 now. We told your mentee." in " ".join(held.read_by(SAM))
     with held.database.reading() as session:
         assert session.scalars(select(Transfer)).one().note == "she prefers evenings"
 
@@ -320,7 +318,7 @@ def test_give_is_refused_with_what_can_be_done(held: Talk) -> None:
     assert "You hold it yourself." in says(held, SAM, "GIVE 1 to Sam")
     assert "You do not hold #1" in says(held, RUTH, "GIVE 1 to Noor")
     assert "There is no #9" in says(held, SAM, "GIVE 9 to Noor")
-    assert "Nothing is offered to you" in says(held, NOOR, "ACCEPT")
+    assert "No one has offered you a handoff" in says(held, NOOR, "ACCEPT")
     assert "already" in says(held, SAM, "ACCEPT 1")
     assert holder(held) == "Sam"
 

@@ -296,7 +296,7 @@ def test_a_person_is_to_be_had_without_the_terms(talk: Talk) -> None:
     browser = Browser(talk)
     browser.is_now(MAYA)
     browser.posts("/chat/terms/person")
-    assert "I have asked Sam, your mentor" in browser.opens()
+    assert "I asked Sam, your mentor" in browser.opens()
     talk.texts(SAM, "take")
     browser.writes("hi sam")
     assert talk.bot.heard == []
@@ -432,7 +432,7 @@ def test_stop_written_here_is_confirmed_here_and_yes_is_an_answer(
 ) -> None:
     maya.writes("STOP")
     assert talk.person(MAYA).opted_out_at == talk.clock()
-    assert "Texts to your phone are stopped." in maya.opens()
+    assert "We won't text your phone anymore." in maya.opens()
     maya.writes("yes")
     assert talk.person(MAYA).opted_out_at is not None
     assert talk.bot.heard == ["yes"]
@@ -455,7 +455,7 @@ def test_from_asking_for_a_person_to_the_bot_again(talk: Talk, maya: Browser) ->
     assert "You are writing with a <strong>bot</strong>" in maya.opens()
     maya.writes("PERSON")
     page = maya.opens()
-    assert "I have asked Sam, your mentor" in page
+    assert "I asked Sam, your mentor" in page
     assert "A person has been asked for" in page
 
     talk.texts(SAM, "take")
@@ -701,7 +701,7 @@ def test_jo_is_told_nothing_of_maya(talk: Talk, maya: Browser) -> None:
 
 def waits_told(talk: Talk) -> list[str]:
     text_unseen_messages(talk.line, now=talk.clock())
-    return [words for words in talk.read_by(MAYA) if "a message for you in the chat" in words]
+    return [words for words in talk.read_by(MAYA) if "a message in the chat" in words]
 
 
 def talks_with_sam(talk: Talk, maya: Browser) -> None:
@@ -724,7 +724,7 @@ def test_sams_words_are_not_lost_on_a_closed_page(talk: Talk, maya: Browser) -> 
 
     page = maya.opens()
     assert "Can you talk at five?" in page
-    assert "a message for you in the chat" not in page
+    assert "a message in the chat" not in page
     talk.texts(SAM, "Good. At six then.")
     talk.passes(minutes=5)
     assert len(waits_told(talk)) == 2

@@ -129,7 +129,7 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     expect(answer.locator(".state")).to_have_text("delivered")
 
     page.get_by_role("button", name="Talk to a person").click()
-    expect(said(page, f"I have asked {mentor}, your mentor")).to_be_visible()
+    expect(said(page, f"I asked {mentor}, your mentor")).to_be_visible()
     expect(page.locator("#standing")).to_contain_text("too few have asked like this lately")
 
     text_from(demo, mentor, "take")
@@ -323,7 +323,7 @@ def test_a_school_that_is_named_shows_the_chat_and_another_does_not(
         frame = page.frame_locator("iframe")
         frame.get_by_role("button", name="Maya, mentee").click()
         frame.get_by_role("button", name="Talk to a person").click()
-        expect(frame.get_by_role("log")).to_contain_text("I have asked Sam, your mentor")
+        expect(frame.get_by_role("log")).to_contain_text("I asked Sam, your mentor")
         frame.get_by_label("Your message").fill("from the school's page")
         frame.get_by_role("button", name="Send").click()
         expect(frame.get_by_role("log")).to_contain_text("from the school's page")

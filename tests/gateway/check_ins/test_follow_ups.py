@@ -76,7 +76,7 @@ def test_maya_is_asked_three_short_questions_once(talk: Talk) -> None:
     assert says(talk, "ok") == ["Warmline bot: 2: did it help? Text OK or NO."]
     assert says(talk, "Yes!") == ["Warmline bot: 3: did you feel heard? Text OK or NO."]
     [last] = says(talk, "no")
-    assert last.startswith("Warmline bot: Thank you, that is noted.")
+    assert last.startswith("Warmline bot: Thank you, I saved your answers.")
     kept = follow_up(talk)
     assert (kept.reached, kept.helped, kept.heard) == (True, True, False)
     assert (kept.answered_at, kept.led_to_id) == (talk.clock(), None)
@@ -87,10 +87,10 @@ def test_who_was_not_reached_is_asked_whether_somebody_should_come(talk: Talk) -
     old = talked(talk)
     later(talk, minutes=20)
     [again] = says(talk, "no")
-    assert "Should somebody be asked to write to you?" in again
+    assert "Should I ask someone to write to you?" in again
     shown = says(talk, "ok")
     assert shown == [
-        "Warmline bot: You asked for a person, and you can have one. I have asked Sam, your "
+        "Warmline bot: You asked for a person, and you can have one. I asked Sam, your "
         "mentor, to write to you here. Sam can read this chat."
     ]
     new = talk.handoff()
@@ -106,9 +106,9 @@ def test_who_was_not_helped_may_leave_it_at_that(talk: Talk) -> None:
     later(talk, minutes=20)
     says(talk, "OK")
     [again] = says(talk, "not really")
-    assert "Should somebody be asked to write to you?" in again
+    assert "Should I ask someone to write to you?" in again
     [shown] = says(talk, "no thanks")
-    assert "nobody is asked" in shown
+    assert "I won't ask anyone" in shown
     assert len(talk.handoffs()) == 1
     assert follow_up(talk).answered_at is not None
 

@@ -52,7 +52,7 @@ def test_below_its_cut_off_it_does_not(talk: Talk) -> None:
     shown = ends_with(talk, "1", CheckIn("gad2", answers=("1", "1")))
     assert talk.bot.begun == []
     assert len(shown) == 1
-    assert shown[0].startswith("Warmline bot: Thank you, your answers are noted.")
+    assert shown[0].startswith("Warmline bot: Thank you, your answers are saved.")
 
 
 def test_thoughts_of_death_in_phq9_bring_a_person_at_once_whatever_the_total(talk: Talk) -> None:
@@ -74,14 +74,14 @@ def test_thoughts_of_death_in_phq9_bring_a_person_at_once_whatever_the_total(tal
 
 def test_too_many_left_out_is_said_and_not_scored(talk: Talk) -> None:
     shown = ends_with(talk, "skip", CheckIn("who5", answers=("5", "skip", "skip", "skip", "5")))
-    assert "Too many questions were left out" in shown[-1]
+    assert "You skipped too many questions" in shown[-1]
     [who5] = kept(talk)
     assert (who5.score, who5.missing) == (None, 3)
 
 
 def test_low_wellbeing_is_named_without_a_diagnosis(talk: Talk) -> None:
     shown = ends_with(talk, "1", CheckIn("who5", answers=("1", "1", "1", "1", "1")))
-    assert "That is no diagnosis" in shown[-1]
+    assert "That is not a diagnosis" in shown[-1]
     assert kept(talk)[0].score == 5
 
 
@@ -109,7 +109,7 @@ def test_the_goal_is_asked_about_after_the_check_in_that_comes_next(talk: Talk) 
     shown = ends_with(talk, "skip", CheckIn("mood", 6))
     assert talk.bot.begun == ["goal_follow_up"]
     assert shown == [
-        'Warmline bot: A while ago you set yourself this: "read ten minutes on sunday"',
+        'Warmline bot: A while ago you set this goal: "read ten minutes on sunday"',
         "Warmline bot: The bot asks: goal_follow_up",
     ]
     talk.bot.answers["half of it"] = Answer(words=("Half is half.",), goal_result="partly")
@@ -163,8 +163,8 @@ def test_the_bot_gone_between_two_scales_leaves_the_first_one_kept(talk: Talk) -
     talk.new_texts()
     talk.texts(MAYA, "3")
     assert [words for _, words in talk.new_texts()] == [
-        "Warmline bot: Thank you, your answers are noted. They show one moment, and that can "
-        "change. MENU shows what else there is. PERSON asks for a mentor."
+        "Warmline bot: Thank you, your answers are saved. They show one moment, and that can "
+        "change. MENU shows what else I can do. PERSON asks for a mentor."
     ]
     assert [check_in.score for check_in in kept(talk)] == [6]
 

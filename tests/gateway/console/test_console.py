@@ -111,7 +111,7 @@ def test_from_the_queue_one_click_takes_it_and_a_late_one_is_told_who_has_it(
     assert 'action="/console/1/take"' in web.gets("/console").text
     talk.texts(SAM, "TAKE 1")
     late = web.clicks("/console/1/take")
-    assert (late.status_code, late.text) == (409, "Sam has #1 already.")
+    assert (late.status_code, late.text) == (409, "Sam already has #1.")
 
 
 def test_whom_maya_named_in_a_concern_neither_sees_nor_takes_her(talk: Talk, web: Web) -> None:

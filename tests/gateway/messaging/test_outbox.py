@@ -190,7 +190,7 @@ def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: Fa
     talk.texts(SAM, "take")
     twilio.set_fault(MAYA, Fault("refuse", code=21610))
     talk.texts(SAM, "Hey Maya")
-    assert "could not be delivered (21610)" in twilio.sent_to(SAM)[-1].body
+    assert "was not delivered (21610)" in twilio.sent_to(SAM)[-1].body
 
 
 def test_texts_of_one_person_leave_in_their_order(talk: Talk, twilio: FakeTwilio) -> None:

@@ -60,10 +60,10 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
 
     sent_at = time.monotonic()
     texts(phones, "Maya", "nobody would notice if i was gone, i just want someone to talk to")
-    why_and_who = bubble(phones, "Maya", "I have asked Sam, your mentor, to write to you here")
+    why_and_who = bubble(phones, "Maya", "I asked Sam, your mentor, to write to you here")
     expect(why_and_who).to_be_visible(timeout=2000)
     assert time.monotonic() - sent_at < 2
-    expect(why_and_who).to_contain_text("more for a person than for a bot")
+    expect(why_and_who).to_contain_text("a person can help more than a bot")
 
     alert = bubble(phones, "Sam", "your mentee needs a person soon. TAKE 1")
     expect(alert).to_be_visible()

@@ -238,7 +238,7 @@ def test_pass_on_a_call_asks_the_next_at_once_and_is_not_called_again(talk: Talk
     told = talk.new_texts()
     assert (
         "sam",
-        "Warmline bot: #1: you will not be called for it again. Others are being asked.",
+        "Warmline bot: #1: we won't page you for it again. We are asking others.",
     ) in told
     assert [name for name, words in told if "TAKE" in words] == ["noor"]
     talk.passes(hours=2)
@@ -259,7 +259,7 @@ def test_the_last_who_could_come_is_told_that_nobody_else_is_there(talk: Talk) -
     for number in (NOOR, RUTH):
         talk.texts(number, "STOP")
     talk.new_texts()
-    assert "nobody else is there to ask" in says(talk, SAM, "PASS 1")
+    assert "no one else is available" in says(talk, SAM, "PASS 1")
     talk.passes(minutes=4)
     assert "TAKE" not in talk.read_by(SAM)[-1]
     talk.passes(minutes=2)
@@ -298,7 +298,7 @@ def test_a_bare_pass_that_could_mean_two_is_refused_with_the_choice(talk: Talk) 
 
 def test_later_is_called_again_when_it_is_over_and_not_before(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    assert "called again Tue 10 Nov 10:30" in says(talk, SAM, "LATER 30")
+    assert "page you again Tue 10 Nov 10:30" in says(talk, SAM, "LATER 30")
     talk.new_texts()
     talk.passes(minutes=29)
     called = [name for name, words in talk.new_texts() if "TAKE" in words]
@@ -380,15 +380,15 @@ def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(ta
     assert talk.handoff().id == 5
     assert "5 minutes, or #5?" in says(talk, SAM, "LATER 5")
     assert "like LATER 5 30" in says(talk, SAM, "LATER #5")
-    assert "called again" in says(talk, SAM, "LATER 5 5")
+    assert "page you again" in says(talk, SAM, "LATER 5 5")
 
 
 def test_later_with_two_calls_open_is_refused_with_the_choice(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
-    assert "You were called to #1, #2" in says(talk, SAM, "LATER 30")
-    assert "called again" in says(talk, SAM, "LATER 2 30")
+    assert "We paged you for #1, #2" in says(talk, SAM, "LATER 30")
+    assert "page you again" in says(talk, SAM, "LATER 2 30")
 
 
 # --- BRIEF, NOTE ---
@@ -406,9 +406,9 @@ def test_brief_is_a_link_and_nothing_else(talk: Talk) -> None:
 
 def test_a_note_is_kept_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) -> None:
     talk = sam_holds_maya
-    assert "Noted for #1" in says(talk, SAM, "NOTE 1 lives with her aunt")
-    assert "Noted for #1" in says(talk, RUTH, "note 1 the aunt was told")
-    assert "not one you hold" in says(talk, NOOR, "note 1 who is this")
+    assert "Note saved for #1" in says(talk, SAM, "NOTE 1 lives with her aunt")
+    assert "Note saved for #1" in says(talk, RUTH, "note 1 the aunt was told")
+    assert "you don't hold #" in says(talk, NOOR, "note 1 who is this")
     with talk.database.reading() as session:
         notes = session.scalars(select(Note).order_by(Note.id)).all()
         raw = session.connection().exec_driver_sql("SELECT words FROM note").scalars().all()
@@ -416,7 +416,7 @@ def test_a_note_is_kept_encrypted_and_never_reaches_the_mentee(sam_holds_maya: T
     assert not any("aunt" in words for words in raw)
     assert not any("aunt" in words for words in talk.read_by(MAYA))
     talk.texts(SAM, "DONE 1")
-    assert "Noted for #1" in says(talk, SAM, "NOTE 1 all well")
+    assert "Note saved for #1" in says(talk, SAM, "NOTE 1 all well")
 
 
 # --- after a crisis ---
@@ -432,8 +432,8 @@ def ends_a_crisis(talk: Talk, mentor: str) -> None:
 def test_after_a_crisis_its_mentor_is_asked_how_it_was(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     assert "heavy one" in talk.read_by(NOOR)[-1] or "heavy one" in talk.read_by(NOOR)[-2]
-    assert "Kept for you" in says(talk, NOOR, "DEBRIEF it shook me")
-    assert "Kept for you" in says(talk, NOOR, "debrief: and I slept badly")
+    assert "Saved for you" in says(talk, NOOR, "DEBRIEF it shook me")
+    assert "Saved for you" in says(talk, NOOR, "debrief: and I slept badly")
     with talk.database.reading() as session:
         debrief = session.scalars(select(Debrief)).one()
         raw = session.connection().exec_driver_sql("SELECT words FROM debrief").scalar()
@@ -446,9 +446,9 @@ def test_after_a_crisis_its_mentor_is_asked_how_it_was(talk: Talk) -> None:
 def test_talk_asks_the_managers_to_call_once_and_says_nothing_of_it(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     talk.new_texts()
-    assert "asked to call you" in says(talk, NOOR, "TALK")
+    assert "asked your managers to call you" in says(talk, NOOR, "TALK")
     assert [words for name, words in talk.new_texts() if name == "ruth"] == [
-        "Warmline bot: Noor has ended #1, a crisis, and asks to be called by one of you."
+        "Warmline bot: Noor ended #1, a crisis, and asks one of you to call."
     ]
     says(talk, NOOR, "talk")
     assert "ruth" not in [name for name, _ in talk.new_texts()]
@@ -510,7 +510,7 @@ def test_who_has_left_is_answered_and_moves_nothing(talk: Talk) -> None:
         sam = session.merge(talk.person(SAM))
         sam.left_at = talk.clock()
     for words in ("TAKE 1", "hello Maya", "WAITING", "ON"):
-        assert "no longer on the list of" in says(talk, SAM, words)
+        assert "no longer a mentor in" in says(talk, SAM, words)
     assert talk.handoff().status is Status.WAITING
 
 

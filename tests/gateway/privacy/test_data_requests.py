@@ -284,7 +284,7 @@ def test_without_the_second_text_nothing_is_set(talk: Talk) -> None:
 def test_writing_again_undoes_it_and_thanks_do_not(talk: Talk) -> None:
     wishes(talk)
     assert maya_shows(talk, "thanks")[-1] == "Warmline bot: You wrote: thanks"
-    assert "nothing is deleted" in maya_shows(talk, "wait, what is sleep")[0]
+    assert "we delete nothing" in maya_shows(talk, "wait, what is sleep")[0]
     talk.passes(days=8)
     run_erasures(talk.line, now=talk.clock())
     assert talk.person(MAYA).name == "Maya"
@@ -294,7 +294,7 @@ def test_writing_again_undoes_it_and_thanks_do_not(talk: Talk) -> None:
 def test_a_crisis_undoes_it_too(talk: Talk) -> None:
     wishes(talk)
     shown = maya_shows(talk, "i want to kill myself tonight")
-    assert "nothing is deleted" in shown[0]
+    assert "we delete nothing" in shown[0]
     assert "988" in shown[1]
 
 

@@ -8,7 +8,7 @@ from models import AgeBand, Channel
 from tests.gateway.privacy.test_terms import at_the_chat, says_yes
 from tests.line import MAYA, NOOR, SAM, Talk
 
-CONFIRMED = "no more texts come to you from here"
+CONFIRMED = "no more texts for you"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_who_stopped_by_alto_comes_back_by_si(talk: Talk) -> None:
     assert talk.person(MAYA).opted_out_at is not None, "a yes to no question is not a yes to texts"
     talk.texts(MAYA, "Sí")
     assert talk.person(MAYA).opted_out_at is None
-    assert "You get texts from Harbor Mentoring again" in talk.read_by(MAYA)[-1]
+    assert "You will get texts from Harbor Mentoring again" in talk.read_by(MAYA)[-1]
 
 
 def test_a_mentors_words_to_their_mentee_stop_nothing(talk: Talk) -> None:

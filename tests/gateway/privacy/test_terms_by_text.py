@@ -12,8 +12,8 @@ from tests.gateway.check_ins.test_jobs import agrees, goes_by, scheduled
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
-ASKED = "To be answered, text AGREE and a letter for your age"
-NOTED = "Noted, thank you: I can answer you now."
+ASKED = "To get answers, text AGREE and the letter for your age"
+NOTED = "Thanks, I can answer you now."
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_below_the_age_limit_a_guardian_agrees_and_then_she_is_told(asking: Talk
 
 def test_stop_help_concern_and_language_work_before_the_yes(asking: Talk) -> None:
     asking.texts(MAYA, "HELP")
-    assert "a mentoring line" in asking.read_by(MAYA)[-1]
+    assert "a mentoring program" in asking.read_by(MAYA)[-1]
     asking.texts(MAYA, "español")
     asking.texts(MAYA, "hola")
     assert "envía ACEPTO y la letra de tu edad" in asking.read_by(MAYA)[-1]

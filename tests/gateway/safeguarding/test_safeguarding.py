@@ -50,7 +50,7 @@ def test_a_concern_by_text_goes_to_the_managers_without_a_word_of_it(talk: Talk)
     assert record.due_at == talk.clock() + timedelta(hours=24)
     told = dict(talk.new_texts())
     assert set(told) == {"maya", "ruth"}
-    assert "Sam is not called for you" in told["maya"]
+    assert "We won't ask Sam to answer you" in told["maya"]
     assert WORDS not in told["ruth"]
     assert "Maya" not in told["ruth"]
     assert "Sam" not in told["ruth"]
@@ -92,7 +92,7 @@ def test_who_holds_her_talk_and_is_flagged_holds_it_no_longer(talk: Talk) -> Non
     talk.texts(MAYA, f"concern: {WORDS}")
     told = talk.new_texts()
     assert talk.handoff().status is Status.WAITING
-    assert ("sam", f"Warmline bot: #{number} is no longer yours; others are being asked.") in told
+    assert ("sam", f"Warmline bot: #{number} is no longer yours. We are asking others.") in told
     assert any("Sam no longer has this talk." in words for who, words in told if who == "maya")
     assert any(who == "noor" for who, _ in told)
     assert records(talk)[0].handoff_id == number
@@ -111,7 +111,7 @@ def test_no_mentor_finds_the_concern_in_the_thread(talk: Talk) -> None:
     assert "hi there" in page
     assert WORDS not in page
     assert "CONCERN" not in page
-    assert "Managers read it" not in page
+    assert "Only managers read it" not in page
     assert WORDS not in words_of(talk, MAYA)
 
 
@@ -157,7 +157,7 @@ def test_a_manager_is_not_told_of_a_concern_about_herself(talk: Talk) -> None:
     told = talk.new_texts()
     assert records(talk)[0].mentor_id == talk.person(RUTH).id
     assert not any("raised a concern" in words for who, words in told if who == "ruth")
-    assert any("no manager could be told" in words for who, words in told if who == "maya")
+    assert any("I couldn't text a manager" in words for who, words in told if who == "maya")
 
 
 def test_a_concern_leaves_a_mark_in_the_audit_without_words(talk: Talk) -> None:

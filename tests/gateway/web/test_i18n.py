@@ -172,7 +172,7 @@ def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_englis
 
 def test_by_text_the_name_of_a_language_is_enough(talk: Talk) -> None:
     talk.texts(MAYA, "espanol")
-    assert "Desde ahora la línea te escribe en este idioma" in talk.read_by(MAYA)[-1]
+    assert "Desde ahora Warmline te escribe en este idioma" in talk.read_by(MAYA)[-1]
     assert talk.read_by(MAYA)[-1].endswith("envía ENGLISH.")
     talk.texts(MAYA, "Persona.")
     assert "Pediste hablar con una persona, y es posible. Le pedí a Sam" in talk.read_by(MAYA)[-1]
