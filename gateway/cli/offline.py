@@ -49,6 +49,6 @@ def content(
     hard to read, no source, or a claim that a bot must not make. Exits with status 1 if there are
     any.
     """
-    from gateway.authoring.content import run
+    from gateway.authoring.checks import run
 
     raise typer.Exit(run(brief=brief))

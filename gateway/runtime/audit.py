@@ -1,15 +1,14 @@
-"""Who read and who changed what: a chain of entries in which a change or a gap shows.
+"""The audit log: a hash chain of reads and changes.
 
-Each entry's hash covers the entry and the hash of the one before it, keyed with WARMLINE_KEY.
-What that finds, and what it cannot:
+Each entry's hash covers the entry and the previous entry's hash, keyed with WARMLINE_KEY.
 
-* An entry that was changed, taken out of the middle, put in or moved: always, by the chain.
-* Entries taken off the end: the chain alone cannot show it, for what is left is a whole chain. So
-  the head (the number and the hash of the last entry) is kept outside of the database: in a file
-  of this machine (`store_head_in`), in the log after every commit, and wherever somebody writes
-  down what `warmline check --audit` prints.
-* Somebody who has the database, the key, the file and the logs can make a new chain. Only a head
-  that was written down elsewhere shows that.
+* The chain reveals every entry that was changed, moved, inserted, or removed from the middle.
+* It does not reveal entries removed from the end, because the rest is a valid chain. So the head
+  (the number and hash of the last entry) is stored outside the database: in a file on this machine
+  (`store_head_in`), in the log after every commit, and wherever an operator writes down what
+  `warmline check --audit` prints.
+* An attacker with the database, the key, the file, and the logs can build a new chain. Only a head
+  written down elsewhere reveals that.
 """
 
 import hmac
@@ -34,23 +33,23 @@ from models.encryption import seal
 
 log = structlog.get_logger()
 
-# The hash before the first entry.
+# The "previous hash" of the first entry.
 BEGINNING = "0" * 64
 
-# A page that reloads itself is read once.
+# A page that reloads itself counts as one read.
 READ_ANEW_AFTER = timedelta(minutes=10)
-# How far back an earlier read is looked for: there is no index by time, and there need be none.
+# How many entries back an earlier read is searched; there is no index by time.
 LOOKED_THROUGH = 2000
 
-# How many entries are held at once while the chain is checked.
+# How many entries are in memory at once while the chain is checked.
 AT_ONCE = 2000
 
-# Only one transaction at a time may append; on PostgreSQL they queue for this number.
+# The PostgreSQL advisory lock that lets one transaction at a time append.
 APPENDING = 7_210_446_905
 
 WAITING, APPENDED = "audit_waiting", "audit_appended"
 
-# What an entry is about begins with this word; its number follows.
+# `about` is one of these words and a row number.
 KINDS: dict[type, str] = {
     Person: "person",
     SafeguardingRecord: "safeguarding",
@@ -61,7 +60,7 @@ KINDS: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Head:
-    """The last entry at some time. Written down elsewhere, it shows whether the end was cut off."""
+    """The last entry at some time. Written down, it later reveals whether entries were cut off."""
 
     number: int
     hash: str
@@ -71,16 +70,16 @@ class Head:
 
     @classmethod
     def read(cls, written: str) -> "Head":
-        """Raises ValueError when it is not written as `str` writes it."""
+        """Read what `str` writes. Raises ValueError for anything else."""
         number, _, digest = written.strip().partition(":")
         if not number.isdecimal() or len(digest) != 64:
-            raise ValueError("A head is written as NUMBER:HASH, as `warmline check --audit` does.")
+            raise ValueError("Write the head as `warmline check --audit` prints it: NUMBER:HASH.")
         return cls(int(number), digest)
 
 
 @dataclass(frozen=True)
 class Broken:
-    """The first entry at which the chain does not hold. `why` is a sentence."""
+    """The first entry that breaks the chain. `why` is a sentence."""
 
     number: int
     why: str
@@ -99,11 +98,11 @@ def note(
     now: datetime,
     **detail: Any,
 ) -> None:
-    """Append one entry in the caller's transaction, which keeps or loses it.
+    """Append one entry in the caller's transaction.
 
-    `about` is such as handoff:7 or person:3. `detail` holds row numbers, marks and counts; never
-    words, names or numbers of people. The entry gets its place in the chain when the transaction
-    commits, as the last thing it does: whoever appends keeps others from appending until then.
+    `about` is like handoff:7 or person:3. `detail` holds row numbers, marks, and counts; never
+    messages, names, or phone numbers. The entry joins the chain just before the commit, because
+    from then on no other transaction can append.
     """
     waiting = session.info.setdefault(WAITING, [])
     entry = AuditEntry(
@@ -126,7 +125,7 @@ def note_about(
     now: datetime,
     **detail: Any,
 ) -> None:
-    """`note` what was done about a person, or a thing with a number, in its program."""
+    """Append an entry about this row, in its program."""
     note(
         session,
         program_id=thing.program_id,
@@ -139,9 +138,9 @@ def note_about(
 
 
 def read(line: Line, viewer: Person, about: str) -> None:
-    """Note that somebody read something, in a transaction of its own, before it is shown.
+    """Record a read in its own transaction. Call it before showing the data.
 
-    At most once per viewer, thing and ten minutes.
+    At most one entry per viewer and `about` in ten minutes.
     """
     now = line.clock()
     with line.database.reading() as session:
@@ -159,7 +158,7 @@ def read(line: Line, viewer: Person, about: str) -> None:
 
 
 def read_by_program(line: Line, program_id: int, token_id: int, about: str) -> None:
-    """As `read`, for a program: no person stands in the entry, but the token that was shown."""
+    """As `read`, for an API call: the entry has the token instead of a person."""
     now = line.clock()
     by_token = and_(
         AuditEntry.by_id.is_(None),
@@ -194,11 +193,13 @@ def _read_lately(session: Session, by: ColumnElement[bool], about: str, *, now: 
 
 
 def _plain(detail: JsonDict) -> JsonDict:
-    """`detail` if both databases give it back just as it was; a float may come back otherwise."""
+    """Accept only values that both databases return unchanged; a float may not be."""
     for key, value in detail.items():
         many = value if isinstance(value, list | tuple) else [value]
         if not all(one is None or isinstance(one, str | int) for one in many):
-            raise TypeError(f"An audit's detail holds texts and whole numbers; {key} does not.")
+            raise TypeError(
+                f"The detail of an audit entry holds only text and integers, not {key}."
+            )
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in detail.items()
     }
@@ -209,7 +210,7 @@ def _append(session: Session) -> None:
     if session.in_nested_transaction() or not (waiting := session.info.pop(WAITING, None)):
         return
     if session.get_bind().dialect.name == "postgresql":
-        # Until this transaction ends. SQLite lets only one write at a time anyhow.
+        # Held until this transaction ends. SQLite has one writer at a time anyway.
         session.execute(select(func.pg_advisory_xact_lock(APPENDING)))
     last = get_head(session)
     number, before = (last.number, last.hash) if last else (0, BEGINNING)
@@ -223,7 +224,7 @@ def _append(session: Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(session: Session, ended: SessionTransaction) -> None:
-    """What was noted in a transaction that is rolled back did not happen."""
+    """Drop the entries of a transaction that is rolled back."""
     waiting = session.info.pop(WAITING, [])
     session.info.pop(APPENDED, None)
     if ended.nested:
@@ -231,7 +232,7 @@ def _forget(session: Session, ended: SessionTransaction) -> None:
 
 
 @event.listens_for(Session, "after_commit")
-def _tell_the_head(session: Session) -> None:
+def _publish_head(session: Session) -> None:
     if session.in_nested_transaction() or not (head := session.info.pop(APPENDED, None)):
         return
     log.info("audit", head=str(head))
@@ -240,7 +241,7 @@ def _tell_the_head(session: Session) -> None:
 
 
 def _hash_of(entry: AuditEntry | Row[Any]) -> str:
-    """Over all of the entry, written in the one way that both databases give back."""
+    """The hash of all fields, in a form that is the same for both databases."""
     written = json.dumps(
         [
             entry.previous,
@@ -258,7 +259,7 @@ def _hash_of(entry: AuditEntry | Row[Any]) -> str:
     return seal(written)
 
 
-# --- the head, kept outside of the database ---
+# --- the head, stored outside the database ---
 
 
 class _Kept:
@@ -266,12 +267,12 @@ class _Kept:
 
 
 def store_head_in(file: Path | None) -> None:
-    """Write the head to `file` after every commit that appends, from now on."""
+    """From now on, write the head to `file` after every commit that appends."""
     _Kept.file = file
 
 
 def head_file_for(database_url: str, folder: Path) -> Path:
-    """Where this machine keeps the head: beside a SQLite file, else in `folder`."""
+    """The head file on this machine: beside a SQLite database, otherwise in `folder`."""
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         return Path(f"{url.database}.audit-head")
@@ -279,7 +280,7 @@ def head_file_for(database_url: str, folder: Path) -> Path:
 
 
 def head_kept(file: Path) -> Head | None:
-    """The head that this machine has seen, if it has seen any and the file can be read."""
+    """The last head stored on this machine; None if there is none or it cannot be read."""
     try:
         return Head.read(file.read_text("ascii"))
     except (OSError, ValueError):
@@ -287,7 +288,7 @@ def head_kept(file: Path) -> Head | None:
 
 
 def _write_head(file: Path, head: Head) -> None:
-    """Only ever forward: of two that commit at once, either may come here first."""
+    """Never go back: of two simultaneous commits, the later may come here first."""
     kept = head_kept(file)
     if kept is not None and kept.number >= head.number:
         return
@@ -297,23 +298,22 @@ def _write_head(file: Path, head: Head) -> None:
         new.write_text(f"{head}\n", "ascii")
         new.replace(file)
     except OSError as error:
-        log.error("the audit's head could not be kept", file=str(file), kind=type(error).__name__)
+        log.error("the audit head could not be stored", file=str(file), kind=type(error).__name__)
 
 
 # --- checking ---
 
 
 def get_head(session: Session) -> Head | None:
-    """The last entry there is; None while there is none."""
     last = select(AuditEntry.id, AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
     row = session.execute(last).one_or_none()
     return Head(row.id, row.hash) if row else None
 
 
 def first_broken(session: Session, *, seen: Head | None = None) -> Broken | None:
-    """The first entry that was changed, is missing or is out of place; None when all hold.
+    """The first entry that was changed, moved, or removed; None if the log is intact.
 
-    `seen` is a head from earlier on: its entry must be there still, and the same.
+    `seen` is an earlier head. Its entry must still be there, unchanged.
     """
     number, before = 0, BEGINNING
     for entry in _entries(session):
@@ -323,19 +323,19 @@ def first_broken(session: Session, *, seen: Head | None = None) -> Broken | None
         if not hmac.compare_digest(_hash_of(entry), entry.hash):
             return Broken(number, f"Entry {number} was changed after it was written.")
         if entry.previous != before:
-            return Broken(number, f"Entry {number} does not follow the one before it.")
+            return Broken(number, f"Entry {number} does not follow the entry before it.")
         if seen is not None and seen.number == number and seen.hash != entry.hash:
-            return Broken(number, f"Entry {number} is not the one that was there earlier.")
+            return Broken(number, f"Entry {number} is not the one that was there before.")
         before = entry.hash
     if seen is not None and seen.number > number:
         return Broken(
-            number + 1, f"Entry {number + 1} is missing: there were {seen.number} at one time."
+            number + 1, f"Entry {number + 1} is missing: there were {seen.number} entries before."
         )
     return None
 
 
 def _entries(session: Session) -> Iterator[Row[Any]]:
-    """All entries in order, some at a time: a year's are too many to hold."""
+    """All entries in order, in batches: a year of them does not fit in memory."""
     after: int | None = None
     while True:
         some = select(*AuditEntry.__table__.columns).order_by(AuditEntry.id).limit(AT_ONCE)
@@ -350,7 +350,7 @@ def _entries(session: Session) -> Iterator[Row[Any]]:
 
 
 def entries_about(session: Session, program_id: int, about: str) -> list[AuditEntry]:
-    """Who read and who changed one thing, the latest first."""
+    """Entries about one thing, latest first."""
     return list(
         session.scalars(
             select(AuditEntry)
@@ -363,7 +363,7 @@ def entries_about(session: Session, program_id: int, about: str) -> list[AuditEn
 def latest_entries(
     session: Session, program_id: int, *, before: int | None = None, limit: int | None
 ) -> list[AuditEntry]:
-    """The program's entries, the latest first; `before` goes on from one that was shown."""
+    """The program's entries, latest first. `before` continues after an entry already shown."""
     entries = (
         select(AuditEntry)
         .where(AuditEntry.program_id == program_id)

@@ -14,7 +14,7 @@ from models import Program
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "models" / "migrations"
 
-# A writer on SQLite waits for the others this long before it gives up, in seconds.
+# How long a SQLite writer waits for others, in seconds.
 SQLITE_PATIENCE = 30
 
 
@@ -48,7 +48,7 @@ def make_engine(url: str, *, pool_size: int = 20) -> Engine:
 
     A deferred transaction that first reads and then writes fails at once when another has
     written in between; an immediate one waits its turn. Python's sqlite3 would begin by
-    itself, and late, so it is told not to.
+    itself, and too late, so that is turned off.
     """
     engine = connect(url, pool_size=pool_size, begins=None)
     if engine.dialect.name != "sqlite":
@@ -63,7 +63,7 @@ def make_engine(url: str, *, pool_size: int = 20) -> Engine:
 
 
 class Database:
-    """`writing()` and `reading()` give a session in one transaction, committed at its end."""
+    """`writing()` and `reading()` return a session in one transaction, which commits at its end."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -78,7 +78,7 @@ class Database:
         return self._read.begin()
 
     def migrate(self) -> None:
-        """Bring the tables to the present revision. Safe to run at every start."""
+        """Update the tables to the newest revision. Safe at every start."""
         with self.engine.begin() as connection:
             command.upgrade(migration_config(connection), "head")
 
@@ -91,5 +91,5 @@ def migration_config(connection: sa.Connection | None = None) -> Config:
 
 
 def lock_program(session: Session, program_id: int) -> None:
-    """Of two at once that change a program, the second waits and sees what the first wrote."""
+    """Serialize changes of a program: a second transaction waits and sees what the first wrote."""
     session.execute(select(Program.id).where(Program.id == program_id).with_for_update())

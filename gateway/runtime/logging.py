@@ -1,4 +1,4 @@
-"""What operators read: one line per event, with numbers of rows and never with words."""
+"""Logs for operators: one line per event, with row numbers and never with messages."""
 
 import logging
 import sys
@@ -7,14 +7,14 @@ import structlog
 
 
 def set_up_logs() -> None:
-    """Readable lines on a terminal, JSON everywhere else."""
+    """Plain lines on a terminal, JSON otherwise."""
     pretty = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Only the place of an error: its message or locals might hold somebody's words.
+            # Only where an error happened: its message or locals may hold what a person wrote.
             structlog.processors.CallsiteParameterAdder(
                 {structlog.processors.CallsiteParameter.MODULE}
             ),
@@ -26,14 +26,14 @@ def set_up_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING)
-    # Twilio's client logs whole requests, bodies and numbers included.
+    # Twilio's client logs whole requests, with message bodies and phone numbers.
     logging.getLogger("twilio.http_client").setLevel(logging.CRITICAL)
 
 
 def _without_words(
     logger: object, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Replace an exception by its kind and its place; its text may quote a row."""
+    """Replace an exception by its type and place, because its text may quote a row."""
     if event.pop("exc_info", None):
         kind, _, trace = sys.exc_info()
         event["error"] = kind.__name__ if kind else "unknown"

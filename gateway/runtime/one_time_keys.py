@@ -1,7 +1,7 @@
-"""Links and codes that sign one person in, once.
+"""One-time links and codes for signing in.
 
-A link is long and random, so a plain hash of it is enough. A code has six digits, so it is
-hashed with a key that is not in the database, and a stolen table gives none away.
+A link is long and random, so an unsalted hash is enough. A code has six digits, so its hash uses a
+key that is not in the database: a stolen table reveals no codes.
 """
 
 import base64
@@ -22,7 +22,7 @@ from models.encryption import fingerprint
 Purpose = Literal["chat", "sign_in"]
 
 MOST_WRONG_CODES = 5
-# Used and expired ones are kept so long, so that who comes back with one is told what it was.
+# Used and expired keys stay this long, so that we can say why one does not work.
 KEPT_FOR = timedelta(days=30)
 
 _CODE = "code:"
@@ -42,10 +42,7 @@ TOO_MANY = gettext_noop("Too many wrong codes. This one no longer works; ask for
 
 
 class KeyRefused(Exception):
-    """A link or a code that signs nobody in. Its text is a sentence that says what to do.
-
-    `person_id` is whose it is, where that is known.
-    """
+    """Says why a link or code does not work, and what to do. `person_id` is its owner, if known."""
 
     def __init__(self, sentence: str, person_id: int | None = None) -> None:
         self.person_id = person_id
@@ -55,7 +52,7 @@ class KeyRefused(Exception):
 def new_link(
     session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
 ) -> str:
-    """The token for an address that signs `person` in once. Others of theirs stay good."""
+    """The token of a link that signs `person` in once. Their other links stay valid."""
     token = secrets.token_urlsafe(32)
     _keep(session, person, purpose, _hash_link(token), now=now, lasts=lasts)
     return token
@@ -64,7 +61,7 @@ def new_link(
 def new_code(
     session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
 ) -> str:
-    """Six digits that sign `person` in once. Only the newest code of a person is good."""
+    """Six digits that sign `person` in once. Only a person's newest code is valid."""
     code = f"{secrets.randbelow(1_000_000):06d}"
     salt = secrets.token_hex(_SALT_LENGTH // 2)
     _keep(session, person, purpose, _hash_code(person, code, salt), now=now, lasts=lasts)
@@ -72,10 +69,10 @@ def new_code(
 
 
 def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -> Person:
-    """Whom a link signs in. Of two at once, one gets in.
+    """The person that a link signs in. Of two simultaneous uses, one succeeds.
 
     Raises:
-        KeyRefused: it was used, has expired, is not ours, or its person has left.
+        KeyRefused: it was used, has expired, is unknown, or its person has left.
     """
     key = session.scalar(
         select(OneTimeKey).where(
@@ -94,14 +91,14 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
 def use_code(
     session: Session, person: Person, code: str, purpose: Purpose, *, now: datetime
 ) -> Person:
-    """`person`, if `code` is the newest of theirs and still good. Of two at once, one gets in.
+    """`person`, if `code` is their newest and still valid. Of two simultaneous uses, one succeeds.
 
-    A try is counted before the code is looked at, so that many at once count too; and a refusal
-    commits the caller's transaction, for rolling it back would give the tries back. After
-    KeyRefused the session is of no further use.
+    An attempt is counted before the code is compared, so that simultaneous attempts count too. A
+    refusal commits the caller's transaction, because a rollback would undo the count. Do not use
+    the session after KeyRefused.
 
     Raises:
-        KeyRefused: not right, used, expired, or tried wrongly too often.
+        KeyRefused: the code is wrong, used, expired, or was tried too often.
     """
     key = session.scalar(
         select(OneTimeKey)
@@ -123,7 +120,7 @@ def use_code(
 
 
 def _use(session: Session, person: Person, key: OneTimeKey, code: str, *, now: datetime) -> str:
-    """Use a code; empty, or the sentence that says why not."""
+    """Use a code. Returns why it was refused, or an empty string."""
     is_right = hmac.compare_digest(
         _hash_code(person, code, key.key_hash[len(_CODE) :][:_SALT_LENGTH]), key.key_hash
     )
@@ -174,6 +171,6 @@ def _hash_link(token: str) -> str:
 
 
 def _hash_code(person: Person, code: str, salt: str) -> str:
-    # 64 characters: the mark, the salt, and 32 bytes in base64.
+    # 64 characters: the prefix, the salt, and 32 bytes in base64.
     mac = fingerprint("one-time code", f"{person.id} {salt} {code}")
     return _CODE + salt + base64.urlsafe_b64encode(mac).decode().rstrip("=")

@@ -1,8 +1,8 @@
-"""The versions of a program's policy, and which one it goes by.
+"""The versions of a program's policy, and which one is active.
 
-The newest version counts for its program's conversations; a program without one goes by the
-file. A version is written once and never changed, so what was read of it can be kept. One that
-cannot be read any more is passed over, and said to be: a line without a policy answers nobody.
+The newest version is active; a program without versions uses the policy file. Versions never
+change, so parsed ones can be cached. A version that this release cannot read is skipped and logged,
+because without a policy Warmline could not answer at all.
 """
 
 import difflib
@@ -28,25 +28,25 @@ log = structlog.get_logger()
 LONGEST_POLICY = 60_000
 LONGEST_REASON = 500
 OF_THE_INSTALLATION = gettext_noop(
-    "is the same for all programs here and is read when the line starts; "
+    "is the same for all programs on this server and is read at startup; "
     "ask the operator to change it"
 )
 
 
 class CannotActivate(Exception):
-    """A policy that is not taken up. Its text says why, and what to do."""
+    """Says why a policy was not activated, and what to do."""
 
 
 @dataclass(frozen=True)
 class DiffLine:
-    """One line of a comparison: "+" was added, "-" taken out, " " stands around it."""
+    """One line of a diff: "+" added, "-" removed, " " unchanged."""
 
     mark: str
     words: str
 
 
 def check(text: str, file: Policy) -> list[PolicyProblem]:
-    """What is wrong with `text` as a program's policy; empty when it may be taken up."""
+    """The problems of `text` as a program's policy; empty if it can be activated."""
     if len(text) > LONGEST_POLICY:
         return [
             PolicyProblem(
@@ -68,15 +68,15 @@ def check(text: str, file: Policy) -> list[PolicyProblem]:
 
 
 def warnings(policy: Policy, file: Policy) -> list[str]:
-    """What is allowed and yet worth a second thought."""
+    """What is allowed but risky."""
     found: list[str] = []
     for name in ("crisis", "concern"):
         given, measured = getattr(policy.thresholds, name), getattr(file.thresholds, name)
         if given > measured:
             found.append(
                 phrase(
-                    "thresholds.{name} is {given:g}, above {measured:g}, the one that was "
-                    "measured: more messages of people in danger are missed.",
+                    "thresholds.{name} is {given:g}, above the measured {measured:g}. We will miss "
+                    "more messages from people in danger.",
                     name=name,
                     given=given,
                     measured=measured,
@@ -87,8 +87,8 @@ def warnings(policy: Policy, file: Policy) -> list[str]:
         if not any("managers" in rung.page or "duty" in rung.page for rung in ladder.rungs):
             found.append(
                 phrase(
-                    "ladder.{name} never calls who is on duty or a manager: a mentee without a "
-                    "mentor who answers waits for good.",
+                    "ladder.{name} never pages people on duty or managers. If a mentee's mentors "
+                    "do not answer, no one will.",
                     name=name,
                 )
             )
@@ -106,18 +106,18 @@ def activate(
     file: Policy,
     now: datetime,
 ) -> PolicyVersion:
-    """Make `text` the program's policy from its next message on.
+    """Activate `text` as the program's policy, starting with the next message.
 
-    `instead_of` is the version that the author saw, None for the file: a newer one is not
-    replaced unseen. The same text sent twice makes one version.
+    `instead_of` is the version that the author saw, None for the file, so that no one replaces a
+    version they have not seen. Sending the same text twice makes one version.
 
     Raises:
-        UnreadablePolicy: the text is no policy.
-        CannotActivate: there is no reason, nothing is different, or somebody was faster.
+        UnreadablePolicy: the text is not a policy.
+        CannotActivate: there is no reason, nothing changed, or a newer version is active.
     """
     if problems := check(text, file):
         raise UnreadablePolicy(problems)
-    # One writer to a program at a time, so that two tabs do not both replace the same version.
+    # So that two tabs cannot both replace the same version.
     lock_program(session, program.id)
     newest = newest_version(session, program.id)
     if newest is not None and newest.content == text and newest.id != instead_of:
@@ -125,31 +125,31 @@ def activate(
             return newest
         raise CannotActivate(
             phrase(
-                "{name} has taken up this very text as version {number} meanwhile.",
+                "{name} has just activated the same text as version {number}.",
                 name=newest.by.name,
                 number=newest.id,
             )
         )
     if (newest.id if newest else None) != instead_of:
-        assert newest is not None  # versions are never taken out
+        assert newest is not None  # versions are never removed
         raise CannotActivate(
             phrase(
-                "{name} has taken up version {number} meanwhile, so yours was not. What you "
-                "wrote stands below; compare it, and take it up instead if it still holds.",
+                "{name} has just activated version {number}, so yours was not activated. Your text "
+                "is below. Compare the two, and activate yours if you still want it.",
                 name=newest.by.name,
                 number=newest.id,
             )
         )
     if not reason:
         raise CannotActivate(
-            gettext_noop("Say why, for those who read this in a year. Nothing was changed yet.")
+            gettext_noop("Add a reason for those who read this next year. Nothing was changed.")
         )
     if len(reason) > LONGEST_REASON:
         raise CannotActivate(
             phrase("Keep the reason under {longest} characters.", longest=LONGEST_REASON)
         )
     if newest is not None and newest.content == text:
-        raise CannotActivate(gettext_noop("This is the policy in use. Nothing would change."))
+        raise CannotActivate(gettext_noop("This policy is already active. Nothing would change."))
     version = PolicyVersion(
         program_id=program.id, at=now, by=by, by_id=by.id, reason=reason, content=text
     )
@@ -179,22 +179,22 @@ def list_versions(session: Session, program_id: int) -> list[PolicyVersion]:
 
 
 def difference(before: str, after: str) -> list[DiffLine]:
-    """What changed from one text to the other, with three lines around each change."""
+    """A diff with three lines of context."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
     return [DiffLine(line[:1], line[1:]) for line in lines if not line.startswith(("---", "+++"))]
 
 
-# --- which one counts ---
+# --- the active version ---
 
 
 class Versions:
-    """What was read of versions so far, so that each is read once in a process."""
+    """A cache of parsed versions, one for each process."""
 
     def __init__(self) -> None:
         self._rules: dict[int, Rules | None] = {}
 
     def get_rules(self, session: Session, program_id: int, file: Rules) -> Rules:
-        """The rules a program goes by now: one look at the newest version's number."""
+        """The active rules of a program. If they are cached, queries only the newest number."""
         newest = session.scalar(
             select(func.max(PolicyVersion.id)).where(PolicyVersion.program_id == program_id)
         )
@@ -206,14 +206,14 @@ class Versions:
 
 
 def policy_in_use(session: Session, program_id: int, file: Policy) -> Policy:
-    """The policy a program goes by now, for a command that asks once."""
+    """The active policy of a program, uncached."""
     for _, policy in _readable(session, program_id, file):
         return policy
     return file
 
 
 def passed_over(session: Session, program_id: int, file: Policy) -> PolicyVersion | None:
-    """The newest version, if it cannot be read any more and an older one counts instead."""
+    """The newest version if this release cannot read it, so that an older one is active."""
     newest = newest_version(session, program_id)
     if newest is None or _completed_policy(newest, file) is not None:
         return None
@@ -246,10 +246,9 @@ def _completed_policy(version: PolicyVersion, file: Policy) -> Policy | None:
 
 
 def _completed(written: Mapping[str, Any], file: Part) -> dict[str, Any]:
-    """`written`, with what it lacks taken from the file, and without what no policy has any more.
+    """`written` with missing keys added from the file, and unknown keys removed.
 
-    A version that was taken up before this release must not fall away as a whole for a line that
-    came with it.
+    A version from an earlier release must stay active although this release added a key.
     """
     whole: dict[str, Any] = {}
     for name in type(file).model_fields:

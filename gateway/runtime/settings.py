@@ -1,4 +1,4 @@
-"""What the environment says. A missing or impossible value is named, with what to do."""
+"""Settings from the environment and `.env`."""
 
 import re
 from pathlib import Path
@@ -8,19 +8,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
-# No path and no star: each site that may frame the chat is named.
+# No path and no wildcard: list each site that may embed the chat.
 ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.IGNORECASE)
 
 
 class BadSettings(Exception):
-    """Every setting that is missing or wrong, one a line, each with what to do."""
+    """One line for each missing or invalid setting: which one, and what to do."""
 
 
 class Settings(BaseSettings):
-    """The environment, and `.env` beside it; the environment wins.
+    """The environment takes precedence over `.env`.
 
-    PUBLIC_URL is the address the outside world uses: Twilio signs its requests with it, and the
-    links in alerts begin with it.
+    PUBLIC_URL is the URL that others use: Twilio signs its requests with it, and links in alerts
+    start with it.
     """
 
     model_config = SettingsConfigDict(
@@ -45,40 +45,40 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def at_its_port(cls, given: Any) -> Any:
-        """Without PUBLIC_URL links lead to this machine, and there to the port that is served."""
+    def default_public_url(cls, given: Any) -> Any:
+        """Without PUBLIC_URL, links lead to PORT on this machine."""
         if isinstance(given, dict) and given.get("port") and not given.get("public_url"):
             return {**given, "public_url": f"http://127.0.0.1:{given['port']}"}
         return given
 
     @field_validator("public_url")
     @classmethod
-    def without_a_slash_at_its_end(cls, url: str) -> str:
+    def clean_public_url(cls, url: str) -> str:
         if not url.startswith(("http://", "https://")):
-            raise ValueError("it must begin with http:// or https://")
+            raise ValueError("it must start with http:// or https://")
         return url.rstrip("/")
 
     @field_validator("chat_origins", mode="before")
     @classmethod
-    def named_one_by_one(cls, written: Any) -> Any:
-        """The sites that may show the chat in a frame: `https://school.example`, with commas."""
+    def split_origins(cls, written: Any) -> Any:
+        """Sites that may embed the chat: `https://school.example`, separated by commas."""
         if not isinstance(written, str):
             return written
         origins = tuple(each.strip().rstrip("/") for each in written.split(",") if each.strip())
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is no site; write it like https://school.example")
+                raise ValueError(f"{origin!r} is not a site. Write it like https://school.example")
         return origins
 
     @field_validator("database_url")
     @classmethod
-    def with_its_driver(cls, url: str) -> str:
-        """Hosts hand out postgres:// addresses; the driver here is psycopg 3."""
+    def select_driver(cls, url: str) -> str:
+        """Hosting services give postgres:// URLs; we use psycopg 3."""
         for scheme in ("postgres://", "postgresql://"):
             if url.startswith(scheme):
                 return "postgresql+psycopg://" + url.removeprefix(scheme)
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("it must begin with sqlite:/// or postgresql://")
+            raise ValueError("it must start with sqlite:/// or postgresql://")
         return url
 
     @model_validator(mode="after")
@@ -94,21 +94,21 @@ class Settings(BaseSettings):
             if missing:
                 raise ValueError(
                     f"SMS=twilio needs {', '.join(missing)}. "
-                    "Set it in .env, or set SMS=phones to try the line without an account"
+                    "Set it in .env, or set SMS=phones to try Warmline without a Twilio account"
                 )
         return self
 
 
 ADVICE = {
-    "warmline_key": "run `make up` once, which writes one into .env, or `warmline key`",
-    "public_url": "give the address under which Twilio and mentors reach this server",
+    "warmline_key": "run `make up` once, which writes a key to .env, or run `warmline key`",
+    "public_url": "set the URL at which Twilio and mentors reach this server",
     "database_url": "for example sqlite:///var/warmline.db",
-    "chat_origins": "name the sites that may show the chat, with commas between them",
+    "chat_origins": "list the sites that may embed the chat, separated by commas",
 }
 
 
 def load_settings(**given: Any) -> Settings:
-    """Raises BadSettings, naming each key that is missing or wrong and what to do."""
+    """Raises BadSettings if a setting is missing or invalid."""
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -122,7 +122,7 @@ def _say(problem: Any) -> str:
     what = (
         "is missing"
         if problem["type"] == "missing"
-        else "cannot be used: " + str(problem["msg"]).removeprefix("Value error, ")
+        else "is not valid: " + str(problem["msg"]).removeprefix("Value error, ")
     )
     advice = ADVICE.get(key, "see .env.example")
-    return f"{key.upper()} {what}. To mend it: {advice}."
+    return f"{key.upper()} {what}. To fix it: {advice}."

@@ -1,7 +1,6 @@
-"""Tables for spreadsheets, as CSV and as XLSX. What somebody wrote is never taken for a formula.
+"""Tables as CSV and XLSX files, safe from formula injection.
 
-XLSX is written by XlsxWriter: it only writes, which is all that is wanted, needs nothing else and
-is kept up. openpyxl reads as well and brings a second package along.
+XlsxWriter only writes, which is all we need, and has no dependencies, unlike openpyxl.
 """
 
 import csv
@@ -20,9 +19,9 @@ MEDIA_TYPES: dict[Form, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-# What a spreadsheet may take for the beginning of a formula (OWASP, CSV injection).
+# A cell that starts with one of these may run as a formula (OWASP, CSV injection).
 BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# What XML cannot hold, and half of a surrogate pair, which has no bytes.
+# Not allowed in XML; a lone surrogate cannot be encoded at all.
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 LONGEST_CELL = 32_767
 WIDEST = 60
@@ -30,7 +29,7 @@ WIDEST = 60
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of what a page shows. Times are aware, in the zone to read them in."""
+    """Times must be aware, in the time zone to show."""
 
     name: str
     headings: Sequence[str]
@@ -42,7 +41,7 @@ def written_as(table: Table, form: Form) -> bytes:
 
 
 def as_csv(table: Table) -> bytes:
-    """With its mark, so that a spreadsheet reads names as UTF-8; times with their offset."""
+    """With a byte order mark, so that spreadsheets read UTF-8. Times have their offset."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(table.headings)
@@ -51,8 +50,8 @@ def as_csv(table: Table) -> bytes:
 
 
 def as_xlsx(table: Table) -> bytes:
-    """One sheet, its headings kept in sight. A sheet knows no time zones, so times are local."""
-    import xlsxwriter  # not needed before the first export
+    """One sheet with frozen headings. XLSX has no time zones, so times are local."""
+    import xlsxwriter  # only needed for the first export
 
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
@@ -64,7 +63,7 @@ def as_xlsx(table: Table) -> bytes:
             sheet.write_string(0, column, heading, bold)
         for number, row in enumerate(table.rows, 1):
             for column, cell in enumerate(row):
-                # Each by its own kind: `write` would guess at formulas, links and numbers.
+                # Write each type explicitly: `write` would guess formulas, links, and numbers.
                 if isinstance(cell, datetime):
                     sheet.write_datetime(number, column, cell.replace(tzinfo=None), in_time)
                     length = 19
@@ -97,5 +96,5 @@ def _in_csv(cell: Cell) -> str:
 
 
 def harmless(words: str) -> str:
-    """Words that no spreadsheet takes for a formula: a name may begin with anything."""
+    """Escape text, such as a name, that a spreadsheet would run as a formula."""
     return f"'{words}" if words.startswith(BEGINS_A_FORMULA) else words

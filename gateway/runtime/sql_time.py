@@ -1,8 +1,8 @@
-"""Time in SQL, the same on SQLite and PostgreSQL: lengths in seconds, days and weeks of a zone, and
-when a handoff was first told of and taken up.
+"""Times in SQL, the same on SQLite and PostgreSQL: durations, local days and weeks, and the first
+alert and claim of a handoff.
 
-SQLite knows no time zones. The changes of the clock within the time looked at are few, so they
-are found here and written into the query.
+SQLite has no time zones, so the few clock changes in a period are computed here and become part of
+the query.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +23,7 @@ Time = (
 
 
 def first_alert_at() -> sa.ScalarSelect[datetime | None]:
-    """When the first text to a mentor about the query's handoff was accepted for sending."""
+    """When the provider accepted the first alert about the query's handoff."""
     return (
         sa.select(func.min(Message.sent_at))
         .join(Alert, Alert.message_id == Message.id)
@@ -34,7 +34,7 @@ def first_alert_at() -> sa.ScalarSelect[datetime | None]:
 
 
 def first_claim_at() -> sa.ScalarSelect[datetime]:
-    """When the query's handoff was first taken up."""
+    """When the query's handoff was first claimed."""
     return (
         sa.select(func.min(HandoffEvent.at))
         .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
@@ -44,10 +44,10 @@ def first_claim_at() -> sa.ScalarSelect[datetime]:
 
 
 def seconds_between(session: Session, begins: Time, ends: Time) -> ColumnElement[float]:
-    """From one time to another, to the millisecond; null when either is."""
+    """Seconds between two times, rounded to milliseconds; null if either is null."""
     if session.get_bind().dialect.name == "sqlite":
         days = func.julianday(ends, type_=Float) - func.julianday(begins, type_=Float)
-        # A Julian day in floating point is known to some hundredths of a millisecond.
+        # As a float, a Julian day is exact to some hundredths of a millisecond.
         return func.round(days * 86400, 3, type_=Float)
     return cast(func.extract("epoch", ends - begins), Float)
 
@@ -55,7 +55,7 @@ def seconds_between(session: Session, begins: Time, ends: Time) -> ColumnElement
 def local_day(
     session: Session, at: Time, zone: str, *, since: datetime, until: datetime
 ) -> ColumnElement[date]:
-    """The date of `at` on the clock of `zone`, for times from `since` up to `until`."""
+    """The date of `at` in `zone`, valid for times from `since` to `until`."""
     if session.get_bind().dialect.name != "sqlite":
         return cast(func.timezone(zone, at), Date)
     return type_coerce(func.date(at, _offset(at, zone, since, until), type_=String), Date)
@@ -64,7 +64,7 @@ def local_day(
 def local_week(
     session: Session, at: Time, zone: str, *, since: datetime, until: datetime
 ) -> ColumnElement[date]:
-    """The Monday of the week of `at`, on the clock of `zone`."""
+    """The Monday of the week of `at` in `zone`."""
     if session.get_bind().dialect.name != "sqlite":
         return cast(func.date_trunc("week", func.timezone(zone, at)), Date)
     offset = _offset(at, zone, since, until)
@@ -73,7 +73,7 @@ def local_week(
 
 
 def _offset(at: Time, zone: str, since: datetime, until: datetime) -> ColumnElement[str] | str:
-    """What SQLite adds to a time in UTC, such as '-18000 seconds'."""
+    """What SQLite adds to a UTC time, such as '-18000 seconds'."""
     stretches = offsets(zone, since=since, until=until)
     last = f"{stretches[-1][1]} seconds"
     earlier = [
@@ -83,7 +83,7 @@ def _offset(at: Time, zone: str, since: datetime, until: datetime) -> ColumnElem
 
 
 def offsets(zone: str, *, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
-    """From when on which offset to UTC holds, in seconds; the first from `since`."""
+    """Each start of an offset to UTC, with the offset in seconds. The first starts at `since`."""
     there = ZoneInfo(zone)
     found = [(since, _offset_at(there, since))]
     day = since
@@ -111,6 +111,6 @@ def _offset_at(zone: ZoneInfo, at: datetime) -> int:
 
 
 def nth_value(share_in_tenths: int, count: ColumnElement[int]) -> ColumnElement[int]:
-    """Which one, in order of size, is the nearest-rank percentile: 5 for the median, 9 for the
-    ninth decile. It is a time that somebody really waited; of an even number, the lower middle."""
+    """The rank of a nearest-rank percentile: 5 tenths for the median, 9 for the ninth decile. The
+    value at that rank is a real one; of an even count, the lower middle."""
     return cast((count * share_in_tenths + 9) // 10, Integer)

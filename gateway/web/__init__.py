@@ -1,1 +1,1 @@
-"""What is reached over HTTP."""
+"""What all pages share."""

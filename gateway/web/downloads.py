@@ -1,4 +1,4 @@
-"""A table as a file to take away, from whatever page. That it left is noted in the audit."""
+"""Downloads of tables, recorded in the audit log."""
 
 from fastapi import Request, Response
 
@@ -8,11 +8,11 @@ from gateway.runtime.spreadsheets import MEDIA_TYPES, Form, Table, written_as
 from gateway.web.rendering import PageRefused, get_line
 from models import Person
 
-NO_SUCH_TABLE = gettext_noop("There is no such table to download.")
+NO_SUCH_TABLE = gettext_noop("There is no such download.")
 
 
 def read_format(said: str) -> Form:
-    """The form of a file, as the end of an address says it. Raises PageRefused for any other."""
+    """The file format at the end of a URL. Raises PageRefused if it is not CSV or XLSX."""
     for form in MEDIA_TYPES:
         if form == said:
             return form
@@ -22,7 +22,6 @@ def read_format(said: str) -> Form:
 def download(
     request: Request, manager: Person, table: Table, form: Form, *, about: str, file: str
 ) -> Response:
-    """A table as a file. That it left is noted in the audit before it does."""
     line = get_line(request)
     with line.database.writing() as session:
         note(

@@ -1,4 +1,4 @@
-"""For operators: is the process alive, and can it do its work."""
+"""Health checks for operators."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from models import Message
 
 router = APIRouter()
 
-# A message nobody handled for this long means that nothing works it off.
+# A message that is unhandled for this long means that no worker runs.
 STALE = timedelta(seconds=60)
 
 
@@ -23,9 +23,9 @@ def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> JSONResponse:
-    """200 when messages are recorded and handled; 503 otherwise. Rasa away is not an outage.
+    """200 if messages are recorded and handled, else 503.
 
-    Without Rasa a person is still reached, so `bot` is reported and changes nothing.
+    The bot's state is only reported: without Rasa, mentees still reach a person.
     """
     line: Line = request.app.state.line
     try:

@@ -1,7 +1,7 @@
-"""The language that a page is in, and how it writes times and lengths."""
+"""The language of a page, and how templates write times and durations in it."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,8 +35,8 @@ PLACE_TIME = gettext_noop("{place} time ({zone})")
 
 
 def request_language(request: Request, viewer: Person | None = None) -> str:
-    """The reader's own; before anybody is signed in what was chosen on a mentee's page, or what
-    the browser asks for."""
+    """The language of the signed-in person; before that, the one chosen on the chat pages or the
+    one the browser prefers."""
     state = request.state
     who: Person | None = viewer or getattr(state, "mentee", None) or getattr(state, "viewer", None)
     if who is not None:
@@ -51,7 +51,7 @@ def request_language(request: Request, viewer: Person | None = None) -> str:
 
 
 def _accepted(header: str) -> list[str]:
-    """The tags of Accept-Language, the most wanted first; what cannot be read is left out."""
+    """The tags of Accept-Language, most preferred first, without malformed parts."""
     wanted = []
     for part in header[:500].split(","):
         tag, _, weight = part.partition(";")
@@ -62,8 +62,8 @@ def _accepted(header: str) -> list[str]:
     return [tag for weight, tag in sorted(wanted, key=lambda one: -one[0]) if weight > 0 and tag]
 
 
-def keep_choice(request: Request, response: Response) -> None:
-    """Remember in the browser which language was chosen on a page before the sign-in."""
+def remember_language(request: Request, response: Response) -> None:
+    """Remember the language chosen before signing in, in a cookie."""
     chosen = request.query_params.get("language")
     if chosen in LANGUAGES and request.url.path.startswith("/chat"):
         kept = f"{COOKIE}={chosen}; Max-Age={CHOSEN_FOR}; Path=/chat; HttpOnly; SameSite=Lax"
@@ -71,19 +71,19 @@ def keep_choice(request: Request, response: Response) -> None:
 
 
 def said_to(request: Request, words: str, **blanks: object) -> str:
-    """A sentence for whoever asks, in their language. Its msgid is `words`."""
+    """The sentence with msgid `words`, in the reader's language."""
     said = in_language(request_language(request), words)
     return said.format(**blanks) if blanks else said
 
 
-def about_language(request: Request, viewer: Person | None) -> dict[str, Any]:
-    """What each page is given to know its language by."""
+def language_values(request: Request, viewer: Person | None) -> dict[str, Any]:
+    """Template values about the language."""
     language = request_language(request, viewer)
     return {
         "language": language,
         "direction": get_locale(language).text_direction,
         "languages": [(one, language_name(one)) for one in LANGUAGES],
-        # A page that answers a form may have no address to come back to.
+        # The URL of a page that answers a form may not accept GET.
         "languages_at": request.url.path if request.method == "GET" else "/chat/sign-in",
     }
 
@@ -94,7 +94,7 @@ def about_language(request: Request, viewer: Person | None) -> dict[str, Any]:
 def local(
     at: datetime, zone: str, form: str = "%H:%M", *, language: str = DEFAULT_LANGUAGE
 ) -> Markup:
-    """A `<time>` in a time zone; the exact moment stands in its attributes."""
+    """A `<time>` in a time zone, with the exact time in its attributes."""
     there = at.astimezone(ZoneInfo(zone))
     exactly = written(there, "%A %d %B %Y, %H:%M", language)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
@@ -107,7 +107,7 @@ def local(
 
 
 def zone_name(zone: str, at: datetime, *, language: str = DEFAULT_LANGUAGE) -> str:
-    """A zone as a reader knows it: New York time (EST)."""
+    """For example: New York time (EST)."""
     place = zone.rsplit("/", 1)[-1].replace("_", " ")
     there = f"{at.astimezone(ZoneInfo(zone)):%Z}"
     return in_language(language, PLACE_TIME).format(place=place, zone=there)
@@ -117,58 +117,12 @@ def length_in_words(time: timedelta, language: str = DEFAULT_LANGUAGE) -> str:
     return in_words(time) if language == DEFAULT_LANGUAGE else how_long(time, language)
 
 
-@pass_context
-def _gettext(context: Context, words: str) -> str:
-    return in_language(_language(context), words)
-
-
-@pass_context
-def _ngettext(context: Context, one: str, many: str, count: int) -> str:
-    return in_language_counted(_language(context), one, many, count)
-
-
-@pass_context
-def _local(context: Context, at: datetime, zone: str, form: str = "%H:%M") -> Markup:
-    return local(at, zone, form, language=_language(context))
-
-
-@pass_context
-def _translated(context: Context, words: str) -> str:
-    """What Python gives, in the page's language. It may hold names: no markup, unlike `_`."""
-    return in_language(_language(context), words)
-
-
-@pass_context
-def _day(context: Context, at: datetime, zone: str) -> str:
-    return written(at.astimezone(ZoneInfo(zone)), "%A %d %B %Y", _language(context))
-
-
-@pass_context
-def _written(context: Context, at: date, form: str) -> str:
-    return written(at, form, _language(context))
-
-
-@pass_context
-def _zone_name(context: Context, zone: str, at: datetime) -> str:
-    return zone_name(zone, at, language=_language(context))
-
-
-@pass_context
-def _in_words(context: Context, time: timedelta) -> str:
-    return length_in_words(time, _language(context))
-
-
-@pass_context
-def _keyword(context: Context, word: str) -> str:
-    return keyword_in(_language(context), word)
-
-
 def _language(context: Context) -> str:
     return str(context.get("language", DEFAULT_LANGUAGE))
 
 
 def in_its_language(make: Callable[..., str]) -> Callable[..., str]:
-    """A filter whose words are in the page's language, of a function that gives a Phrase."""
+    """A filter that translates the Phrase `make` returns into the page's language."""
 
     @pass_context
     def filtered(context: Context, *given: object) -> str:
@@ -177,19 +131,46 @@ def in_its_language(make: Callable[..., str]) -> Callable[..., str]:
     return filtered
 
 
-def speak_languages(env: Environment) -> None:
-    """Give templates `_`, `{% trans %}` and the filters whose words have a language."""
+def _with_language(make: Callable[..., str]) -> Callable[..., str]:
+    """A filter that passes the page's language to `make`."""
+
+    @pass_context
+    def filtered(context: Context, *given: object) -> str:
+        return make(*given, language=_language(context))
+
+    return filtered
+
+
+def _translated(words: str, *, language: str) -> str:
+    return in_language(language, words)
+
+
+def _counted(one: str, many: str, count: int, *, language: str) -> str:
+    return in_language_counted(language, one, many, count)
+
+
+def _day(at: datetime, zone: str, *, language: str) -> str:
+    return written(at.astimezone(ZoneInfo(zone)), "%A %d %B %Y", language)
+
+
+def _keyword(word: str, *, language: str) -> str:
+    return keyword_in(language, word)
+
+
+def add_languages(env: Environment) -> None:
+    """Give templates `_`, `{% trans %}`, and the filters that depend on the language."""
     env.add_extension("jinja2.ext.do")
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(  # type: ignore[attr-defined]
-        _gettext, _ngettext, newstyle=True
+        _with_language(_translated), _with_language(_counted), newstyle=True
     )
     env.filters.update(
-        day=_day,
-        in_words=_in_words,
-        keyword=_keyword,
-        local=_local,
-        translated=_translated,
-        written=_written,
-        zone_name=_zone_name,
+        day=_with_language(_day),
+        in_words=_with_language(length_in_words),
+        keyword=_with_language(_keyword),
+        local=_with_language(local),
+        # For text from Python. It may contain names, so unlike `_` it is not markup.
+        translated=_with_language(_translated),
+        written=_with_language(written),
+        zone_name=_with_language(zone_name),
     )

@@ -1,4 +1,4 @@
-"""Finding what a number names: only what is of one's own program is there."""
+"""Looking up rows by number, within the viewer's program."""
 
 from sqlalchemy.orm import Session
 
@@ -8,13 +8,15 @@ from models import Handoff, Person
 
 
 def row_number(said: str) -> int:
-    """The number of a row, as a form carries it; 0, which no row has, for anything else."""
+    """A row number from a form; 0, which no row has, if it is not a number."""
     return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 def find_handoff(session: Session, person: Person, number: int) -> Handoff:
-    """The handoff with this number in the person's own program; of others nothing is told."""
+    """The handoff with this number in the person's program. Raises PageRefused if there is none."""
     handoff = session.get(Handoff, number)
     if handoff is None or handoff.conversation.program_id != person.program_id:
-        raise PageRefused(404, phrase("There is no #{number} in your program.", number=number))
+        raise PageRefused(
+            404, phrase("There is no handoff #{number} in your program.", number=number)
+        )
     return handoff

@@ -1,7 +1,7 @@
-"""Figures for operators in Prometheus' format: how many, and never who or what.
+"""Prometheus metrics for operators: counts only, no personal data.
 
-Counters begin at nought with the process and count what was committed. Gauges are read from the
-database when asked for.
+Counters start at zero with the process and count committed rows. Gauges are read from the database
+on each request.
 """
 
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ router = APIRouter()
 COUNTED = CollectorRegistry()
 GUARD_REPLACED = Counter(
     "warmline_guard_replaced_total",
-    "Texts of the bot that the authenticity guard has replaced, by what they claimed first.",
+    "Bot texts replaced by the authenticity guard, by the first claim in them.",
     ["kind"],
     registry=COUNTED,
 )
 MESSAGES = Counter(
     "warmline_messages_total",
-    "Messages recorded, by direction and by who speaks.",
+    "Messages recorded, by direction and speaker.",
     ["direction", "speaker"],
     registry=COUNTED,
 )
-# So that each is there, at nought, before it has happened.
+# Export each label set from the start, with zero.
 for kind in Kind:
     GUARD_REPLACED.labels(kind.value)
 for speaker in Speaker:
@@ -42,7 +42,7 @@ for speaker in Speaker:
     if speaker is not Speaker.BOT:
         MESSAGES.labels("in", speaker.value)
 
-# What is on its way is counted however old it is; what came to an end, for this long after.
+# Queued and sending texts are counted at any age; final states for this long.
 LATELY = timedelta(hours=24)
 ON_ITS_WAY = (Delivery.QUEUED, Delivery.SENDING)
 NOT_COMMITTED = "recorded and not committed"
@@ -51,18 +51,18 @@ NOT_COMMITTED = "recorded and not committed"
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     line: Line = request.app.state.line
-    asked = CollectorRegistry()
+    gauges = CollectorRegistry()
     try:
         with line.database.reading() as session:
-            asked.register(_Read(list(_gauges(session, line))))
+            gauges.register(_Read(list(_gauges(session, line))))
     except SQLAlchemyError:
         return Response("The database is unreachable.", 503)
-    body = generate_latest(COUNTED) + generate_latest(asked)
+    body = generate_latest(COUNTED) + generate_latest(gauges)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
 class _Read:
-    """Families that were read before they are asked for."""
+    """A collector of families that were already read."""
 
     def __init__(self, families: list[GaugeMetricFamily]) -> None:
         self._families = families
@@ -73,7 +73,7 @@ class _Read:
 
 def _gauges(session: Session, line: Line) -> Iterator[GaugeMetricFamily]:
     handoffs = GaugeMetricFamily(
-        "warmline_handoffs_open", "Handoffs that are not closed.", labels=["urgency", "status"]
+        "warmline_handoffs_open", "Open handoffs.", labels=["urgency", "status"]
     )
     open_now = session.execute(
         select(Handoff.urgency, Handoff.status, func.count())
@@ -89,7 +89,7 @@ def _gauges(session: Session, line: Line) -> Iterator[GaugeMetricFamily]:
 
     deliveries = GaugeMetricFamily(
         "warmline_deliveries",
-        "Outgoing texts: queued and sending now, and those that came to each other state in the "
+        "Outgoing texts: queued or sending now, and those that reached another state in the "
         "last 24 hours.",
         labels=["state"],
     )

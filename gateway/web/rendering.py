@@ -1,4 +1,4 @@
-"""Rendering a page, or part of one; and saying no in words that a person can use."""
+"""Rendering pages and parts of pages, redirects, and refusals."""
 
 import re
 from pathlib import Path
@@ -26,17 +26,17 @@ from gateway.runtime.labels import (
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
 from gateway.web.i18n import (
-    about_language,
+    add_languages,
     in_its_language,
-    keep_choice,
+    language_values,
+    remember_language,
     request_language,
-    speak_languages,
 )
 from models import Person
 
 
 class PageRefused(Exception):
-    """A request that is not granted. Its text is a sentence for the person who asked."""
+    """A refused request. Its text is a sentence for the person who sent it."""
 
     def __init__(self, status: int, sentence: str) -> None:
         self.status = status
@@ -54,11 +54,11 @@ class NotSignedIn(PageRefused):
         )
 
 
-# The number of a row, as an address carries it.
+# A row number in a URL.
 Number = Annotated[int, PathValue(ge=1, le=2**31 - 1)]
 
-NO_SUCH_PAGE = gettext_noop("There is no such page here.")
-CANNOT_BE_READ = gettext_noop("This address, or what was sent with it, cannot be read.")
+NO_SUCH_PAGE = gettext_noop("This page does not exist.")
+CANNOT_BE_READ = gettext_noop("This address or form cannot be read.")
 
 env = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -70,14 +70,14 @@ env = Environment(
 
 
 def get_line(request: Request) -> Line:
-    """The line; once somebody is signed in, with the rules that their program goes by."""
+    """The line; after sign-in, with the rules of the person's program."""
     line: Line = request.app.state.line
     state = request.state
     who: Person | None = getattr(state, "viewer", None) or getattr(state, "mentee", None)
     if who is None:
         return line
     if not hasattr(request.state, "line"):
-        # Once in a request, so that nothing changes in the middle of it.
+        # Once per request, so that the rules do not change during it.
         with line.database.reading() as session:
             request.state.line = line.of(session, who.program_id)
     its_line: Line = request.state.line
@@ -90,40 +90,39 @@ def get_settings(request: Request) -> Settings:
 
 
 def wants_part(request: Request) -> bool:
-    """Whether the page itself asks, for a part of it, and not the browser for a whole page."""
+    """Whether the page's script asks for a part of the page."""
     return "HX-Request" in request.headers
 
 
 def page(
     request: Request, template: str, *, viewer: Person | None, status: int = 200, **values: object
 ) -> Response:
-    """A page, or a part of one, as `viewer` sees it."""
     html = env.get_template(template).render(
         viewer=viewer,
         demo=get_settings(request).sms == "phones",
         path=request.url.path,
         now=get_line(request).clock(),
         public_url=get_settings(request).public_url,
-        **about_language(request, viewer),
+        **language_values(request, viewer),
         **values,
     )
-    # Half of a surrogate pair may come in with broken UTF-8; it has no bytes to go out with.
+    # Broken UTF-8 in a text may have left a lone surrogate, which cannot be encoded.
     response = HTMLResponse(html.encode("utf-8", "replace"), status)
-    keep_choice(request, response)
+    remember_language(request, response)
     return response
 
 
-# What stands above the sentence; for all else, and for an address that leads nowhere, "Not here".
+# Headings above the sentence. Any other status gets "Not found".
 HEADINGS = {
-    403: gettext_noop("Not open to you"),
+    403: gettext_noop("No access"),
     409: gettext_noop("Not done"),
-    413: gettext_noop("Too much"),
-    503: gettext_noop("Not just now"),
+    413: gettext_noop("Too long"),
+    503: gettext_noop("Temporarily unavailable"),
 }
 
 
 def refusal(request: Request, refused: PageRefused) -> Response:
-    """The answer to a request that is not granted: a sentence, a page, or the sign-in."""
+    """Answer a refused request with a sentence, a page, or a redirect to the sign-in page."""
     if wants_part(request):
         said = in_language(request_language(request), str(refused))
         return PlainTextResponse(said, refused.status)
@@ -136,20 +135,20 @@ def refusal(request: Request, refused: PageRefused) -> Response:
         "refused.html",
         viewer=viewer,
         status=refused.status,
-        heading=HEADINGS.get(refused.status, gettext_noop("Not here")),
+        heading=HEADINGS.get(refused.status, gettext_noop("Not found")),
         sentence=str(refused),
     )
 
 
 def go_to(request: Request, path: str) -> Response:
-    """Send the browser to a page after something was done, so that reloading repeats nothing."""
+    """Redirect after a change, so that reloading does not repeat it."""
     if wants_part(request):
         return Response(status_code=204, headers={"HX-Redirect": path})
     return RedirectResponse(path, 303)
 
 
 def with_links(words: str, public_url: str) -> Markup:
-    """`words` with links to our own pages, and to no others, made clickable."""
+    """`words` with clickable links, but only to our own pages."""
     ours = re.compile(rf"({re.escape(public_url)}/[\w/-]*)")
     link = Markup('<a href="{0}" target="_blank" rel="noopener">{0}</a>')
     parts = ours.split(words)
@@ -165,7 +164,7 @@ env.filters.update(
     masked=in_its_language(masked),
     with_links=with_links,
 )
-speak_languages(env)
+add_languages(env)
 env.globals.update(
     needs=NEEDS,
     outcomes=OUTCOMES,

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.authoring import gsm, readability
-from gateway.authoring.content import LABEL, ROOT, Text, find_faults, read_content, run
+from gateway.authoring.checks import find_faults, run
+from gateway.authoring.content import LABEL, ROOT, Text, read_content
 from gateway.cli import app
 
 TEA = """\
@@ -96,15 +97,15 @@ def test_a_topic_in_order_has_no_faults(house: Path) -> None:
             "simultaneously enjoying an infusion.",
             "reading grade",
         ),
-        ("Put the phone away", "I care about you, so put the phone away", '"I care" says what'),
+        ("Put the phone away", "I care about you, so put the phone away", '"I care" is a claim'),
         ("Put the phone away", "Text HELP and put the phone away", '"HELP" belongs to the phone'),
         ("Put the phone away", "Text KETTLE and put the phone away", 'Add "- kettle"'),
-        ("Put the phone away", "{tea_note} Put the phone away", "how long {tea_note} can get"),
+        ("Put the phone away", "{tea_note} Put the phone away", "unknown length of {tea_note}"),
         ("offers: breathing", "offers: brewing", "no such exercise"),
         (", offers: breathing", "", "offers no exercise"),
         ("utter_tea_more:", "utter_tea_most:", "the topic tea has no utter_tea_more"),
         ("- topic_tea", "- topic_teas", "the intent topic_teas has no examples"),
-        ("- topic_tea", "- topic_teas", "the intent topic_tea stands in no file"),
+        ("- topic_tea", "- topic_teas", "no file in bot/domain lists the intent topic_tea"),
         ("Tea is a warm", 'Tea is "a warm', "cannot be read in line 6"),
     ],
 )  # fmt: skip
@@ -155,7 +156,7 @@ def test_a_skill_is_told_what_it_lacks(house: Path) -> None:
 def test_one_response_in_two_files_is_named(house: Path) -> None:
     change(house, "utter_tea_more:", "utter_greet:")
     assert any(
-        "utter_greet: stands in bot/domain/greeting.yml, too" in fault for fault in faults(house)
+        "utter_greet: is in bot/domain/greeting.yml, too" in fault for fault in faults(house)
     )
 
 
@@ -189,7 +190,7 @@ def test_the_command_fails_when_something_is_wrong(
 ) -> None:
     change(house, "Put the phone away", "I miss you. Put the phone away")
     assert run(brief=True, root=house) == 1
-    assert "things to correct" in capsys.readouterr().out
+    assert ": 1 problem." in capsys.readouterr().out
     assert "Usage" in CliRunner().invoke(app, ["content", "--help"]).output
 
 

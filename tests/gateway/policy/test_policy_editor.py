@@ -279,7 +279,7 @@ def test_of_two_tabs_the_second_sees_what_the_first_took_up(web: Web, talk: Talk
     text = always_brings()
     answer = web.posts("/policy", text=text, tried=text, reason="second tab", seen="0")
     assert answer.status_code == 409
-    assert "Ruth has taken up version" in answer.text
+    assert "Ruth has just activated version" in answer.text
     assert "connection = 0.0" in answer.text
     assert "second tab" in answer.text
     assert len(versions(talk)) == 1

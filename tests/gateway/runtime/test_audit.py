@@ -279,7 +279,7 @@ def test_a_detail_that_may_come_back_otherwise_is_refused(talk: Talk) -> None:
         (None, "The audit log is intact: 3 entries, none changed or missing."),
         ("UPDATE audit_entry SET action = 'x' WHERE id = 2", "Entry 2 was changed after"),
         ("DELETE FROM audit_entry WHERE id = 1", "Entry 1 is missing."),
-        ("DELETE FROM audit_entry WHERE id = 3", "Entry 3 is missing: there were 3 at one time."),
+        ("DELETE FROM audit_entry WHERE id = 3", "Entry 3 is missing: there were 3 entries"),
     ],
 )
 def test_check_audit_names_the_first_entry_that_is_wrong(

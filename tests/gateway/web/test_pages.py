@@ -243,7 +243,7 @@ def test_the_most_urgent_waits_on_top(talk: Talk, web: Web) -> None:
 def test_an_address_that_is_nowhere_does_not_look_as_if_one_were_signed_out(web: Web) -> None:
     web.is_now(RUTH)
     nowhere = web.gets("/nowhere")
-    assert (nowhere.status_code, "There is no such page here." in nowhere.text) == (404, True)
+    assert (nowhere.status_code, "This page does not exist." in nowhere.text) == (404, True)
     assert "Signed in as <strong><bdi>Ruth</bdi>" in nowhere.text
     web.posts("/sign-out")
     assert 'href="/sign-in">Sign in</a>' in web.gets("/nowhere").text
@@ -464,14 +464,14 @@ def test_a_number_that_leads_nowhere_is_answered_in_words(web: Web, number: str)
     for page in ("console", "log"):
         answer = web.gets(f"/{page}/{number}")
         assert answer.status_code in (404, 422)
-        assert "<h1>Not here</h1>" in answer.text
+        assert "<h1>Not found</h1>" in answer.text
 
 
 def test_who_may_not_see_a_page_is_not_told_that_it_is_nowhere(web: Web) -> None:
     web.is_now(SAM)
     answer = web.gets("/log")
     assert answer.status_code == 403
-    assert "<h1>Not open to you</h1>" in answer.text
+    assert "<h1>No access</h1>" in answer.text
 
 
 def test_an_address_of_the_chat_that_is_nowhere_shows_maya_the_way_to_her_page(
