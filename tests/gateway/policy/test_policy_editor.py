@@ -260,7 +260,7 @@ def test_another_program_goes_on_under_its_own(web: Web, talk: Talk) -> None:
 def test_a_reason_is_asked_for_and_what_was_written_stays(web: Web, talk: Talk) -> None:
     answer = takes_up(web, always_brings(), reason="  \n ")
     assert answer.status_code == 409
-    assert "Say why" in answer.text
+    assert "Add a reason" in answer.text
     assert "connection = 0.0" in answer.text
     assert versions(talk) == []
 
