@@ -1,6 +1,6 @@
-"""Every page of the three faces, as somebody of the demo sees it, with an evening behind it.
+"""Every page, as a person of the demo sees it after an evening of conversations.
 
-Used to photograph them (`make screens`) and to look at each with axe-core.
+Used for screenshots (`make screens`) and accessibility checks with axe-core.
 """
 
 import itertools
@@ -32,12 +32,10 @@ PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Face:
-    """One page: a route, as the application writes it, and in `at` what stands for its parts.
-    A question behind it is no part of the route.
+    """One page: its route, perhaps with a query string, and the route's parameters in `at`.
 
-    `who` looks at it: somebody of the demo, or nobody who is signed in. `does` is what they do
-    there before they look. `status` is what the server answers, so that nobody looks at a refusal
-    and takes it for a page.
+    `who` is signed in, or no one. `does` is what they do on the page first. `status` is the
+    expected HTTP status, so that a refusal is not mistaken for a page.
     """
 
     name: str
@@ -48,9 +46,9 @@ class Face:
     does: Callable[[Page], None] | None = None
 
 
-# --- what somebody does on a page to come to the next one ---
+# --- actions on a page ---
 
-# Reserved for examples, and nobody's: each asks once, so that no limit is reached.
+# Numbers reserved for examples. Each asks once, to stay below the rate limits.
 _numbers = itertools.count(30)
 
 
@@ -113,7 +111,7 @@ def tries_what_is_no_policy(page: Page) -> None:
 
 
 def submits(page: Page, form: str, *, status: int) -> None:
-    """As a browser does that asks no script, and does not look at what is required."""
+    """Submit as a browser without scripts or form validation does."""
     with page.expect_navigation() as answer:
         page.locator(form).evaluate("form => form.submit()")
     assert answer.value is not None
@@ -129,7 +127,7 @@ def sends(page: Page, button: Locator, *, status: int = 200) -> None:
 
 # --- the pages ---
 
-# Maya's of last week, Maya's of tonight, and Jo's.
+# Maya's handoff of last week, Maya's of tonight, and Jo's.
 CLOSED, MINE, WAITING = {"number": "1"}, {"number": "2"}, {"number": "3"}
 
 FACES = [
@@ -208,9 +206,9 @@ WHO_READS_SPANISH = f"role,name,phone,mentor,language\nmentee,Ana,{ANA},Sam/Noor
 
 
 class Evening:
-    """The demo on a stack of its own, with things to look at: Maya is answered, Jo waits.
+    """The demo on its own stack: a mentor answers Maya, and Jo waits.
 
-    Last week Maya was in a crisis that is over, and nobody was brought to Jo.
+    Last week Maya had a crisis, now closed, and Jo wrote only to the bot.
     """
 
     def __init__(self, stack: Stack | OnRasa, browser: Browser) -> None:
@@ -219,11 +217,11 @@ class Evening:
         self.http = httpx.Client(base_url=stack.url, timeout=20)
         self.ids: dict[str, str] = {}
         self.cookies: dict[str | None, list[dict[str, object]]] = {None: []}
-        # What stands for a part of an address, by its name in FACES.
+        # Values of route parameters, by their names in FACES.
         self.known: dict[str, str] = {}
 
     def happens(self) -> None:
-        # Before there is a line, so that nobody but the one in here answers last week's texts.
+        # Before the stack starts, so that only this process answers last week's texts.
         self._last_week()
         self.stack.start()
         self._texts("Maya", "how can i sleep better")
@@ -234,12 +232,12 @@ class Evening:
         self._until("Maya", "Sam is here now")
         self._texts("Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
         self._texts("Maya", "hi sam. it has been a long week")
-        self._lets_programs_in()
+        self._adds_integrations()
         self._texts("Jo", "i want to kill myself tonight")
         self._until("Noor", "URGENT")
         self._texts("Ana", "quiero hablar con una persona")
         self._until("Ana", "Sam")
-        self._wait(self._shows_that_nobody_was_told, "the address was not posted to")
+        self._wait(self._shows_failed_delivery, "the address was not posted to")
         for name in self.ids:
             self._sign_in(name)
         self._agrees("Maya")
@@ -251,7 +249,7 @@ class Evening:
         self.stack.kill()
 
     def opens(self, face: Face, context: BrowserContext) -> Page:
-        """The page in a new tab, once what is done on it first has been done."""
+        """Open the page in a new tab and do what comes first."""
         path = face.route
         for part, value in face.at.items():
             path = path.replace(f"{{{part}}}", self.known.get(value, value))
@@ -309,7 +307,7 @@ class Evening:
         database.engine.dispose()
 
     def _rules(self) -> None:
-        """Ruth judges what is over, and takes up another policy."""
+        """Ruth judges a closed handoff and activates another policy."""
         context = self.context("Ruth", width=1280, theme="light")
         judged = context.request.post("/log/1/verdict", form={"verdict": "right"})
         assert judged.ok, f"Ruth could not judge: {judged.status}"
@@ -353,8 +351,8 @@ class Evening:
             form.get_by_role("button", name="Tell the managers").click()
         context.close()
 
-    def _lets_programs_in(self) -> None:
-        """Ruth makes a token, and has an address told at which nobody answers."""
+    def _adds_integrations(self) -> None:
+        """Ruth creates a token and a webhook whose server does not answer."""
         self._sign_in("Ruth")
         context = self.context("Ruth", width=1280, theme="light")
         forms: dict[str, dict[str, str | float | bool]] = {
@@ -366,7 +364,7 @@ class Evening:
             assert answer.status == 201, f"{form}: {answer.status}"
         context.close()
 
-    def _shows_that_nobody_was_told(self) -> bool:
+    def _shows_failed_delivery(self) -> bool:
         context = self.context("Ruth", width=1280, theme="light")
         shown = context.request.get("/program/integrations").text()
         context.close()

@@ -1,5 +1,6 @@
 """The managers' page for API tokens and webhooks."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Protocol
 
@@ -125,18 +126,18 @@ def _who(session: Session, manager: Person) -> tuple[Program, Person]:
     return session.get_one(Program, manager.program_id), session.get_one(Person, manager.id)
 
 
-def _page(
-    request: Request,
-    manager: Person,
-    *,
-    token: str = "",
-    secret: str = "",
-    done: str = "",
-    form: str = "",
-    given: dict[str, str] | None = None,
-    sentence: str = "",
-    status: int = 200,
-) -> Response:
+# What a page shows only after a form was sent.
+NOTHING_SENT: Mapping[str, object] = {
+    "token": "",
+    "secret": "",
+    "done": "",
+    "form": "",
+    "given": {},
+    "sentence": "",
+}
+
+
+def _page(request: Request, manager: Person, *, status: int = 200, **shown: object) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         tokens = list_tokens(session, manager.program_id)
@@ -155,20 +156,15 @@ def _page(
         scopes=Scope,
         scope_means=MEANS,
         webhooks=webhooks,
-        token=token,
-        secret=secret,
-        done=done,
-        form=form,
-        given=given or {},
-        sentence=sentence,
         may_be_local=is_demo(line),
         soon=line.clock() + TAKEN_FOR,
         api=MOUNTED_AT,
         zone=manager.program.timezone,
+        **{**NOTHING_SENT, **shown},
     )
 
 
-WHAT = {
+EVENTS = {
     "handoff.opened": gettext_noop("opened"),
     "handoff.paged": gettext_noop("paged"),
     "handoff.raised": gettext_noop("raised"),
@@ -181,7 +177,7 @@ WHAT = {
 
 def event_name(delivery: WebhookDelivery) -> str:
     kind = str(delivery.payload["type"])
-    return phrase(WHAT.get(kind, kind))
+    return phrase(EVENTS.get(kind, kind))
 
 
 FAILURES = {

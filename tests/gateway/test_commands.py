@@ -1,4 +1,4 @@
-"""Commands answer one question each, for a person and for a cron job."""
+"""The `warmline` commands."""
 
 import subprocess
 import sys
@@ -30,14 +30,12 @@ def talk(tmp_path: Path) -> Talk:
     return Talk(database)
 
 
-def test_nobody_waiting_is_good_news(talk: Talk, warmline: CliRunner) -> None:
+def test_waiting_exits_0_without_waiting_handoffs(talk: Talk, warmline: CliRunner) -> None:
     ran = warmline.invoke(app, ["waiting"])
     assert (ran.exit_code, ran.stdout) == (0, "No handoff is waiting.\n")
 
 
-def test_who_waits_is_listed_by_urgency_and_a_cron_job_notices(
-    talk: Talk, warmline: CliRunner
-) -> None:
+def test_waiting_lists_by_urgency_and_exits_1(talk: Talk, warmline: CliRunner) -> None:
     talk.texts(MAYA, "can i talk to a real person please")
     talk.texts("+12025550102", "i want to kill myself tonight")
     ran = warmline.invoke(app, ["waiting"])
@@ -48,7 +46,7 @@ def test_who_waits_is_listed_by_urgency_and_a_cron_job_notices(
     ]
 
 
-def test_the_log_of_one_handoff_tells_every_step(talk: Talk, warmline: CliRunner) -> None:
+def test_log_shows_every_step_of_one_handoff(talk: Talk, warmline: CliRunner) -> None:
     talk.texts(MAYA, "can i talk to a real person please")
     talk.passes(minutes=1)
     talk.texts(SAM, "take")
@@ -64,13 +62,13 @@ def test_the_log_of_one_handoff_tells_every_step(talk: Talk, warmline: CliRunner
     assert len(csv.splitlines()) == 2
 
 
-def test_a_handoff_that_is_not_there_is_said_not_to_be(talk: Talk, warmline: CliRunner) -> None:
+def test_log_names_an_unknown_handoff(talk: Talk, warmline: CliRunner) -> None:
     ran = warmline.invoke(app, ["log", "99"])
     assert ran.exit_code == 2
     assert "There is no handoff 99" in ran.stderr
 
 
-def test_check_names_who_cannot_be_reached(talk: Talk, warmline: CliRunner) -> None:
+def test_check_lists_unreachable_people_without_names(talk: Talk, warmline: CliRunner) -> None:
     assert warmline.invoke(app, ["check"]).stdout == "Everyone can be reached.\n"
     talk.texts(NOOR, "STOP")
     ran = warmline.invoke(app, ["check"])
@@ -80,14 +78,14 @@ def test_check_names_who_cannot_be_reached(talk: Talk, warmline: CliRunner) -> N
     assert "Noor" not in ran.stdout
 
 
-def test_duty_is_put_on_and_taken_off(talk: Talk, warmline: CliRunner) -> None:
+def test_duty_turns_on_and_off(talk: Talk, warmline: CliRunner) -> None:
     assert warmline.invoke(app, ["duty", SAM, "--on"]).stdout == "Sam is on duty.\n"
     assert talk.person(SAM).on_duty
     assert warmline.invoke(app, ["duty", SAM, "--off"]).stdout == "Sam is off duty.\n"
     assert warmline.invoke(app, ["duty", MAYA]).exit_code == 2
 
 
-def test_assess_answers_each_line_and_names_a_bad_one(warmline: CliRunner) -> None:
+def test_assess_answers_each_line_and_reports_a_bad_one(warmline: CliRunner) -> None:
     lines = '{"id": 1, "text": "how can i sleep better"}\nnot json\n'
     ran = warmline.invoke(app, ["assess"], input=lines)
     first, second = ran.stdout.splitlines()
@@ -95,7 +93,7 @@ def test_assess_answers_each_line_and_names_a_bad_one(warmline: CliRunner) -> No
     assert "error" in second
 
 
-def test_who_is_away_is_listed_in_their_own_time(talk: Talk, warmline: CliRunner) -> None:
+def test_away_lists_absences_in_local_time(talk: Talk, warmline: CliRunner) -> None:
     assert warmline.invoke(app, ["away"]).stdout == "No one is away.\n"
     talk.clock.now = datetime.now(UTC)
     talk.texts(SAM, "AWAY 2 weeks")
@@ -106,9 +104,7 @@ def test_who_is_away_is_listed_in_their_own_time(talk: Talk, warmline: CliRunner
     assert ruth.endswith("Ruth is away until they text ON")
 
 
-def test_the_pre_flight_names_who_is_away_and_the_gap_that_it_leaves(
-    talk: Talk, warmline: CliRunner
-) -> None:
+def test_check_lists_absences_and_their_gaps(talk: Talk, warmline: CliRunner) -> None:
     talk.clock.now = datetime.now(UTC)
     talk.texts(SAM, "AWAY 2 weeks")
     told = warmline.invoke(app, ["check"]).stdout
@@ -129,7 +125,7 @@ def test_help_lists_each_command_with_the_summary_of_its_docstring() -> None:
         assert command.help.splitlines()[0] == summary, name
 
 
-def test_help_imports_no_part_of_the_gateway() -> None:
+def test_help_imports_no_heavy_modules() -> None:
     script = "import sys, gateway.cli; print({'rich', 'sqlalchemy'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

@@ -567,7 +567,7 @@ def routes_of(app: FastAPI) -> set[str]:
 # --- the laws ---
 
 
-def test_every_route_has_its_line(world: World) -> None:
+def test_every_route_is_listed(world: World) -> None:
     every = routes_of(world.apps["phones"]) | routes_of(world.apps["twilio"])
     assert sorted(every - set(ROUTES)) == [], "these lack a line"
     assert sorted(set(ROUTES) - every) == [], "these are no routes any more"

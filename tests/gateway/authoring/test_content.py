@@ -1,4 +1,4 @@
-"""Ruth edits the bot's texts: what she got wrong is said in words she can act on."""
+"""The checks of texts report every mistake in words that a writer can act on."""
 
 import shutil
 from pathlib import Path
@@ -41,7 +41,7 @@ nlu:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """A house with one exercise, breathing, and one topic of Ruth's: tea."""
+    """A project with one exercise, breathing, and one topic, tea."""
     for folder in ("bot/domain", "bot/data", "bot/tests", "docs/content", "escalation"):
         (tmp_path / folder).mkdir(parents=True)
     for name in (
@@ -78,11 +78,11 @@ def change(house: Path, old: str, new: str, name: str = "bot/domain/tea.yml") ->
 
 
 def faults(house: Path) -> list[str]:
-    """What is said of tea, and of nothing else."""
+    """The faults about tea."""
     return [str(fault) for fault in find_faults(read_content(house)) if "tea" in str(fault)]
 
 
-def test_a_topic_in_order_has_no_faults(house: Path) -> None:
+def test_a_valid_topic_has_no_faults(house: Path) -> None:
     assert faults(house) == []
 
 
@@ -109,14 +109,14 @@ def test_a_topic_in_order_has_no_faults(house: Path) -> None:
         ("Tea is a warm", 'Tea is "a warm', "cannot be read in line 6"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place(house: Path, old: str, new: str, says: str) -> None:
+def test_a_mistake_is_reported_with_its_place(house: Path, old: str, new: str, says: str) -> None:
     change(house, old, new)
     found = faults(house)
     assert any(says in fault for fault in found), found
     assert all(fault.startswith("bot/d") for fault in found)
 
 
-def test_a_text_without_a_source_is_named(house: Path) -> None:
+def test_a_text_without_a_source_is_reported(house: Path) -> None:
     last = TEA.rindex("      metadata")
     write(house, "bot/domain/tea.yml", TEA[:last])
     [fault] = faults(house)
@@ -130,7 +130,7 @@ def test_too_few_examples_are_counted(house: Path) -> None:
     assert fault.startswith("bot/data/tea.yml: the intent topic_tea has 19 examples")
 
 
-def test_a_sentence_that_trains_two_intents_is_named(house: Path) -> None:
+def test_an_example_of_two_intents_is_reported(house: Path) -> None:
     change(house, "tell me about tea number 3", "Breathe", "bot/data/tea.yml")
     [fault] = faults(house)
     assert '"Breathe" is an example of topic_tea and of ask_breathing' in fault
@@ -139,12 +139,12 @@ def test_a_sentence_that_trains_two_intents_is_named(house: Path) -> None:
 @pytest.mark.parametrize(
     "missing", ["docs/content/tea.md", "bot/data/tea.yml", "bot/tests/test_tea.yml"]
 )
-def test_a_missing_file_is_named(house: Path, missing: str) -> None:
+def test_a_missing_file_is_reported(house: Path, missing: str) -> None:
     (house / missing).unlink()
     assert any(f"{missing} is missing" in fault for fault in faults(house))
 
 
-def test_a_skill_is_told_what_it_lacks(house: Path) -> None:
+def test_missing_responses_of_a_skill_are_reported(house: Path) -> None:
     change(house, "utter_breathing_left:", "utter_breathing_gone:", "bot/domain/breathing.yml")
     change(house, "utter_ask_breathing_after:", "utter_ask_after:", "bot/domain/breathing.yml")
     found = [str(fault) for fault in find_faults(read_content(house))]
@@ -153,20 +153,20 @@ def test_a_skill_is_told_what_it_lacks(house: Path) -> None:
     assert any("utter_ask_breathing_after" in fault for fault in found)
 
 
-def test_one_response_in_two_files_is_named(house: Path) -> None:
+def test_a_response_in_two_files_is_reported(house: Path) -> None:
     change(house, "utter_tea_more:", "utter_greet:")
     assert any(
         "utter_greet: is in bot/domain/greeting.yml, too" in fault for fault in faults(house)
     )
 
 
-def test_a_broken_script_is_named(house: Path) -> None:
+def test_an_unreadable_script_is_reported(house: Path) -> None:
     write(house, "escalation/script.toml", '[hi]\ntext = "Hi.\n')
     [fault] = [f for f in find_faults(read_content(house)) if f.where.endswith("script.toml")]
     assert "cannot be read" in str(fault)
 
 
-def test_every_text_of_the_real_line_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_lists_every_text(capsys: pytest.CaptureFixture[str]) -> None:
     run(brief=False)
     shown = capsys.readouterr().out
     for key in (
@@ -178,19 +178,17 @@ def test_every_text_of_the_real_line_is_in_the_table(capsys: pytest.CaptureFixtu
         assert key in shown
 
 
-def test_our_own_lines_are_in_order() -> None:
+def test_the_script_has_no_faults() -> None:
     found = [
         fault for fault in find_faults(read_content()) if fault.where.startswith("escalation/")
     ]
     assert found == []
 
 
-def test_the_command_fails_when_something_is_wrong(
-    house: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_exits_1_with_a_fault(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(house, "Put the phone away", "I miss you. Put the phone away")
     assert run(brief=True, root=house) == 1
-    assert ": 1 problem." in capsys.readouterr().out
+    assert " problems." in capsys.readouterr().out
     assert "Usage" in CliRunner().invoke(app, ["content", "--help"]).output
 
 
@@ -215,11 +213,11 @@ def test_the_label_counts() -> None:
         ("€" * 81, 2),
     ],
 )
-def test_segments_are_counted_as_the_network_does(text: str, how_many: int) -> None:
+def test_segments_match_the_gsm_standard(text: str, how_many: int) -> None:
     assert gsm.segments(text) == how_many
 
 
-def test_a_blank_counts_with_the_longest_it_can_hold() -> None:
+def test_a_placeholder_counts_with_its_longest_value() -> None:
     said = Text("a.toml", "who_own", "I have asked {mentor}. You went from {x_before}.", "s")
     assert said.as_sent == f"{LABEL}I have asked Maximilian. You went from 10."
     assert said.unknown_blanks == []
@@ -233,7 +231,7 @@ def test_syllables_are_those_of_the_dictionary(word: str, beats: int) -> None:
     assert abs(readability.syllables(word) - beats) <= (word == "every")
 
 
-def test_the_grade_is_flesch_kincaids() -> None:
+def test_the_grade_is_flesch_kincaid() -> None:
     """18 words, 2 sentences, 22 syllables: 0.39 * 9 + 11.8 * 22 / 18 - 15.59."""
     text = "The cat sat on the mat and slept well. Then the dog came in to play with it."
     assert len(readability.words(text)) == 18
@@ -249,5 +247,5 @@ def test_keys_numbers_and_options_do_not_make_a_text_hard() -> None:
     assert len(readability.sentences(scale)) == 4
 
 
-def test_so_short_a_text_has_no_grade() -> None:
+def test_a_short_text_has_no_grade() -> None:
     assert readability.grade("Anything else?") is None

@@ -1,4 +1,4 @@
-"""What programs read and write: who is let in, what they are told, and what is never told."""
+"""The REST API: authentication, answers, and what it never reveals."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
 WORDS = "nobody would notice if i was gone, can i talk to a person"
-# Whoever reads one of these reads of somebody.
+# Personal data that must not appear.
 OURS = re.compile(r"Maya|Sam|Noor|Ruth|Jo\b|\+120255501[0-2]|nobody would notice|Harbor")
 IDA = {"role": "mentee", "name": "Ida", "phone": "(202) 555-0177"}
 
@@ -42,7 +42,7 @@ class Route:
     body: dict[str, str] | None = None
 
 
-# One line for each route, and no line without a route. Without a scope: for anybody.
+# Every route. A route without a scope is public.
 ROUTES = {
     "GET /openapi.json": Route(None, "/openapi.json"),
     "GET /handoffs": Route(Scope.HANDOFFS_READ, "/handoffs"),
@@ -115,7 +115,7 @@ def api_of(web: Web) -> FastAPI:
 
 
 def an_evening(talk: Talk) -> None:
-    """Maya asks and Sam comes; Jo asks and nobody has come yet."""
+    """Sam answers Maya; Jo is still waiting."""
     talk.texts(MAYA, WORDS)
     talk.texts(SAM, "TAKE 1")
     talk.passes(minutes=2)
@@ -125,10 +125,10 @@ def an_evening(talk: Talk) -> None:
     talk.passes(minutes=1)
 
 
-# --- who is let in ---
+# --- authentication ---
 
 
-def test_every_route_has_its_line(web: Web) -> None:
+def test_every_route_is_listed(web: Web) -> None:
     every = {
         f"{method} {route.path}"
         for route in iter_route_contexts(api_of(web).routes)
@@ -138,9 +138,7 @@ def test_every_route_has_its_line(web: Web) -> None:
     assert every == set(ROUTES)
 
 
-def test_each_route_asks_for_its_scope_and_for_nothing_of_another_program(
-    talk: Talk, web: Web
-) -> None:
+def test_each_route_requires_its_scope_and_hides_other_programs(talk: Talk, web: Web) -> None:
     an_evening(talk)
     eve = talk.a_manager_elsewhere()
     alone = {scope: ApiClient(web, a_token(talk, scope)) for scope in Scope}
@@ -180,7 +178,7 @@ def test_each_route_asks_for_its_scope_and_for_nothing_of_another_program(
     assert [one["name"] for one in elsewhere.reads("/people")["people"]] == ["Eve", "Ida"]
 
 
-def test_ruth_makes_a_token_that_is_shown_once_used_and_revoked(talk: Talk, web: Web) -> None:
+def test_a_manager_creates_uses_and_revokes_a_token(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
     form = {"name": "The board", "scope": "handoffs:read"}
     made = web.client.post("/program/integrations/tokens", data=form)
@@ -219,7 +217,7 @@ def test_ruth_makes_a_token_that_is_shown_once_used_and_revoked(talk: Talk, web:
         ({"name": "The board", "scope": "everything"}, "Choose at least one"),
     ],
 )
-def test_a_token_without_name_or_scope_is_not_made(
+def test_a_token_needs_a_name_and_a_scope(
     talk: Talk, web: Web, form: dict[str, str], sentence: str
 ) -> None:
     web.is_now(RUTH)
@@ -229,7 +227,7 @@ def test_a_token_without_name_or_scope_is_not_made(
         assert session.scalars(select(ApiToken)).all() == []
 
 
-def test_a_hasty_program_is_told_how_long_to_wait(
+def test_too_many_requests_get_429_with_retry_after(
     talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     hasty, other = api_client(Scope.COVERAGE_READ), api_client(Scope.PEOPLE_READ)
@@ -243,10 +241,10 @@ def test_a_hasty_program_is_told_how_long_to_wait(
     hasty.reads("/coverage")
 
 
-# --- what is told ---
+# --- answers ---
 
 
-def test_no_answer_holds_a_name_without_its_scope_and_none_holds_a_word(
+def test_answers_have_names_only_with_the_scope_and_never_messages(
     talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -264,7 +262,7 @@ def test_no_answer_holds_a_name_without_its_scope_and_none_holds_a_word(
     assert all("nobody would notice" not in each for each in told.values())
 
 
-def test_the_handoffs_are_filtered_and_turned_page_by_page(
+def test_handoffs_are_filtered_and_paginated(
     talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -289,7 +287,7 @@ def test_the_handoffs_are_filtered_and_turned_page_by_page(
     assert second["next_cursor"] is None
 
 
-def test_one_handoff_tells_its_moves_and_how_far_each_text_came(
+def test_one_handoff_has_its_events_and_alert_deliveries(
     talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -304,7 +302,7 @@ def test_one_handoff_tells_its_moves_and_how_far_each_text_came(
     assert [(one["person_id"], one["delivery"]) for one in told["alerts"]] == [(sam, "delivered")]
 
 
-def test_the_figures_are_those_of_the_page(
+def test_measures_match_the_page(
     talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -335,7 +333,7 @@ def test_the_figures_are_those_of_the_page(
     ]
 
 
-def test_the_week_ahead_tells_the_gaps(talk: Talk, api_client: Callable[..., ApiClient]) -> None:
+def test_coverage_lists_the_gaps(talk: Talk, api_client: Callable[..., ApiClient]) -> None:
     with talk.database.writing() as session:
         for person in session.scalars(select(Person)):
             person.on_duty = False
@@ -351,7 +349,7 @@ def test_the_week_ahead_tells_the_gaps(talk: Talk, api_client: Callable[..., Api
     assert len(told["hours"]) == sum(len(hours) for hours in week.hours.values())
 
 
-def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
+def test_a_read_is_audited_once_in_ten_minutes(
     talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -389,7 +387,7 @@ def test_what_is_read_stands_in_the_audit_once_in_ten_minutes(
         ("GET", "/people/Maya", 422, "path.number"),
     ],
 )
-def test_a_refusal_says_what_which_and_what_next(
+def test_a_refusal_says_what_is_wrong_and_what_to_do(
     api_client: Callable[..., ApiClient], method: str, path: str, status: int, says: str
 ) -> None:
     answer = api_client(*Scope).asks(method, path)
@@ -400,7 +398,7 @@ def test_a_refusal_says_what_which_and_what_next(
     assert "Maya" not in answer.text
 
 
-def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
+def test_answers_match_the_openapi_description(
     talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -430,7 +428,7 @@ def test_the_description_is_of_the_api_alone_and_the_answers_are_as_it_says(
             )
 
 
-def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
+def test_a_server_error_is_a_problem_without_details(
     talk: Talk, web: Web, api_client: Callable[..., ApiClient]
 ) -> None:
     an_evening(talk)
@@ -448,7 +446,7 @@ def test_what_goes_wrong_here_is_said_in_the_same_way_and_shows_nothing_of_it(
 # --- enrolling ---
 
 
-def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
+def test_enrolling_twice_with_one_key_enrolls_once(
     talk: Talk, api_client: Callable[..., ApiClient]
 ) -> None:
     sam = talk.person(SAM).id
@@ -498,7 +496,7 @@ def test_a_program_enrols_ida_with_her_mentor_and_a_repeat_enrols_nobody(
         ({"nickname": "I"}, "body.nickname"),
     ],
 )
-def test_nobody_is_enrolled_whom_a_people_file_would_not_enroll(
+def test_enrolling_checks_like_a_people_file(
     talk: Talk, api_client: Callable[..., ApiClient], person: dict[str, Any], says: str
 ) -> None:
     answer = api_client(Scope.PEOPLE_WRITE).enrolls(**person)

@@ -69,7 +69,7 @@ def tampers(database: Database, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def test_an_untouched_chain_holds(talk: Talk) -> None:
+def test_an_intact_chain_has_no_problem(talk: Talk) -> None:
     assert broken(talk) is None
     happens(talk, 5)
     assert [entry.id for entry in entries(talk)] == [1, 2, 3, 4, 5]
@@ -112,7 +112,7 @@ def test_an_entry_moved_to_another_program_is_found(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])
-def test_an_entry_taken_out_is_found(talk: Talk, gone: int) -> None:
+def test_a_removed_entry_is_found(talk: Talk, gone: int) -> None:
     happens(talk, 4)
     tampers(talk.database, f"DELETE FROM audit_entry WHERE id = {gone}")
     assert broken(talk) == f"Entry {gone} is missing."
@@ -129,7 +129,7 @@ def test_a_gap_closed_by_new_numbers_is_found(talk: Talk) -> None:
     assert broken(talk) == "Entry 2 was changed after it was written."
 
 
-def test_two_entries_that_changed_places_are_found(talk: Talk) -> None:
+def test_swapped_entries_are_found(talk: Talk) -> None:
     happens(talk, 4)
     tampers(
         talk.database,
@@ -140,7 +140,7 @@ def test_two_entries_that_changed_places_are_found(talk: Talk) -> None:
     assert broken(talk) == "Entry 2 was changed after it was written."
 
 
-def test_an_entry_put_in_at_the_end_is_found(talk: Talk) -> None:
+def test_a_forged_last_entry_is_found(talk: Talk) -> None:
     happens(talk, 2)
     tampers(
         talk.database,
@@ -151,7 +151,7 @@ def test_an_entry_put_in_at_the_end_is_found(talk: Talk) -> None:
     assert broken(talk) == "Entry 3 was changed after it was written."
 
 
-def test_a_chain_reckoned_anew_without_the_key_is_found(talk: Talk) -> None:
+def test_a_chain_rebuilt_without_the_key_is_found(talk: Talk) -> None:
     """Whoever has the database but not WARMLINE_KEY can follow the recipe, and it shows."""
     happens(talk, 3)
     use_key(ANOTHER_KEY)
@@ -162,7 +162,7 @@ def test_a_chain_reckoned_anew_without_the_key_is_found(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 3])
-def test_entries_cut_off_the_end_are_found_by_the_head_that_was_kept(
+def test_entries_cut_off_the_end_are_found_by_the_stored_head(
     talk: Talk, head_file: Path, left: int
 ) -> None:
     happens(talk, 4)
@@ -173,9 +173,7 @@ def test_entries_cut_off_the_end_are_found_by_the_head_that_was_kept(
     assert broken(talk, kept) == f"Entry {left + 1} is missing: there were 4 entries before."
 
 
-def test_an_end_cut_off_and_written_over_is_found_by_an_earlier_head(
-    talk: Talk, head_file: Path
-) -> None:
+def test_a_replaced_end_is_found_by_an_earlier_head(talk: Talk, head_file: Path) -> None:
     happens(talk, 4)
     kept = head_kept(head_file)
     tampers(talk.database, "DELETE FROM audit_entry WHERE id = 4")
@@ -185,7 +183,7 @@ def test_an_end_cut_off_and_written_over_is_found_by_an_earlier_head(
     assert head_kept(head_file) == kept, "a head only moves forward"
 
 
-def test_a_head_reads_back_as_it_was_written_down(talk: Talk) -> None:
+def test_a_written_head_reads_back(talk: Talk) -> None:
     happens(talk, 2)
     with talk.database.reading() as session:
         head = get_head(session)
@@ -196,7 +194,7 @@ def test_a_head_reads_back_as_it_was_written_down(talk: Talk) -> None:
             Head.read(nonsense)
 
 
-def test_what_was_rolled_back_was_not_noted(talk: Talk, head_file: Path) -> None:
+def test_a_rollback_leaves_no_entry(talk: Talk, head_file: Path) -> None:
     ruth = talk.person(RUTH)
 
     def changes(session: Session, about: str) -> None:
@@ -223,7 +221,7 @@ def test_what_was_rolled_back_was_not_noted(talk: Talk, head_file: Path) -> None
     assert broken(talk, head_kept(head_file)) is None
 
 
-def test_many_who_append_at_once_make_one_chain(talk: Talk, head_file: Path) -> None:
+def test_simultaneous_appends_make_one_chain(talk: Talk, head_file: Path) -> None:
     ready = threading.Barrier(8)
 
     def one() -> None:
@@ -240,7 +238,7 @@ def test_many_who_append_at_once_make_one_chain(talk: Talk, head_file: Path) -> 
     assert head_kept(head_file) == Head(80, entries(talk)[-1].hash)
 
 
-def test_who_reads_the_same_thing_again_within_ten_minutes_is_noted_once(talk: Talk) -> None:
+def test_repeated_reads_within_ten_minutes_are_one_entry(talk: Talk) -> None:
     ruth, sam = talk.person(RUTH), talk.person(SAM)
     read(talk.line, ruth, "handoff:7")
     read(talk.line, ruth, "handoff:7")
@@ -259,7 +257,7 @@ def test_who_reads_the_same_thing_again_within_ten_minutes_is_noted_once(talk: T
     assert broken(talk) is None
 
 
-def test_a_detail_that_may_come_back_otherwise_is_refused(talk: Talk) -> None:
+def test_a_float_in_the_detail_is_refused(talk: Talk) -> None:
     ruth = talk.person(RUTH)
     with pytest.raises(TypeError, match="not share"), talk.database.writing() as session:
         note(
@@ -282,7 +280,7 @@ def test_a_detail_that_may_come_back_otherwise_is_refused(talk: Talk) -> None:
         ("DELETE FROM audit_entry WHERE id = 3", "Entry 3 is missing: there were 3 entries"),
     ],
 )
-def test_check_audit_names_the_first_entry_that_is_wrong(
+def test_check_audit_names_the_first_broken_entry(
     talk: Talk,
     database_url: str,
     tmp_path: Path,

@@ -66,7 +66,7 @@ def test_a_link_expires(talk: Talk) -> None:
         opens(talk, token)
 
 
-def test_a_link_is_good_for_its_own_purpose_alone(talk: Talk) -> None:
+def test_a_link_works_for_its_purpose_only(talk: Talk) -> None:
     token = link_for(talk, SAM, "chat")
     with pytest.raises(KeyRefused, match="not right"):
         opens(talk, token, "sign_in")
@@ -74,18 +74,18 @@ def test_a_link_is_good_for_its_own_purpose_alone(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "\x00", "\ud800", "code:", "é" * 5000])
-def test_what_is_no_link_is_refused_in_a_sentence(talk: Talk, token: str) -> None:
+def test_an_invalid_link_is_refused_with_a_reason(talk: Talk, token: str) -> None:
     code_for(talk, MAYA)
     with pytest.raises(KeyRefused, match="not right"):
         opens(talk, token)
 
 
-def test_two_links_of_one_person_are_both_good(talk: Talk) -> None:
+def test_two_links_of_one_person_both_work(talk: Talk) -> None:
     first, second = link_for(talk, MAYA), link_for(talk, MAYA)
     assert {opens(talk, token).name for token in (first, second)} == {"Maya"}
 
 
-def test_who_has_left_gets_in_by_neither(talk: Talk) -> None:
+def test_a_person_who_left_cannot_use_link_or_code(talk: Talk) -> None:
     token, code = link_for(talk, SAM), code_for(talk, SAM)
     with talk.database.writing() as session:
         session.get_one(Person, talk.person(SAM).id).left_at = talk.clock()
@@ -111,7 +111,7 @@ def test_a_code_expires(talk: Talk) -> None:
         types(talk, MAYA, code)
 
 
-def test_a_code_is_its_persons_alone(talk: Talk) -> None:
+def test_a_code_works_for_its_person_only(talk: Talk) -> None:
     code = code_for(talk, MAYA)
     code_for(talk, SAM)
     with pytest.raises(KeyRefused, match="not right"):
@@ -120,7 +120,7 @@ def test_a_code_is_its_persons_alone(talk: Talk) -> None:
         types(talk, MAYA, code, "sign_in")
 
 
-def test_five_wrong_codes_end_the_right_one_too(talk: Talk) -> None:
+def test_five_wrong_attempts_invalidate_the_code(talk: Talk) -> None:
     code = code_for(talk, MAYA)
     for _ in range(MOST_WRONG_CODES):
         with pytest.raises(KeyRefused, match="not right"):
@@ -130,7 +130,7 @@ def test_five_wrong_codes_end_the_right_one_too(talk: Talk) -> None:
     assert types(talk, MAYA, code_for(talk, MAYA)).name == "Maya"
 
 
-def test_the_fifth_try_may_still_be_the_right_one(talk: Talk) -> None:
+def test_the_fifth_attempt_may_still_succeed(talk: Talk) -> None:
     code = code_for(talk, MAYA)
     for _ in range(MOST_WRONG_CODES - 1):
         with pytest.raises(KeyRefused, match="not right"):
@@ -138,7 +138,7 @@ def test_the_fifth_try_may_still_be_the_right_one(talk: Talk) -> None:
     assert types(talk, MAYA, code).name == "Maya"
 
 
-def test_a_new_code_ends_the_one_before(talk: Talk) -> None:
+def test_a_new_code_replaces_the_previous_one(talk: Talk) -> None:
     first, second = code_for(talk, MAYA), code_for(talk, MAYA)
     if first != second:
         with pytest.raises(KeyRefused, match="Type the newest one"):
@@ -147,13 +147,13 @@ def test_a_new_code_ends_the_one_before(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "\x00", "\ud800", "12345", "1234567", "x" * 5000])
-def test_what_is_no_code_is_refused_in_a_sentence(talk: Talk, code: str) -> None:
+def test_an_invalid_code_is_refused_with_a_reason(talk: Talk, code: str) -> None:
     code_for(talk, MAYA)
     with pytest.raises(KeyRefused, match="not right"):
         types(talk, MAYA, code)
 
 
-def test_nobody_has_a_code_who_was_sent_none(talk: Talk) -> None:
+def test_without_a_code_sent_no_code_works(talk: Talk) -> None:
     with pytest.raises(KeyRefused, match="not right"):
         types(talk, MAYA, "123456")
 
@@ -170,22 +170,22 @@ def at_once(talk: Talk, use: str, key: str) -> list[bool]:
         return list(threads.map(one, range(8)))
 
 
-def test_of_eight_who_open_a_link_at_once_one_gets_in(talk: Talk) -> None:
+def test_of_eight_simultaneous_link_uses_one_succeeds(talk: Talk) -> None:
     assert sum(at_once(talk, "link", link_for(talk, MAYA))) == 1
 
 
-def test_of_eight_who_type_a_code_at_once_one_gets_in(talk: Talk) -> None:
+def test_of_eight_simultaneous_code_uses_one_succeeds(talk: Talk) -> None:
     assert sum(at_once(talk, "code", code_for(talk, MAYA))) == 1
 
 
-def test_eight_wrong_codes_at_once_count_as_five_and_no_more(talk: Talk) -> None:
+def test_eight_simultaneous_wrong_codes_use_up_the_attempts(talk: Talk) -> None:
     code = code_for(talk, MAYA)
     assert not any(at_once(talk, "code", another(code)))
     with talk.database.reading() as session:
         assert session.scalar(select(OneTimeKey.tries)) == MOST_WRONG_CODES
 
 
-def test_the_table_gives_neither_link_nor_code_away(talk: Talk) -> None:
+def test_the_table_reveals_no_link_or_code(talk: Talk) -> None:
     token, code = link_for(talk, MAYA), code_for(talk, MAYA)
     with talk.database.reading() as session:
         kept = session.scalars(select(OneTimeKey.key_hash)).all()
@@ -193,7 +193,7 @@ def test_the_table_gives_neither_link_nor_code_away(talk: Talk) -> None:
     assert {len(one) for one in kept} == {64}
 
 
-def test_without_the_key_a_stolen_table_cannot_be_tried_through(talk: Talk) -> None:
+def test_without_the_key_codes_cannot_be_guessed_from_the_table(talk: Talk) -> None:
     maya, code = talk.person(MAYA), code_for(talk, MAYA)
     with talk.database.reading() as session:
         kept = session.scalars(select(OneTimeKey.key_hash)).one()
@@ -210,7 +210,7 @@ def test_two_people_or_two_times_never_share_a_hash(talk: Talk) -> None:
         assert session.scalar(select(func.count(OneTimeKey.key_hash.distinct()))) == 30
 
 
-def test_old_keys_are_forgotten(talk: Talk) -> None:
+def test_old_keys_are_deleted(talk: Talk) -> None:
     link_for(talk, MAYA)
     talk.clock.now += LASTS + KEPT_FOR
     link_for(talk, SAM)

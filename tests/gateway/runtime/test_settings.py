@@ -1,4 +1,4 @@
-"""A missing or impossible setting is named, with what to do."""
+"""A missing or invalid setting is reported with what to do."""
 
 import pytest
 
@@ -43,25 +43,25 @@ def test_twilio_without_its_token_names_each_missing_key(monkeypatch: pytest.Mon
         ("SMS", "pigeon"),
     ],
 )
-def test_an_impossible_value_names_its_key(
+def test_an_invalid_value_names_its_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     assert problem(monkeypatch, WARMLINE_KEY=KEY, **{name: value}).startswith(name)
 
 
-def test_a_hosts_postgres_address_gets_our_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_postgres_url_gets_our_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMLINE_KEY", KEY)
     monkeypatch.setenv("DATABASE_URL", "postgres://u:p@host/db")
     assert load_settings().database_url == "postgresql+psycopg://u:p@host/db"
 
 
-def test_the_public_address_has_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_url_loses_its_trailing_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMLINE_KEY", KEY)
     monkeypatch.setenv("PUBLIC_URL", "https://warmline.example/")
     assert load_settings().public_url == "https://warmline.example"
 
 
-def test_at_another_port_the_links_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_follow_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMLINE_KEY", KEY)
     monkeypatch.setenv("PORT", "8123")
     assert load_settings().public_url == "http://127.0.0.1:8123"

@@ -1,4 +1,4 @@
-"""Tables as CSV and XLSX: what somebody wrote stays text, and a table of nothing has headings."""
+"""Tables as CSV and XLSX."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ def read_csv(content: bytes) -> list[list[str]]:
 
 
 def read_xlsx(content: bytes) -> list[list[str | float]]:
-    """The cells of the one sheet; a formula or a link would fail here, as there are none."""
+    """The cells of the sheet. Fails if it has a formula or a link."""
     with zipfile.ZipFile(io.BytesIO(content)) as book:
         shared = [
             "".join(part.text or "" for part in entry.iter(f"{SHEET}t"))
@@ -41,14 +41,14 @@ def read_xlsx(content: bytes) -> list[list[str | float]]:
     return rows
 
 
-def test_a_table_of_nothing_is_a_file_with_headings() -> None:
+def test_an_empty_table_has_headings() -> None:
     table = Table("Handoffs", ("number", "mentee"), [])
     assert read_csv(as_csv(table)) == [["number", "mentee"]]
     assert read_xlsx(as_xlsx(table)) == [["number", "mentee"]]
 
 
 @pytest.mark.parametrize("begins", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"])
-def test_what_begins_like_a_formula_is_text(begins: str) -> None:
+def test_a_formula_stays_text(begins: str) -> None:
     table = Table("Names", ("name",), [(begins,)])
     assert read_csv(as_csv(table))[1] == [f"'{begins}"]
     [cell] = read_xlsx(as_xlsx(table))[1]
@@ -56,7 +56,7 @@ def test_what_begins_like_a_formula_is_text(begins: str) -> None:
     assert cell.replace("_x000D_", "\r") == begins
 
 
-def test_a_link_and_a_number_that_somebody_wrote_stay_their_words() -> None:
+def test_links_and_numbers_in_text_stay_text() -> None:
     table = Table("Names", ("name",), [("https://evil.example/",), ("0042",), ("1e5",), ("TRUE",)])
     assert [row[0] for row in read_xlsx(as_xlsx(table))[1:]] == [
         "https://evil.example/",
@@ -66,7 +66,7 @@ def test_a_link_and_a_number_that_somebody_wrote_stay_their_words() -> None:
     ]
 
 
-def test_times_are_local_numbers_are_numbers_and_nothing_is_empty() -> None:
+def test_cells_keep_their_type() -> None:
     at = datetime(2026, 11, 10, 15, 0, tzinfo=UTC).astimezone(HERE)
     table = Table("Mixed", ("at", "count", "nothing", "share"), [(at, 7, None, 0.25)])
     assert read_csv(as_csv(table))[1] == ["2026-11-10T10:00:00-05:00", "7", "", "0.25"]
@@ -74,14 +74,14 @@ def test_times_are_local_numbers_are_numbers_and_nothing_is_empty() -> None:
     assert read_xlsx(as_xlsx(table))[1] == [pytest.approx(46336 + 10 / 24), 7.0, 0.25]
 
 
-def test_a_name_that_no_file_can_hold_does_not_break_it() -> None:
+def test_invalid_characters_do_not_break_the_file() -> None:
     table = Table("Any [name]: of/a*sheet? that is far too long", ("x",), [("a\x00b\ud800c\x1f",)])
     assert read_xlsx(as_xlsx(table))[1] == ["a\ufffdb\ufffdc\ufffd"]
     assert len(read_csv(as_csv(table))) == 2
 
 
 @given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), max_size=5))
-def test_every_cell_comes_back_and_none_of_them_begins_a_formula(rows: list[list[str]]) -> None:
+def test_every_cell_reads_back_and_none_starts_a_formula(rows: list[list[str]]) -> None:
     table = Table("Any", ("a", "b", "c"), [tuple(row) for row in rows])
     back = read_csv(as_csv(table))
     assert len(back) == len(rows) + 1

@@ -79,7 +79,7 @@ def evening(
         evening.ends()
 
 
-def test_every_page_is_among_those_that_are_looked_at(tmp_path: Path) -> None:
+def test_every_page_is_checked(tmp_path: Path) -> None:
     database = Database(make_engine(f"sqlite:///{tmp_path / 'warmline.db'}"))
     database.migrate()
     app = Web(Talk(database)).app
@@ -96,7 +96,7 @@ def test_every_page_is_among_those_that_are_looked_at(tmp_path: Path) -> None:
     assert not NOWHERE & routes
 
 
-def test_what_is_said_to_be_no_page_is_none(evening: Evening) -> None:
+def test_the_routes_listed_as_no_page_are_none(evening: Evening) -> None:
     cookies = {
         str(cookie["name"]): str(cookie["value"])
         for name in ("Ruth", "Maya")
@@ -133,7 +133,7 @@ UNNAMED = "button:not([aria-label]):empty, input:not([type=hidden]):not(label *)
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
-def test_everybody_can_use_it(face: Face, evening: Evening, every_look: bool) -> None:
+def test_the_page_is_accessible(face: Face, evening: Evening, every_look: bool) -> None:
     context = evening.context(face.who, width=390, theme="light")
     page = evening.opens(face, context)
     page.wait_for_timeout(150)  # parts that are read afterwards, and charts
@@ -155,7 +155,7 @@ def is_drawn_at(page: Page, width: int) -> None:
     page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
 
 
-def test_what_is_hidden_is_not_seen_however_it_is_laid_out(evening: Evening) -> None:
+def test_hidden_elements_stay_hidden(evening: Evening) -> None:
     context = evening.context(None, width=390, theme="light")
     page = context.new_page()
     for path in ("/sign-in", "/chat/sign-in"):

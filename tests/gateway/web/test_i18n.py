@@ -1,4 +1,4 @@
-"""Who reads Spanish is written to in Spanish; whoever answers them reads what they always read."""
+"""Mentees who read Spanish get Spanish; their mentors still read English."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ def reads_spanish(talk: Talk, *numbers: str) -> None:
 
 
 def seen_on(page: str) -> str:
-    """What stands on a page, without its marks; what a reader hears of labels is left in."""
+    """The text of a page with its accessible labels, without markup."""
     labels = " ".join(re.findall(r'(?:aria-label|placeholder|alt)="([^"]*)"', page))
     return re.sub(r"\s+", " ", unescape(TAGS.sub(" ", page) + " " + labels))
 
@@ -53,7 +53,7 @@ def english_on(page: str) -> list[str]:
     for message in pages_template():
         for words in [message.id] if isinstance(message.id, str) else list(message.id):
             plain = re.sub(r"\s+", " ", unescape(TAGS.sub(" ", str(words)))).strip()
-            # A blank is filled in; what stands around it is looked for.
+            # Search for the text around placeholders.
             pieces = [piece.strip() for piece in re.split(r"%\(\w+\)s|\{\w+\}", plain)]
             found += [one for one in pieces if len(one.split()) >= 3 and one in shown]
     return found
@@ -232,7 +232,7 @@ def test_the_buttons_offer_what_the_spanish_words_name() -> None:
 # --- the catalogs ---
 
 
-def test_nothing_is_missing_and_nothing_is_wrong() -> None:
+def test_the_catalogs_are_complete() -> None:
     assert [
         str(fault)
         for one in languages_in()
@@ -260,7 +260,7 @@ def spoilt(tmp_path: Path) -> Path:
         ("bot", "Bien, seguimos.", "Así seguimos, paso a paso. " * 20, "make it shorter"),
     ],
 )
-def test_what_a_translator_slips_on_is_named(
+def test_translation_mistakes_are_reported(
     spoilt: Path, name: str, words: str, instead: str, problem: str
 ) -> None:
     file = spoilt / "es" / f"{name}.po"
@@ -271,14 +271,14 @@ def test_what_a_translator_slips_on_is_named(
     assert any(problem in fault for fault in faults), faults
 
 
-def test_a_file_that_is_no_catalog_is_named(spoilt: Path) -> None:
+def test_an_unreadable_catalog_is_reported(spoilt: Path) -> None:
     file = spoilt / "es" / "pages.po"
     file.write_text('msgid "open\n', "utf-8")
     with pytest.raises(BadCatalog, match=r"pages\.po"):
         list(faults_in(spoilt, "es"))
 
 
-def test_a_third_language_is_a_folder(spoilt: Path) -> None:
+def test_a_new_language_is_a_folder(spoilt: Path) -> None:
     (spoilt / "pt").mkdir()
     for_mentees = update_catalogs(spoilt, "pt")
     (spoilt / "pt" / FOR_STAFF).touch()

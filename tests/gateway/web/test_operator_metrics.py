@@ -22,7 +22,7 @@ def figures(web: Web) -> Figures:
     }
 
 
-def test_messages_are_counted_once_each_by_who_speaks(talk: Talk) -> None:
+def test_messages_are_counted_by_speaker(talk: Talk) -> None:
     web = Web(talk)
     before = figures(web)
 
@@ -42,7 +42,7 @@ def test_messages_are_counted_once_each_by_who_speaks(talk: Talk) -> None:
     assert gained[frozenset({"out", "bot"})] == len(written)
 
 
-def test_open_handoffs_are_shown_by_urgency_until_they_are_closed(talk: Talk) -> None:
+def test_open_handoffs_are_counted_by_urgency(talk: Talk) -> None:
     web = Web(talk)
     name = "warmline_handoffs_open"
     assert figures(web)[(name, frozenset({"soon", "waiting"}))] == 0
@@ -55,7 +55,7 @@ def test_open_handoffs_are_shown_by_urgency_until_they_are_closed(talk: Talk) ->
     assert figures(web)[(name, frozenset({"soon", "claimed"}))] == 1
 
 
-def test_texts_are_shown_by_how_far_they_came(talk: Talk) -> None:
+def test_texts_are_counted_by_delivery_state(talk: Talk) -> None:
     web = Web(talk)
     talk.texts(MAYA, "hello")
     delivered = figures(web)[("warmline_deliveries", frozenset({"delivered"}))]
@@ -69,14 +69,14 @@ def test_texts_are_shown_by_how_far_they_came(talk: Talk) -> None:
     assert figures(web)[("warmline_deliveries", frozenset({"delivered"}))] == 0
 
 
-def test_nobody_is_named(talk: Talk) -> None:
+def test_metrics_contain_no_names(talk: Talk) -> None:
     web = Web(talk)
     talk.texts(MAYA, "can i talk to a person please")
     shown = web.client.get("/metrics").text
     assert not any(word in shown for word in ("Maya", "Sam", MAYA, "person please", "Riverside"))
 
 
-def test_without_the_database_it_says_so(talk: Talk) -> None:
+def test_without_the_database_metrics_return_503(talk: Talk) -> None:
     web = Web(talk)
     talk.line.database = Database(make_engine("postgresql+psycopg://127.0.0.1:9/nowhere"))
     answer = web.client.get("/metrics")

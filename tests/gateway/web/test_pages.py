@@ -1,4 +1,4 @@
-"""The pages: who may open which, what they show, and what a click does."""
+"""The pages: access, content, and actions."""
 
 import asyncio
 import csv
@@ -86,7 +86,7 @@ def test_five_wrong_tries_close_a_number_for_a_quarter_of_an_hour(talk: Talk, we
     assert web.signs_in(SAM, PASSWORD).status_code == 303
 
 
-def test_one_address_cannot_go_through_many_numbers(web: Web) -> None:
+def test_one_ip_address_cannot_try_many_numbers(web: Web) -> None:
     for n in range(20):
         assert web.signs_in(f"+12025550{n:03d}", "a guess at it").status_code == 401
     assert web.signs_in(JO, "a guess at it").status_code == 429
@@ -105,14 +105,14 @@ def test_one_address_cannot_go_through_many_numbers(web: Web) -> None:
         "/ok\nSet-Cookie: a=b",
     ],
 )
-def test_signing_in_leads_to_no_other_site(talk: Talk, web: Web, elsewhere: str) -> None:
+def test_sign_in_never_redirects_to_another_site(talk: Talk, web: Web, elsewhere: str) -> None:
     assert own_path(elsewhere) is None
     give_password(talk, SAM)
     assert web.signs_in(SAM, PASSWORD, next=elsewhere).headers["Location"] == "/console"
 
 
 @given(st.text(max_size=30))
-def test_what_is_taken_for_our_own_path_stays_with_us(wanted: str) -> None:
+def test_a_redirect_path_stays_on_this_site(wanted: str) -> None:
     path = own_path(wanted)
     if path is not None:
         assert path == wanted
@@ -120,7 +120,7 @@ def test_what_is_taken_for_our_own_path_stays_with_us(wanted: str) -> None:
         assert (there.scheme, there.host) == ("https", "warmline.example")
 
 
-def test_signing_out_ends_it_on_our_side_too(talk: Talk, web: Web) -> None:
+def test_signing_out_ends_the_session_on_the_server(talk: Talk, web: Web) -> None:
     web.is_now(SAM)
     token = web.client.cookies[COOKIE]
     web.posts("/sign-out")
@@ -128,7 +128,7 @@ def test_signing_out_ends_it_on_our_side_too(talk: Talk, web: Web) -> None:
     assert web.gets("/console").status_code == 303
 
 
-def test_a_sign_in_lasts_twelve_hours(talk: Talk, web: Web) -> None:
+def test_a_session_lasts_twelve_hours(talk: Talk, web: Web) -> None:
     web.is_now(SAM)
     talk.clock.now += timedelta(hours=11, minutes=59)
     assert web.gets("/console").status_code == 200
@@ -150,7 +150,7 @@ def test_a_password_that_cannot_be_set_is_refused_with_the_reason(talk: Talk) ->
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/1", "/log", "/log/1", "/log.csv"])
-def test_a_mentee_is_refused_in_plain_words(talk: Talk, web: Web, path: str) -> None:
+def test_a_mentee_cannot_sign_in_as_staff(talk: Talk, web: Web, path: str) -> None:
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
         web.client.cookies.set(COOKIE, start_session(session, maya, now=talk.clock()))
@@ -177,7 +177,7 @@ def test_the_log_is_for_managers(web: Web, path: str) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/sign-in", "/console/1/take", "/phones/unknown", "/sign-out"])
-def test_another_site_cannot_click_for_somebody(
+def test_cross_site_requests_are_refused(
     talk: Talk, web: Web, path: str, headers: dict[str, str]
 ) -> None:
     answer = web.client.post(path, data={"words": "hi"}, headers=headers)
@@ -186,7 +186,7 @@ def test_another_site_cannot_click_for_somebody(
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 
 
-def test_our_own_pages_may_click(web: Web) -> None:
+def test_same_site_requests_are_allowed(web: Web) -> None:
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": HERE}, {}):
         answer = web.client.post("/sign-in", data={"phone": SAM}, headers=headers)
         assert answer.status_code == 401
@@ -200,7 +200,7 @@ def test_with_real_texting_there_are_no_phones_and_no_one_click_sign_in(talk: Ta
     assert web.client.get("/live", headers={"HX-Request": "true"}).status_code == 401
 
 
-def test_nothing_from_elsewhere_is_allowed_on_a_page(web: Web) -> None:
+def test_pages_load_nothing_from_other_sites(web: Web) -> None:
     policy = web.gets("/sign-in").headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
@@ -240,7 +240,7 @@ def test_the_most_urgent_waits_on_top(talk: Talk, web: Web) -> None:
     assert page.index("<bdi>Jo</bdi>") < page.index("<bdi>Maya</bdi>")
 
 
-def test_an_address_that_is_nowhere_does_not_look_as_if_one_were_signed_out(web: Web) -> None:
+def test_an_unknown_page_keeps_the_reader_signed_in(web: Web) -> None:
     web.is_now(RUTH)
     nowhere = web.gets("/nowhere")
     assert (nowhere.status_code, "This page does not exist." in nowhere.text) == (404, True)
@@ -249,7 +249,7 @@ def test_an_address_that_is_nowhere_does_not_look_as_if_one_were_signed_out(web:
     assert 'href="/sign-in">Sign in</a>' in web.gets("/nowhere").text
 
 
-def test_who_comes_second_is_told_who_has_it_and_reads_nothing(talk: Talk, web: Web) -> None:
+def test_a_second_claim_is_refused_and_shows_no_messages(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "my secret. " + ASKS)
     talk.texts(SAM, "TAKE")
     web.is_now(NOOR)
@@ -264,7 +264,7 @@ def test_who_comes_second_is_told_who_has_it_and_reads_nothing(talk: Talk, web: 
     assert "my secret" not in refused.text + now
 
 
-def test_a_click_that_comes_twice_takes_once(talk: Talk, web: Web) -> None:
+def test_a_double_click_claims_once(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     web.is_now(SAM)
     assert [web.posts("/console/1/take").status_code for _ in range(2)] == [303, 303]
@@ -289,7 +289,7 @@ def test_words_written_in_the_console_reach_maya_under_sams_name_and_once(
     assert talk.read_by(MAYA).count("Sam: Hey Maya,\nhow are you?") == 2, "said again on purpose"
 
 
-def test_words_that_cannot_be_sent_are_not_lost(talk: Talk, web: Web) -> None:
+def test_a_reply_that_cannot_be_sent_is_not_lost(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     web.is_now(SAM)
     web.posts("/console/1/take")
@@ -356,7 +356,7 @@ def test_a_form_sent_after_the_sign_in_has_ended_gives_its_words_back_and_sends_
         ("/program/holidays", {"day": "2026-12-24", "name": "Eve"}, ["name"]),
     ],
 )
-def test_whatever_was_written_comes_back_and_what_was_chosen_goes_with_it(
+def test_a_signed_out_form_comes_back_with_its_choices(
     web: Web, path: str, form: dict[str, str], shown: list[str]
 ) -> None:
     answer = web.posts(path, **form)
@@ -396,7 +396,7 @@ def test_nobody_is_texted_after_stop(talk: Talk, web: Web) -> None:
     assert "are you there?" not in [message.words for message in talk.thread(MAYA)]
 
 
-def test_giving_back_puts_maya_in_the_queue_and_tells_her(talk: Talk, web: Web) -> None:
+def test_releasing_returns_the_mentee_to_the_queue(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     web.is_now(SAM)
     web.posts("/console/1/take")
@@ -445,7 +445,7 @@ def test_the_conversation_after_its_end_is_not_shown(talk: Talk, web: Web) -> No
     assert "something for the bot alone" not in page.text
 
 
-def test_another_programs_handoff_does_not_exist(talk: Talk, web: Web) -> None:
+def test_a_handoff_of_another_program_is_not_found(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     web.is_now(talk.a_manager_elsewhere())
     for path in ("/console/1", "/console/1/now", "/log/1", "/log/1/steps"):
@@ -459,7 +459,7 @@ def test_another_programs_handoff_does_not_exist(talk: Talk, web: Web) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "2", "99999999999", "9" * 5000, "abc"])
-def test_a_number_that_leads_nowhere_is_answered_in_words(web: Web, number: str) -> None:
+def test_an_unknown_number_gets_an_error_page(web: Web, number: str) -> None:
     web.is_now(RUTH)
     for page in ("console", "log"):
         answer = web.gets(f"/{page}/{number}")
@@ -467,7 +467,7 @@ def test_a_number_that_leads_nowhere_is_answered_in_words(web: Web, number: str)
         assert "<h1>Not found</h1>" in answer.text
 
 
-def test_who_may_not_see_a_page_is_not_told_that_it_is_nowhere(web: Web) -> None:
+def test_a_forbidden_page_says_no_access(web: Web) -> None:
     web.is_now(SAM)
     answer = web.gets("/log")
     assert answer.status_code == 403
@@ -497,7 +497,7 @@ def test_ruth_reads_what_sam_holds_and_what_the_bot_did_not_get_to_say(
     assert web.clicks("/console/1/reply", words="hi").status_code == 409, "she does not hold it"
 
 
-def test_marks_and_scripts_in_words_and_names_are_shown_and_not_run(talk: Talk, web: Web) -> None:
+def test_html_in_messages_and_names_is_escaped(talk: Talk, web: Web) -> None:
     rename(talk, MAYA, "<script>alert(1)</script>\u202eevil")
     rename(talk, SAM, "<img src=x onerror=alert(2)>")
     talk.texts(MAYA, "<script>alert(3)</script> \u202e drawkcab. " + ASKS)
@@ -518,7 +518,7 @@ def test_marks_and_scripts_in_words_and_names_are_shown_and_not_run(talk: Talk, 
                 assert re.search(r"<bdi>|dir=\"auto\"", line), line
 
 
-def test_broken_letters_do_not_break_a_page(talk: Talk, web: Web) -> None:
+def test_broken_characters_do_not_break_a_page(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "half \ud83d of a smile. " + ASKS)
     talk.texts(SAM, "TAKE")
     web.is_now(RUTH)
@@ -632,7 +632,7 @@ def test_the_log_is_filtered_by_what_is_open_and_how_urgent(talk: Talk, web: Web
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
-def test_a_name_is_no_formula_in_a_spreadsheet(talk: Talk, web: Web, name: str) -> None:
+def test_a_name_is_not_a_formula_in_a_spreadsheet(talk: Talk, web: Web, name: str) -> None:
     rename(talk, MAYA, name)
     talk.texts(MAYA, ASKS)
     web.is_now(RUTH)
@@ -672,7 +672,7 @@ def test_a_message_cut_at_its_evidence_is_still_the_message(
 # --- the demo's phones ---
 
 
-def test_a_text_from_a_phone_takes_the_same_way_as_any_other(talk: Talk, web: Web) -> None:
+def test_a_demo_text_is_handled_like_a_real_one(talk: Talk, web: Web) -> None:
     maya = talk.person(MAYA)
     assert web.clicks(f"/phones/{maya.id}", words="hello there").status_code == 204
     assert talk.bot.heard == ["hello there"]
@@ -684,14 +684,14 @@ def test_a_text_from_a_phone_takes_the_same_way_as_any_other(talk: Talk, web: We
     assert web.posts(f"/phones/{maya.id}", words="x").headers["Location"].startswith("/phones#")
 
 
-def test_a_phone_shows_only_what_reached_it(talk: Talk, web: Web) -> None:
+def test_a_demo_phone_shows_only_delivered_texts(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE")
     talk.texts(MAYA, "can we do the breathing")
     assert "You wrote" not in web.gets("/phones").text
 
 
-def test_only_our_own_addresses_become_links_on_a_phone(talk: Talk, web: Web) -> None:
+def test_only_our_own_urls_become_links(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, f"see {HERE}/console/1 and https://evil.example/x and {HERE}.evil.example/")
     page = web.gets("/phones").text
     assert f'href="{HERE}/console/1"' in page
@@ -699,7 +699,7 @@ def test_only_our_own_addresses_become_links_on_a_phone(talk: Talk, web: Web) ->
     assert not re.search(r'href="[^"]*evil', page)
 
 
-def test_another_number_sees_what_a_stranger_gets(talk: Talk, web: Web) -> None:
+def test_the_unknown_number_gets_the_reply_for_strangers(talk: Talk, web: Web) -> None:
     assert web.clicks("/phones/unknown", words="who is this?").status_code == 204
     page = web.gets("/phones").text
     assert "This number is not enrolled" in page
@@ -710,7 +710,7 @@ def test_another_number_sees_what_a_stranger_gets(talk: Talk, web: Web) -> None:
 
 
 @pytest.mark.parametrize("key", ["999", "x", "9" * 40])
-def test_a_phone_that_is_not_there_says_so(web: Web, key: str) -> None:
+def test_an_unknown_demo_phone_is_refused(web: Web, key: str) -> None:
     assert web.clicks(f"/phones/{key}", words="hi").status_code == 404
 
 
@@ -727,7 +727,7 @@ def test_a_real_number_is_not_shown_in_full(talk: Talk, web: Web) -> None:
 # --- live ---
 
 
-def test_open_pages_are_woken_by_a_change_and_let_go_at_the_end(talk: Talk) -> None:
+def test_open_pages_get_events_until_shutdown(talk: Talk) -> None:
     async def listen() -> list[str]:
         pulse = Pulse(talk.line)
         pulse.start()
@@ -744,7 +744,7 @@ def test_open_pages_are_woken_by_a_change_and_let_go_at_the_end(talk: Talk) -> N
     assert at_once != after_the_text
 
 
-def test_open_pages_do_not_hold_up_the_end_of_the_gateway(tmp_path: Path) -> None:
+def test_open_pages_do_not_delay_shutdown(tmp_path: Path) -> None:
     gateway = Process(tmp_path, "serve", SMS="phones").start()
     try:
         with httpx2.stream("GET", f"{gateway.url}/live") as live:
