@@ -1,9 +1,8 @@
-"""What detection can do, all in one table: `make evidence EVAL=FOLDER`.
+"""Measure detection and write the table in docs/evidence.md: `make evidence EVAL=FOLDER`.
 
-FOLDER holds an evaluation set that is kept outside the project: `score.py` and the texts in `dev/`.
-What can be measured on our own examples is measured there. Every figure stands beside what was
-asked for, and the table goes into docs/evidence.md with the commit it was measured at. Takes about
-fifteen minutes; nothing else should run meanwhile, or the times are too long.
+FOLDER has an evaluation set from outside the project: `score.py` and the texts in `dev/`. Other
+figures come from our own examples. The table shows each figure beside its target, and the commit.
+It takes about fifteen minutes; run nothing else meanwhile, or the times are too long.
 """
 
 import argparse
@@ -27,17 +26,17 @@ from escalation.detect.training import cross_validation, robustness
 from escalation.intervals import Rate
 from escalation.policy import load_policy
 
-# Lines that one process assesses before it takes the next.
+# Lines in one batch of a process.
 BATCH = 500
-# Messages whose time is taken, evenly drawn from all.
+# How many messages are timed, drawn evenly from all.
 TIMED = 4_000
-# Messages of our own that are edited in every way.
+# How many of our own messages are edited in every way.
 EDITED = 300
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure beside what was asked of it: at least (`wanted` above 0) or at most (below)."""
+    """A figure and its target: at least `asked`, or at most if `at_most`."""
 
     name: str
     value: float
@@ -79,12 +78,12 @@ AT_MOST = {
     "crisis ECE on crisis+hard+plain": 0.03,
     "ordinary conversations handed over by message any": 0.02,
 }
-# Support conversations in which a person is brought or offered, by the seeker's message.
+# Minimum share of support conversations with a handoff or an offer by this message.
 BROUGHT_BY = {1: 0.10, 3: 0.35, 5: 0.55}
 
 
 def assessed(lines: Sequence[str]) -> list[str]:
-    """An answer to each line, on every core. One message never depends on another."""
+    """The answers to all lines, computed on every core; messages are independent."""
     batches = [lines[start : start + BATCH] for start in range(0, len(lines), BATCH)]
     with ProcessPoolExecutor(os.cpu_count()) as processes:
         return [answer for batch in processes.map(_assess, batches) for answer in batch]
@@ -95,7 +94,7 @@ def _assess(lines: Sequence[str]) -> list[str]:
 
 
 def outside_figures(report: Mapping[str, Mapping[str, Any]]) -> Iterator[Figure]:
-    """Of the scorer's report, those of which something was asked."""
+    """The figures of the scorer's report that have a target."""
     for asked_of, at_most in ((AT_LEAST, False), (AT_MOST, True)):
         for name, asked in asked_of.items():
             row = report[name]
@@ -105,8 +104,10 @@ def outside_figures(report: Mapping[str, Mapping[str, Any]]) -> Iterator[Figure]
 
 
 def first_brought(asked: Iterable[str], answers: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Of each set of conversations, each one's first message that brought or offered a person (0:
-    none did). A line whose id is `set-number/message` is of a conversation."""
+    """For each conversation, its first message with a handoff or an offer; 0 if there is none.
+
+    Lines with an id like `set-number/message` belong to a conversation.
+    """
     firsts: dict[str, dict[str, int]] = {"support": {}, "ordinary": {}}
     answer_to = {row["id"]: row for row in map(json.loads, answers)}
     for row in map(json.loads, asked):
@@ -141,7 +142,7 @@ def brought_figures(firsts: Mapping[str, Mapping[str, int]]) -> Iterator[Figure]
 
 
 def speed_figures(lines: Sequence[str]) -> Iterator[Figure]:
-    """In a fresh process on one core."""
+    """Times and memory, in a new process on one core."""
     drawn = lines[:: max(1, len(lines) // TIMED)]
     command = [sys.executable, "-m", "escalation.detect.training.speed"]
     told = subprocess.run(command, input="\n".join(drawn), text=True, capture_output=True)
@@ -175,14 +176,14 @@ def commit() -> str:
 
 
 def measure(folder: Path) -> Iterator[str]:
-    """The table, line by line, as it comes to be known."""
+    """The lines of the table, as they become known."""
     score = [sys.executable, str(folder / "score.py")]
     dev = str(folder / "dev")
     asked = subprocess.run([*score, "inputs", dev], text=True, capture_output=True, check=True)
     lines = asked.stdout.splitlines()
     yield f"commit {commit()}, {detect('hello').version}, {len(lines)} texts of others"
 
-    # Times first, while nothing else of ours runs.
+    # Times first, while nothing else runs.
     times = list(speed_figures(lines))
     began = time.perf_counter()
     answers = assessed(lines)
@@ -221,7 +222,7 @@ def main() -> None:
     cli.add_argument("folder", type=Path, help="the evaluation set: score.py and dev/")
     folder = cli.parse_args().folder
     if not (folder / "score.py").is_file():
-        raise SystemExit(f"{folder} holds no score.py. Name the evaluation set: EVAL=FOLDER.")
+        raise SystemExit(f"{folder} has no score.py. Name the evaluation set: EVAL=FOLDER.")
     table = []
     for line in measure(folder):
         print(line, flush=True)

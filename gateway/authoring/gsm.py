@@ -4,17 +4,17 @@ DEFAULT_ALPHABET = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# Sent as an escape and a second septet.
+# Sent as two septets.
 EXTENSION = frozenset("\f^{}\\[~]|€")
 ONE_SEGMENT = 160
 EACH_OF_SEVERAL = 153
-# With a character outside of it the whole text goes as UCS-2.
+# A character outside the alphabet makes the whole text UCS-2.
 ONE_IN_UCS_2 = 70
 EACH_IN_UCS_2 = 67
 
 
 def outside_gsm_7(text: str) -> set[str]:
-    """The characters that would make the whole text cost a segment for every 67 characters."""
+    """The characters that would make the whole text UCS-2."""
     return set(text) - DEFAULT_ALPHABET - EXTENSION
 
 
@@ -28,7 +28,7 @@ def segments(text: str) -> int:
 
 
 def count_segments(text: str) -> int:
-    """How many segments any text costs, in GSM-7 or, where that lacks a character, in UCS-2."""
+    """The number of segments of any text, in GSM-7 or else in UCS-2."""
     if not outside_gsm_7(text):
         return segments(text)
     length = len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -36,5 +36,5 @@ def count_segments(text: str) -> int:
 
 
 def longest(of: int) -> int:
-    """How many septets fit `of` segments."""
+    """How many septets fit into `of` segments."""
     return ONE_SEGMENT if of == 1 else of * EACH_OF_SEVERAL

@@ -1,7 +1,7 @@
-"""What a token may do: the one table, from which every route's dependency is made.
+"""The scopes of API tokens. Every route requires one.
 
-There is no scope for what people wrote: words stay behind the sign-in of a person
-(docs/decisions/0006-texts-to-mentors), and a mentee is told who opened them.
+No scope gives access to messages: only people who sign in can read them, and the mentee sees who
+opened them (docs/decisions/0006-texts-to-mentors).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from escalation.speech.i18n import gettext_noop
 
 
 class Scope(StrEnum):
-    """Each route names the one it asks for. `people:names` opens no route: it fills in names."""
+    """`people:names` opens no route; it adds names to the answers of the others."""
 
     HANDOFFS_READ = "handoffs:read"
     MEASURES_READ = "measures:read"
@@ -21,7 +21,7 @@ class Scope(StrEnum):
     PEOPLE_WRITE = "people:write"
 
 
-# For the managers' page: what somebody gives away who ticks it.
+# For the managers' page: what each scope allows.
 MEANS: Mapping[Scope, str] = {
     Scope.HANDOFFS_READ: gettext_noop(
         "read handoffs: steps, times, and delivery codes, without messages"
@@ -37,6 +37,6 @@ MEANS: Mapping[Scope, str] = {
 
 
 def scopes_in(written: str) -> frozenset[Scope]:
-    """The scopes of a token. A name that is none any more opens nothing."""
+    """The scopes of a token. Names from earlier releases are ignored."""
     known = {scope.value: scope for scope in Scope}
     return frozenset(known[name] for name in written.split() if name in known)

@@ -41,7 +41,7 @@ function begin() {
   const atEnd = () => thread.scrollHeight - thread.scrollTop - thread.clientHeight < 120;
   const toEnd = () => { thread.scrollTop = thread.scrollHeight; };
 
-  // The newest stays in sight when the thread gets less room, unless somebody reads further up.
+  // Keep the newest message in sight when the thread shrinks, unless the reader scrolled up.
   let following = true;
   thread.addEventListener("scroll", () => { following = atEnd(); });
   new ResizeObserver(() => { if (following) toEnd(); }).observe(thread);
@@ -81,7 +81,7 @@ function begin() {
     }
   }
 
-  // What a person looks at is told to the line, so that nobody is texted about it.
+  // Report which messages are in view, so that we do not also text about them.
   let seenSoon = 0;
   function tellSeen() {
     clearTimeout(seenSoon);

@@ -1,5 +1,5 @@
 // Keys for the console, and putting drafts into the box. Everything works without it, by links
-// and forms. Single letters do nothing while somebody types, and can be switched off.
+// and forms. Single letters do nothing while typing, and can be switched off.
 
 const KEPT = "warmline-keys";
 const keys = document.querySelector("#keys");
@@ -90,7 +90,7 @@ document.addEventListener("keydown", (event) => {
   if (DOES[event.key]?.()) event.preventDefault();
 });
 
-// A draft goes into the box, after what stands there, and is sent only by whoever edits it.
+// Append a draft to the box. The mentor edits and sends it.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-draft]");
   const draft = link && document.getElementById(link.dataset.draft)?.textContent;

@@ -33,7 +33,7 @@ document.addEventListener("htmx:finally:request", (event) => {
     const box = form.querySelector("[data-sent-words]");
     const sent = sentWords.get(form);
     if (box && sent !== undefined && box.value.startsWith(sent)) {
-      // Whatever was typed on while it was under way is kept.
+      // Keep what was typed while the request was running.
       box.value = box.value.slice(sent.length).trimStart();
     }
     window.htmx.trigger(document.body, "changed");

@@ -42,7 +42,7 @@
 
     let frame = null;
     const show = (open) => {
-      // The chat is asked for when somebody wants it, not by everybody who reads the page.
+      // Load the chat only when the reader opens it.
       if (open && !frame) {
         frame = document.createElement("iframe");
         frame.src = chat;
