@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from bot.client import Bot
 from escalation.detect import detect
+from escalation.handoffs.jobs import enqueue
 from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
@@ -25,7 +26,7 @@ from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line
 from gateway.runtime.settings import ROOT, Settings
 from gateway.runtime.texts import Texts
-from gateway.worker import Sweeper, do_work
+from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person
 from models.encryption import use_key
 
@@ -67,7 +68,7 @@ def make_texts(settings: Settings) -> Texts:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Everything wired: the only place that knows which part stands behind which name.
+    """The gateway with everything it needs.
 
     Raises:
         AlreadyServed: another process serves this SQLite file.
@@ -75,41 +76,42 @@ def build_app(settings: Settings) -> FastAPI:
     """
     only_one = _lock(settings.database_url)
     database = open_database(settings)
-    texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
-    rules = load_rules(
-        settings.public_url, texting, policy_file=settings.policy_file or POLICY_FILE
-    )
-    engine = Engine(database, settings.database_url)
-    line = Line(
-        database=database,
-        rules=rules,
-        later=engine.later,
-        bot=Bot(
-            settings.rasa_url,
-            timeout_seconds=rules.policy.bot.timeout_seconds,
-            token=settings.rasa_token,
-        ),
-        texts=make_texts(settings),
-        detect=_detect,
-        take_turns=take_turns,
-    )
-    sweeper = Sweeper(line, engine)
+    engine = Engine(database, settings.database_url, [kind.job for kind in KINDS])
+    line = make_line(settings, database)
+    watchdog = Watchdog(line, engine)
 
     def start() -> None:
         engine.start(lambda work: do_work(line, work))
-        sweeper.start()
+        watchdog.start()
 
     def stop() -> None:
-        sweeper.stop()
+        watchdog.stop()
         line.workers.shutdown(wait=True, cancel_futures=True)
         engine.stop()
         database.engine.dispose()
         if only_one is not None:
             only_one.close()
 
-    # The first use loads the model; nobody should wait for that with a message.
+    # The first use loads the model; no message should wait for that.
     detect("hello")
     return create_app(line, settings, start=start, stop=stop)
+
+
+def make_line(settings: Settings, database: Database) -> Line:
+    texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
+    rules = load_rules(
+        settings.public_url, texting, policy_file=settings.policy_file or POLICY_FILE
+    )
+    timeout = rules.policy.bot.timeout_seconds
+    return Line(
+        database=database,
+        rules=rules,
+        later=enqueue,
+        bot=Bot(settings.rasa_url, timeout_seconds=timeout, token=settings.rasa_token),
+        texts=make_texts(settings),
+        detect=_detect,
+        take_turns=take_turns,
+    )
 
 
 def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:

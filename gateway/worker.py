@@ -1,224 +1,230 @@
-"""The watchdog: what a crash left lying is found by its row and done again.
+"""All kinds of jobs, and the watchdog that enqueues a job again when its workflow was lost.
 
-Every few seconds it looks for messages nobody handled, texts nobody sent, rungs nobody paged
-and engine work whose process died. Each is guarded by its own row, so that looking too often,
-or from two processes, does nothing twice. Beside it, on a thread of its own because it asks the
-bot, runs the round of the scheduled check-ins, of what is asked after a handoff, of overdue
-safeguarding records, and of erasures; and on another, the telling of webhooks.
+A job is enqueued in the transaction that writes its row. The watchdog looks every two seconds
+for rows that were due a while ago and that no stored workflow will work on: after a crash between
+two steps, after a job that failed too often, and for rows that a command wrote. It only enqueues.
+docs/decisions/0002-durable-work.md lists what nothing but the watchdog can do.
 """
 
 import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import or_, select, text
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import lock_conversation, overdue_claims, release_if_unanswered
 from escalation.handoffs.jobs import (
+    AskFollowUp,
     CheckAlerts,
     CheckClaim,
     Climb,
     Deliver,
+    LapseTransfer,
     Recall,
+    TakeTurns,
     TellHolder,
+    TextUnseen,
     Work,
+    enqueue,
 )
-from escalation.handoffs.ladder import (
-    climb,
-    climb_on_if_nobody_was_reached,
-    is_overdue,
-    overdue_recalls,
-    recall,
+from gateway.chat.jobs import text_unseen, unseen_messages
+from gateway.check_ins.asking import ask_check_in
+from gateway.check_ins.follow_up_jobs import ask_follow_up, follow_ups_to_ask
+from gateway.check_ins.jobs import (
+    begin_check_in,
+    check_ins_to_ask,
+    check_ins_to_begin,
+    check_ins_to_close,
+    close_check_in,
 )
-from escalation.handoffs.transfers import lapse_if_unanswered, overdue_transfers
-from escalation.ruleset import Rules
-from gateway.chat.thread import text_unseen_messages
-from gateway.check_ins.follow_ups import run_follow_ups
-from gateway.check_ins.jobs import run_schedules
-from gateway.conversations.holder_alerts import tell_holder_if_unseen
-from gateway.integrations.webhook_outbox import forget_old_deliveries
-from gateway.integrations.webhook_worker import Teller
-from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, acting, deliver
+from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn
+from gateway.handoffs.jobs import (
+    lapse_transfer,
+    overdue_claim_checks,
+    overdue_offers,
+    overdue_pages,
+    overdue_second_pages,
+    run_handoff_job,
+)
+from gateway.integrations.jobs import send_webhook, webhooks_to_send
+from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
+from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
 from gateway.pipeline.turns import take_turns
-from gateway.privacy.data_requests import run_erasures
-from gateway.runtime.jobs import Engine
+from gateway.privacy.data_requests import Erase
+from gateway.privacy.jobs import erasures_due, run_erasure
+from gateway.runtime.jobs import Engine, forget_finished
 from gateway.runtime.line import Line
-from gateway.safeguarding.jobs import notify_overdue_records
-from models import Delivery, Handoff, Message, Status, Transfer
+from gateway.safeguarding.jobs import notify_overdue, overdue_records
+from gateway.safeguarding.records import NotifyOverdue
+from models import Delivery, Message
 
 log = structlog.get_logger()
 
 EVERY = timedelta(seconds=2)
-SCHEDULES_EVERY = timedelta(seconds=10)
-# Whoever recorded a message has this long to handle it before somebody else does.
+SLOW = timedelta(seconds=10)
+HOURLY = timedelta(hours=1)
+# A row that has been due for less than this is being worked on.
 GRACE = timedelta(seconds=5)
-CLEAN_EVERY = timedelta(hours=1)
-# Asked for days before, and looked for in all messages.
-ERASURES_EVERY = timedelta(hours=1)
 # Any number will do, as long as nothing else in this database locks it.
-ONE_SWEEPER = 7_241_001
+ONE_WATCHDOG = 7_241_001
+
+# Returns the jobs of one kind that were due before a time, as the rows say.
+FindDue = Callable[[Line, Session, datetime], list[Work]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job: what runs it, and how its rows show that it is due."""
+
+    job: type[Work]
+    run: Callable[[Line, Any], None]
+    find_due: FindDue | None = None
+    # How often the watchdog looks; where every schedule or message is read, less often.
+    every: timedelta = EVERY
+
+
+def unhandled_messages(line: Line, session: Session, before: datetime) -> list[Work]:
+    unhandled = session.scalars(
+        select(Message.conversation_id)
+        .where(Message.handled_at.is_(None), Message.at < before)
+        .distinct()
+    )
+    return [TakeTurns(conversation_id) for conversation_id in unhandled]
+
+
+def undelivered_messages(line: Line, session: Session, before: datetime) -> list[Work]:
+    """The first message of each conversation that is not sent; the others wait for it."""
+    first = (
+        select(func.min(Message.id))
+        .where(Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]))
+        .group_by(Message.conversation_id)
+    )
+    undelivered = session.execute(
+        select(Message.conversation_id, Message.id, Message.tries).where(
+            Message.id.in_(first),
+            or_(
+                (Message.delivery == Delivery.QUEUED)
+                & (Message.moved_at < before)
+                & (Message.next_try_at.is_(None) | (Message.next_try_at < before)),
+                (Message.delivery == Delivery.SENDING)
+                & (Message.sending_at < line.clock() - SEND_IS_DEAD_AFTER),
+            ),
+        )
+    )
+    return [Deliver(*row) for row in undelivered]
+
+
+@dataclass(frozen=True)
+class CleanUp(Work):
+    """Delete old records of jobs and webhooks, once an hour."""
+
+    name: ClassVar[str] = "clean_up"
+    queue: ClassVar[str] = "scheduled"
+
+
+def clean_up(line: Line, job: CleanUp) -> None:
+    now = line.clock()
+    forget_finished(now=now)
+    with line.database.writing() as session:
+        forget_old_deliveries(session, now=now)
+        enqueue(session, job, at=now + HOURLY)
+
+
+KINDS = (
+    Kind(TakeTurns, lambda line, job: take_turns(line, job.conversation_id), unhandled_messages),
+    Kind(Deliver, lambda line, job: deliver(line, job.conversation_id), undelivered_messages),
+    Kind(Climb, run_handoff_job, overdue_pages),
+    Kind(CheckAlerts, run_handoff_job),
+    Kind(CheckClaim, run_handoff_job, overdue_claim_checks),
+    Kind(Recall, run_handoff_job, overdue_second_pages),
+    Kind(TellHolder, run_handoff_job),
+    Kind(LapseTransfer, lapse_transfer, overdue_offers),
+    Kind(SendWebhook, send_webhook, webhooks_to_send),
+    Kind(BeginCheckIn, begin_check_in, check_ins_to_begin, SLOW),
+    Kind(AskCheckIn, ask_check_in, check_ins_to_ask, SLOW),
+    Kind(CloseCheckIn, close_check_in, check_ins_to_close, SLOW),
+    Kind(AskFollowUp, ask_follow_up, follow_ups_to_ask, SLOW),
+    Kind(TextUnseen, text_unseen, unseen_messages, SLOW),
+    Kind(NotifyOverdue, notify_overdue, overdue_records, SLOW),
+    Kind(Erase, run_erasure, erasures_due, HOURLY),
+    Kind(CleanUp, clean_up, lambda *_: [CleanUp()], HOURLY),
+)
 
 
 def do_work(line: Line, work: Work) -> None:
-    """Do one piece of kept work. Each re-reads its row, so doing it twice is harmless."""
-    now = line.clock()
-    if isinstance(work, Deliver):
-        deliver(line, work.conversation_id)
-        return
-    assert isinstance(work, Climb | CheckAlerts | CheckClaim | Recall | TellHolder)
-    with acting(line) as session:
-        handoff = session.get_one(Handoff, work.handoff_id)
-        line = line.of(session, handoff.conversation.program_id)
-        lock_conversation(session, handoff.conversation_id)
-        session.refresh(handoff)
-        match work:
-            case Climb(ladder=ladder, rung=rung):
-                climb(session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later)
-            case CheckAlerts(ladder=ladder, rung=rung):
-                if (handoff.ladder, handoff.rung) == (ladder, rung):
-                    climb_on_if_nobody_was_reached(
-                        session, handoff, now=now, rules=line.rules, later=line.later
-                    )
-            case CheckClaim(event_id=event_id):
-                release_if_unanswered(
-                    session, handoff, event_id, now=now, rules=line.rules, later=line.later
-                )
-            case Recall(snooze_id=snooze_id):
-                recall(session, handoff, snooze_id, now=now, rules=line.rules, later=line.later)
-            case TellHolder(message_id=message_id):
-                tell_holder_if_unseen(session, line, handoff, message_id, now=now)
+    """Run one job. Each re-reads its row, so running it twice is harmless."""
+    kind = next(kind for kind in KINDS if kind.job is type(work))
+    kind.run(line, work)
 
 
-def lapse_transfer(line: Line, transfer_id: int) -> None:
-    """End an offer to a colleague that nobody has answered in time; twice is harmless."""
-    with acting(line) as session:
-        transfer = session.get_one(Transfer, transfer_id)
-        handoff = session.get_one(Handoff, transfer.handoff_id)
-        lock_conversation(session, handoff.conversation_id)
-        rules = line.of(session, handoff.conversation.program_id).rules
-        lapse_if_unanswered(session, transfer, now=line.clock(), rules=rules)
+def find_due(line: Line, kinds: Iterable[Kind], *, before: datetime) -> list[Work]:
+    """The jobs that were due before a time and have not run, as the rows say."""
+    found: list[Work] = []
+    for kind in kinds:
+        if kind.find_due is None:
+            continue
+        try:
+            with line.database.reading() as session:
+                found += kind.find_due(line, session, before)
+        except Exception:
+            log.exception("the watchdog will look again", kind=kind.job.name)
+    return found
 
 
-def sweep(line: Line, *, now: datetime, grace: timedelta = GRACE) -> None:
-    """Do again whatever has been left lying for longer than `grace`."""
-    with line.database.reading() as session:
-        unhandled = session.scalars(
-            select(Message.conversation_id)
-            .where(Message.handled_at.is_(None), Message.at < now - grace)
-            .distinct()
-        ).all()
-        undelivered = session.scalars(
-            select(Message.conversation_id)
-            .where(
-                or_(
-                    (Message.delivery == Delivery.QUEUED)
-                    & (Message.moved_at < now - grace)
-                    & (Message.next_try_at.is_(None) | (Message.next_try_at < now - grace)),
-                    (Message.delivery == Delivery.SENDING)
-                    & (Message.sending_at < now - SEND_IS_DEAD_AFTER),
-                )
-            )
-            .distinct()
-        ).all()
-        overdue = [
-            Climb(handoff.id, handoff.ladder, handoff.rung + 1)
-            for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.WAITING))
-            if is_overdue(handoff, now=now, grace=grace)
-        ]
-
-        @cache
-        def get_rules(program: int) -> Rules:
-            return line.of(session, program).rules
-
-        forgotten = overdue_claims(session, now=now - grace, get_rules=get_rules)
-        to_recall = overdue_recalls(session, now=now - grace, get_rules=get_rules)
-        unanswered = overdue_transfers(session, now=now, get_rules=get_rules)
-    for conversation_id in unhandled:
-        line.soon(take_turns, conversation_id)
-    for conversation_id in undelivered:
-        line.soon(deliver, conversation_id)
-    for work in [*overdue, *forgotten, *to_recall]:
-        log.warning("overdue work done", work=work.id)
-        do_work(line, work)
-    for transfer_id in unanswered:
-        lapse_transfer(line, transfer_id)
-
-
-class Sweeper:
-    """Runs `sweep`, `run_schedules` and the telling of webhooks, each in its own thread."""
+class Watchdog:
+    """Looks on a thread of its own. On PostgreSQL, one process looks at a time."""
 
     def __init__(self, line: Line, engine: Engine) -> None:
         self.line = line
         self.engine = engine
-        self.teller = Teller(line)
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=run, name=name, daemon=True)
-            for name, run in (
-                ("sweeper", self._run),
-                ("schedules", self._run_schedules),
-                ("webhooks", self._run_webhooks),
-            )
-        ]
-        self._clean_at = self._erase_at = line.clock()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._next_look: dict[Kind, datetime] = {}
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join(timeout=10)
-        self.teller.stop()
+        self._thread.join(timeout=10)
+
+    def look(self, *, grace: timedelta = GRACE) -> Sequence[Work]:
+        """Enqueue the jobs whose workflow was lost, and return them."""
+        now = self.line.clock()
+        kinds = [kind for kind in KINDS if now >= self._next_look.get(kind, now)]
+        self._next_look.update({kind: now + kind.every for kind in kinds})
+        due = find_due(self.line, kinds, before=now - grace)
+        lost = self.engine.find_lost(due)
+        if lost:
+            log.info("the watchdog enqueued jobs", jobs=[work.id for work in lost])
+            with self.line.database.writing() as session:
+                for work in lost:
+                    self.engine.later(session, work, at=now)
+        return lost
 
     def _run(self) -> None:
-        # On SQLite this is the only process: what lies there at the start lies since a crash.
+        # On SQLite this is the only process: what is due at the start was left by a crash.
         grace = timedelta(0) if self.line.database.is_sqlite else GRACE
         while True:
             try:
-                sweep(self.line, now=self.line.clock(), grace=grace)
-                self._look_after_engine()
+                self._look_alone(grace)
             except Exception:
-                log.exception("the sweep failed and will be tried again")
+                log.exception("the watchdog will look again")
             grace = GRACE
             if self._stop.wait(EVERY.total_seconds()):
                 return
 
-    def _run_schedules(self) -> None:
-        while not self._stop.wait(SCHEDULES_EVERY.total_seconds()):
-            rounds = [run_schedules, run_follow_ups, text_unseen_messages, notify_overdue_records]
-            if (now := self.line.clock()) >= self._erase_at:
-                rounds.append(run_erasures)
-                self._erase_at = now + ERASURES_EVERY
-            for keep in rounds:
-                try:
-                    keep(self.line, now=self.line.clock())
-                except Exception:
-                    log.exception("a round failed and will be tried again", round=keep.__name__)
-
-    def _run_webhooks(self) -> None:
-        while not self._stop.wait(EVERY.total_seconds()):
-            try:
-                self.teller.go_round()
-            except Exception:
-                log.exception("webhooks could not be told and will be tried again")
-
-    def _look_after_engine(self) -> None:
-        now = self.line.clock()
+    def _look_alone(self, grace: timedelta) -> None:
         if self.line.database.is_sqlite:
-            self._resume_and_clean(now)
+            self.look(grace=grace)
+            self.engine.resume_abandoned()
             return
-        # Two at once could resume the same work twice.
+        # Two at once could resume the same job twice.
         with self.line.database.reading() as session:
-            if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ONE_SWEEPER}):
-                self._resume_and_clean(now)
-
-    def _resume_and_clean(self, now: datetime) -> None:
-        self.engine.take_up_abandoned(now=now)
-        if now >= self._clean_at:
-            self.engine.forget_finished(now=now)
-            with self.line.database.writing() as session:
-                forget_old_deliveries(session, now=now)
-            self._clean_at = now + CLEAN_EVERY
+            alone = text("SELECT pg_try_advisory_xact_lock(:key)")
+            if session.scalar(alone, {"key": ONE_WATCHDOG}):
+                self.look(grace=grace)
+                self.engine.resume_abandoned()

@@ -98,7 +98,7 @@ class Message(Base):
         ),
         # Read by the worker that handles a thread in order.
         partial_index("message_unhandled", "conversation_id", "id", where="handled_at IS NULL"),
-        # Read by delivery, and by the sweep after a crash.
+        # Read by delivery, and by the watchdog after a crash.
         partial_index(
             "message_undelivered",
             "conversation_id",

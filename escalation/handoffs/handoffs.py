@@ -5,13 +5,13 @@ the bot's next message cannot overtake each other.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
-from escalation.handoffs.jobs import CheckClaim, Later
+from escalation.handoffs.jobs import AskFollowUp, CheckClaim, Later, enqueue
 from escalation.handoffs.ladder import page, people_to_call, start_climb
 from escalation.handoffs.moves import (
     Closed,
@@ -369,6 +369,8 @@ def resolve(
     key = "returned" if held else "closed_unclaimed"
     say(session, rules, handoff.conversation, key, now=now, mentor=by.name)
     end_transfer(session, handoff, now=now, rules=rules)
+    ask_after = timedelta(minutes=rules.policy.follow_up.after_minutes)
+    enqueue(session, AskFollowUp(handoff.id), at=now + ask_after)
     if held and handoff.urgency is Urgency.CRISIS:
         ask_for_debrief(session, handoff, by, now=now, rules=rules)
 

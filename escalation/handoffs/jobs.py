@@ -1,10 +1,16 @@
-"""Jobs that run at a set time. The engine that stores and runs them implements `Later`."""
+"""Jobs that are due at a time, and the port to the engine that runs them.
+
+A capability defines its own jobs as subclasses of `Work`; `gateway/worker.py` lists all of them.
+"""
 
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 from sqlalchemy.orm import Session
+
+# The key under which a session knows its engine.
+LATER = "later"
 
 
 @dataclass(frozen=True)
@@ -15,10 +21,35 @@ class Work:
     """
 
     name: ClassVar[str]
+    # Each queue has workers of its own: a thousand check-ins must not hold up one crisis.
+    queue: ClassVar[str] = "handoffs"
+    # How often a failing job is tried in a row. After that the watchdog finds its row.
+    attempts: ClassVar[int] = 4
 
     @property
     def id(self) -> str:
         return ":".join([self.name, *(str(part) for part in astuple(self))])
+
+    @property
+    def one_at_a_time(self) -> str | None:
+        """Jobs that share this key run one after the other; None for no such limit."""
+        return None
+
+
+class Later(Protocol):
+    def __call__(self, session: Session, work: Work, *, at: datetime) -> None:
+        """Enqueue `work` for `at` in the transaction of `session`: both happen or neither."""
+
+
+def enqueue(session: Session, work: Work, *, at: datetime) -> None:
+    """Enqueue `work` for `at` in the transaction of `session`.
+
+    A command has no engine; there the row alone is written, and the watchdog of the gateway
+    finds it.
+    """
+    later: Later | None = session.info.get(LATER)
+    if later is not None:
+        later(session, work, at=at)
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,7 @@ class CheckAlerts(Work):
     """Climb early if no text of this rung reached anyone."""
 
     name: ClassVar[str] = "check_alerts"
+    attempts: ClassVar[int] = 10  # no row says that it is due
     handoff_id: int
     ladder: int
     rung: int
@@ -64,8 +96,43 @@ class TellHolder(Work):
     """Text the holder about a new message if they are not looking at the conversation."""
 
     name: ClassVar[str] = "tell_holder"
+    attempts: ClassVar[int] = 10  # no row says that it is due
     handoff_id: int
     message_id: int
+
+
+@dataclass(frozen=True)
+class LapseTransfer(Work):
+    """End an offer to a colleague that they have not answered in time."""
+
+    name: ClassVar[str] = "lapse_transfer"
+    transfer_id: int
+
+
+@dataclass(frozen=True)
+class AskFollowUp(Work):
+    """Ask the mentee how a handoff went."""
+
+    name: ClassVar[str] = "ask_follow_up"
+    queue: ClassVar[str] = "scheduled"
+    handoff_id: int
+
+
+@dataclass(frozen=True)
+class TextUnseen(Work):
+    """Text a mentee that a message waits on their page."""
+
+    name: ClassVar[str] = "text_unseen"
+    queue: ClassVar[str] = "scheduled"
+    conversation_id: int
+
+
+@dataclass(frozen=True)
+class TakeTurns(Work):
+    """Handle the messages of a conversation that were recorded and left."""
+
+    name: ClassVar[str] = "take_turns"
+    conversation_id: int
 
 
 @dataclass(frozen=True)
@@ -76,8 +143,3 @@ class Deliver(Work):
     conversation_id: int
     message_id: int
     tries: int
-
-
-class Later(Protocol):
-    def __call__(self, session: Session, work: Work, *, at: datetime) -> None:
-        """Schedule `work` for `at` in the transaction of `session`: both happen or neither."""

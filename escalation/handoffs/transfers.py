@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import WhyNot, get_circumstances, why_not
-from escalation.handoffs.jobs import Later
+from escalation.handoffs.jobs import LapseTransfer, Later, enqueue
 from escalation.handoffs.moves import (
     Closed,
     NotHolder,
@@ -98,6 +98,7 @@ def offer_transfer(
     )
     session.add(transfer)
     session.flush()
+    enqueue(session, LapseTransfer(transfer.id), at=_lapses_at(transfer, handoff, rules))
     thread = get_thread(session, rules, to)
     link = rules.link(handoff.id)
     say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)

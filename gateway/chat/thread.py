@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
-from escalation.check_ins.schedules import is_quiet
-from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
+from escalation.handoffs.handoffs import get_open_handoff, get_owner
 from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop
-from escalation.speech.message_writer import say_by_text
 from gateway.conversations.quick_replies import Choice, choices_in
 from gateway.messaging import sealed_codes
 from gateway.messaging.outbox import acting
@@ -43,11 +40,6 @@ from models import (
 SHOWN = 60
 # The menu, the longest answer, is three messages after a disclosure.
 MOST_SAID_AT_ONCE = 5
-# A mentee who wrote so recently waits for an answer on the page; what comes later than that comes
-# by itself.
-STILL_THERE = timedelta(minutes=2)
-# What has waited for longer than this was told of, or could not be.
-LOOKED_BACK = timedelta(days=1)
 
 MESSAGE_WAITS = "chat_message_waits"
 # These texts are about the page itself, and would only puzzle on it.
@@ -271,76 +263,3 @@ def get_thread_status(
         wait=expected_wait(session, program, handoff.urgency, now=now, but=handoff),
         opens_at=None if is_open else next_opening(program, now, holidays),
     )
-
-
-# --- when nobody looks ---
-
-
-def text_unseen_messages(line: Line, *, now: datetime) -> None:
-    """One round: text those on whose page a message has waited unseen that it waits, and not what.
-
-    Doing it twice tells once.
-    """
-    with line.database.reading() as session:
-        waiting = session.scalars(
-            select(Message.conversation_id)
-            .where(
-                Message.moved_at > now - LOOKED_BACK,
-                Message.channel == Channel.WEB,
-                Message.delivery == Delivery.SENT,
-            )
-            .distinct()
-        ).all()
-        due = [each for each in waiting if _may_be_told(session, line, each, now=now)]
-    for conversation_id in due:
-        with acting(line) as session:
-            # The page may have been opened, or another process may have told of it, meanwhile.
-            conversation = lock_conversation(session, conversation_id)
-            if _may_be_told(session, line, conversation_id, now=now):
-                link = chat_link(line.rules)
-                say_by_text(session, line.rules, conversation, MESSAGE_WAITS, now=now, link=link)
-
-
-def _may_be_told(session: Session, line: Line, conversation_id: int, *, now: datetime) -> bool:
-    """Whether a text is due: once, until the mentee has looked, and at most once a day."""
-    person = session.get_one(Conversation, conversation_id).person
-    if person is None or not person.can_be_texted or person.left_at is not None:
-        return False
-    policy = line.of(session, person.program_id).rules.policy
-    here = Message.conversation_id == conversation_id
-    told_at = session.scalar(
-        select(func.max(Message.at)).where(here, Message.script == MESSAGE_WAITS)
-    )
-    wrote_at = session.scalar(select(func.max(Message.at)).where(here, ~Message.outgoing))
-    looked_at = session.scalar(
-        select(func.max(Message.delivered_at)).where(here, Message.channel == Channel.WEB)
-    )
-    was_there_at = max(at for at in (wrote_at, looked_at, now - LOOKED_BACK) if at is not None)
-    if told_at is not None and told_at > was_there_at:
-        return False
-    unseen = session.scalars(
-        select(Message).where(
-            here,
-            Message.channel == Channel.WEB,
-            Message.delivery == Delivery.SENT,
-            Message.at <= now - timedelta(minutes=policy.chat.unseen_minutes),
-            Message.at > max(now - LOOKED_BACK, told_at or now - LOOKED_BACK),
-        )
-    ).all()
-    # A person's words are an answer in a talk that the mentee began; they wait for no hour.
-    if any(message.speaker is not Speaker.BOT for message in unseen):
-        return True
-    if is_quiet(now, ZoneInfo(person.timezone), policy.schedule):
-        return False
-    return any(_came_by_itself(session, message) for message in unseen)
-
-
-def _came_by_itself(session: Session, message: Message) -> bool:
-    """Whether this is no answer to what the mentee had just written."""
-    wrote = select(Message.id).where(
-        Message.conversation_id == message.conversation_id,
-        ~Message.outgoing,
-        Message.id < message.id,
-        Message.at > message.at - STILL_THERE,
-    )
-    return session.scalar(wrote.limit(1)) is None

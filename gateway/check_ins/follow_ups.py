@@ -8,33 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.check_ins.schedules import is_quiet
-from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
+from escalation.handoffs.handoffs import get_open_handoff
 from escalation.policy import FollowUpPolicy
-from escalation.speech.message_writer import say
 from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.conversations.turn import Turn
-from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import (
-    Channel,
     Conversation,
     FollowUp,
     Handoff,
     HandoffEvent,
     Message,
     Move,
-    Outcome,
     Person,
     Program,
-    Status,
 )
 
 log = structlog.get_logger()
@@ -87,89 +80,8 @@ def yes_or_no(words: str) -> bool | None:
     return False if word in NO_WORDS else None
 
 
-# --- asking ---
-
-
-def run_follow_ups(line: Line, *, now: datetime) -> None:
-    """One round: ask about each handoff whose time has come. Doing it twice asks once."""
-    for handoff_id in _due(line, now=now):
-        try:
-            _ask(line, handoff_id, now=now)
-        except Exception:
-            log.exception("left to the next round", handoff=handoff_id)
-
-
-def _due(line: Line, *, now: datetime) -> Sequence[int]:
-    with line.database.reading() as session:
-        found: list[int] = []
-        for program_id in session.scalars(select(Program.id)).all():
-            policy = line.of(session, program_id).rules.policy.follow_up
-            found += session.scalars(_closed_for_a_while(program_id, policy, now=now))
-    return found
-
-
-def _closed_for_a_while(program_id: int, policy: FollowUpPolicy, *, now: datetime) -> Select[int]:
-    return (
-        select(Handoff.id)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(
-            Conversation.program_id == program_id,
-            Handoff.status == Status.RESOLVED,
-            Handoff.closed_at <= now - timedelta(minutes=policy.after_minutes),
-            Handoff.closed_at > now - timedelta(hours=policy.too_late_after_hours),
-            # Nobody wrote because nobody was needed: there is nothing to ask about.
-            or_(Handoff.outcome != Outcome.NOTNEEDED, Handoff.first_reply_at.is_not(None)),
-            ~exists().where(FollowUp.handoff_id == Handoff.id),
-        )
-        .order_by(Handoff.closed_at)
-    )
-
-
-def _ask(line: Line, handoff_id: int, *, now: datetime) -> None:
-    with acting(line) as session:
-        handoff = session.get_one(Handoff, handoff_id)
-        line = line.of(session, handoff.conversation.program_id)
-        conversation = lock_conversation(session, handoff.conversation_id)
-        asked = select(FollowUp.id).where(FollowUp.handoff_id == handoff_id)
-        if session.scalar(asked) is not None or not _may_ask(session, line, conversation, now=now):
-            return
-        who = who_came(session, handoff)
-        if who is None:
-            return
-        session.add(FollowUp(handoff_id=handoff_id, asked_at=now))
-        say(session, line.rules, conversation, Question.REACHED.line, now=now, mentor=who.name)
-
-
-def _may_ask(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
-    """Whether this is a moment to ask in; if not, the next round looks again."""
-    person = conversation.person
-    if person is None or person.left_at is not None:
-        return False
-    if conversation.channel is not Channel.WEB and not person.can_be_texted:
-        return False
-    if is_quiet(now, ZoneInfo(person.timezone), line.rules.policy.schedule):
-        return False
-    if get_open_handoff(session, conversation) is not None:
-        return False
-    if get_open_follow_up(session, conversation, line.rules.policy.follow_up, now=now) is not None:
-        return False
-    return not _is_busy(session, line, conversation, now=now)
-
-
-def _is_busy(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
-    """Whether the mentee is in the middle of an exercise, or of something not yet handled."""
-    written = select(Message.id).where(
-        Message.conversation_id == conversation.id, Message.outgoing.is_(False)
-    )
-    if session.scalar(written.where(Message.handled_at.is_(None)).limit(1)) is not None:
-        return True
-    lasts = timedelta(minutes=line.rules.policy.schedule.exercise_lasts_minutes)
-    lately = session.scalar(written.where(Message.at > now - lasts).limit(1)) is not None
-    return conversation.skill is not None and lately
-
-
 def who_came(session: Session, handoff: Handoff) -> Person | None:
-    """Who held a resolved handoff, or who closed it when nobody did."""
+    """The mentor who held a resolved handoff, or the person who closed it if no one held it."""
     if handoff.mentor is not None:
         return handoff.mentor
     return session.scalar(

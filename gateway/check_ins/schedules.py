@@ -1,13 +1,24 @@
 """What was agreed on with each mentee: which check-ins, when, and when each is due next."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from escalation.check_ins.schedules import Occurrence, days_in_words, next_occurrence, read_days
+from escalation.check_ins.schedules import (
+    Occurrence,
+    days_in_words,
+    missed_at,
+    next_occurrence,
+    out_of_quiet_hours,
+    read_days,
+    reminder_due_at,
+)
+from escalation.handoffs.jobs import Work, enqueue
 from escalation.policy import SchedulePolicy
 from models import Person, Schedule, ScheduledCheckIn
 
@@ -20,6 +31,33 @@ KEYWORDS = {
     "ucla3": "CONTACT",
     "mentor_check": "MATCH",
 }
+
+
+@dataclass(frozen=True)
+class BeginCheckIn(Work):
+    """Write down the next occurrence of a schedule when it is due."""
+
+    name: ClassVar[str] = "begin_check_in"
+    queue: ClassVar[str] = "check_ins"
+    schedule_id: int
+
+
+@dataclass(frozen=True)
+class AskCheckIn(Work):
+    """Ask a check-in that was written down."""
+
+    name: ClassVar[str] = "ask_check_in"
+    queue: ClassVar[str] = "check_ins"
+    scheduled_id: int
+
+
+@dataclass(frozen=True)
+class CloseCheckIn(Work):
+    """Remind of a check-in without an answer, or note it as missed."""
+
+    name: ClassVar[str] = "close_check_in"
+    queue: ClassVar[str] = "check_ins"
+    scheduled_id: int
 
 
 def agree_on(
@@ -39,6 +77,8 @@ def agree_on(
     schedule.days, schedule.at = days_in_words(days), at
     schedule.changed_at, schedule.paused = now, False
     session.flush()
+    # It finds out by itself when it is due.
+    enqueue(session, BeginCheckIn(schedule.id), at=now)
     return schedule
 
 
@@ -102,3 +142,15 @@ def following(
         if is_new and found.wished_at >= schedule.changed_at:
             return found
         after = found.due_at
+
+
+def closing_at(
+    scheduled: ScheduledCheckIn, zone: ZoneInfo, policy: SchedulePolicy, *, now: datetime
+) -> datetime:
+    """When an unanswered check-in is due for its reminder, or else counts as missed."""
+    assert scheduled.sent_at is not None
+    ends_at = missed_at(scheduled.sent_at, policy)
+    remind_at = reminder_due_at(scheduled.sent_at, zone, policy)
+    if scheduled.reminded_at is not None or remind_at is None:
+        return ends_at
+    return min(out_of_quiet_hours(max(remind_at, now), zone, policy), ends_at)

@@ -71,17 +71,17 @@ def leave_skill(
         _end(session, use, message, SkillOutcome.LEFT, now=now)
 
 
-def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None) -> None:
+def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None) -> bool:
     """Record a check-in, without a score where it cannot be scored.
 
-    Nothing is recorded if there is neither a score nor an answer.
+    Nothing is recorded, and False returned, if there is neither a score nor an answer.
     """
     conversation = turn.conversation
     if conversation.skill == reported.kind:
         conversation.skill = None
     score = scored.total if scored else reported.score
     if score is None and not any(reported.answers):
-        return
+        return False
     turn.session.add(
         CheckIn(
             conversation_id=conversation.id,
@@ -95,6 +95,7 @@ def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None
         )
     )
     turn.session.flush()
+    return True
 
 
 def record_goal(session: Session, conversation: Conversation, words: str, *, now: datetime) -> Goal:

@@ -11,6 +11,7 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.integrations.api.app import MOUNTED_AT
 from gateway.integrations.api_tokens import CannotMake, list_tokens, make_token, revoke_token
+from gateway.integrations.jobs import is_demo
 from gateway.integrations.scopes import MEANS, Scope, scopes_in
 from gateway.integrations.webhook_client import NotAllowed, NotFound
 from gateway.integrations.webhook_outbox import (
@@ -23,7 +24,6 @@ from gateway.integrations.webhook_outbox import (
     remove_webhook,
     send_again,
 )
-from gateway.integrations.webhook_worker import is_demo
 from gateway.web.i18n import in_its_language
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
 from models import DeliveryFailure, Person, Program, WebhookDelivery

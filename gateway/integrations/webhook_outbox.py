@@ -12,11 +12,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import structlog
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from escalation.handoffs.jobs import Work, enqueue
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.integrations.webhook_client import Answer, read_url, resolve_addresses
 from gateway.runtime.audit import note_about
@@ -72,6 +74,19 @@ class Taken:
     secret: str
     number: str
     body: str
+
+
+@dataclass(frozen=True)
+class SendWebhook(Work):
+    """Send a webhook the next delivery that is due."""
+
+    name: ClassVar[str] = "send_webhook"
+    queue: ClassVar[str] = "webhooks"
+    webhook_id: int
+
+    @property
+    def one_at_a_time(self) -> str:
+        return str(self.webhook_id)
 
 
 # --- what managers do ---
@@ -159,6 +174,7 @@ def send_again(
     )
     if not changes_one(session, anew.values(next_try_at=now, tries=0)):
         return False
+    enqueue(session, SendWebhook(webhook.id), at=now)
     note_about(session, webhook, "sent again", by=by, now=now, delivery=number)
     return True
 
@@ -166,31 +182,34 @@ def send_again(
 # --- the outbox ---
 
 
-def note_moves(database: Database, *, now: datetime) -> None:
-    """Write a delivery for every move that a webhook has none for yet. Twice is harmless."""
+def webhooks_behind(session: Session) -> list[int]:
+    """Webhooks of programs in which a move was made that has no delivery yet."""
+    webhooks = session.scalars(select(Webhook.id).where(Webhook.removed_at.is_(None))).all()
+    return [number for number in webhooks if _untold(session, number, limit=1)]
+
+
+def note_moves(database: Database, webhook_id: int, *, now: datetime) -> None:
+    """Write a delivery for each move that has none for this webhook. Twice is harmless."""
     with database.reading() as session:
-        webhooks = session.scalars(select(Webhook.id).where(Webhook.removed_at.is_(None))).all()
-        behind = [number for number in webhooks if _untold(session, number, limit=1)]
-    for number in behind:
-        with database.writing() as session:
-            # Of two processes, the second waits here and sees what the first wrote.
-            webhook = session.scalar(
-                select(Webhook)
-                .where(Webhook.id == number, Webhook.removed_at.is_(None))
-                .with_for_update()
-            )
-            if webhook is None:
-                continue
-            for event in _untold(session, number, limit=AT_ONCE):
-                session.add(
-                    Delivery(
-                        webhook_id=number,
-                        event_id=event.id,
-                        payload=_payload(session, event),
-                        at=now,
-                        next_try_at=now,
-                    )
+        if not _untold(session, webhook_id, limit=1):
+            return
+    with database.writing() as session:
+        # Of two processes, the second waits here and sees what the first wrote.
+        webhook = session.scalar(
+            select(Webhook)
+            .where(Webhook.id == webhook_id, Webhook.removed_at.is_(None))
+            .with_for_update()
+        )
+        for event in _untold(session, webhook_id, limit=AT_ONCE) if webhook else ():
+            session.add(
+                Delivery(
+                    webhook_id=webhook_id,
+                    event_id=event.id,
+                    payload=_payload(session, event),
+                    at=now,
+                    next_try_at=now,
                 )
+            )
 
 
 def forget_old_deliveries(session: Session, *, now: datetime) -> None:
@@ -307,22 +326,26 @@ def take_next(session: Session, webhook_id: int, *, now: datetime) -> Taken | No
     return Taken(delivery.id, webhook.url, webhook.secret, f"event_{delivery.event_id}", body)
 
 
-def note_answer(session: Session, delivery_id: int, answer: Answer, *, now: datetime) -> None:
-    """Note what came of a post: it arrived, it is tried again, it is given up, or 410."""
+def note_answer(
+    session: Session, delivery_id: int, answer: Answer, *, now: datetime
+) -> datetime | None:
+    """Note what came of a post; returns when to try again, None if it arrived or is given up."""
     delivery = session.get_one(Delivery, delivery_id)
     if delivery.delivered_at is not None:
-        return
+        return None
     webhook = session.get_one(Webhook, delivery.webhook_id)
     delivery.status, delivery.failure = answer.status, answer.failure
     if answer.arrived:
         delivery.delivered_at, delivery.next_try_at = now, None
-        return
+        return None
     given_up = delivery.tries > len(WAITS) or webhook.removed_at is not None
     delivery.next_try_at = None if given_up else now + WAITS[max(delivery.tries, 1) - 1]
     session.flush()
     if answer.status == 410:
-        # Gone: whoever is there does not want to be told any more (Standard Webhooks).
+        # Gone: the receiver wants no more (Standard Webhooks).
         _remove(session, webhook, by=None, now=now)
+        return None
+    return delivery.next_try_at
 
 
 def _remove(session: Session, webhook: Webhook, *, by: Person | None, now: datetime) -> bool:

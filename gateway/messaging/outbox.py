@@ -14,14 +14,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
-from escalation.handoffs.jobs import Deliver
+from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.messaging.sms import BAD_NUMBER, OPTED_OUT
 from gateway.runtime.line import Line
 from gateway.runtime.texts import Sent, TextFailed
-from models import Alert, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
+from models import Alert, Channel, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
 from models.conditional import changes_one
 
 log = structlog.get_logger()
@@ -51,6 +51,10 @@ def acting(line: Line) -> Iterator[Session]:
     with line.database.writing() as session:
         yield session
         touched = spoken_in(session)
+        for conversation_id in sorted(touched):
+            if session.get_one(Conversation, conversation_id).channel is Channel.WEB:
+                patience = timedelta(minutes=line.rules.policy.chat.unseen_minutes)
+                enqueue(session, TextUnseen(conversation_id), at=line.clock() + patience)
     for conversation_id in sorted(touched):
         line.soon(deliver, conversation_id)
 

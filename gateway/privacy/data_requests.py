@@ -11,19 +11,19 @@ of the log still have somebody; the moves of those handoffs; safeguarding record
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
-from bot.client import BotAway
-from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
+from escalation.handoffs.handoffs import get_open_handoff
+from escalation.handoffs.jobs import Work, enqueue
 from escalation.speech.message_writer import say
 from gateway.conversations.person_requests import local_date
-from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import list_open_records
@@ -66,6 +66,15 @@ ERASED_NAME = "Deleted person"
 ERASED_WORDS = "(deleted)"
 
 
+@dataclass(frozen=True)
+class Erase(Work):
+    """Erase a mentee who asked for it."""
+
+    name: ClassVar[str] = "erase"
+    queue: ClassVar[str] = "scheduled"
+    conversation_id: int
+
+
 class CannotErase(Exception):
     """Somebody who cannot be erased now. Its text says why, and what to do."""
 
@@ -95,6 +104,7 @@ def wish_erasure(
         days = line.rules.policy.personal_data.erase_after_days
         due_at = now + timedelta(days=days)
         _note_wish(session, conversation, "erasure.wished", now=now)
+        enqueue(session, Erase(conversation.id), at=due_at)
         say(
             session,
             line.rules,
@@ -122,65 +132,6 @@ def _note_wish(session: Session, conversation: Conversation, action: str, *, now
 
 
 # --- carrying it out ---
-
-
-def run_erasures(line: Line, *, now: datetime) -> None:
-    """One round: erase whoever wished it and whose time has come. What stands in the way is
-    looked at again in the next round.
-    """
-    for conversation_id in _wished(line):
-        try:
-            _erase_if_due(line, conversation_id, now=now)
-        except BotAway as away:
-            log.warning("bot away; erasure waits", conversation=conversation_id, reason=str(away))
-        except Exception:
-            log.exception("left to the next round", conversation=conversation_id)
-
-
-def _wished(line: Line) -> Sequence[int]:
-    latest = (
-        select(func.max(Message.id))
-        .where(Message.script.in_(["erase_set", "erase_undone"]))
-        .group_by(Message.conversation_id)
-    )
-    wished = select(Message.conversation_id).where(
-        Message.id.in_(latest), Message.script == "erase_set"
-    )
-    with line.database.reading() as session:
-        return session.scalars(wished.order_by(Message.id)).all()
-
-
-def _erase_if_due(line: Line, conversation_id: int, *, now: datetime) -> None:
-    with line.database.reading() as session:
-        conversation = session.get_one(Conversation, conversation_id)
-        here = line.of(session, conversation.program_id)
-        if not _is_due(session, here, conversation, now=now):
-            return
-    # First, and outside of any transaction: if it fails, the wish still stands.
-    line.bot.forget(conversation_id)
-    with acting(line) as session:
-        conversation = lock_conversation(session, conversation_id)
-        line = line.of(session, conversation.program_id)
-        # They may have written meanwhile.
-        if not _is_due(session, line, conversation, now=now) or conversation.person is None:
-            return
-        handoff = get_open_handoff(session, conversation)
-        if handoff is not None:
-            withdraw(session, handoff, now=now, rules=line.rules)
-        erase(session, conversation.person, by=conversation.person, now=now)
-    log.info("erased at the mentee's wish", conversation=conversation_id)
-
-
-def _is_due(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
-    due_at = erasure_due_at(session, line, conversation)
-    if due_at is None or now < due_at or conversation.person is None:
-        return False
-    unhandled = select(Message.id).where(
-        Message.conversation_id == conversation.id, Message.handled_at.is_(None)
-    )
-    if session.scalar(unhandled.limit(1)) is not None:
-        return False  # what they have just written may take it back
-    return what_stands_in_the_way(session, conversation.person) is None
 
 
 def what_stands_in_the_way(session: Session, person: Person) -> str | None:

@@ -10,6 +10,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from escalation.handoffs.jobs import LATER, Later
 from models import Program
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "models" / "migrations"
@@ -68,8 +69,14 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self._write = sessionmaker(engine, expire_on_commit=False)
+        # What each session that writes knows; here, how to enqueue jobs (handoffs/jobs.py).
+        self._info: dict[Any, Any] = {}
+        self._write = sessionmaker(engine, expire_on_commit=False, info=self._info)
         self._read = sessionmaker(engine.execution_options(only_reads=True), expire_on_commit=False)
+
+    def enqueues_with(self, later: Later) -> None:
+        """Let every writing session enqueue jobs in its own transaction."""
+        self._info[LATER] = later
 
     def writing(self) -> AbstractContextManager[Session]:
         return self._write.begin()

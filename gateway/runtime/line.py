@@ -63,7 +63,7 @@ class Line:
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
         """Do `work` on another thread, straight away.
 
-        If it fails or the process dies, its row still stands and the sweep does it again.
+        If it fails or the process dies, the watchdog finds its row and has it done again.
         """
         try:
             self.workers.submit(self._guarded, work, conversation_id)
@@ -74,4 +74,4 @@ class Line:
         try:
             work(self, conversation_id)
         except Exception:
-            log.exception("left to the sweep", work=work.__name__, conversation=conversation_id)
+            log.exception("left to the watchdog", work=work.__name__, conversation=conversation_id)

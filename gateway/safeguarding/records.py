@@ -4,13 +4,16 @@ While it is open that mentor is not called for this mentee, and does not hold th
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, release
+from escalation.handoffs.jobs import Work, enqueue
 from escalation.policy import load_policy
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
@@ -30,6 +33,15 @@ from models import (
 )
 
 NO_WORDS = "(no words were given)"
+
+
+@dataclass(frozen=True)
+class NotifyOverdue(Work):
+    """Text about a record that was due and has no outcome."""
+
+    name: ClassVar[str] = "notify_overdue"
+    queue: ClassVar[str] = "scheduled"
+    record_id: int
 
 
 def open_record(
@@ -59,6 +71,7 @@ def open_record(
     )
     session.add(record)
     session.flush()
+    enqueue(session, NotifyOverdue(record.id), at=record.due_at)
     note_about(session, record, "safeguarding.opened", by=opened_by, now=now, concern=concern.value)
     return record
 

@@ -8,6 +8,7 @@ from escalation.counterfactual import counterfactual
 from escalation.decide import BotState, Decision, Standing, quadrant
 from escalation.policy import Policy
 from escalation.signals import Signals
+from gateway.check_ins.answers import note_answer
 from gateway.conversations.bot_events import (
     leave_skill,
     record_check_in,
@@ -53,7 +54,8 @@ def _record_what_ended(turn: Turn, understood: Understood, answer: Answer) -> No
     if answer.goal_result is not None:
         record_goal_result(turn.session, turn.conversation, answer.goal_result, now=turn.now)
     if answer.check_in is not None:
-        record_check_in(turn, answer.check_in, understood.scored)
+        if record_check_in(turn, answer.check_in, understood.scored):
+            note_answer(turn.session, turn.conversation, answer.check_in.kind, now=turn.now)
         if not answer.check_in.finished:
             _record_steps(turn, (SkillStep(answer.check_in.kind, "left"),), done=False)
 

@@ -15,14 +15,16 @@ from typer.testing import CliRunner
 
 from bot.client import Answer
 from escalation import crisis_lines as lines
+from escalation.handoffs.jobs import TextUnseen
 from gateway.app import create_app
 from gateway.chat import pages as chat_pages
 from gateway.chat.pages import Follower, News
 from gateway.chat.sign_in import COOKIE
-from gateway.chat.thread import Wait, expected_wait, invite, message_state, text_unseen_messages
+from gateway.chat.thread import Wait, expected_wait, invite, message_state
 from gateway.conversations.quick_replies import KEYWORDS, choices_in
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.runtime.settings import Settings
+from gateway.worker import do_work
 from models import (
     AgeBand,
     Channel,
@@ -700,11 +702,11 @@ def test_jo_is_told_nothing_of_maya(talk: Talk, maya: Browser) -> None:
 
 
 def waits_told(talk: Talk) -> list[str]:
-    text_unseen_messages(talk.line, now=talk.clock())
     return [words for words in talk.read_by(MAYA) if "a message in the chat" in words]
 
 
 def talks_with_sam(talk: Talk, maya: Browser) -> None:
+    talk.kept.ignored = ("check_ins",)
     maya.writes("PERSON")
     talk.texts(SAM, "take")
     maya.opens()
@@ -740,6 +742,7 @@ def test_what_she_has_seen_is_not_texted_about(talk: Talk, maya: Browser) -> Non
 
 
 def test_the_bots_answers_are_not_texted_about(talk: Talk, maya: Browser) -> None:
+    talk.kept.ignored = ("check_ins",)
     maya.writes("hi")
     talk.passes(minutes=30)
     assert waits_told(talk) == []
@@ -780,7 +783,7 @@ def test_looking_for_it_twice_tells_once(talk: Talk, maya: Browser) -> None:
     talks_with_sam(talk, maya)
     talk.texts(SAM, "Hello?")
     talk.passes(minutes=6)
-    text_unseen_messages(talk.line, now=talk.clock())
+    do_work(talk.line, TextUnseen(talk.thread(MAYA)[0].conversation_id))
     assert len(waits_told(talk)) == 1
 
 

@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from escalation.handoffs.handoffs import resolve
+from escalation.handoffs.jobs import AskFollowUp
 from gateway.check_ins.follow_ups import (
     Question,
     list_follow_ups,
     next_question,
-    run_follow_ups,
     yes_or_no,
 )
+from gateway.worker import do_work
 from models import (
     Conversation,
     DecisionRecord,
@@ -30,6 +31,12 @@ from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 ASKS = "can i talk to a person please"
 
 
+@pytest.fixture
+def talk(talk: Talk) -> Talk:
+    talk.kept.ignored = ()
+    return talk
+
+
 def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
     """Maya asks for a person; Sam comes, they talk, and Sam ends it."""
     talk.texts(MAYA, ASKS)
@@ -42,9 +49,8 @@ def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
 
 
 def later(talk: Talk, **time: float) -> list[str]:
-    """Time passes, a round is made, and the answer is what Maya's phone then shows."""
+    """Time passes; the answer is what Maya's phone then shows."""
     talk.passes(**time)
-    run_follow_ups(talk.line, now=talk.clock())
     return shown_to_maya(talk)
 
 
@@ -176,7 +182,7 @@ def test_what_could_not_be_asked_for_a_day_is_not_asked_any_more(talk: Talk) -> 
     talked(talk)
     talk.texts(MAYA, ASKS)
     assert many(talk) == 0
-    talk.clock.now += timedelta(hours=23)
+    talk.clock.now += timedelta(hours=25)
     talk.texts(MAYA, "never mind")
     talk.new_texts()
     assert later(talk, hours=2) == []
@@ -254,7 +260,7 @@ def test_two_rounds_at_once_and_a_crash_in_between_ask_once(talk: Talk) -> None:
     talked(talk)
     talk.passes(minutes=20)
     for _ in range(3):
-        run_follow_ups(talk.line, now=talk.clock())
+        do_work(talk.line, AskFollowUp(talk.handoff().id))
     assert len(shown_to_maya(talk)) == 1
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bot.client import Answer, CheckIn, SkillStep
 from escalation.check_ins.schedules import read_days
 from escalation.handoffs.handoffs import claim, open_handoff
-from gateway.check_ins.jobs import run_schedules
+from escalation.handoffs.jobs import Work
 from gateway.check_ins.missed import missed_check_ins
 from gateway.check_ins.schedules import agree_on
 from gateway.cli import app
@@ -21,6 +21,7 @@ from gateway.conversations.lease import acquire_lease
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.labels import CHECK_IN_NAMES
+from gateway.worker import do_work
 from models import (
     Conversation,
     Need,
@@ -49,15 +50,6 @@ def agrees(
     with talk.database.writing() as session:
         person = session.get_one(Person, talk.person(number).id)
         agree_on(session, person, check_in, days=read_days(days), at=at, now=talk.clock())
-
-
-def goes_by(talk: Talk, **span: float) -> None:
-    """Time goes by, and a round is made every ten minutes, or every hour of whole days."""
-    until = talk.clock.now + timedelta(**span)
-    every = timedelta(hours=1) if "days" in span else timedelta(minutes=10)
-    while talk.clock.now < until:
-        talk.passes(seconds=min(every, until - talk.clock.now).total_seconds())
-        run_schedules(talk.line, now=talk.clock())
 
 
 def is_taken(talk: Talk, mentor: str) -> None:
@@ -118,6 +110,12 @@ def times_of(talk: Talk, words: str, number: str = MAYA) -> list[str]:
 
 
 @pytest.fixture
+def talk(talk: Talk) -> Talk:
+    talk.kept.ignored = ()
+    return talk
+
+
+@pytest.fixture
 def maya(talk: Talk) -> Talk:
     """Maya knows the line, and has agreed to a mood check-in on Tuesdays at six."""
     with talk.database.writing() as session:
@@ -136,9 +134,9 @@ def maya(talk: Talk) -> Talk:
 
 
 def test_maya_is_asked_at_six_by_a_bot_that_says_what_it_is(maya: Talk) -> None:
-    goes_by(maya, hours=7, minutes=50)
+    maya.passes(hours=7, minutes=50)
     assert maya.new_texts() == []
-    goes_by(maya, minutes=10)
+    maya.passes(minutes=10)
     (first, asks) = maya.new_texts()
     assert first[0] == "maya"
     assert "automated assistant" in first[1]
@@ -150,7 +148,7 @@ def test_maya_is_asked_at_six_by_a_bot_that_says_what_it_is(maya: Talk) -> None:
 
 def test_jo_who_never_wrote_reads_first_what_the_line_is(talk: Talk) -> None:
     agrees(talk, JO)
-    goes_by(talk, hours=8)
+    talk.passes(hours=8)
     first, *rest = talk.read_by(JO)
     assert "not a person" in first
     assert "STOP ends texts" in first
@@ -158,7 +156,7 @@ def test_jo_who_never_wrote_reads_first_what_the_line_is(talk: Talk) -> None:
 
 
 def test_next_week_she_is_asked_again_and_once_a_week(maya: Talk) -> None:
-    goes_by(maya, days=22)
+    maya.passes(days=22)
     dates = [TODAY + timedelta(weeks=week) for week in range(4)]
     assert [one.local_date for one in scheduled(maya)] == dates
     assert len(times_of(maya, "The bot asks")) == 4
@@ -166,7 +164,7 @@ def test_next_week_she_is_asked_again_and_once_a_week(maya: Talk) -> None:
 
 def test_a_check_in_wished_for_at_ten_at_night_comes_at_eight(maya: Talk) -> None:
     agrees(maya, MAYA, at=time(22))
-    goes_by(maya, hours=24)
+    maya.passes(hours=24)
     assert times_of(maya, "The bot asks") == ["Wed 08:00"]
     assert scheduled(maya)[0].local_date == TODAY
 
@@ -174,26 +172,26 @@ def test_a_check_in_wished_for_at_ten_at_night_comes_at_eight(maya: Talk) -> Non
 def test_six_in_the_evening_is_mayas_six(maya: Talk) -> None:
     with maya.database.writing() as session:
         session.get_one(Person, maya.person(MAYA).id).timezone = "America/Los_Angeles"
-    goes_by(maya, hours=10, minutes=50)
+    maya.passes(hours=10, minutes=50)
     assert maya.bot.begun == []
-    goes_by(maya, minutes=10)
+    maya.passes(minutes=10)
     assert maya.bot.begun == ["mood"]
 
 
 def test_a_schedule_made_after_its_hour_begins_next_week(maya: Talk) -> None:
     agrees(maya, MAYA, at=time(9))
-    goes_by(maya, days=6)
+    maya.passes(days=6)
     assert maya.bot.begun == []
-    goes_by(maya, days=1)
+    maya.passes(days=1)
     assert maya.bot.begun == ["mood"]
 
 
 def test_moving_the_hour_after_she_was_asked_asks_nothing_twice_that_day(maya: Talk) -> None:
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     agrees(maya, MAYA, days="tue,wed", at=time(19))
-    goes_by(maya, hours=3)
+    maya.passes(hours=3)
     assert maya.bot.begun == ["mood"]
-    goes_by(maya, days=1)
+    maya.passes(days=1)
     assert times_of(maya, "The bot asks") == ["Tue 18:00", "Wed 19:00"]
 
 
@@ -201,10 +199,10 @@ def test_moving_the_hour_after_she_was_asked_asks_nothing_twice_that_day(maya: T
 
 
 def test_an_answer_is_enough_and_nothing_more_is_said(maya: Talk) -> None:
-    goes_by(maya, hours=9)
+    maya.passes(hours=9)
     maya.texts(MAYA, "7")
     maya.new_texts()
-    goes_by(maya, days=3)
+    maya.passes(days=3)
     assert maya.new_texts() == []
     assert scheduled(maya)[0].answered_at == MORNING + timedelta(hours=9)
     assert on_ruths_list(maya) == []
@@ -212,14 +210,14 @@ def test_an_answer_is_enough_and_nothing_more_is_said(maya: Talk) -> None:
 
 def test_a_mood_she_gave_before_she_was_asked_is_no_answer(maya: Talk) -> None:
     maya.texts(MAYA, "7")
-    goes_by(maya, hours=9)
+    maya.passes(hours=9)
     assert scheduled(maya)[0].answered_at is None
 
 
 def test_an_answer_after_the_reminder_counts(maya: Talk) -> None:
-    goes_by(maya, hours=23)
+    maya.passes(hours=23)
     maya.texts(MAYA, "7")
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert len(times_of(maya, REMINDER)) == 1
     assert on_ruths_list(maya) == []
 
@@ -229,9 +227,9 @@ def test_the_long_form_answers_the_short_one(maya: Talk) -> None:
     maya.bot.answers["all of it"] = Answer(
         words=("Thanks.",), check_in=CheckIn("phq9", 6, answers=("1", "1", "skip") + ("1",) * 6)
     )
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     maya.texts(MAYA, "all of it")
-    goes_by(maya, minutes=10)
+    maya.passes(minutes=10)
     answered = {one.schedule.check_in for one in scheduled(maya) if one.answered_at}
     assert answered == {"phq2"}
 
@@ -240,9 +238,9 @@ def test_leaving_it_is_an_answer_too(maya: Talk) -> None:
     maya.bot.answers["leave"] = Answer(
         words=("All right, no check-in now.",), skills=(SkillStep("mood", "left"),)
     )
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     maya.texts(MAYA, "leave")
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert times_of(maya, REMINDER) == []
     assert scheduled(maya)[0].skip_reason is SkipReason.LEFT
     assert on_ruths_list(maya) == []
@@ -255,7 +253,7 @@ def test_silence_brings_one_reminder_by_day_then_silence_and_a_line_on_ruths_lis
     maya: Talk,
 ) -> None:
     agrees(maya, MAYA, days="tue", at=time(12))
-    goes_by(maya, days=6)
+    maya.passes(days=6)
     assert times_of(maya, "The bot asks") == ["Tue 12:00"]
     assert times_of(maya, REMINDER) == ["Tue 16:00"]
     (one,) = scheduled(maya)
@@ -264,42 +262,42 @@ def test_silence_brings_one_reminder_by_day_then_silence_and_a_line_on_ruths_lis
 
 
 def test_a_reminder_is_not_sent_at_night(maya: Talk) -> None:
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert times_of(maya, REMINDER) == ["Wed 08:00"]
     assert "Text MOOD to do it" in " ".join(maya.read_by(MAYA))
 
 
 def test_a_late_answer_takes_her_off_ruths_list(maya: Talk) -> None:
-    goes_by(maya, days=3)
+    maya.passes(days=3)
     assert on_ruths_list(maya) == ["Maya Mood"]
     maya.texts(MAYA, "7")
-    goes_by(maya, minutes=10)
+    maya.passes(minutes=10)
     assert on_ruths_list(maya) == []
 
 
 def test_next_weeks_answer_is_no_answer_to_this_week(maya: Talk) -> None:
-    goes_by(maya, days=7, hours=8)
+    maya.passes(days=7, hours=8)
     maya.texts(MAYA, "7")
-    goes_by(maya, days=1)
+    maya.passes(days=1)
     assert [bool(one.answered_at) for one in scheduled(maya)] == [False, True]
     assert on_ruths_list(maya) == ["Maya Mood"]
 
 
 def test_ruth_reads_it_in_the_log_and_only_for_two_weeks(maya: Talk) -> None:
     web = Web(maya)
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     web.is_now(RUTH)
     page = web.gets("/log").text
     assert "Missed check-ins" in page
     assert "Mood: asked" in page
     with maya.database.writing() as session:
         session.scalars(select(Schedule)).one().paused = True
-    goes_by(maya, days=14)
+    maya.passes(days=14)
     assert "Mood: asked" not in web.gets("/log").text
 
 
 def test_the_manager_of_another_program_does_not_read_it(maya: Talk) -> None:
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     with maya.database.reading() as session:
         since = MORNING - timedelta(days=1)
         assert missed_check_ins(session, maya.person(RUTH).program_id + 1, since=since) == []
@@ -310,16 +308,16 @@ def test_the_manager_of_another_program_does_not_read_it(maya: Talk) -> None:
 
 def test_after_stop_nothing_is_asked(maya: Talk) -> None:
     maya.texts(MAYA, "STOP")
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
     assert scheduled(maya)[0].skip_reason is SkipReason.OPTED_OUT
 
 
 def test_stop_after_she_was_asked_ends_it_and_is_not_held_against_her(maya: Talk) -> None:
-    goes_by(maya, hours=9)
+    maya.passes(hours=9)
     maya.texts(MAYA, "STOP")
     maya.new_texts()
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert maya.new_texts() == []
     assert on_ruths_list(maya) == []
 
@@ -327,20 +325,20 @@ def test_stop_after_she_was_asked_ends_it_and_is_not_held_against_her(maya: Talk
 def test_pause_stops_the_check_ins_and_resume_brings_them_back(maya: Talk) -> None:
     maya.texts(MAYA, "Pause.")
     assert "RESUME" in maya.new_texts()[0][1]
-    goes_by(maya, days=6)
+    maya.passes(days=6)
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
     assert scheduled(maya)[0].skip_reason is SkipReason.PAUSED
     maya.texts(MAYA, "resume")
     assert "Tuesday at 18:00" in maya.new_texts()[0][1]
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert maya.bot.begun == ["mood"]
     assert maya.bot.heard == ["hello"], "neither word is for the bot"
 
 
 def test_pause_after_she_was_asked_spares_her_the_reminder(maya: Talk) -> None:
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     maya.texts(MAYA, "pause")
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert times_of(maya, REMINDER) == []
     assert on_ruths_list(maya) == []
 
@@ -356,27 +354,25 @@ def test_while_a_person_is_awaited_no_check_in_comes(maya: Talk) -> None:
     maya.clock.now += timedelta(hours=7, minutes=55)
     maya.texts(MAYA, "can i talk to a person please")
     maya.new_texts()
-    run_schedules(maya.line, now=maya.clock())
-    maya.clock.now += timedelta(minutes=6)
-    run_schedules(maya.line, now=maya.clock())
+    maya.passes(minutes=6)
     assert maya.bot.begun == []
     assert scheduled(maya)[0].skip_reason is SkipReason.WITH_A_PERSON
 
 
 def test_a_talk_with_sam_is_not_broken_into_by_a_reminder(maya: Talk) -> None:
     agrees(maya, MAYA, at=time(12))
-    goes_by(maya, hours=3)
+    maya.passes(hours=3)
     maya.texts(MAYA, "can i talk to a person please")
     maya.texts(SAM, "take")
     maya.texts(SAM, "Hi Maya")
-    goes_by(maya, days=2)
+    maya.passes(days=2)
     assert times_of(maya, REMINDER) == []
     assert on_ruths_list(maya) == []
 
 
 def test_sam_who_claims_while_the_bot_is_asked_is_not_talked_over(maya: Talk) -> None:
     maya.bot.while_answering = lambda: is_taken(maya, SAM)
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     assert times_of(maya, "The bot asks") == []
     assert scheduled(maya)[0].skip_reason is SkipReason.WITH_A_PERSON
     assert get_conversation(maya).forget_bot, "it must not take her next words for the answer"
@@ -389,23 +385,23 @@ def test_in_the_middle_of_an_exercise_the_check_in_waits_for_its_end(maya: Talk)
     maya.bot.answers["done"] = Answer(
         words=("Out.",), skills=(SkillStep("breathing", "done", before=8, after=4),)
     )
-    goes_by(maya, hours=7, minutes=50)
+    maya.passes(hours=7, minutes=50)
     maya.texts(MAYA, "breathe")
-    goes_by(maya, minutes=20)
+    maya.passes(minutes=20)
     assert maya.bot.begun == []
     maya.texts(MAYA, "done")
-    goes_by(maya, minutes=10)
-    assert times_of(maya, "The bot asks") == ["Tue 18:20"]
+    maya.passes(minutes=10)
+    assert times_of(maya, "The bot asks") == ["Tue 18:11"]
 
 
 def test_an_exercise_that_goes_on_for_an_hour_lets_that_days_check_in_fall(maya: Talk) -> None:
     maya.bot.answers["breathe"] = Answer(
         words=("In.",), skills=(SkillStep("breathing", "started"),)
     )
-    goes_by(maya, hours=7, minutes=50)
+    maya.passes(hours=7, minutes=50)
     for _ in range(8):
         maya.texts(MAYA, "breathe")
-        goes_by(maya, minutes=10)
+        maya.passes(minutes=10)
     assert maya.bot.begun == []
     (one,) = scheduled(maya)
     assert (one.skip_reason, bool(one.skipped_at)) == (SkipReason.IN_AN_EXERCISE, True)
@@ -416,7 +412,7 @@ def test_an_exercise_dropped_in_silence_days_ago_is_in_nobodys_way(maya: Talk) -
         words=("In.",), skills=(SkillStep("breathing", "started"),)
     )
     maya.texts(MAYA, "breathe")
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     assert maya.bot.begun == ["mood"]
     assert [use.outcome for use in uses(maya)] == [SkillOutcome.LEFT]
     assert get_conversation(maya).skill == "mood"
@@ -427,20 +423,20 @@ def test_an_exercise_dropped_in_silence_days_ago_is_in_nobodys_way(maya: Talk) -
 
 def test_with_rasa_away_nothing_is_said_and_it_is_asked_when_rasa_is_back(maya: Talk) -> None:
     maya.bot.away = True
-    goes_by(maya, hours=8, minutes=30)
+    maya.passes(hours=8, minutes=30)
     assert maya.new_texts() == []
     maya.bot.away = False
-    goes_by(maya, minutes=10)
-    assert times_of(maya, "The bot asks") == ["Tue 18:40"]
+    maya.passes(minutes=10)
+    assert times_of(maya, "The bot asks") == ["Tue 18:31"]
     assert scheduled(maya)[0].skip_reason is None
 
 
 def test_with_rasa_away_for_longer_that_days_check_in_falls_and_says_why(maya: Talk) -> None:
     agrees(maya, JO)
     maya.bot.away = True
-    goes_by(maya, hours=9, minutes=10)
+    maya.passes(hours=9, minutes=10)
     maya.bot.away = False
-    goes_by(maya, hours=5)
+    maya.passes(hours=5)
     assert (maya.bot.begun, maya.new_texts()) == ([], [])
     for number in (MAYA, JO):
         (one,) = scheduled(maya, number)
@@ -450,9 +446,9 @@ def test_with_rasa_away_for_longer_that_days_check_in_falls_and_says_why(maya: T
 def test_rasa_back_at_night_asks_nobody(maya: Talk) -> None:
     agrees(maya, MAYA, at=time(20, 45))
     maya.bot.away = True
-    goes_by(maya, hours=11)
+    maya.passes(hours=11)
     maya.bot.away = False
-    goes_by(maya, hours=13)
+    maya.passes(hours=13)
     assert maya.bot.begun == []
 
 
@@ -460,9 +456,9 @@ def test_a_bot_that_lacks_one_check_in_still_asks_the_others(maya: Talk) -> None
     agrees(maya, MAYA, "who5", at=time(17))
     agrees(maya, JO, at=time(17))
     maya.bot.answers["/who5"] = Answer(words=("Pardon?",), not_understood=True)
-    goes_by(maya, hours=7)
+    maya.passes(hours=7)
     assert times_of(maya, "The bot asks", JO) == ["Tue 17:00"]
-    goes_by(maya, hours=1)
+    maya.passes(hours=1)
     assert times_of(maya, "The bot asks") == ["Tue 18:00"]
     assert times_of(maya, "Pardon?") == []
 
@@ -470,27 +466,24 @@ def test_a_bot_that_lacks_one_check_in_still_asks_the_others(maya: Talk) -> None
 def test_after_days_of_standing_still_nothing_comes_late_and_each_day_is_noted(maya: Talk) -> None:
     agrees(maya, MAYA, days="mon,tue,wed,thu,fri,sat,sun")
     maya.clock.now += timedelta(days=3)  # Friday, ten in the morning
-    for _ in range(5):
-        run_schedules(maya.line, now=maya.clock())
+    maya.passes(seconds=0)
     assert maya.bot.begun == []
     assert [one.skip_reason for one in scheduled(maya)] == [SkipReason.TOO_LATE] * 3
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     assert maya.bot.begun == ["mood"]
 
 
 def test_a_worker_that_died_while_asking_is_followed_by_one_that_asks_once(maya: Talk) -> None:
-    goes_by(maya, hours=7, minutes=59)
+    maya.passes(hours=7, minutes=59)
     assert acquire_lease(maya.line, get_conversation(maya).id, "dead")
     maya.clock.now += timedelta(minutes=1)
     with maya.database.writing() as session:
         conversation = session.get_one(Conversation, get_conversation(maya).id)
         conversation.held_until = maya.clock() + timedelta(seconds=20)
-    run_schedules(maya.line, now=maya.clock())
+    maya.passes(seconds=0)
     assert maya.bot.begun == [], "its hold has not run out yet"
-    for _ in range(6):
-        maya.clock.now += timedelta(seconds=10)
-        run_schedules(maya.line, now=maya.clock())
-    assert times_of(maya, "The bot asks") == ["Tue 18:00"]
+    maya.passes(minutes=2)
+    assert times_of(maya, "The bot asks") == ["Tue 18:01"]
 
 
 def test_a_worker_killed_between_asking_rasa_and_writing_leaves_nothing_half_done(
@@ -501,22 +494,26 @@ def test_a_worker_killed_between_asking_rasa_and_writing_leaves_nothing_half_don
         raise ConnectionError("killed")
 
     maya.bot.while_answering = dies
-    goes_by(maya, hours=8)
+    with pytest.raises(ConnectionError):
+        maya.passes(hours=8)
     assert maya.new_texts() == []
     assert scheduled(maya)[0].sent_at is None
-    goes_by(maya, minutes=20)
+    maya.passes(minutes=20)
+    assert times_of(maya, "The bot asks") == [], "the watchdog has not looked yet"
+    maya.sweeps()
     assert len(times_of(maya, "The bot asks")) == 1
 
 
 def test_eight_processes_at_once_ask_and_remind_once(maya: Talk) -> None:
-    def rounds() -> None:
+    def eight_times(work: Work) -> None:
         with ThreadPoolExecutor(8) as pool:
-            for done in [pool.submit(run_schedules, maya.line, now=maya.clock()) for _ in range(8)]:
+            for done in [pool.submit(do_work, maya.line, work) for _ in range(8)]:
                 done.result()
 
     for hours in (8, 14, 12):
         maya.clock.now += timedelta(hours=hours)
-        rounds()
+        while (work := maya.kept.take_due(maya.clock())) is not None:
+            eight_times(work)
     assert len(scheduled(maya)) == 1
     assert len(times_of(maya, "The bot asks")) == 1
     assert len(times_of(maya, REMINDER)) == 1
@@ -531,7 +528,7 @@ def test_what_maya_writes_while_the_bot_is_asked_is_answered_right_after(maya: T
         assert not acquire_lease(maya.line, conversation_id, "another worker")
 
     maya.bot.while_answering = she_writes
-    goes_by(maya, hours=8)
+    maya.passes(hours=8)
     words = maya.read_by(MAYA)
     assert words.index("Warmline bot: The bot asks: mood") < words.index("Warmline bot: Noted.")
 

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +26,7 @@ from sqlalchemy import select
 
 from escalation.ruleset import load_rules
 from gateway.integrations import webhook_client
+from gateway.integrations.jobs import send_webhook
 from gateway.integrations.webhook_client import (
     NotAllowed,
     is_public,
@@ -36,13 +37,13 @@ from gateway.integrations.webhook_client import (
 )
 from gateway.integrations.webhook_outbox import (
     WAITS,
+    SendWebhook,
     add_webhook,
     forget_old_deliveries,
     note_moves,
     remove_webhook,
     take_next,
 )
-from gateway.integrations.webhook_worker import Teller, tell
 from gateway.runtime.database import Database
 from models import (
     AuditEntry,
@@ -106,7 +107,7 @@ class Receiver:
             assert self._is_ours(dict(request.headers), body), "the signature is not right"
         if 200 <= status < 300:
             self.heard.put(json.loads(body))
-        self.may_answer.wait(20)
+        self.may_answer.wait(40)
         request.send_response(status)
         request.flush_headers()
         for _ in range(100):
@@ -126,7 +127,7 @@ class Receiver:
         return headers["webhook-signature"] == f"v1,{made}"
 
     def next_told(self) -> dict[str, Any]:
-        return self.heard.get(timeout=10)
+        return self.heard.get(timeout=30)
 
     def told(self) -> list[dict[str, Any]]:
         """All that it was told since this was last asked."""
@@ -170,10 +171,8 @@ def is_told(talk: Talk, receiver: Receiver, *, by: str = RUTH, url: str = "") ->
 
 
 def goes_round(talk: Talk) -> None:
-    """One round, and it is waited for until all have been told."""
-    teller = Teller(talk.line)
-    wait(teller.go_round())
-    teller.stop()
+    """The watchdog looks, and what is due is sent."""
+    talk.sweeps()
 
 
 def deliveries(talk: Talk) -> list[WebhookDelivery]:
@@ -241,10 +240,10 @@ def test_two_that_look_at_once_write_each_delivery_once(
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE 1")
     with ThreadPoolExecutor(4) as four:
-        for one in [four.submit(note_moves, talk.database, now=talk.clock()) for _ in range(4)]:
+        for one in [four.submit(note_moves, talk.database, 1, now=talk.clock()) for _ in range(4)]:
             one.result()
     with ThreadPoolExecutor(4) as four:
-        for told in [four.submit(tell, talk.line, 1) for _ in range(4)]:
+        for told in [four.submit(send_webhook, talk.line, SendWebhook(1)) for _ in range(4)]:
             told.result()
     goes_round(talk)
     assert sorted(receiver.ids) == ["event_1", "event_2", "event_3"]
@@ -273,17 +272,18 @@ def test_a_kill_before_or_after_the_post_loses_nothing_and_the_receiver_can_tell
     is_told(talk, receiver)
     talk.texts(MAYA, ASKS)
     # Killed once what is to be told was written, before anything was sent.
-    note_moves(talk.database, now=talk.clock())
+    note_moves(talk.database, 1, now=talk.clock())
     # Killed once it was sent, before that was noted.
     with talk.database.writing() as session:
         taken = take_next(session, 1, now=talk.clock())
     assert taken is not None
     headers = signed(taken.secret, taken.number, taken.body, now=talk.clock())
     assert post(taken.url, taken.body, headers, demo=True).arrived
-    # The next process tells the rest at once, and that one after a minute, under its own number.
+    # The watchdog has the rest sent, and that one after a minute, under its own number.
+    talk.passes(seconds=6)
     goes_round(talk)
     assert receiver.ids == ["event_1", "event_2"]
-    talk.clock.now += timedelta(minutes=1)
+    talk.passes(minutes=1, seconds=6)
     goes_round(talk)
     goes_round(talk)
     assert receiver.ids == ["event_1", "event_2", "event_1"]
@@ -303,13 +303,15 @@ def test_what_does_not_arrive_is_tried_ever_later_given_up_and_sent_again_by_rut
         session.flush()
         session.add(_opening(talk.clock()))
     began = talk.clock()
+    goes_round(talk)
     for pause in (*WAITS, None):
-        goes_round(talk)
         [told] = deliveries(talk)
         assert (told.status, told.next_try_at) == (500, pause and talk.clock() + pause)
-        talk.clock.now += (pause or timedelta()) - timedelta(seconds=1)
-        goes_round(talk)
-        talk.clock.now += timedelta(seconds=1)
+        tries = len(receiver.ids)
+        if pause is not None:
+            talk.passes(seconds=pause.total_seconds() - 1)
+            assert len(receiver.ids) == tries
+            talk.passes(seconds=1)
     assert receiver.ids == ["event_1"] * 7
     assert timedelta(hours=20) < talk.clock() - began < timedelta(hours=21)
 
@@ -366,24 +368,27 @@ def test_a_receiver_that_is_gone_is_told_no_more(
 
 
 def test_one_that_hangs_holds_up_nobody_else_and_is_tried_again(
-    talk: Talk, receives: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+    talk: Talk,
+    receives: Callable[..., Receiver],
+    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
 ) -> None:
     slow, quick = receives(), receives()
     slow.may_answer.clear()
     is_told(talk, slow)
     is_told(talk, quick)
     talk.texts(MAYA, ASKS)
-    teller = Teller(talk.line)
-    begun = teller.go_round()
-    assert slow.next_told()["type"] == "handoff.opened"
-    # It is still silent while the other is told of all, and of what comes after.
-    assert [quick.next_told()["type"] for _ in range(2)] == ["handoff.opened", "handoff.paged"]
-    talk.texts(SAM, "TAKE 1")
-    teller.go_round()
-    assert quick.next_told()["type"] == "handoff.claimed"
-    slow.may_answer.set()
-    wait(begun)
-    teller.stop()
+    with talk.running(database_url) as watchdog:
+        watchdog.look()
+        assert slow.next_told()["type"] == "handoff.opened"
+        # It is still silent while the other is told of all, and of what comes after.
+        assert [quick.next_told()["type"] for _ in range(2)] == ["handoff.opened", "handoff.paged"]
+        talk.texts(SAM, "TAKE 1")
+        watchdog.look()
+        assert quick.next_told()["type"] == "handoff.claimed"
+        assert len(slow.ids) == 1, "one at a time, in order"
+        slow.may_answer.set()
+        assert [slow.next_told()["type"] for _ in range(2)] == ["handoff.paged", "handoff.claimed"]
 
     # Nobody is waited for longer than the limit, not even one that has begun to answer.
     monkeypatch.setattr(webhook_client, "TIMEOUT_SECONDS", 0.2)
@@ -397,23 +402,21 @@ def test_one_that_hangs_holds_up_nobody_else_and_is_tried_again(
         assert last.next_try_at == talk.clock() + WAITS[0]
 
 
-def test_the_line_ends_without_telling_all_that_waits_and_the_next_start_tells_the_rest(
-    talk: Talk, receives: Callable[..., Receiver]
+def test_the_gateway_ends_after_the_delivery_under_way_and_the_next_start_sends_the_rest(
+    talk: Talk, receives: Callable[..., Receiver], database_url: str
 ) -> None:
     slow = receives()
     slow.may_answer.clear()
     is_told(talk, slow)
     talk.texts(MAYA, ASKS)
-    teller = Teller(talk.line)
-    teller.go_round()
-    slow.next_told()
-    ends = threading.Thread(target=teller.stop)
-    ends.start()
-    assert teller.ending.wait(10)
-    slow.may_answer.set()
-    ends.join(10)
+    with talk.running(database_url) as watchdog:
+        watchdog.look()
+        slow.next_told()
+        threading.Timer(0.5, slow.may_answer.set).start()
     assert slow.ids == ["event_1"]
-    goes_round(talk)
+    assert deliveries(talk)[0].delivered_at
+    with talk.running(database_url):
+        slow.next_told()
     assert slow.ids == ["event_1", "event_2"]
 
 
@@ -514,7 +517,7 @@ def test_a_name_that_leads_inside_is_refused_when_added_and_again_when_it_is_tol
             inside.accept()
     assert {(one.tries, one.status) for one in deliveries(talk)} <= {(1, None), (0, None)}
     assert (
-        "not sent: the address is not on the internet, again"
+        "not sent: the address is not on the internet; next attempt"
         in web.gets("/program/integrations").text
     )
 
@@ -617,7 +620,7 @@ def test_a_removed_one_is_not_told_what_was_on_its_way(
     receiver = receives()
     is_told(talk, receiver)
     talk.texts(MAYA, ASKS)
-    note_moves(talk.database, now=talk.clock())
+    note_moves(talk.database, 1, now=talk.clock())
     with talk.database.writing() as session:
         ruth = session.get_one(Person, talk.person(RUTH).id)
         program = session.scalars(select(Program)).one()

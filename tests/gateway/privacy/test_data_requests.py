@@ -1,7 +1,6 @@
 """Maya's data: what whoever comes may read, written out for her, and gone when she wishes it."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,14 @@ from gateway.handoffs.notes import write_note
 from gateway.privacy.data_requests import (
     ERASED_NAME,
     CannotErase,
+    Erase,
     erase,
     everything_about,
-    run_erasures,
 )
 from gateway.runtime.audit import first_broken, read
 from gateway.runtime.database import Database, make_engine
 from gateway.safeguarding.records import open_record
+from gateway.worker import do_work
 from models import (
     Base,
     Channel,
@@ -44,6 +44,12 @@ from tests.web_client import Web
 
 ASKS = "can i talk to a person please"
 SECRET = "my cat is called pumpernickel"
+
+
+@pytest.fixture
+def talk(talk: Talk) -> Talk:
+    talk.kept.ignored = ("check_ins",)
+    return talk
 
 
 def maya_shows(talk: Talk, words: str) -> list[str]:
@@ -220,7 +226,6 @@ def test_pausing_stopping_and_deleting_are_three_things(talk: Talk) -> None:
     assert "Tuesday 17 November 2026" in web.gets("/chat/you").text
     web.posts("/chat/you/keep")
     talk.passes(days=8)
-    run_erasures(talk.line, now=talk.clock())
     assert maya_in(talk, maya).name == "Maya"
 
 
@@ -276,7 +281,6 @@ def test_without_the_second_text_nothing_is_set(talk: Talk) -> None:
     maya_shows(talk, "DELETE MY DATA")
     maya_shows(talk, "what is stress")
     talk.passes(days=8)
-    run_erasures(talk.line, now=talk.clock())
     assert talk.person(MAYA).name == "Maya"
     assert maya_shows(talk, "delete all")[-1] == "Warmline bot: You wrote: delete all"
 
@@ -286,7 +290,6 @@ def test_writing_again_undoes_it_and_thanks_do_not(talk: Talk) -> None:
     assert maya_shows(talk, "thanks")[-1] == "Warmline bot: You wrote: thanks"
     assert "we delete nothing" in maya_shows(talk, "wait, what is sleep")[0]
     talk.passes(days=8)
-    run_erasures(talk.line, now=talk.clock())
     assert talk.person(MAYA).name == "Maya"
     assert "DELETE ALL" in maya_shows(talk, "delete my data")[0]
 
@@ -315,13 +318,12 @@ def test_a_week_later_her_words_name_and_number_are_gone(talk: Talk) -> None:
     assert "pumpernickel" in everything_kept(talk)
     wishes(talk)
     talk.passes(days=6, hours=23)
-    run_erasures(talk.line, now=talk.clock())
     assert maya_in(talk, maya).name == "Maya"
 
     talk.passes(hours=1)
     for _ in range(2):
-        run_erasures(talk.line, now=talk.clock())
-    kept = everything_kept(talk)
+        do_work(talk.line, Erase(talk.handoff().conversation_id))
+        kept = everything_kept(talk)
     for gone in ("pumpernickel", "Maya", MAYA, ASKS):
         assert gone not in kept
     gone_maya = maya_in(talk, maya)
@@ -372,13 +374,12 @@ def test_it_waits_while_a_crisis_is_open_and_goes_on_when_a_person_has_closed_it
     web = at_the_chat(talk)
     web.posts("/chat/you/delete", sure="yes")
     assert "For now it waits" in web.gets("/chat/you").text
-    talk.clock.now += timedelta(days=9)
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(days=9)
     assert maya_in(talk, maya).name == "Maya"
     talk.texts(NOOR, f"TAKE {number}")
     talk.texts(NOOR, "hello")
     talk.texts(NOOR, f"DONE {number} TALKED she is safe with her aunt")
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(hours=1)
     assert maya_in(talk, maya).name == ERASED_NAME
 
 
@@ -387,12 +388,11 @@ def test_it_waits_while_a_concern_for_her_is_open_and_the_record_stays(talk: Tal
     talk.texts(MAYA, "CONCERN he shouts at me")
     wishes(talk)
     talk.passes(days=8)
-    run_erasures(talk.line, now=talk.clock())
     assert maya_in(talk, maya).name == "Maya"
     with talk.database.writing() as session:
         record = session.scalars(select(SafeguardingRecord)).one()
         record.outcome, record.closed_at = "looked into", talk.clock()
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(hours=1)
     assert maya_in(talk, maya).name == ERASED_NAME
     with talk.database.reading() as session:
         assert session.scalars(select(SafeguardingRecord)).one().words == "he shouts at me"
@@ -402,8 +402,7 @@ def test_a_wish_for_a_person_below_crisis_ends_with_it(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     web = at_the_chat(talk)
     web.posts("/chat/you/delete", sure="yes")
-    talk.clock.now += timedelta(days=8)
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(days=8)
     assert talk.handoff().status is Status.WITHDRAWN
     assert "Maya" not in everything_kept(talk)
 
@@ -411,20 +410,18 @@ def test_a_wish_for_a_person_below_crisis_ends_with_it(talk: Talk) -> None:
 def test_it_waits_for_the_bot_and_for_what_she_has_just_written(talk: Talk) -> None:
     maya = talk.person(MAYA).id
     wishes(talk)
-    talk.passes(days=8)
     talk.bot.away = True
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(days=8)
     assert maya_in(talk, maya).name == "Maya"
     talk.bot.away = False
     talk.arrives(MAYA, "i changed my mind")
-    run_erasures(talk.line, now=talk.clock())
+    talk.passes(hours=1)
     assert maya_in(talk, maya).name == "Maya"
 
 
 def test_who_writes_after_all_is_gone_is_a_stranger(talk: Talk) -> None:
     wishes(talk)
     talk.passes(days=8)
-    run_erasures(talk.line, now=talk.clock())
     talk.new_texts()
     talk.texts(MAYA, "hi")
     assert "This number is not enrolled" in talk.new_texts()[-1][1]

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from escalation.handoffs.availability import mentors_under_concern
 from gateway.safeguarding.concern_by_text import is_about_concern
-from gateway.safeguarding.jobs import notify_overdue_records
-from gateway.safeguarding.records import NO_WORDS
+from gateway.safeguarding.records import NO_WORDS, NotifyOverdue
+from gateway.worker import do_work
 from models import AuditEntry, Concern, Person, Role, SafeguardingRecord, Status, Urgency
 from models.encryption import phone_index
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
@@ -275,8 +275,8 @@ def test_the_words_are_unreadable_in_the_database(talk: Talk) -> None:
 
 
 def looks_for_overdue(talk: Talk) -> list[tuple[str, str]]:
-    """What one round of the sweeper tells."""
-    notify_overdue_records(talk.line, now=talk.clock())
+    """What was texted, and is texted if the job runs once too often."""
+    do_work(talk.line, NotifyOverdue(records(talk)[0].id))
     return talk.new_texts()
 
 
@@ -379,5 +379,5 @@ def test_two_processes_that_look_at_once_tell_once(talk: Talk) -> None:
     talk.passes(hours=24)
     talk.new_texts()
     with ThreadPoolExecutor(4) as processes:
-        list(processes.map(lambda _: notify_overdue_records(talk.line, now=talk.clock()), range(4)))
+        list(processes.map(lambda _: do_work(talk.line, NotifyOverdue(1)), range(4)))
     assert [who for who, _ in talk.new_texts()] == ["ruth"]

@@ -1,0 +1,94 @@
+"""The jobs of a handoff, and how its rows show that one was due and did not run."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.handoffs import lock_conversation, overdue_claims, release_if_unanswered
+from escalation.handoffs.jobs import (
+    CheckAlerts,
+    CheckClaim,
+    Climb,
+    LapseTransfer,
+    Recall,
+    TellHolder,
+    Work,
+)
+from escalation.handoffs.ladder import (
+    climb,
+    climb_on_if_nobody_was_reached,
+    is_overdue,
+    overdue_recalls,
+    recall,
+)
+from escalation.handoffs.transfers import lapse_if_unanswered, overdue_transfers
+from escalation.ruleset import Rules
+from gateway.conversations.holder_alerts import tell_holder_if_unseen
+from gateway.messaging.outbox import acting
+from gateway.runtime.line import Line
+from models import Handoff, Status, Transfer
+
+HandoffWork = Climb | CheckAlerts | CheckClaim | Recall | TellHolder
+
+
+def run_handoff_job(line: Line, work: HandoffWork) -> None:
+    now = line.clock()
+    with acting(line) as session:
+        handoff = session.get_one(Handoff, work.handoff_id)
+        line = line.of(session, handoff.conversation.program_id)
+        lock_conversation(session, handoff.conversation_id)
+        session.refresh(handoff)
+        match work:
+            case Climb(ladder=ladder, rung=rung):
+                climb(session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later)
+            case CheckAlerts(ladder=ladder, rung=rung):
+                if (handoff.ladder, handoff.rung) == (ladder, rung):
+                    climb_on_if_nobody_was_reached(
+                        session, handoff, now=now, rules=line.rules, later=line.later
+                    )
+            case CheckClaim(event_id=event_id):
+                release_if_unanswered(
+                    session, handoff, event_id, now=now, rules=line.rules, later=line.later
+                )
+            case Recall(snooze_id=snooze_id):
+                recall(session, handoff, snooze_id, now=now, rules=line.rules, later=line.later)
+            case TellHolder(message_id=message_id):
+                tell_holder_if_unseen(session, line, handoff, message_id, now=now)
+
+
+def lapse_transfer(line: Line, work: LapseTransfer) -> None:
+    with acting(line) as session:
+        transfer = session.get_one(Transfer, work.transfer_id)
+        handoff = session.get_one(Handoff, transfer.handoff_id)
+        lock_conversation(session, handoff.conversation_id)
+        rules = line.of(session, handoff.conversation.program_id).rules
+        lapse_if_unanswered(session, transfer, now=line.clock(), rules=rules)
+
+
+def overdue_pages(line: Line, session: Session, before: datetime) -> list[Work]:
+    waiting = session.scalars(select(Handoff).where(Handoff.status == Status.WAITING))
+    return [
+        Climb(handoff.id, handoff.ladder, handoff.rung + 1)
+        for handoff in waiting
+        if is_overdue(handoff, now=before, grace=timedelta(0))
+    ]
+
+
+def overdue_claim_checks(line: Line, session: Session, before: datetime) -> list[Work]:
+    return [*overdue_claims(session, now=before, get_rules=_rules_of(line, session))]
+
+
+def overdue_second_pages(line: Line, session: Session, before: datetime) -> list[Work]:
+    return [*overdue_recalls(session, now=before, get_rules=_rules_of(line, session))]
+
+
+def overdue_offers(line: Line, session: Session, before: datetime) -> list[Work]:
+    overdue = overdue_transfers(session, now=before, get_rules=_rules_of(line, session))
+    return [LapseTransfer(transfer_id) for transfer_id in overdue]
+
+
+def _rules_of(line: Line, session: Session) -> Callable[[int], Rules]:
+    return cache(lambda program_id: line.of(session, program_id).rules)
