@@ -1,4 +1,4 @@
-"""What the shipped policy would do with messages: JSON lines in, JSON lines out."""
+"""Assess messages with the shipped policy: JSON lines in, JSON lines out."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from escalation.signals import Evidence
 
 
 class BadLine(Exception):
-    """Says what is wrong with one line; `assess_lines` adds which line."""
+    """The problem with one line; `assess_lines` adds its number."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Question:
 
 
 def assess_lines(lines: Iterable[str], policy: Policy) -> Iterator[str]:
-    """One answer per line that is not blank. A line that cannot be read is answered with its
-    number and what is wrong, and the rest go on."""
+    """One answer for each line that is not blank; for a bad line, an error with its number."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -56,7 +55,7 @@ def _question(line: str) -> Question:
 
 
 def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
-    """Of the messages so far, those the mentee wrote: plain texts, or objects with an author."""
+    """The mentee's messages in a history of plain texts, or of objects with an author."""
     for message in history:
         if isinstance(message, str):
             yield message
@@ -69,7 +68,7 @@ def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
 
 def _answer(question: Question, policy: Policy) -> dict[str, Any]:
     signals = detect(question.text, question.history)
-    # As the policy decides when the bot holds the conversation and has an answer.
+    # As if no handoff is open and the bot has an answer.
     decision = decide(signals, Standing(), policy, BotState.ANSWERED)
     return {
         "id": question.id,

@@ -1,6 +1,6 @@
-"""Who leans on the bot too much, and when the line says so: once, and towards a person.
+"""Over-reliance on the bot: its signs, and when to point a mentee to their mentor.
 
-Pure but for the phrase list. Nothing here weighs on what `decide` does with a message.
+Does not influence what `decide` does with a message.
 """
 
 from collections.abc import Collection, Iterable
@@ -14,12 +14,12 @@ from escalation.detect.wording import in_plain_words
 from escalation.policy import ReliancePolicy
 
 DAYS = 7
-# As long as the trial whose figures are looked at here: arXiv 2503.17473.
+# As long as the trial in arXiv 2503.17473.
 LATELY = timedelta(weeks=4)
-# Contact with people is compared with the time before; nothing older is looked at.
+# Contact with people is compared with the same time before.
 LOOKED_BACK = 2 * LATELY
 
-# This far before a match, words may deny it or say that somebody else said it.
+# Characters before a match in which it can be denied or attributed to someone else.
 REACH = 60
 
 
@@ -33,7 +33,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class Written:
-    """One message of a mentee. `to_bot`: no handoff was open for it; `only_you`: it said so."""
+    """A mentee's message. `to_bot`: no handoff was open. `only_you`: see `says_only_you`."""
 
     at: datetime
     to_bot: bool
@@ -42,10 +42,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Reliance:
-    """One mentee's use of the line. All but `days` and `from_people_before` count `LATELY`.
+    """One mentee's use, in the time `LATELY` except for `days` and `from_people_before`.
 
-    `days` is how many of the last seven dates of their own calendar, today among them, they wrote
-    on; the shares are of `messages`, in 0..1, and 0 of none.
+    `days`: on how many of the last seven local dates, including today, they wrote. Shares of
+    `messages` are in 0..1.
     """
 
     messages: int = 0
@@ -65,7 +65,7 @@ def measure_over_reliance(
     now: datetime,
     policy: ReliancePolicy,
 ) -> Reliance:
-    """Count what a mentee wrote, and when people wrote to them; `zone` is the mentee's."""
+    """`from_people`: when people wrote to the mentee. `zone`: the mentee's time zone."""
     lately = [one for one in written if now - LATELY < one.at <= now]
     to_them = [at for at in from_people if now - LOOKED_BACK < at <= now]
     nights = sum(_at_night(one.at, zone, policy) for one in lately)
@@ -84,7 +84,7 @@ def measure_over_reliance(
 
 
 def signs_in(reliance: Reliance, policy: ReliancePolicy) -> frozenset[Sign]:
-    """Which signs hold. Shares of a few messages say nothing, and neither does their fall."""
+    """Shares count only with enough messages."""
     enough = reliance.messages >= policy.at_least_messages
     had_contact = reliance.from_people_before >= policy.contact_at_least
     left = policy.contact_fell_to * reliance.from_people_before
@@ -99,17 +99,16 @@ def signs_in(reliance: Reliance, policy: ReliancePolicy) -> frozenset[Sign]:
 
 
 def leans_too_much(signs: Collection[Sign], policy: ReliancePolicy) -> bool:
-    """Who says so is believed; figures have to agree."""
+    """One plain sentence is enough; figures need a second sign."""
     return Sign.SAID in signs or len(signs) >= policy.signs_needed
 
 
 def nudge_allowed(nudged_at: datetime | None, *, now: datetime, policy: ReliancePolicy) -> bool:
-    """Whether the last nudge, if there was one, is long enough ago."""
     return nudged_at is None or now - nudged_at >= timedelta(days=policy.nudge_every_days)
 
 
 def says_only_you(words: str) -> bool:
-    """Whether a message says that the bot is the only one its writer has. Never raises."""
+    """Whether a message says that the bot is all they have. Never raises."""
     lexicon = load_reliance()
     plain = in_plain_words(words, load_lexicon()).text
     return any(
@@ -120,7 +119,7 @@ def says_only_you(words: str) -> bool:
 
 
 def _at_night(moment: datetime, zone: ZoneInfo, policy: ReliancePolicy) -> bool:
-    """From `night_from`, up to but not at `night_until`, on the mentee's own clock."""
+    """`night_until` is exclusive. In the mentee's local time."""
     local = moment.astimezone(zone).time()
     if policy.night_from <= policy.night_until:
         return policy.night_from <= local < policy.night_until

@@ -1,4 +1,4 @@
-"""The policy file, read and checked once."""
+"""The policy file: its structure and checks."""
 
 import re
 import tomllib
@@ -33,7 +33,7 @@ class BadPolicy(Exception):
 
 @dataclass(frozen=True)
 class PolicyProblem:
-    """One thing that is wrong: the key, what about it, and the line where it stands, if known."""
+    """One mistake in a policy. `line` is None if unknown."""
 
     key: str
     problem: str
@@ -44,7 +44,7 @@ class PolicyProblem:
 
 
 class UnreadablePolicy(Exception):
-    """A text that is no policy. `problems` has at least one."""
+    """A text that is not a valid policy. `problems` has at least one."""
 
     def __init__(self, problems: Sequence[PolicyProblem]) -> None:
         self.problems = problems
@@ -88,8 +88,6 @@ class Repeat(Part):
 
 
 class Offer(Part):
-    """Of a person, where the wish for one is likely and not plain."""
-
     answer_within_minutes: Minutes
     again_after_hours: Annotated[float, Field(gt=0)]
 
@@ -119,7 +117,7 @@ class Relay(Part):
 
 
 class SchedulePolicy(Part):
-    """For check-ins that were agreed on. The quiet hours are local to the mentee, half-open."""
+    """Quiet hours are in the mentee's time zone; their end is exclusive."""
 
     quiet_from: time
     quiet_until: time
@@ -139,14 +137,12 @@ class SchedulePolicy(Part):
 
 
 class Review(Part):
-    """Of decisions, afterwards, by mentors and managers."""
-
     weekly_sample: Annotated[int, Field(ge=0, le=100)]
     needed_at_least: Annotated[float, Field(gt=0, lt=1)]
 
 
 class ReliancePolicy(Part):
-    """When somebody leans on the bot too much. The night is local to the mentee, half-open."""
+    """The night is in the mentee's time zone; its end is exclusive."""
 
     at_least_messages: Annotated[int, Field(ge=1)]
     days_a_week: Annotated[int, Field(ge=1, le=7)]
@@ -161,7 +157,7 @@ class ReliancePolicy(Part):
 
 
 class Targets(Part):
-    """How soon a person should be there, for the managers' figures. Nothing is done by them."""
+    """Targets in the managers' reports. They trigger nothing."""
 
     first_alert_minutes: AnswerWithin
     claim_minutes: AnswerWithin
@@ -169,7 +165,7 @@ class Targets(Part):
     inactive_after_days: Annotated[int, Field(ge=1)]
 
     def within(self, urgency: Urgency) -> dict[str, timedelta]:
-        """By what is waited for: first_alert, claim, first_reply."""
+        """Keys: first_alert, claim, first_reply."""
         name = urgency.name.lower()
         return {
             "first_alert": timedelta(minutes=getattr(self.first_alert_minutes, name)),
@@ -179,11 +175,7 @@ class Targets(Part):
 
 
 class ConsentPolicy(Part):
-    """Before the first use. Below `guardian_below`, in years, a guardian must agree as well.
-
-    `by_text` says whether who texts is asked, too, or has agreed when they were enrolled. It has
-    a value by itself because versions of a policy were taken up before there was a choice.
-    """
+    """Below `guardian_below`, in years, a guardian must agree as well."""
 
     guardian_below: Literal[0, 13, 16, 18]
     by_text: Literal["enrollment", "asked"] = "enrollment"
@@ -195,7 +187,7 @@ class SafeguardingPolicy(Part):
 
 
 class FollowUpPolicy(Part):
-    """What a mentee is asked after a handoff, counted from its end."""
+    """Questions after a handoff, counted from its end."""
 
     after_minutes: Minutes
     too_late_after_hours: Annotated[float, Field(gt=0)]
@@ -207,8 +199,6 @@ class PersonalDataPolicy(Part):
 
 
 class MentorsPolicy(Part):
-    """What a mentor can bear, and until when their answers are waited for."""
-
     cool_down_hours: Annotated[float, Field(ge=0, le=168)]
     most_held: Annotated[int, Field(ge=1)]
     most_crises_a_week: Annotated[int, Field(ge=1)]
@@ -222,8 +212,6 @@ class MentorsPolicy(Part):
 
 
 class ChatPolicy(Part):
-    """The mentee's web chat."""
-
     unseen_minutes: Minutes
     invitation_days: Annotated[float, Field(gt=0, le=60)]
 
@@ -242,7 +230,7 @@ class Ladder(Part):
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
 
     def at(self, rung: int) -> Rung:
-        """The rung with this index, from 0; beyond the last one, the last one again."""
+        """The rung with this index; the last one repeats."""
         return self.rungs[min(rung, len(self.rungs) - 1)]
 
 
@@ -310,7 +298,7 @@ class Policy(Part):
 
 
 def load_policy(file: Path = POLICY_FILE) -> Policy:
-    """Raises BadPolicy, naming the key and what is wrong with it."""
+    """Raises BadPolicy, naming the key and the problem."""
     try:
         return read_policy(file.read_text("utf-8"))
     except UnreadablePolicy as unreadable:
@@ -318,7 +306,7 @@ def load_policy(file: Path = POLICY_FILE) -> Policy:
 
 
 def read_policy(text: str) -> Policy:
-    """The policy that a TOML text says. Raises UnreadablePolicy with all that is wrong."""
+    """Raises UnreadablePolicy with every problem."""
     try:
         return Policy.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -332,7 +320,7 @@ def read_policy(text: str) -> Policy:
 
 
 def find_line(text: str, key: Sequence[int | str]) -> int | None:
-    """The line on which a key stands, or the nearest around it; None if none does."""
+    """The line of a key, or of the nearest table that holds it."""
     here: tuple[str, ...] = ()
     best, at = 0, None
     for number, line in enumerate(text.splitlines(), 1):
@@ -351,7 +339,7 @@ def find_line(text: str, key: Sequence[int | str]) -> int | None:
 def _problem(text: str, error: ErrorDetails) -> PolicyProblem:
     key = ".".join(str(part) for part in error["loc"])
     said = IN_OUR_WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    # A rule that joins two keys names them itself.
+    # A rule about two keys names them itself.
     return PolicyProblem(
         "" if said.startswith(f"{key}.") else key, said, find_line(text, error["loc"])
     )

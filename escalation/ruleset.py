@@ -1,4 +1,4 @@
-"""What a program can change without touching code: policy and script, read together."""
+"""What a program can change without code: policy and script."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,9 @@ from models import Channel
 
 @dataclass(frozen=True)
 class Rules:
-    """`site` is the address of all pages, without a slash at its end, for the links in texts.
+    """`site`: the address of the pages, without a final slash, for links in texts.
 
-    `texting` is how people who never wrote are reached: real SMS, or the demo's phones.
+    `texting`: the channel for people who never wrote: SMS, or the demo's phones.
     """
 
     policy: Policy
@@ -22,7 +22,7 @@ class Rules:
 
     @property
     def terms(self) -> str:
-        """Where anybody reads the terms, signed in or not."""
+        """The terms, readable without signing in."""
         return f"{self.site}/chat/terms/read"
 
     def link(self, code: int) -> str:

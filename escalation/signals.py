@@ -1,11 +1,11 @@
-"""What detection saw in one message: the final interface between detect and decide."""
+"""The signals in one message: the interface between detect and decide."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Axis(StrEnum):
-    """What a piece of evidence speaks for."""
+    """What a piece of evidence is about."""
 
     CRISIS = "crisis"
     CONNECTION = "connection"
@@ -20,10 +20,9 @@ class YesOrNo(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """A span of the message that moved a score.
+    """A span of the message that changed a score: `text[start:end] == quote`.
 
-    `start` and `end` index the original text, so `text[start:end] == quote` always holds.
-    `rule` names the phrase rule or the trained head that pointed at it.
+    `rule` names the phrase rule or the classifier that found it.
     """
 
     axis: Axis
@@ -35,14 +34,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Signals:
-    """What was seen in one message. Scores are probabilities in 0..1.
+    """The signals in one message. Scores are independent probabilities in 0..1.
 
-    The two axes are independent: a message may wish for tools, for a person, for both or
-    for neither. `says` is a plain yes or no that is the whole message. `item_nine` is an answer
-    above 0 to PHQ-9's last item (thoughts of being better off dead or of self-harm): a crisis by
-    itself. `covered` is False for words in a language or script that the detector was not made
-    for, of which the scores say little. `version` names the rules and the model that produced
-    the scores.
+    says: the whole message is a plain yes or no.
+    item_nine: an answer above 0 to PHQ-9's last item (thoughts of being better off dead or of
+        self-harm), which is a crisis by itself.
+    covered: False for languages and scripts that detection was not built for; scores mean little.
+    version: the rules and the model that produced the scores.
     """
 
     crisis: float = 0.0

@@ -1,4 +1,4 @@
-"""When to say, once more, that the one who writes is a program."""
+"""When the bot must say again that it is a program."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from escalation.policy import Disclosure
 FIRST_DISCLOSURE = "first_contact"
 AFTER_IDLE = "welcome_back"
 MEANWHILE = "still_a_bot"
-# Lines that say it; a check-in that comes by itself does so too.
+# Script lines that disclose it.
 DISCLOSURES = (FIRST_DISCLOSURE, AFTER_IDLE, MEANWHILE, "scheduled_check_in")
 
 
@@ -18,10 +18,9 @@ def disclosure_due(
     now: datetime,
     policy: Disclosure,
 ) -> str | None:
-    """The script line that has to go out before the bot's next words, or None.
+    """The script line to send before the bot's next answer, or None.
 
-    `disclosed_at` is when the mentee was last told, `last_words_at` when anybody last wrote in the
-    conversation before the message that is being answered.
+    `last_words_at`: when anyone last wrote in the conversation before the current message.
     """
     if disclosed_at is None:
         return FIRST_DISCLOSURE

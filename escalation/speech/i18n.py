@@ -1,11 +1,10 @@
-"""What is said in each language: the catalogs in `locales/LANGUAGE/*.po`.
+"""Translations: the catalogs in `locales/LANGUAGE/*.po`.
 
-The key of a sentence is the sentence itself in English, so English needs no catalog, and a
-sentence that a catalog lacks is said in English: nothing is ever lost. A new language is a
-new folder.
+The English sentence is the key, so English needs no catalog, and a sentence without a translation
+stays in English. A new language is a new folder.
 
-Words to text stand in the catalogs too, with the context `keyword`: PERSON is PERSONA in
-Spanish. An entry may name several, with commas between; the first is the one that is shown.
+Keywords to text are in the catalogs too, with the context `keyword`: PERSON is PERSONA in Spanish.
+An entry can list several, separated by commas; pages and texts show the first.
 """
 
 import re
@@ -37,7 +36,7 @@ class BadCatalog(Exception):
 
 
 def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
-    """English, then each language that has a folder (BCP 47)."""
+    """English first, then each language with a folder (BCP 47)."""
     named = {file.parent.name for file in folder.glob("*/*.po")}
     return (
         DEFAULT_LANGUAGE,
@@ -48,7 +47,7 @@ def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
 LANGUAGES = languages_in()
 
 
-# Languages in which there are also the words for mentors and managers.
+# Languages that also translate what mentors and managers read.
 FOR_STAFF = "staff.po"
 LANGUAGES_OF_STAFF = (
     DEFAULT_LANGUAGE,
@@ -57,10 +56,9 @@ LANGUAGES_OF_STAFF = (
 
 
 class Phrase(str):
-    """A sentence with its blanks filled, in English; it can be said again in another language.
+    """An English sentence with its blanks filled that can still be translated.
 
-    `msgid` is the sentence as the catalogs have it. A blank that holds a Phrase is said in the
-    same language as the rest. To everything else it is its English words.
+    `msgid` is the key in the catalogs. A blank that holds a Phrase is translated with it.
     """
 
     msgid: str
@@ -82,7 +80,7 @@ class Phrase(str):
         return self
 
     def __str__(self) -> str:
-        """Itself, so that what carries a sentence, as an error does, does not lose its parts."""
+        """Itself, so that an exception that carries it keeps it translatable."""
         return self
 
     def lower(self) -> "Phrase":
@@ -108,23 +106,23 @@ class Phrase(str):
 
 
 def phrase(words: str, /, **blanks: object) -> Phrase:
-    """A sentence for whoever reads it later, in a language known only then."""
+    """A sentence that is translated when someone reads it."""
     return Phrase(words, blanks)
 
 
 def phrase_counted(one: str, many: str, count: int, /, **blanks: object) -> Phrase:
-    """As `phrase`, of a number of things; `count` is a blank of it."""
+    """A `phrase` with singular and plural; `count` is one of its blanks."""
     return Phrase(one, {**blanks, "count": count}, many=many)
 
 
 def joined(parts: Iterable[str], between: str = ", ") -> Phrase:
-    """Phrases one after the other, each to be said in its reader's language."""
+    """Phrases in a row, each translated by itself."""
     blanks = {f"part{place}": part for place, part in enumerate(parts)}
     return Phrase(between.join(f"{{{name}}}" for name in blanks), blanks)
 
 
 def with_capital(words: str) -> Phrase:
-    """As at the beginning of a sentence, in whatever language."""
+    """With a capital at the beginning, in every language."""
     return Phrase(
         "{words}",
         {"words": words if isinstance(words, Phrase) else phrase(words)},
@@ -133,18 +131,17 @@ def with_capital(words: str) -> Phrase:
 
 
 def gettext_noop(words: str) -> str:
-    """Mark a sentence for the catalogs where it is written; it is said in another place."""
+    """Mark a sentence for the catalogs that is translated elsewhere."""
     return words
 
 
 def in_language(
     language: str, words: str, *, context: str | None = None, folder: Path = FOLDER
 ) -> str:
-    """`words`, which are English, in `language`; unchanged where its catalog lacks them.
+    """Translate the English `words`; unchanged if the catalog lacks them.
 
-    Blanks are left as they are, but for a Phrase, which has its own. `context` tells apart what
-    is one word in English and two elsewhere; without an entry for it, the one without a context
-    counts.
+    Leaves blanks unfilled, except in a Phrase. `context` separates meanings of one English word;
+    if there is no entry for it, the entry without a context counts.
 
     Raises:
         BadCatalog: a file of the language cannot be read.
@@ -164,36 +161,36 @@ def in_language(
 def in_language_counted(
     language: str, one: str, many: str, count: int, *, folder: Path = FOLDER
 ) -> str:
-    """`one` or `many` in `language`, as its grammar counts. Blanks are left as they are."""
+    """Singular or plural by the rules of `language`. Leaves blanks unfilled."""
     said = _catalog(folder, known(language, folder)).said
     return said.ngettext(one, many, count)
 
 
 def known(language: str, folder: Path = FOLDER) -> str:
-    """The language of ours that serves a reader of `language`: es for es-MX, en for all others."""
+    """The supported language for a reader of `language`: es for es-MX, en if there is none."""
     here = LANGUAGES if folder == FOLDER else languages_in(folder)
     return best_language([language], here) or DEFAULT_LANGUAGE
 
 
 def known_to_staff(language: str) -> str:
-    """As `known`, for a mentor or manager: English where a language has no words for them."""
+    """As `known`, for mentors and managers."""
     found = known(language)
     return found if found in LANGUAGES_OF_STAFF else DEFAULT_LANGUAGE
 
 
 def best_language(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES) -> str | None:
-    """The first of the wanted languages that there is; None when there is none of them."""
+    """The first supported one of the wanted languages, or None."""
     return negotiate_locale([tag for tag in wanted if tag], list(languages), sep="-")
 
 
 def language_name(language: str) -> str:
-    """As its own readers call it: English, Español."""
+    """Its own name: English, Español."""
     own = get_locale(language).get_display_name() or language
     return own[:1].upper() + own[1:]
 
 
 def get_locale(language: str) -> Locale:
-    """For dates, lists and numbers; English where Babel does not know the language."""
+    """For dates, lists and numbers; English if Babel does not know the language."""
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
@@ -201,7 +198,7 @@ def get_locale(language: str) -> Locale:
 
 
 def one_after_another(language: str, names: Iterable[str]) -> str:
-    """Names as a sentence lists them: Sam, Noor and Ruth."""
+    """Names in a sentence: Sam, Noor and Ruth."""
     names = list(names)
     if (
         known(language) == DEFAULT_LANGUAGE
@@ -211,23 +208,22 @@ def one_after_another(language: str, names: Iterable[str]) -> str:
 
 
 def keyword_in(language: str, word: str) -> str:
-    """The word to text in place of an English one: PERSONA for PERSON."""
+    """The translated keyword: PERSONA for PERSON."""
     return in_language(language, word, context=KEYWORD).split(",")[0].strip()
 
 
 def keyword_meant(words: str) -> str | None:
-    """The English word to text that a whole message is in another language, if it is one.
+    """The English keyword if the whole message is one in another language, else None.
 
-    Neither case, accents nor a full stop count, nor whose language it is: who writes PERSONA
-    means a person.
+    Ignores case, accents, punctuation, and the writer's own language.
     """
     meant = _keywords().get(bare(words)) if len(words) < 80 else None
-    # A word that is the same in English, as NO is, stays as it was written.
+    # A keyword that is the same in English, such as NO, stays as written.
     return None if meant is None or words.strip().casefold() == meant.casefold() else meant
 
 
 def words_for(keyword: str) -> list[str]:
-    """What may be texted for an English word: itself, and its words in every other language."""
+    """An English keyword and its translations in every language."""
     return [
         keyword,
         *(
@@ -240,7 +236,7 @@ def words_for(keyword: str) -> list[str]:
 
 
 def language_named(words: str) -> str | None:
-    """The language that a whole message names in its own words: es for ESPAÑOL or espanol."""
+    """The language if the whole message is its name: es for ESPAÑOL or espanol."""
     named = {bare(language_name(language)): language for language in LANGUAGES}
     return named.get(bare(words)) if len(words) < 80 else None
 
@@ -260,7 +256,7 @@ def bare(words: str) -> str:
 
 
 def without_accents(words: str) -> str:
-    """In small letters, and á as a: on a phone many leave the accents out."""
+    """Lower case and without accents: many people leave them out on a phone."""
     apart = unicodedata.normalize("NFKD", words.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
@@ -273,7 +269,7 @@ class _Catalog:
 
 @cache
 def _catalog(folder: Path, language: str) -> _Catalog:
-    """All files of a language as one; what is marked fuzzy does not count."""
+    """All files of a language in one. Fuzzy entries do not count."""
     said, keywords = NullTranslations(), dict[str, str]()
     for file in sorted((folder / language).glob("*.po"), reverse=True):
         read = read_catalog(file, language)
@@ -298,7 +294,7 @@ def read_catalog(file: Path, language: str) -> Catalog:
         raise BadCatalog(file, str(error)) from error
 
 
-# What stands for each part of a time in strftime's forms, in the patterns that Babel reads.
+# strftime's codes and Babel's patterns.
 _PARTS = {
     "%A": "EEEE",
     "%a": "EEE",
@@ -313,7 +309,7 @@ _PARTS = {
 
 
 def written(at: date, form: str, language: str = DEFAULT_LANGUAGE) -> str:
-    """A local time or day in a form of strftime, in the names of `language`; of _PARTS alone."""
+    """A local time or date in `language`. `form` uses only the codes of _PARTS."""
     language = known(language)
     if language == DEFAULT_LANGUAGE:
         return f"{at:{form}}"
@@ -324,12 +320,12 @@ def written(at: date, form: str, language: str = DEFAULT_LANGUAGE) -> str:
         pattern = pattern.replace(part, letters)
     if not isinstance(at, datetime):
         at = datetime.combine(at, time())
-    # Its own zone: Babel takes any time to UTC otherwise.
+    # Otherwise Babel converts it to UTC.
     return format_datetime(at, pattern, tzinfo=at.tzinfo, locale=locale)
 
 
 def how_long(time: timedelta, language: str) -> str:
-    """A length of time, roughly, in a language other than English: 4 minutos, 3 horas."""
+    """A rounded duration in a language other than English: 4 minutos, 3 horas."""
     return format_timedelta(
         time, granularity="minute", threshold=1.5, locale=get_locale(known(language))
     )

@@ -1,6 +1,6 @@
-"""Writing messages into a conversation. Whoever speaks is written on the row for good.
+"""The only place that writes outgoing messages, so that the authenticity guard checks each one.
 
-The only place where the bot's messages are written, and so where the authenticity guard stands.
+The speaker of a message is written once and never changes.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from models import Channel, Conversation, Delivery, Message, Person, Role, Speak
 log = structlog.get_logger()
 
 SPOKEN_IN = "spoken in"
-# The one text that still leaves after a stop: it confirms it.
+# The one text that we still send after a stop: it confirms the stop.
 STOP_CONFIRMED = "stop_confirmed"
 REPLACED = "replaced by the guard"
 
@@ -32,7 +32,7 @@ def say(
     now: datetime,
     **blanks: object,
 ) -> Message:
-    """Write lines of the script, joined, as one message of the bot, in its reader's language."""
+    """Write script lines as one message of the bot, in the reader's language."""
     language = conversation_language(conversation)
     words = " ".join(rules.script.line(key, language=language, **blanks) for key in keys)
     return _write(
@@ -41,7 +41,7 @@ def say(
         words,
         now=now,
         script="+".join(keys)[:60],
-        # What stands in the blanks are names, and other people's words.
+        # Without blanks: they hold names and other people's words.
         own_words=" ".join(rules.script.lines[key] for key in keys),
     )
 
@@ -55,7 +55,7 @@ def say_by_text(
     now: datetime,
     **blanks: object,
 ) -> Message:
-    """Write a line that goes to the person's phone, wherever they wrote last."""
+    """Write a script line that goes to the person's phone, even if they use the web chat."""
     words = rules.script.line(key, language=conversation_language(conversation), **blanks)
     return _write(
         session,
@@ -77,9 +77,9 @@ def speak_as_bot(
     dropped: bool,
     own_words: str | None = None,
 ) -> Message:
-    """Write Rasa's own words; `dropped` when a person has taken the conversation meanwhile.
+    """Write Rasa's answer; `dropped` if a person took the conversation in the meantime.
 
-    `own_words` are the same in English where `words` are a translation: the guard reads English.
+    `own_words`: the English original if `words` are a translation, because the guard reads English.
     """
     message = _write(session, conversation, words, now=now, own_words=own_words)
     if dropped:
@@ -109,10 +109,9 @@ def say_unless_said_lately(
     now: datetime,
     **blanks: object,
 ) -> None:
-    """Write the line `key`, unless the same was said here within that time already.
+    """Write script line `key` unless the same text was written here within that time.
 
-    With something else in its blanks it is not the same: the news of one mentee is not that of
-    another, whom the same mentor has too.
+    With other blanks it is another text: a mentor can have two mentees.
     """
     words = rules.script.line(key, language=conversation_language(conversation), **blanks)
     said = session.scalars(
@@ -127,7 +126,7 @@ def say_unless_said_lately(
 
 
 def conversation_language(conversation: Conversation) -> str:
-    """What the reader of a thread wants to read: a number that nobody enrolled, English."""
+    """The reader's language; English for numbers that are not enrolled."""
     person = conversation.person
     if person is None:
         return DEFAULT_LANGUAGE
@@ -135,7 +134,7 @@ def conversation_language(conversation: Conversation) -> str:
 
 
 def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
-    """The person's conversation, begun on the program's texting channel if there is none."""
+    """The person's conversation. Creates one on the program's texting channel if needed."""
     thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
     if thread is None:
         thread = Conversation(program_id=person.program_id, person=person, channel=rules.texting)
@@ -156,12 +155,11 @@ def _write(
     own_words: str | None = None,
     channel: Channel | None = None,
 ) -> Message:
-    """Write one message: a person's, or else the bot's, which the guard may replace.
+    """Write a message of `person`, or of the bot; the guard can replace the bot's.
 
-    `own_words` are those that the bot says itself, in English, which is what the guard reads;
-    `words` may hold others' too, and be in another language. It goes by `channel`, or to where
-    the person reads. On the web a row that is written is sent: the page shows it, and nothing
-    more is to be done.
+    The guard reads `own_words`: the bot's part, in English. `words` can include other people's
+    words and be a translation. Without `channel` it goes where the person reads. A message on the
+    web counts as sent at once, because the page shows the row.
     """
     _hold_thread(session, conversation)
     if person is None and (found := claims(own_words or words)):
@@ -169,7 +167,7 @@ def _write(
         _note_replaced(session, conversation, found, script=script)
     channel = channel or _where_read(session, conversation)
     on_web = channel is Channel.WEB
-    # STOP is consent: what may not be sent is still written, so that the log shows it.
+    # After STOP we must not send it, but the row shows that there was a message.
     opted_out = not on_web and _stopped_texts(conversation)
     message = Message(
         conversation_id=conversation.id,
@@ -195,11 +193,10 @@ def _write(
 
 
 def _hold_thread(session: Session, conversation: Conversation) -> None:
-    """Hold a mentee's thread until this transaction ends, so that ids grow as rows appear.
+    """Lock a mentee's thread until this transaction ends, so that ids grow in commit order.
 
-    An open page asks for what came after the last id it has shown; a row with a smaller id
-    that appeared later would never be shown. Staff's threads have no such page, and whoever
-    writes into one may hold a mentee's already.
+    An open page asks for rows after the last id it showed, and would miss a smaller id that is
+    committed later. Staff threads have no such page, and their writer may hold a mentee's lock.
     """
     if conversation.person is not None and conversation.person.role is not Role.MENTEE:
         return
@@ -211,7 +208,7 @@ def _hold_thread(session: Session, conversation: Conversation) -> None:
 
 
 def _where_read(session: Session, conversation: Conversation) -> Channel:
-    """The channel last written on; but who stopped texts and knows the web chat reads there."""
+    """The channel last used; the web chat if they stopped texts and have used it."""
     if conversation.channel is Channel.WEB or not _stopped_texts(conversation):
         return conversation.channel
     on_web = select(Message.id).where(
@@ -244,12 +241,12 @@ def _neutral_words(language: str) -> str:
 
 
 def replaced_by_guard(session: Session) -> list[Kind]:
-    """What the texts claimed that the guard has replaced in this session."""
+    """The kinds of claims that the guard replaced in this session."""
     replaced: list[Kind] = session.info.get(REPLACED, [])
     return replaced
 
 
 def spoken_in(session: Session) -> set[int]:
-    """The conversations into which this session has written, for delivery after its commit."""
+    """The conversations this session wrote to, for delivery after its commit."""
     spoken: set[int] = session.info.get(SPOKEN_IN, set())
     return spoken

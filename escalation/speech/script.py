@@ -1,4 +1,4 @@
-"""The fixed sentences, read and checked once."""
+"""The fixed sentences of script.toml."""
 
 import string
 import tomllib
@@ -33,7 +33,7 @@ class Script:
 
 
 def load_script(file: Path = SCRIPT_FILE) -> Script:
-    """Raises BadScript, naming the line that lacks its text or its source."""
+    """Raises BadScript, naming a line without text or source."""
     try:
         entries = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -23,6 +23,7 @@ from bot.evidence import keep_evidence
 from escalation.assess import assess_lines
 from escalation.detect.detector import detect
 from escalation.detect.training import cross_validation, robustness
+from escalation.detect.training.edits import Group
 from escalation.intervals import Rate
 from escalation.policy import load_policy
 
@@ -160,11 +161,11 @@ def own_figures(ours: cross_validation.HeldBack) -> Iterator[Figure]:
         yield Figure(name, ours.error(axis), 0.05, at_most=True)
 
 
-def flip_figures(rates: Mapping[robustness.Group, robustness.FlipRate]) -> Iterator[Figure]:
+def flip_figures(rates: Mapping[Group, robustness.FlipRate]) -> Iterator[Figure]:
     whole = robustness.overall(rates)
     yield Figure("flips of the route, all but a laugh", whole.share, 0.03, True, whole.interval)
     for group, rate in rates.items():
-        if group is not robustness.Group.LAUGH:
+        if group is not Group.LAUGH:
             name = f"flips of the route, {group}"
             yield Figure(name, rate.share, 0.05, True, rate.interval)
 

@@ -7,7 +7,8 @@ from functools import cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import lock_conversation, overdue_claims, release_if_unanswered
+from escalation.handoffs.claims import overdue_claims, release_if_unanswered
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import (
     CheckAlerts,
     CheckClaim,

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from escalation.decide import Do
 from escalation.detect.coverage import covered
 from escalation.detect.normalize import fold
-from escalation.detect.training import robustness
+from escalation.detect.training import edits
+from escalation.detect.training.edits import EDITS, Edit, Group
 from escalation.detect.training.example_files import read_examples
 from escalation.detect.training.robustness import (
-    EDITS,
-    Edit,
-    Group,
     Route,
     draw_sample,
     flip_rates,
@@ -118,8 +116,8 @@ def test_a_finger_slips_once_in_four_words_at_most_and_makes_no_other_word(
         if edit.group is Group.SLIPS:
             slipped = edit.of(text, seed).split()
             changed = [(was, now) for was, now in zip(words, slipped, strict=True) if was != now]
-            assert len(changed) <= len(words) / robustness.WORDS_PER_SLIP
-            assert all(len(was) >= robustness.SHORTEST for was, _ in changed)
+            assert len(changed) <= len(words) / edits.WORDS_PER_SLIP
+            assert all(len(was) >= edits.SHORTEST for was, _ in changed)
 
 
 def test_the_edits_write_as_people_do() -> None:

@@ -149,7 +149,7 @@ def _outgoing(call: ast.Call) -> bool:
 
 # Neither makes the bot say something: one removes a sign-in code from its text, the other moves a
 # mentee's concern about a mentor to where that mentor cannot read it.
-TAKE_WORDS_OUT = ["gateway/messaging/sealed_codes.py", "gateway/safeguarding/records.py"]
+TAKE_WORDS_OUT = ["gateway/messaging/sealed_codes.py", "gateway/safeguarding/concern_by_text.py"]
 # Columns of the same name in other tables.
 OTHER_ROWS = {"debrief", "record"}
 
