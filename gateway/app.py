@@ -35,6 +35,7 @@ from gateway.messaging import twilio_webhooks
 from gateway.people import pages as people_pages
 from gateway.people import rota_pages
 from gateway.policy import pages as policy_pages
+from gateway.reporting import metrics_pages
 from gateway.reporting import pages as reporting_pages
 from gateway.review import pages as review_pages
 from gateway.runtime.line import Line
@@ -63,13 +64,15 @@ ROUTERS = (
     caseload_pages.router,
     console_pages.router,
     handover_pages.router,
+    # Before the log, whose addresses are numbers.
+    metrics_pages.router,
+    review_pages.router,
     reporting_pages.router,
     people_pages.router,
     rota_pages.router,
     integration_pages.router,
     policy_pages.router,
     safeguarding_pages.router,
-    review_pages.router,
     live.router,
     chat_pages.router,
     privacy_pages.router,

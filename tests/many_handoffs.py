@@ -64,13 +64,7 @@ URGENCY_OF = {
     Need.CONNECTION: Urgency.ROUTINE,
     Need.STUCK: Urgency.ROUTINE,
 }
-OFTEN = {
-    Need.CRISIS: 3,
-    Need.CONCERN: 10,
-    Need.REQUEST: 40,
-    Need.CONNECTION: 30,
-    Need.STUCK: 17,
-}
+OFTEN = {Need.CRISIS: 3, Need.CONCERN: 10, Need.REQUEST: 40, Need.CONNECTION: 30, Need.STUCK: 17}
 
 Row = dict[str, Any]
 

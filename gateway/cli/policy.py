@@ -11,8 +11,7 @@ from escalation.policy import load_policy
 from gateway.cli.context import list_active_policies, opened_database
 from gateway.policy.backtest import read_history
 from gateway.policy.backtest_text import print_replay
-from gateway.review.summary import print_verdicts
-from gateway.review.verdicts import LOOKED_BACK, summarize
+from gateway.review.summary import LOOKED_BACK, print_verdicts, summarize
 from gateway.runtime.line import utc_now
 
 commands = typer.Typer(rich_markup_mode=None)

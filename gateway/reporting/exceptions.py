@@ -1,4 +1,4 @@
-"""What a manager should look at: unknown numbers, people without texts, inactive mentees."""
+"""What needs a manager's attention: unknown numbers, unreachable people, inactive mentees."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +12,16 @@ from models import Conversation, Message, Person, Program, Role, Speaker
 
 
 @dataclass(frozen=True)
-class Stranger:
-    """A number that nobody enrolled and that wrote."""
+class UnknownNumber:
+    """A number that texted and is not enrolled; only its last digits."""
 
     number: str
     last_at: datetime
     messages: int
 
 
-def list_unknown_numbers(session: Session, program: Program) -> list[Stranger]:
-    """The numbers that nobody enrolled and that wrote, the latest first."""
+def list_unknown_numbers(session: Session, program: Program) -> list[UnknownNumber]:
+    """The latest first."""
     latest = func.max(Message.at)
     wrote = session.execute(
         select(Conversation.stranger_phone, latest, func.count())
@@ -34,11 +34,11 @@ def list_unknown_numbers(session: Session, program: Program) -> list[Stranger]:
         .group_by(Conversation.id, Conversation.stranger_phone)
         .order_by(latest.desc())
     )
-    return [Stranger(masked(phone), at, count) for phone, at, count in wrote]
+    return [UnknownNumber(masked(phone), at, count) for phone, at, count in wrote]
 
 
-def not_textable(session: Session, program: Program) -> list[tuple[Person, str]]:
-    """Whom no text can reach, and why; who left is not looked for."""
+def list_unreachable(session: Session, program: Program) -> list[tuple[Person, str]]:
+    """Enrolled people no text can reach, and why."""
     people = session.scalars(
         select(Person)
         .where(
@@ -55,48 +55,38 @@ def not_textable(session: Session, program: Program) -> list[tuple[Person, str]]
 
 def _why_unreachable(person: Person) -> str:
     if person.phone is None:
-        return phrase("no number is kept")
+        return phrase("no phone number")
     if person.opted_out_at is not None:
-        return phrase("texted STOP, or the carrier said so")
-    return phrase("the number cannot be texted (code {code})", code=person.unreachable_code)
+        return phrase("opted out (STOP)")
+    return phrase("texts to this number fail (error {code})", code=person.unreachable_code)
 
 
 @dataclass(frozen=True)
-class Inactive:
-    """A mentee who wrote nothing for long; `last_at` is None for one who never did."""
+class InactiveMentee:
+    """`last_at` is None for a mentee who never wrote."""
 
     mentee: str
     last_at: datetime | None
 
 
-def inactive_mentees(session: Session, program_id: int, *, since: datetime) -> list[Inactive]:
-    """Who has written nothing since then and was enrolled by then, the longest silent first."""
-    last_at = (
-        select(func.max(Message.at))
+def inactive_mentees(session: Session, program_id: int, *, since: datetime) -> list[InactiveMentee]:
+    """Mentees enrolled before `since` who have not written since, the longest inactive first."""
+    theirs = (
+        select(Message.at)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(Conversation.person_id == Person.id, Message.speaker == Speaker.MENTEE)
         .correlate(Person)
-        .scalar_subquery()
     )
-    wrote = (
-        select(Message.id)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(
-            Conversation.person_id == Person.id,
-            Message.speaker == Speaker.MENTEE,
-            Message.at >= since,
-        )
-        .correlate(Person)
-    )
-    silent = session.execute(
+    last_at = theirs.with_only_columns(func.max(Message.at)).scalar_subquery()
+    inactive = session.execute(
         select(Person.name, last_at.label("last_at"))
         .where(
             Person.program_id == program_id,
             Person.role == Role.MENTEE,
             Person.left_at.is_(None),
             Person.enrolled_at < since,
-            ~wrote.exists(),
+            ~theirs.where(Message.at >= since).exists(),
         )
         .order_by(last_at.is_not(None), last_at, Person.id)
     )
-    return [Inactive(name, at) for name, at in silent]
+    return [InactiveMentee(name, at) for name, at in inactive]

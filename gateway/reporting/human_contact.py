@@ -1,18 +1,16 @@
-"""Towards the mentor: whether using the line goes with more human contact or with less.
+"""Human contact: on which share of their active days did mentees hear from a person?
 
-Of all days in a month on which a mentee and the line had to do with each other, the share on which
-a person wrote to them. Why this and not the number of messages: connection takes a person (Rubin,
-Arnon, Huppert and Perry, JMIR Mental Health 2024;11:e56529), and what a bot is for in mentoring is
-to move young people towards their mentor, not to keep them (Rhodes and MentorPRO, "Human at the
-Helm"). A bot that is liked raises the messages; only contact raises this.
+Connection takes a person (Rubin, Arnon, Huppert and Perry, JMIR Mental Health 2024;11:e56529), and
+a mentoring bot should move young people to their mentor (Rhodes and MentorPRO, "Human at the
+Helm"). Counting messages would reward a popular bot; only contact with people raises this rate.
 
-Days are the program's own. Each day is one of three kinds, so they add up:
+A day in the program's time zone is active if the mentee wrote or a person wrote to them. Each is:
 
-* a person's: a mentor or manager wrote to the mentee through the line;
-* awaiting one: else, a handoff was open when the mentee wrote;
-* the bot's alone: else, the mentee wrote, and only the bot answered.
+* `person`: a mentor or manager wrote to the mentee through Warmline;
+* `awaiting`: otherwise, a handoff was open when the mentee wrote;
+* `bot_only`: otherwise, only the bot answered.
 
-Meetings and calls do not pass through the line, so they are not seen.
+Warmline does not see meetings and calls.
 """
 
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import FromClause, Row, case, func, select
 from sqlalchemy.orm import Session, aliased
 
+from gateway.reporting.period import within, written_in
 from gateway.runtime.sql_time import local_day
 from models import (
     Conversation,
@@ -42,7 +41,7 @@ from models import (
 
 @dataclass(frozen=True)
 class Month:
-    """A calendar month on a program's clock, half-open."""
+    """A calendar month in a program's time zone."""
 
     first: date
     timezone: str
@@ -70,7 +69,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Days:
-    """The days of one month, by kind, and what people did in them."""
+    """A month's active days by kind, and the messages from people and handoffs in it."""
 
     person: int = 0
     awaiting: int = 0
@@ -83,8 +82,8 @@ class Days:
         return self.person + self.awaiting + self.bot_only
 
     @property
-    def towards(self) -> float | None:
-        """The number: 1 is a person on every day, 0 the bot alone. None without a day."""
+    def contact_rate(self) -> float | None:
+        """0 to 1; None without an active day."""
         return self.person / self.all if self.all else None
 
 
@@ -99,9 +98,9 @@ class Pair:
 
     @property
     def change(self) -> float | None:
-        if self.now.towards is None or self.before.towards is None:
+        if self.now.contact_rate is None or self.before.contact_rate is None:
             return None
-        return self.now.towards - self.before.towards
+        return self.now.contact_rate - self.before.contact_rate
 
 
 def get_month(at: datetime, timezone: str) -> Month:
@@ -111,7 +110,7 @@ def get_month(at: datetime, timezone: str) -> Month:
 def list_pairs(
     session: Session, program: Program, month: Month, *, limit: int | None = None
 ) -> list[Pair]:
-    """Every mentee with a day in the month; those with the least of people in it first."""
+    """Every mentee with an active day in the month, the lowest contact rate first."""
     these = _days_by_thread(session, program, month)
     share = these.c.person * 1.0 / (these.c.person + these.c.awaiting + these.c.bot_only)
     rows = session.execute(
@@ -138,8 +137,7 @@ def list_pairs(
     ]
 
 
-def all_together(session: Session, program: Program, month: Month) -> Days:
-    """The days of all pairs of the program, added up."""
+def program_total(session: Session, program: Program, month: Month) -> Days:
     these = _days_by_thread(session, program, month)
     columns = (these.c.person, these.c.awaiting, these.c.bot_only, these.c.messages)
     counts = session.execute(select(*(func.coalesce(func.sum(one), 0) for one in columns))).one()
@@ -147,28 +145,23 @@ def all_together(session: Session, program: Program, month: Month) -> Days:
         select(func.count())
         .select_from(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(
-            Conversation.program_id == program.id,
-            Handoff.opened_at >= month.since,
-            Handoff.opened_at < month.until,
-        )
+        .where(Conversation.program_id == program.id, within(month, Handoff.opened_at))
     )
     person, awaiting, bot_only, messages = (int(count) for count in counts)
     return Days(person, awaiting, bot_only, messages, opened or 0)
 
 
 def _days_by_thread(session: Session, program: Program, month: Month) -> FromClause:
-    """One row for each mentee's thread: how many days of each kind, and how much people wrote."""
+    """One row per mentee: how many days of each kind, and how many messages from people."""
     day = local_day(
         session, Message.at, month.timezone, since=month.since, until=month.until
     ).label("day")
-    by_a_person = Message.outgoing
     with_handoff = DecisionRecord.handoff_id.is_not(None)
     days = (
         select(
             Message.conversation_id,
             day,
-            func.sum(case((by_a_person, 1), else_=0)).label("from_people"),
+            func.sum(case((Message.outgoing, 1), else_=0)).label("from_people"),
             func.max(case((with_handoff, 1), else_=0)).label("open"),
         )
         .join(Conversation, Conversation.id == Message.conversation_id)
@@ -177,10 +170,7 @@ def _days_by_thread(session: Session, program: Program, month: Month) -> FromCla
         .where(
             Conversation.program_id == program.id,
             Person.role == Role.MENTEE,
-            # No message moves before it is written, and by this there is an index.
-            Message.moved_at >= month.since,
-            Message.at >= month.since,
-            Message.at < month.until,
+            written_in(month),
             (Message.speaker == Speaker.MENTEE)
             | (
                 Message.outgoing
@@ -216,18 +206,14 @@ def _days(row: Row[Any], handoffs: int) -> Days:
 def _handoffs(session: Session, threads: Sequence[int], month: Month) -> dict[int, int]:
     rows = session.execute(
         select(Handoff.conversation_id, func.count())
-        .where(
-            Handoff.conversation_id.in_(threads),
-            Handoff.opened_at >= month.since,
-            Handoff.opened_at < month.until,
-        )
+        .where(Handoff.conversation_id.in_(threads), within(month, Handoff.opened_at))
         .group_by(Handoff.conversation_id)
     )
     return {row[0]: row[1] for row in rows}
 
 
 def _names(session: Session, threads: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    """The first names of a thread's mentee and of their own mentor."""
+    """By conversation: the first names of the mentee and of their own mentor."""
     mentor = aliased(Person)
     rows = session.execute(
         select(Conversation.id, Person.name, mentor.name)

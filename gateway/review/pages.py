@@ -1,4 +1,4 @@
-"""Verdicts: on a handoff that is closed, and on conversations in which nobody was brought."""
+"""Verdicts on closed handoffs, and on a weekly sample of conversations without a handoff."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager, Mentor
 from gateway.conversations.relay import LONGEST_TEXT
+from gateway.review.judging import CannotJudge, judge_handoff, judge_week, may_judge, verdicts_on
 from gateway.review.sampling import (
     NotHandedOver,
     Week,
@@ -18,25 +19,30 @@ from gateway.review.sampling import (
     week_named,
     what_happened,
 )
-from gateway.review.summary import judged_in_words, list_rates, rate_in_words, suggestion_in_words
-from gateway.review.verdicts import CannotJudge, judge_handoff, judge_week, may_judge, verdicts_on
+from gateway.review.summary import (
+    judged_in_words,
+    list_rates,
+    rate_in_words,
+    suggestion_in_words,
+    summarize,
+)
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page, wants_part
 from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
 
 router = APIRouter()
 
 ON_A_HANDOFF = {
     Verdict.RIGHT: gettext_noop("Right"),
-    Verdict.SHOULD_NOT: gettext_noop("Should not have"),
-    Verdict.SHOULD_EARLIER: gettext_noop("Should have earlier"),
+    Verdict.SHOULD_NOT: gettext_noop("Not needed"),
+    Verdict.SHOULD_EARLIER: gettext_noop("Too late"),
 }
 ON_A_WEEK = {
-    Verdict.RIGHT: gettext_noop("Right, nobody was needed"),
-    Verdict.SHOULD_EARLIER: gettext_noop("Somebody was needed"),
+    Verdict.RIGHT: gettext_noop("Right, no one was needed"),
+    Verdict.SHOULD_EARLIER: gettext_noop("A person was needed"),
 }
 
 env.filters.update(
@@ -55,8 +61,7 @@ Note = Annotated[str, Form()]
 class Judging:
     """What a page needs to ask for a verdict. `given` is the viewer's own so far.
 
-    `others` are shown to managers, and only once they have given theirs: a verdict read first is
-    easily agreed with.
+    Managers see `others` only after giving theirs, so that they are not influenced.
     """
 
     action: str
@@ -68,7 +73,7 @@ class Judging:
 
 @dataclass(frozen=True)
 class ToReview:
-    """One conversation of the week's sample, with the viewer's verdict on it, if given."""
+    """One conversation of the week's sample. `given` is the viewer's own verdict so far."""
 
     conversation: Conversation
     messages: int
@@ -78,17 +83,15 @@ class ToReview:
 def judging_handoff(
     session: Session, handoff: Handoff, viewer: Person, *, action: str
 ) -> Judging | None:
-    """None while it is open, and for those whose verdict is not asked for."""
+    """None if the viewer may not judge it, or not yet."""
     if not may_judge(handoff, viewer):
         return None
     given = verdicts_on(session, handoff_id=handoff.id)
-    return _judging(
-        action, gettext_noop("Was it right to bring a person?"), ON_A_HANDOFF, given, viewer
-    )
+    return _judging(action, gettext_noop("Was this handoff right?"), ON_A_HANDOFF, given, viewer)
 
 
 def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list[ToReview]]:
-    """The sample of the last full week, the same for every manager and on each reload."""
+    """The sample of the last full week."""
     week = last_full_week(manager.program, now=line.clock())
     sample = draw_sample(session, manager.program, week, line.rules.policy.review.weekly_sample)
     return week, [
@@ -99,6 +102,16 @@ def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list
         )
         for one in sample
     ]
+
+
+@router.get("/log/verdicts")
+def verdicts(request: Request, manager: Manager) -> Response:
+    """Loaded after the log, because it reads half a year of verdicts."""
+    line = get_line(request)
+    with line.database.reading() as session:
+        summary = summarize(session, manager.program, line.rules.policy, now=line.clock())
+    part = "" if wants_part(request) else "_page"
+    return page(request, f"review/log_verdicts{part}.html", viewer=manager, verdicts=summary)
 
 
 @router.post("/console/{number}/verdict")
@@ -117,7 +130,7 @@ def judge_in_log(
 
 @router.get("/log/review/{week}/{number}")
 def review(request: Request, week: str, number: Number, manager: Manager) -> Response:
-    """One conversation's week: each message, and what was decided on it."""
+    """One conversation's week: each message and its decision."""
     line = get_line(request)
     with line.database.reading() as session:
         _find(session, line, manager, week, number)
@@ -127,7 +140,10 @@ def review(request: Request, week: str, number: Number, manager: Manager) -> Res
         conversation = session.get_one(Conversation, number)
         entries = what_happened(session, conversation, read)
         given = verdicts_on(session, message_id=sampled.last_message_id)
-    action = f"/log/review/{read.name}/{number}"
+    action, question = (
+        f"/log/review/{read.name}/{number}",
+        gettext_noop("Was it right not to hand off?"),
+    )
     return page(
         request,
         "review/review.html",
@@ -135,13 +151,7 @@ def review(request: Request, week: str, number: Number, manager: Manager) -> Res
         conversation=conversation,
         week=read,
         entries=entries,
-        judging=_judging(
-            action,
-            gettext_noop("Was it right to bring nobody that week?"),
-            ON_A_WEEK,
-            given,
-            manager,
-        ),
+        judging=_judging(action, question, ON_A_WEEK, given, manager),
         zone=manager.program.timezone,
     )
 
@@ -183,20 +193,16 @@ def _judge_handoff(
 def _find(
     session: Session, line: Line, manager: Person, name: str, conversation_id: int
 ) -> tuple[Week, NotHandedOver]:
-    """A conversation of that week's sample. Others are not judged: the sample would be no longer
-    drawn by lot.
-    """
+    """One conversation of that week's sample. Judging others would make the sample biased."""
     program = manager.program
     week = week_named(name, program)
     if week is None or week.monday > last_full_week(program, now=line.clock()).monday:
-        raise PageRefused(404, gettext_noop("That week is not over, or there is no such week."))
+        raise PageRefused(404, gettext_noop("That week is not over yet, or does not exist."))
     sample = draw_sample(session, program, week, line.rules.policy.review.weekly_sample)
     for one in sample:
         if one.conversation_id == conversation_id:
             return week, one
-    raise PageRefused(
-        404, gettext_noop("This conversation is not among those to review of that week.")
-    )
+    raise PageRefused(404, gettext_noop("This conversation is not in the sample of that week."))
 
 
 def _judging(
@@ -216,7 +222,7 @@ def _chosen(verdict: str) -> Verdict:
     for one in Verdict:
         if one.value == verdict:
             return one
-    raise PageRefused(422, gettext_noop("Choose one of the verdicts."))
+    raise PageRefused(422, gettext_noop("Choose a verdict."))
 
 
 def _said(note: str) -> str:

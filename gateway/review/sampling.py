@@ -1,7 +1,7 @@
-"""Which conversations managers read again each week, and what happened in them.
+"""The random sample of conversations that managers review each week, and what happened in them.
 
-Verdicts on handoffs say nothing of the people for whom nobody was called. So each week some of
-those conversations are drawn by lot.
+Verdicts on handoffs cannot show whom Warmline missed, so the sample is drawn from conversations
+without a handoff.
 """
 
 import hashlib
@@ -45,9 +45,9 @@ class Week:
 
 @dataclass(frozen=True)
 class NotHandedOver:
-    """A conversation's week in which the mentee wrote and nobody was brought or there.
+    """One week of a conversation in which the mentee wrote and no handoff was open.
 
-    `last_message_id` is the last one of the mentee's in it.
+    `last_message_id` is the mentee's last message in that week.
     """
 
     conversation_id: int
@@ -66,7 +66,7 @@ def last_full_week(program: Program, *, now: datetime) -> Week:
 
 
 def week_named(name: str, program: Program) -> Week | None:
-    """The week that `Week.name` writes so; None when there is none by that name."""
+    """The reverse of `Week.name`; None if there is no such week."""
     written = _WEEK.fullmatch(name)
     if written is None:
         return None
@@ -79,12 +79,11 @@ def week_named(name: str, program: Program) -> Week | None:
 
 
 def draw(week: str, conversations: Iterable[int], size: int) -> list[int]:
-    """`size` of the conversations, each as likely as any other, in the order drawn.
+    """A uniform sample of the conversations, in the order drawn.
 
-    The lot is the SHA-256 of week and conversation. It is as good as chance, as no conversation
-    can choose its digest; but unlike chance it falls the same for everybody and on each reload,
-    so nobody can draw again until the sample pleases, and two managers read the same ten. The
-    week stands in it so that the same mentees are not drawn each time.
+    Ordered by the SHA-256 of week and conversation instead of a random number, so that every
+    manager gets the same sample on each reload and cannot draw until they like it. The week is
+    part of it so that each week draws different mentees.
     """
     return sorted(conversations, key=lambda conversation: _lot(week, conversation))[:size]
 
@@ -94,13 +93,13 @@ def _lot(week: str, conversation: int) -> bytes:
 
 
 def draw_sample(session: Session, program: Program, week: Week, size: int) -> list[NotHandedOver]:
-    """The program's conversations to review of that week, in the order drawn."""
+    """The conversations of that week to review, in the order drawn."""
     weeks = {one.conversation_id: one for one in not_handed_over(session, program, week)}
     return [weeks[drawn] for drawn in draw(week.name, weeks, size)]
 
 
 def not_handed_over(session: Session, program: Program, week: Week) -> list[NotHandedOver]:
-    """Every conversation in which a mentee wrote that week and no handoff was open at any time."""
+    """Conversations in which a mentee wrote that week and no handoff was open at any time."""
     was_open = (
         select(Handoff.id)
         .where(
@@ -126,7 +125,7 @@ def not_handed_over(session: Session, program: Program, week: Week) -> list[NotH
 
 
 def what_happened(session: Session, conversation: Conversation, week: Week) -> list[Entry]:
-    """Each message of the week, and after it what was decided on it and why."""
+    """Each message of the week, followed by its decision."""
     rows = session.execute(_said(conversation, week)).all()
     steps = [step for message, record in rows for step in _steps(conversation, message, record)]
     before = [*steps[:1], *steps]

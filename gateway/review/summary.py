@@ -1,51 +1,85 @@
 """A program's verdicts in a few lines: for `warmline verdicts` and for the managers' log."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from escalation.intervals import Rate
+from escalation.policy import Policy
 from escalation.speech.i18n import gettext_noop, phrase, phrase_counted
-from gateway.review.verdicts import Matrix, NoSuggestion, Reach, Suggestion, Summary
+from gateway.review.judgments import judged_since
+from gateway.review.matrix import Matrix, build_matrix
+from gateway.review.suggestion import NoSuggestion, Reach, Suggestion, suggest
+from models import Program
 
-NOTHING_CHANGES = "Nothing changes by itself."
-WHAT_THEN = (
-    "Put a threshold you would try into a copy of the policy file; "
-    "`warmline replay --policy FILE` shows what it would have done."
+# Older verdicts are about another model and another policy.
+LOOKED_BACK = timedelta(weeks=26)
+NOTHING_CHANGES = (
+    "Verdicts do not change the policy. To try a threshold, edit it on the page Policy; it shows "
+    "what the threshold would have done."
 )
 NO_CRISIS_THRESHOLD = (
-    "For crisis and concern none is suggested: a verdict says that a person was needed, not "
-    "that somebody was in danger."
+    "There is no suggestion for crisis and concern: a verdict says that a person was needed, not "
+    "that someone was in danger."
 )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`differed` counts decisions that two people judged differently."""
+
+    matrix: Matrix
+    differed: int
+    connection: Suggestion | NoSuggestion
+    needed_at_least: float
+    weeks: int
+
+
+def summarize(
+    session: Session,
+    program: Program,
+    policy: Policy,
+    *,
+    now: datetime,
+    looked_back: timedelta = LOOKED_BACK,
+) -> Summary:
+    judged = judged_since(session, program, since=now - looked_back, now=now)
+    needed, in_use = policy.review.needed_at_least, policy.thresholds.connection
+    return Summary(
+        matrix=build_matrix(judged),
+        differed=sum(not one.agreed for one in judged),
+        connection=suggest(judged, in_use=in_use, needed_at_least=needed),
+        needed_at_least=needed,
+        weeks=round(looked_back / timedelta(weeks=1)),
+    )
 
 
 def print_verdicts(out: Console, program: str, summary: Summary) -> None:
-    """Decisions against verdicts, the rates with their intervals, and the suggestion."""
     matrix = summary.matrix
     if not matrix.judged:
         out.print(f"{program}: no verdicts in the last {summary.weeks} weeks.")
         return
-    out.print(
-        f"{program}: {judged_in_words(summary)} In brackets: 95% intervals.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    out.print()
-    out.print(_matrix(matrix))
-    out.print()
-    out.print(_rates(matrix))
-    out.print()
-    for sentence in (*suggestion_in_words(summary), NO_CRISIS_THRESHOLD):
+
+    def say(sentence: str) -> None:
         out.print(sentence, highlight=False, soft_wrap=True)
-    out.print(f"{NOTHING_CHANGES} {WHAT_THEN}", highlight=False, soft_wrap=True)
+
+    say(f"{program}: {judged_in_words(summary)} Ranges are 95% intervals.")
+    for table in (_matrix_table(matrix), _rates_table(matrix)):
+        out.print()
+        out.print(table)
+    out.print()
+    for sentence in (*suggestion_in_words(summary), NO_CRISIS_THRESHOLD, NOTHING_CHANGES):
+        say(sentence)
 
 
 def judged_in_words(summary: Summary) -> str:
     judged, differed = summary.matrix.judged, summary.differed
     return phrase_counted(
-        "{count} decision judged in the last {weeks} weeks, "
-        "{differed} of them differently by two people.",
-        "{count} decisions judged in the last {weeks} weeks, "
-        "{differed} of them differently by two people.",
+        "{count} decision judged in the last {weeks} weeks; people disagreed on {differed}.",
+        "{count} decisions judged in the last {weeks} weeks; people disagreed on {differed}.",
         judged,
         weeks=summary.weeks,
         differed=differed or phrase("none"),
@@ -54,9 +88,9 @@ def judged_in_words(summary: Summary) -> str:
 
 def list_rates(matrix: Matrix) -> list[tuple[str, Rate]]:
     return [
-        (gettext_noop("of the handoffs, a person was needed in"), matrix.handed_over),
-        (gettext_noop("of these, a person should have come earlier in"), matrix.came_late),
-        (gettext_noop("of those not handed over, somebody was needed in"), matrix.missed),
+        (gettext_noop("handoffs that needed a person"), matrix.handed_over),
+        (gettext_noop("of these, handoffs that came too late"), matrix.came_late),
+        (gettext_noop("conversations without a handoff that needed a person"), matrix.missed),
     ]
 
 
@@ -79,12 +113,12 @@ def suggestion_in_words(summary: Summary) -> list[str]:
     asked = f"{summary.needed_at_least:.0%}"
     match summary.connection:
         case NoSuggestion(why):
-            return [phrase("No threshold for connection is suggested: {why}.", why=why)]
+            return [phrase("No suggestion for the connection threshold: {why}.", why=why)]
         case Suggestion() as found:
             return [
                 phrase(
-                    "Suggested for connection: {threshold:.2f} (95% interval {low:.2f} to "
-                    "{high:.2f}, {judged} verdicts); in use: {in_use:.2f}.",
+                    "Suggested connection threshold: {threshold:.2f} (95% interval {low:.2f} to "
+                    "{high:.2f}, {judged} verdicts). In use: {in_use:.2f}.",
                     threshold=found.suggested.threshold,
                     low=found.low,
                     high=found.high,
@@ -92,51 +126,51 @@ def suggestion_in_words(summary: Summary) -> list[str]:
                     in_use=found.in_use.threshold,
                 ),
                 phrase(
-                    "It is the lowest at which surely {asked} or more of those brought needed a "
-                    "person.{if_shaky}",
+                    "It is the lowest threshold at which at least {asked} of handoffs need a "
+                    "person, with 95% confidence.",
                     asked=asked,
-                    if_shaky=_if_shaky(found),
                 ),
+                *_reliability(found),
                 _reach_in_words(found.suggested),
                 _reach_in_words(found.in_use),
             ]
 
 
-def _if_shaky(found: Suggestion) -> str:
+def _reliability(found: Suggestion) -> list[str]:
     if found.holds_in > 0.975:
-        return ""
-    return phrase(
-        " In {share:.0%} of resamplings there is none: more verdicts are needed.",
-        share=1 - found.holds_in,
+        return []
+    warning = (
+        "It is not reliable yet ({share:.0%} of resamplings find none): collect more verdicts."
     )
+    return [phrase(warning, share=1 - found.holds_in)]
 
 
 def _reach_in_words(reach: Reach) -> str:
     if reach.needed is None:
         return phrase(
-            "At {threshold:.2f} nobody of those judged would be brought a person.",
+            "At {threshold:.2f}, none of the judged conversations would be handed off.",
             threshold=reach.threshold,
         )
     return phrase(
-        "At {threshold:.2f} about {needed:.0%} of those brought needed a person, and "
-        "{reached:.0%} of those who needed one are reached.",
+        "At {threshold:.2f}, about {needed:.0%} of handoffs need a person, and {reached:.0%} of "
+        "those who need a person get one.",
         threshold=reach.threshold,
         needed=reach.needed,
         reached=reach.reached,
     )
 
 
-def _matrix(matrix: Matrix) -> Table:
+def _matrix_table(matrix: Matrix) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("a person was needed", justify="right")
     table.add_column("not needed", justify="right")
-    table.add_row("handed over", str(matrix.handed_over_needed), str(matrix.handed_over_not_needed))
-    table.add_row("not handed over", str(matrix.left_needed), str(matrix.left_not_needed))
+    table.add_row("handoff", str(matrix.handed_over_needed), str(matrix.handed_over_not_needed))
+    table.add_row("no handoff", str(matrix.left_needed), str(matrix.left_not_needed))
     return table
 
 
-def _rates(matrix: Matrix) -> Table:
+def _rates_table(matrix: Matrix) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, rate in list_rates(matrix):
         table.add_row(name, rate_in_words(rate))

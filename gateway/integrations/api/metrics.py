@@ -1,4 +1,4 @@
-"""The figures of the page Measures, for a spreadsheet or a dashboard."""
+"""The figures of the page Metrics, for a spreadsheet or a dashboard."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -9,25 +9,21 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, Field
 
 from gateway.integrations.api.auth import ReadsMeasures
 from gateway.integrations.api.values import FromRow, NamedUrgency, UrgencyName, Weeks, urgency_name
-from gateway.reporting.metrics import (
+from gateway.reporting.load import mentor_loads
+from gateway.reporting.messages import (
     A_PERSON,
     BOT_ALONE,
     BOT_OWN,
     FIXED,
     NOBODY_YET,
     PEOPLE,
-    Awaited,
-    followed_up,
-    get_waits,
-    latest_weeks,
     mentees_who_wrote,
-    mentor_loads,
     messages_to_mentees,
-    share_overlooked,
     weekly_messages,
-    weekly_verdicts,
-    weekly_waits,
 )
+from gateway.reporting.period import latest_weeks
+from gateway.reporting.reviews import count_follow_ups, count_verdicts, share_missed
+from gateway.reporting.waits import Awaited, get_waits, weekly_waits
 from models import Need, Urgency
 
 router = APIRouter(prefix="/measures", tags=["measures"])
@@ -145,7 +141,7 @@ class Measures(FromRow):
 
 @router.get("")
 def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
-    """The figures of the page Measures for the latest weeks."""
+    """The figures of the page Metrics for the latest weeks."""
     program, now = caller.program, caller.now
     period = latest_weeks(program, weeks, now=now)
     targets = caller.line.rules.policy.targets
@@ -172,9 +168,9 @@ def measures(caller: ReadsMeasures, weeks: Weeks = 4) -> Measures:
                 ],
                 "messages_to_mentees": messages_to_mentees(session, program, period),
                 "mentees_who_wrote": mentees_who_wrote(session, program, period),
-                "verdicts": weekly_verdicts(session, program, period),
-                "overlooked": share_overlooked(session, program, period),
-                "follow_ups": followed_up(session, program, period),
+                "verdicts": count_verdicts(session, program, period),
+                "overlooked": share_missed(session, program, period),
+                "follow_ups": count_follow_ups(session, program, period),
                 "loads": mentor_loads(session, program, period),
             }
         )

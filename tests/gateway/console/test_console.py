@@ -585,7 +585,7 @@ def test_after_a_crisis_noor_is_asked_how_it_was_and_only_she_reads_it(
     assert "How was it for you?" in web.gets("/console?tab=mine").text
     page = web.gets("/console/1").text
     assert "How was it for you?" in page
-    assert "Was it right to bring a person?" in page, "the verdict stays in view"
+    assert "Was this handoff right?" in page, "the verdict stays in view"
     form = {"debrief": "I was shaking after.", "wants_to_talk": "1"}
     for _ in range(2):
         assert web.posts("/console/1/debrief", **form).status_code == 303

@@ -162,7 +162,7 @@ def test_claim_reply_and_resolve_by_keyboard_alone(
     tab_to(page, page.get_by_role("button", name="Done"))
     page.keyboard.press("Enter")
     expect(page.locator("#standing")).to_contain_text("We talked")
-    expect(page.get_by_role("button", name="Should have earlier")).to_be_visible()
+    expect(page.get_by_role("button", name="Too late")).to_be_visible()
     assert f"Sam: {words}" in shown_to(gateway, "Maya")
     assert trouble == []
 

@@ -207,7 +207,7 @@ def test_another_programs_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> N
     web.is_now(talk.a_manager_elsewhere())
     page = web.gets("/log/leaning").text
     assert "Maya" not in page
-    assert "Nobody leans on the bot too much" in page
+    assert "No mentee over-relies on the bot" in page
     ours = talk.person(RUTH).program_id
     assert [one.mentee for one in on_the_list(talk, ours)] == ["Maya"]
     assert on_the_list(talk, ours + 1) == []

@@ -301,11 +301,7 @@ def test_an_older_version_is_looked_at_and_taken_up_again(web: Web, talk: Talk) 
     assert "connection = 0.0" in shown
     assert f"Version {first.id} again" in shown
     assert takes_up(web, first.content, reason=f"Version {first.id} again").status_code == 303
-    assert [one.content for one in versions(talk)] == [
-        first.content,
-        second.content,
-        first.content,
-    ]
+    assert [one.content for one in versions(talk)] == [first.content, second.content, first.content]
 
 
 def test_mentors_have_no_say_in_it(web: Web, talk: Talk) -> None:

@@ -65,12 +65,7 @@ def downloaded(page: Page, link: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize(("width", "colors"), MONDAYS)
 def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
-    browser: Browser,
-    gateway: Process,
-    trouble: list[str],
-    tmp_path: Path,
-    width: int,
-    colors: str,
+    browser: Browser, gateway: Process, trouble: list[str], tmp_path: Path, width: int, colors: str
 ) -> None:
     context = open_context(browser, gateway.url, trouble, width=width, colors=colors)
     page = context.new_page()
@@ -80,7 +75,7 @@ def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
     expect(page.get_by_text(f"1 to 50 of {MANY:,}")).to_be_visible()
     # The part that stays: its heading is another one once it has come in.
     page.locator("[hx-get='/log/leaning']").scroll_into_view_if_needed()
-    expect(page.get_by_text("Nobody leans on the bot too much")).to_be_visible()
+    expect(page.get_by_text("No mentee over-relies on the bot")).to_be_visible()
     page.locator("[hx-get='/log/verdicts']").scroll_into_view_if_needed()
     summary = page.get_by_text(re.compile("decisions judged in the last 26 weeks"))
     expect(summary).to_be_visible(timeout=PATIENCE)
@@ -103,12 +98,12 @@ def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
 
     newest = kept[0]["number"]
     rows.first.get_by_role("link", name=f"#{newest}").click()
-    readers = page.get_by_role("region", name="Who read it")
-    expect(readers).to_contain_text("Ruth read it")
+    readers = page.get_by_role("region", name="Audit log")
+    expect(readers).to_contain_text("Ruth viewed it")
     fits_and_is_titled(page)
 
     page.goto("/log/measures?weeks=13")
-    for name in ("Handoffs a week", "Messages to mentees a week"):
+    for name in ("Handoffs per week", "Messages to mentees per week"):
         figure = page.get_by_role("figure", name=name)
         expect(figure.locator("canvas")).to_be_visible()
         expect(figure.get_by_role("table")).to_be_visible()
@@ -118,11 +113,11 @@ def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
         ".data.some((part) => part !== 0)"
     )
     assert drawn, "the canvas is not empty"
-    towards = page.get_by_role("region", name="Towards the mentor", exact=True)
-    expect(towards.get_by_role("row").nth(1)).to_be_visible()
-    expect(page.get_by_role("region", name="The week ahead").first).to_be_visible()
+    contact = page.get_by_role("region", name="Human contact", exact=True)
+    expect(contact.get_by_role("row").nth(1)).to_be_visible()
+    expect(page.get_by_role("region", name="Coverage in the next 7 days").first).to_be_visible()
     fits_and_is_titled(page)
-    load = downloaded(page, "Load as XLSX", tmp_path)
+    load = downloaded(page, "Mentor load as XLSX", tmp_path)
     assert [row[0] for row in read_xlsx(load.read_bytes())[1:]].count("Sam") == 1
 
     page.get_by_role("link", name="Safeguarding", exact=True).click()
@@ -207,8 +202,8 @@ def test_on_paper_the_log_is_a_table_without_buttons(
     page.get_by_role("button", name="Ruth, manager").click()
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.get_by_role("button", name="Show")).to_be_hidden()
-    expect(page.get_by_role("navigation", name="The managers' pages")).to_be_hidden()
-    expect(page.get_by_role("columnheader", name="First words after")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Manager pages")).to_be_hidden()
+    expect(page.get_by_role("columnheader", name="First reply after")).to_be_visible()
     colors = page.evaluate("[getComputedStyle(document.documentElement).backgroundColor]")
     assert colors == ["rgb(255, 255, 255)"]
     assert trouble == []
@@ -222,8 +217,8 @@ def test_without_scripts_the_log_says_the_same(browser: Browser, gateway: Proces
     page.get_by_role("button", name="Ruth, manager").click()
     page.get_by_role("link", name="Older →").click()
     expect(page.get_by_text("51 to 100 of")).to_be_visible()
-    page.get_by_role("link", name="Who leans on the bot too much").click()
-    expect(page.get_by_text("Nobody leans on the bot too much")).to_be_visible()
-    page.get_by_role("link", name="Measures").click()
+    page.get_by_role("link", name="Mentees who over-rely on the bot").click()
+    expect(page.get_by_text("No mentee over-relies on the bot")).to_be_visible()
+    page.get_by_role("link", name="Metrics").click()
     expect(page.get_by_role("figure").first.get_by_role("table")).to_be_visible()
     context.close()

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from gateway.reporting import metrics
+from gateway.reporting import load, messages, reviews
 from gateway.reporting.exceptions import inactive_mentees
-from gateway.reporting.human_contact import Days, Month, all_together, get_month, list_pairs
-from gateway.reporting.metrics import Awaited, Period, Share, Waits, as_percents
+from gateway.reporting.human_contact import Days, Month, get_month, list_pairs, program_total
+from gateway.reporting.messages import as_percents
+from gateway.reporting.period import Period, Share
 from gateway.reporting.staffing_forecast import Cover, Week, week_ahead
+from gateway.reporting.waits import Awaited, Waits, get_waits, weekly_waits
 from gateway.runtime.sql_time import local_day, local_week, offsets, seconds_between
 from models import (
     Absence,
@@ -193,9 +195,7 @@ def last_days(talk: Talk, days: int = 28) -> Period:
 def waits(talk: Talk) -> Mapping[tuple[Urgency, Awaited], Waits]:
     targets = talk.line.rules.policy.targets
     with talk.database.reading() as session:
-        found = metrics.get_waits(
-            session, program_of(session), last_days(talk), targets, now=talk.clock()
-        )
+        found = get_waits(session, program_of(session), last_days(talk), targets, now=talk.clock())
     return {(one.urgency, one.awaited): one for one in found}
 
 
@@ -266,9 +266,7 @@ def test_weeks_begin_on_the_programs_monday(talk: Talk, past: Past) -> None:
     past.handoff(MAYA, sunday_night, replied=120, claimed=60, closed=300)
     past.handoff(JO, sunday_night + timedelta(minutes=2), replied=60, claimed=30, closed=300)
     with talk.database.reading() as session:
-        weeks = metrics.weekly_waits(
-            session, program_of(session), last_days(talk, 14), now=talk.clock()
-        )
+        weeks = weekly_waits(session, program_of(session), last_days(talk, 14), now=talk.clock())
     assert [(week.monday, week.handoffs[Urgency.SOON]) for week in weeks] == [
         (date(2026, 10, 26), 0),
         (date(2026, 11, 2), 1),
@@ -287,7 +285,7 @@ def test_load_is_what_each_holds_took_and_answered_first(talk: Talk, past: Past)
     past.handoff(MAYA, MORNING - 1 * A_DAY, claimed=60, by=NOOR)
     past.handoff(SAM, MORNING - 60 * A_DAY, claimed=60, closed=600, by=RUTH)
     with talk.database.reading() as session:
-        loads = metrics.mentor_loads(session, program_of(session), last_days(talk))
+        loads = load.mentor_loads(session, program_of(session), last_days(talk))
     assert [
         (one.person.name, one.holds, one.taken, one.crises, one.first_replies) for one in loads
     ] == [("Noor", 2, 2, 1, 1), ("Sam", 0, 1, 0, 1), ("Ruth", 0, 0, 0, 0)]
@@ -312,8 +310,8 @@ def test_every_message_to_a_mentee_is_counted_once(talk: Talk, past: Past) -> No
     past.hears(SAM, at, script="alert_soon")
     past.hears(MAYA, MORNING - 40 * A_DAY, of=SAM)
     with talk.database.reading() as session:
-        found = metrics.messages_to_mentees(session, program_of(session), last_days(talk))
-        weeks = metrics.weekly_messages(session, program_of(session), last_days(talk))
+        found = messages.messages_to_mentees(session, program_of(session), last_days(talk))
+        weeks = messages.weekly_messages(session, program_of(session), last_days(talk))
     assert [(one.count, one.percent) for one in found] == [(2, 50), (1, 25), (1, 25)]
     assert sum(week.bot for week in weeks) == 3
     assert sum(week.people for week in weeks) == 1
@@ -330,7 +328,7 @@ def test_nobody_is_both_answered_by_the_bot_and_handed_over(talk: Talk, past: Pa
 
     def counts() -> list[tuple[int, int]]:
         with talk.database.reading() as session:
-            found = metrics.mentees_who_wrote(session, program_of(session), last_days(talk))
+            found = messages.mentees_who_wrote(session, program_of(session), last_days(talk))
         return [(one.count, one.percent) for one in found]
 
     assert counts() == [(1, 50), (0, 0), (1, 50)]
@@ -365,8 +363,8 @@ def test_the_latest_verdict_on_each_thing_counts(talk: Talk, past: Past) -> None
             )
         )
     with talk.database.reading() as session:
-        judged = metrics.weekly_verdicts(session, program_of(session), last_days(talk))
-        overlooked = metrics.share_overlooked(session, program_of(session), last_days(talk))
+        judged = reviews.count_verdicts(session, program_of(session), last_days(talk))
+        overlooked = reviews.share_missed(session, program_of(session), last_days(talk))
     by_need = {one.need: (one.right, one.over, one.late) for one in judged}
     assert by_need.pop(Need.REQUEST) == (0, 1, 0)
     assert set(by_need.values()) == {(0, 0, 0)}
@@ -388,7 +386,7 @@ def test_follow_ups_are_counted_by_question(talk: Talk, past: Past) -> None:
                 )
             )
     with talk.database.reading() as session:
-        found = metrics.followed_up(session, program_of(session), last_days(talk))
+        found = reviews.count_follow_ups(session, program_of(session), last_days(talk))
     assert (found.asked, found.answered, found.led_to_another) == (3, 1, 0)
     assert [(one.yes, one.no) for one in found.said] == [(3, 0), (1, 1), (1, 0)]
 
@@ -402,20 +400,18 @@ def test_another_program_counts_nothing_of_ours(talk: Talk, past: Past) -> None:
         elsewhere = session.scalars(select(Program).where(Program.name == "Elsewhere")).one()
         period, now = last_days(talk), talk.clock()
         targets = talk.line.rules.policy.targets
-        assert {
-            one.count for one in metrics.get_waits(session, elsewhere, period, targets, now=now)
-        } == {0}
-        assert [one.taken for one in metrics.mentor_loads(session, elsewhere, period)] == [0]
+        assert {one.count for one in get_waits(session, elsewhere, period, targets, now=now)} == {0}
+        assert [one.taken for one in load.mentor_loads(session, elsewhere, period)] == [0]
         for found in (
-            metrics.messages_to_mentees(session, elsewhere, period),
-            metrics.mentees_who_wrote(session, elsewhere, period),
+            messages.messages_to_mentees(session, elsewhere, period),
+            messages.mentees_who_wrote(session, elsewhere, period),
         ):
             assert {one.count for one in found} == {0}
         assert list_pairs(session, elsewhere, get_month(now, "Europe/Berlin")) == []
         assert inactive_mentees(session, elsewhere.id, since=now + A_DAY) == []
 
 
-# --- towards the mentor ---
+# --- human contact ---
 
 NOVEMBER = Month(date(2026, 11, 1), "America/New_York")
 
@@ -437,11 +433,11 @@ def test_each_day_is_a_persons_one_awaiting_or_the_bots(talk: Talk, past: Past) 
     past.writes(JO, at_noon(7))
     with talk.database.reading() as session:
         jo, maya = list_pairs(session, program_of(session), NOVEMBER)
-        together = all_together(session, program_of(session), NOVEMBER)
+        together = program_total(session, program_of(session), NOVEMBER)
     assert (maya.mentee, maya.mentor) == ("Maya", "Sam")
     assert maya.now == Days(person=2, awaiting=1, bot_only=1, messages=2, handoffs=1)
-    assert (maya.now.towards, maya.before.towards, maya.change) == (0.5, 0.0, 0.5)
-    assert (jo.mentee, jo.mentor, jo.now.towards, jo.change) == ("Jo", "Noor", 0.0, None)
+    assert (maya.now.contact_rate, maya.before.contact_rate, maya.change) == (0.5, 0.0, 0.5)
+    assert (jo.mentee, jo.mentor, jo.now.contact_rate, jo.change) == ("Jo", "Noor", 0.0, None)
     assert together == Days(person=2, awaiting=1, bot_only=2, messages=2, handoffs=1)
 
 
@@ -464,13 +460,13 @@ def test_a_day_ends_at_the_programs_midnight(talk: Talk, past: Past) -> None:
 def test_the_number_is_a_share_and_grows_with_each_day_of_a_person(
     person: int, awaiting: int, bot: int
 ) -> None:
-    towards = Days(person, awaiting, bot).towards
-    more = Days(person + 1, awaiting, bot).towards
+    rate = Days(person, awaiting, bot).contact_rate
+    more = Days(person + 1, awaiting, bot).contact_rate
     assert more is not None
-    if towards is None:
+    if rate is None:
         assert person + awaiting + bot == 0
     else:
-        assert 0 <= towards <= more <= 1
+        assert 0 <= rate <= more <= 1
 
 
 @given(st.dates(date(2, 1, 1), date(9998, 12, 31)))
@@ -491,10 +487,7 @@ def stored(talk: Talk, moments: Sequence[datetime]) -> None:
 def test_days_and_weeks_are_those_of_the_zone_on_both_databases(talk: Talk) -> None:
     since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     changes = [at for at, _ in offsets("America/New_York", since=since, until=until)][1:]
-    assert changes == [
-        datetime(2026, 3, 8, 7, tzinfo=UTC),
-        datetime(2026, 11, 1, 6, tzinfo=UTC),
-    ]
+    assert changes == [datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC)]
     moments = [since + n * timedelta(hours=61) for n in range(140)]
     moments += [at + n * timedelta(hours=1) for at in changes for n in range(-30, 30, 3)]
     with talk.database.writing() as session:
@@ -648,7 +641,7 @@ def test_a_holiday_is_closed(talk: Talk) -> None:
     assert routine[day + A_DAY, 12].cover is Cover.GOOD
 
 
-# --- who has gone quiet ---
+# --- inactive mentees ---
 
 
 def test_who_wrote_nothing_for_long_is_named_the_longest_silent_first(

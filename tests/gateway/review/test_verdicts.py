@@ -18,15 +18,14 @@ from typer.testing import CliRunner
 from escalation.intervals import Rate
 from escalation.policy import load_policy
 from gateway.cli import app
+from gateway.review.judgments import Judged, judged_since
+from gateway.review.matrix import build_matrix
 from gateway.review.sampling import Week, draw, get_week, last_full_week, week_named
-from gateway.review.verdicts import (
+from gateway.review.suggestion import (
     AT_LEAST,
     AT_LEAST_NOT_HANDED_OVER,
-    Judged,
     NoSuggestion,
     Suggestion,
-    build_matrix,
-    judged_since,
     suggest,
 )
 from gateway.runtime.database import Database, make_engine
@@ -103,20 +102,20 @@ def test_sam_is_asked_about_a_handoff_once_it_is_over(talk: Talk, web: Web) -> N
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE")
     web.is_now(SAM)
-    assert "Was it right to bring a person?" not in web.gets("/console/1").text
+    assert "Was this handoff right?" not in web.gets("/console/1").text
     talk.texts(SAM, "Hi Maya, I am here.")
     talk.texts(SAM, "DONE")
     page = web.gets("/console/1").text
     assert 'action="/console/1/verdict"' in page
     assert re.findall(r'<button name="verdict" value="(\w+)">([^<]+)<', page) == [
         ("right", "Right"),
-        ("should_not", "Should not have"),
-        ("should_earlier", "Should have earlier"),
+        ("should_not", "Not needed"),
+        ("should_earlier", "Too late"),
     ]
     answer = web.posts("/console/1/verdict", verdict="should_earlier", note="  two days ago ")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/1")
     page = web.gets("/console/1").text
-    assert "<strong><bdi>Your verdict</bdi></strong>: Should have earlier" in page
+    assert "<strong><bdi>Your verdict</bdi></strong>: Too late" in page
     assert '<q dir="auto">two days ago</q>' in page
     [record] = given_verdicts(talk)
     assert (record.handoff_id, record.message_id, record.by.name) == (1, None, "Sam")
@@ -160,7 +159,7 @@ def test_ruth_judges_any_closed_handoff_from_its_log(talk: Talk, web: Web) -> No
     assert 'action="/log/1/verdict"' in web.gets("/log/1").text
     answer = web.posts("/log/1/verdict", verdict="should_not")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/log/1")
-    assert "Should not have" in web.gets("/log/1").text
+    assert "Not needed, " in web.gets("/log/1").text
 
 
 def test_ruth_reads_sams_verdict_once_she_has_given_hers_and_he_never_reads_hers(
@@ -204,7 +203,7 @@ def test_two_who_judge_differently_are_counted_once_and_said_to_differ(
     assert one.verdict is Verdict.SHOULD_EARLIER, "who judged last"
     web.is_now(RUTH)
     page = web.gets("/log/verdicts").text
-    assert "1 decision judged in the last 26 weeks, 1 of them differently" in page
+    assert "1 decision judged in the last 26 weeks; people disagreed on 1." in page
 
 
 @pytest.mark.parametrize("verdict", ["", "wrong", "Right", "right\x00"])
@@ -212,7 +211,7 @@ def test_what_is_no_verdict_is_refused_in_words(talk: Talk, web: Web, verdict: s
     is_held_and_closed(talk)
     web.is_now(SAM)
     refused = web.posts("/console/1/verdict", verdict=verdict)
-    assert (refused.status_code, "Choose one of the verdicts" in refused.text) == (422, True)
+    assert (refused.status_code, "Choose a verdict" in refused.text) == (422, True)
     assert web.posts("/console/1/verdict", verdict="right", note="x" * 1501).status_code == 422
     assert given_verdicts(talk) == []
 
@@ -256,7 +255,7 @@ def test_ruth_reviews_last_weeks_conversations_in_which_nobody_was_brought(
     talk.texts(MAYA, "never mind")
     web.is_now(RUTH)
     page = web.gets("/log").text
-    assert "To review this week" in page
+    assert "Conversations to review" in page
     assert re.findall(r'href="(/log/review/[^"]+)"', page) == [review_page(talk, JO)]
     assert "<bdi>Jo</bdi></a>, 1 message<" in page
 
@@ -308,14 +307,14 @@ def test_ruth_says_that_somebody_was_needed(talk: Talk, web: Web) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, path)
     assert "look at the second one" in web.gets(path).text
     assert "1 message" not in web.gets("/log").text
-    assert ": Somebody was needed</li>" in web.gets("/log").text
+    assert ": A person was needed</li>" in web.gets("/log").text
     [record] = given_verdicts(talk)
     last = [message for message in talk.thread(JO) if not message.outgoing][-1]
     assert (record.handoff_id, record.message_id) == (None, last.id)
     [one] = judged(talk)
-    assert (one.handed_over, one.needed, one.stands_for) == (False, True, 1.0)
+    assert (one.handed_over, one.needed, one.weight) == (False, True, 1.0)
     refused = web.posts(path, verdict="should_not")
-    assert (refused.status_code, "Nobody was brought here" in refused.text) == (409, True)
+    assert (refused.status_code, "There was no handoff" in refused.text) == (409, True)
 
 
 def test_the_sample_is_for_managers(talk: Talk, web: Web) -> None:
@@ -396,10 +395,10 @@ def test_ten_of_many_are_drawn_the_same_on_each_reload_and_others_cannot_be_judg
     drawn = {int(path.rsplit("/", 1)[-1]) for path in shown[0]}
     left_out = min(everybody - drawn)
     refused = web.posts(f"/log/review/{THIS_WEEK}/{left_out}", verdict="right")
-    assert (refused.status_code, "not among those to review" in refused.text) == (404, True)
+    assert (refused.status_code, "not in the sample of that week" in refused.text) == (404, True)
     web.posts(shown[0][0], verdict="right")
     web.posts(shown[0][1], verdict="right")
-    assert [one.stands_for for one in judged(talk)] == [17.5, 17.5]
+    assert [one.weight for one in judged(talk)] == [17.5, 17.5]
 
 
 def test_each_conversation_is_as_likely_to_be_drawn_as_any_other() -> None:
@@ -564,7 +563,7 @@ def test_a_reviewed_conversation_counts_for_all_those_it_was_drawn_from() -> Non
 
 def test_too_few_verdicts_suggest_nothing_and_say_so() -> None:
     few = suggest([scored(0.9, needed=True)] * (AT_LEAST - 1), in_use=0.85, needed_at_least=0.5)
-    assert few == NoSuggestion("too few verdicts (29; at least 30 are needed)")
+    assert few == NoSuggestion("too few verdicts (29; 30 needed)")
     one_sided = suggest(
         [scored(0.9, needed=True)] * 40
         + [scored(0.2, needed=False)] * (AT_LEAST_NOT_HANDED_OVER - 1),
@@ -572,10 +571,10 @@ def test_too_few_verdicts_suggest_nothing_and_say_so() -> None:
         needed_at_least=0.5,
     )
     assert isinstance(one_sided, NoSuggestion)
-    assert "not handed over (9; at least 10 are needed)" in one_sided.why
+    assert "without a handoff (9; 10 needed)" in one_sided.why
     nobody = suggest([scored(0.5, needed=False)] * 50, in_use=0.85, needed_at_least=0.5)
     assert isinstance(nobody, NoSuggestion)
-    assert "at no threshold" in nobody.why
+    assert "no threshold" in nobody.why
 
 
 def test_the_same_verdicts_suggest_the_same_for_everybody() -> None:
@@ -592,11 +591,11 @@ verdicts = st.builds(
 def holds(judged: list[Judged], threshold: float, share: float) -> bool:
     """Said again, one verdict at a time: whether surely that share of those brought needed one."""
     brought = [one for one in judged if (one.connection or 0) >= threshold]
-    of = sum(one.stands_for for one in brought)
+    of = sum(one.weight for one in brought)
     if not of:
         return False
-    p = sum(one.stands_for for one in brought if one.needed) / of
-    n = of**2 / sum(one.stands_for**2 for one in brought)
+    p = sum(one.weight for one in brought if one.needed) / of
+    n = of**2 / sum(one.weight**2 for one in brought)
     z = 1.96
     half = z * math.sqrt(max(p * (1 - p), 0) / n + z * z / (4 * n * n))
     return (p + z * z / (2 * n) - half) / (1 + z * z / n) >= share
@@ -666,7 +665,7 @@ def test_what_led_to_the_handoff_before_is_not_counted_again(talk: Talk, web: We
     web.posts("/console/2/verdict", verdict="right")
     [one] = judged(talk)
     assert one.connection == 0.88
-    assert one.stands_for == 2.0, "one of two was judged"
+    assert one.weight == 2.0, "one of two was judged"
 
 
 def test_a_week_is_measured_by_its_own_highest_score(talk: Talk, web: Web) -> None:
@@ -696,14 +695,14 @@ def test_verdicts_of_long_ago_are_left_out(talk: Talk, web: Web) -> None:
 
 def test_the_log_counts_what_was_judged_and_says_that_nothing_changes(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
-    assert "There are none yet" in web.gets("/log/verdicts").text
+    assert "No verdicts yet" in web.gets("/log/verdicts").text
     is_held_and_closed(talk)
     web.posts("/log/1/verdict", verdict="right")
     page = web.gets("/log/verdicts").text
     assert re.findall(r'<td data-label="[^"]*needed">(\d)</td>', page) == ["1", "0", "0", "0"]
     assert "<strong>100% (21 to 100), 1 of 1</strong>" in page
-    assert "too few verdicts (0; at least 30 are needed)" in page
-    assert "Nothing changes by itself" in page
+    assert "too few verdicts (0; 30 needed)" in page
+    assert "Verdicts do not change the policy" in page
 
 
 def test_a_manager_reads_matrix_rates_and_suggestion_at_the_command_line(
@@ -731,14 +730,13 @@ def test_a_manager_reads_matrix_rates_and_suggestion_at_the_command_line(
     assert ran.exit_code == 0, ran.output
     said = re.sub(r" +", " ", ran.stdout)
     for line in (
-        "2 decisions judged in the last 26 weeks, none of them differently by two people.",
-        "handed over 0 1",
-        "not handed over 1 0",
-        "of the handoffs, a person was needed in 0% (0 to 79), 0 of 1",
-        "of those not handed over, somebody was needed in 100% (21 to 100), 1 of 1",
-        "No threshold for connection is suggested: too few verdicts (1; at least 30 are needed).",
-        "Nothing changes by itself.",
-        "`warmline replay --policy FILE`",
+        "2 decisions judged in the last 26 weeks; people disagreed on none.",
+        "handoff 0 1",
+        "no handoff 1 0",
+        "handoffs that needed a person 0% (0 to 79), 0 of 1",
+        "conversations without a handoff that needed a person 100% (21 to 100), 1 of 1",
+        "No suggestion for the connection threshold: too few verdicts (1; 30 needed).",
+        "Verdicts do not change the policy.",
     ):
         assert line in said
     assert "a private word" not in ran.stdout
