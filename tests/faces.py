@@ -99,15 +99,15 @@ def chooses_a_file(page: Page) -> None:
 
 
 def tries_another_policy(page: Page) -> None:
-    box = page.get_by_label("Policy, as TOML")
+    box = page.get_by_label("Policy (TOML)")
     box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 6", box.input_value(), count=1))
-    sends(page, page.get_by_role("button", name="See what it would have done"))
+    sends(page, page.get_by_role("button", name="Preview"))
 
 
 def tries_what_is_no_policy(page: Page) -> None:
-    page.get_by_label("Policy, as TOML").fill("stuck_after = many")
-    page.get_by_label("Why it changes").fill("a try")
-    sends(page, page.get_by_role("button", name="See what it would have done"), status=422)
+    page.get_by_label("Policy (TOML)").fill("stuck_after = many")
+    page.get_by_label("Reason for the change").fill("a try")
+    sends(page, page.get_by_role("button", name="Preview"), status=422)
 
 
 def submits(page: Page, form: str, *, status: int) -> None:
@@ -313,12 +313,12 @@ class Evening:
         assert judged.ok, f"Ruth could not judge: {judged.status}"
         page = context.new_page()
         page.goto("/policy")
-        box = page.get_by_label("Policy, as TOML")
+        box = page.get_by_label("Policy (TOML)")
         box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 5", box.input_value(), count=1))
-        page.get_by_label("Why it changes").fill("Fewer are to be brought for nothing.")
-        page.get_by_role("button", name="See what it would have done").click()
-        page.get_by_role("button", name="Take it up").click()
-        page.get_by_role("status").filter(has_text="Taken up.").wait_for()
+        page.get_by_label("Reason for the change").fill("Fewer are to be brought for nothing.")
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_role("button", name="Activate").click()
+        page.get_by_role("status").filter(has_text="Activated.").wait_for()
         context.close()
 
     def _sign_in(self, name: str) -> None:

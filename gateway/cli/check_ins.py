@@ -12,7 +12,7 @@ from escalation.policy import POLICY_FILE, Policy, load_policy
 from gateway.check_ins.missed import missed_check_ins
 from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
 from gateway.cli.context import find_person, list_active_policies, opened_database, refuse
-from gateway.conversations.over_reliance import leaning_mentees
+from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.runtime.line import utc_now
 from gateway.runtime.policy_versions import policy_in_use
 from models import Person, Role, Schedule
@@ -92,7 +92,7 @@ def over_reliance() -> None:
     with opened_database() as (settings, database), database.reading() as session:
         found = []
         for program, policy in list_active_policies(session, settings):
-            found += leaning_mentees(session, policy.reliance, program.id, now=utc_now())
+            found += over_reliant_mentees(session, policy.reliance, program.id, now=utc_now())
     if not found:
         print("No mentee over-relies on the bot.")
         return

@@ -1,7 +1,7 @@
-"""Who leans on the bot too much, counted from the rows: for the nudge, and for the managers' list.
+"""Over-reliance on the bot, counted from messages: for the nudge and for the managers' list.
 
-Only times and marks are read here, never words: that a message said "you're the only one" was
-noted in its decision record when it was handled.
+Reads times only, never texts: the decision record says whether a message meant "you're the only
+one".
 """
 
 from collections import defaultdict
@@ -47,8 +47,8 @@ NUDGES = ("lean_own", "lean_team")
 
 
 @dataclass(frozen=True)
-class Leaning:
-    """A mentee who leans on the bot too much, and the figures that say so; no words of theirs."""
+class OverReliantMentee:
+    """A mentee who over-relies on the bot. Contains no text that they wrote."""
 
     mentee: str
     signs: frozenset[Sign]
@@ -56,32 +56,32 @@ class Leaning:
 
     @property
     def figures(self) -> list[str]:
-        return in_figures(self.reliance, self.signs)
+        return _describe(self.reliance, self.signs)
 
 
-def leaning_mentees(
+def over_reliant_mentees(
     session: Session, policy: ReliancePolicy, program_id: int | None = None, *, now: datetime
-) -> list[Leaning]:
-    """Who leans on the bot too much, those with most signs first."""
+) -> list[OverReliantMentee]:
+    """The mentees with the most signs first."""
     theirs: ColumnElement[bool] = Conversation.person_id.is_not(None)
     if program_id is not None:
         theirs = Conversation.program_id == program_id
     used = _reliance_in(session, theirs, policy, now=now)
     people = select(Conversation.id, Person).join(Person, Person.id == Conversation.person_id)
     named = {number: person.name for number, person in session.execute(people.where(theirs))}
-    seen = [
-        Leaning(named[number], signs_in(reliance, policy), reliance)
+    measured = [
+        OverReliantMentee(named[number], signs_in(reliance, policy), reliance)
         for number, reliance in used.items()
     ]
-    leaning = [one for one in seen if leans_too_much(one.signs, policy)]
-    return sorted(leaning, key=lambda one: (-len(one.signs), one.mentee))
+    found = [one for one in measured if leans_too_much(one.signs, policy)]
+    return sorted(found, key=lambda one: (-len(one.signs), one.mentee))
 
 
-def in_figures(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
+def _describe(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
     """The signs that hold, each with its figure."""
     weeks = LATELY.days // 7
     said = {
-        Sign.SAID: gettext_noop("wrote that the bot is the only one"),
+        Sign.SAID: gettext_noop("wrote that they can only talk to the bot"),
         Sign.DAYS: phrase("wrote on {days} of the last 7 days", days=reliance.days),
         Sign.NIGHT: phrase(
             "{share:.0%} of {messages} messages at night",
@@ -89,18 +89,15 @@ def in_figures(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
             messages=reliance.messages,
         ),
         Sign.BOT: phrase(
-            "{share:.0%} of {messages} messages to the bot alone",
+            "{share:.0%} of {messages} messages to the bot only",
             share=reliance.bot_share,
             messages=reliance.messages,
         ),
-        Sign.CONTACT: (
-            phrase(
-                "{from_people} messages from people in {weeks} weeks, {from_people_before} in "
-                "the {weeks} before",
-                from_people=reliance.from_people,
-                weeks=weeks,
-                from_people_before=reliance.from_people_before,
-            )
+        Sign.CONTACT: phrase(
+            "{from_people} messages from people in {weeks} weeks, down from {from_people_before}",
+            from_people=reliance.from_people,
+            weeks=weeks,
+            from_people_before=reliance.from_people_before,
         ),
     }
     return [words for sign, words in said.items() if sign in signs]

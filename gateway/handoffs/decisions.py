@@ -152,14 +152,14 @@ def _what_would_have_changed(record: DecisionRecord) -> list[str]:
         # What is needed there is the nearest number below a mark, and rounds to the mark.
         told.append(
             phrase(
-                "With {axis} below {needed:.2f} instead of {score:.2f} "
-                "it would have decided to {decision}.",
+                "With a {axis} score below {needed:.2f} (it was {score:.2f}), Warmline would have "
+                "decided to {decision}.",
                 **blanks,
             )
             if point["needed"] < point["score"]
             else phrase(
-                "With {axis} {needed:.2f} instead of {score:.2f} "
-                "it would have decided to {decision}.",
+                "With a {axis} score of {needed:.2f} (it was {score:.2f}), Warmline would have "
+                "decided to {decision}.",
                 **blanks,
             )
         )

@@ -1,9 +1,8 @@
-"""What another policy would have done with what happened: `warmline replay --policy FILE`.
+"""What another policy would have done with past messages.
 
-Both policies are run over the same decision records, from the scores as they were given then, so
-that a difference is the policy's and not the replay's. Where a policy brings somebody who was not
-there, nobody knows how long they would have stayed; what is assumed then is said in `Typical`.
-Nothing here writes.
+Both policies run over the same decision records and the scores recorded then, so that every
+difference comes from the policy. How long a handoff that never happened would have lasted is
+unknown; `Typical` says what is assumed. Nothing here writes.
 """
 
 import statistics
@@ -25,14 +24,14 @@ from models import Conversation, DecisionRecord, Handoff, Message, Owner, Progra
 
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
-# Of a handoff that never was, where the program has none to go by.
+# Assumed for programs without a closed handoff.
 CLAIMED_AFTER = timedelta(minutes=30)
 CLOSED_AFTER = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Typical:
-    """How long a handoff of this program waits and lasts: the medians of those that closed."""
+    """How long handoffs of this program wait and last: the medians of the closed ones."""
 
     claimed_after: timedelta = CLAIMED_AFTER
     closed_after: timedelta = CLOSED_AFTER
@@ -40,7 +39,7 @@ class Typical:
 
 @dataclass(frozen=True)
 class Step:
-    """One decision as it was taken: its message, and what `decide` was given."""
+    """One past decision: its message, and the arguments of `decide`."""
 
     message: int
     conversation: int
@@ -54,9 +53,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Period:
-    """A handoff: from when until when a person was awaited or there; None where it has not come
-    to that. `real` is the number of the one that happened then, if one did.
-    """
+    """A handoff, real or replayed. `real` is the id of the one that happened then, if any."""
 
     real: int | None
     opened_at: datetime
@@ -67,13 +64,13 @@ class Period:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What one policy does with the history: a decision for each step, and its handoffs."""
+    """What one policy does with the history: a decision by message, and its handoffs."""
 
     decisions: dict[int, Decision]
     handoffs: tuple[Period, ...]
 
     def count(self, urgency: Urgency) -> int:
-        """How many handoffs were as urgent as this in the end."""
+        """Handoffs by their final urgency."""
         return sum(handoff.urgency is urgency for handoff in self.handoffs)
 
     @property
@@ -83,18 +80,18 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first message of a conversation at which the two policies part."""
+    """The first message of a conversation that the two policies handle differently."""
 
     step: Step
-    now: Decision
+    active: Decision
     other: Decision
 
 
 @dataclass(frozen=True)
 class Load:
-    """What handoffs ask of mentors in one hour of the day, in the program's zone.
+    """Handoffs in one hour of the day, in the program's time zone.
 
-    `opened` is how many open in it in a week; `at_once` how many are open in it on average.
+    `opened` is how many open in it per week, `at_once` how many are open on average.
     """
 
     hour: int
@@ -104,7 +101,7 @@ class Load:
 
 @dataclass(frozen=True)
 class History:
-    """All that is replayed. `since` and `until` bound it; `until` is when it was read."""
+    """`until` is when the history was read."""
 
     steps: tuple[Step, ...]
     handoffs: dict[int, Period]
@@ -119,7 +116,7 @@ class History:
 
 
 def read_history(session: Session, program: Program, *, since: datetime, now: datetime) -> History:
-    """`since` is moved to the first decision, where nothing was decided for a while."""
+    """The decisions from `since` on. The history starts at the first of them."""
     rows = session.execute(
         select(DecisionRecord, Message.conversation_id)
         .join(Message, Message.id == DecisionRecord.message_id)
@@ -144,7 +141,7 @@ def read_history(session: Session, program: Program, *, since: datetime, now: da
 
 
 def replay(history: History, policy: Policy) -> Replayed:
-    """Run `policy` over each conversation from its first step on."""
+    """Run `policy` over each conversation from its first step."""
     decisions: dict[int, Decision] = {}
     handoffs: list[Period] = []
     for _, steps in groupby(history.steps, key=lambda step: step.conversation):
@@ -152,23 +149,23 @@ def replay(history: History, policy: Policy) -> Replayed:
     return Replayed(decisions, tuple(handoffs))
 
 
-def differences(history: History, now: Replayed, other: Replayed) -> list[Difference]:
-    """Conversations in which one policy brings or offers a person where the other does not."""
+def differences(history: History, active: Replayed, other: Replayed) -> list[Difference]:
+    """Conversations that only one policy hands off, offers a person, or raises, by time."""
     found: dict[int, Difference] = {}
     for step in history.steps:
-        one, two = now.decisions[step.message], other.decisions[step.message]
+        one, two = active.decisions[step.message], other.decisions[step.message]
         if step.conversation not in found and _outcome(one) != _outcome(two):
             found[step.conversation] = Difference(step, one, two)
     return sorted(found.values(), key=lambda difference: difference.step.at)
 
 
-def taken_again(history: History, replayed: Replayed) -> int:
-    """How many decisions come out as they were taken."""
+def repeated(history: History, replayed: Replayed) -> int:
+    """How many past decisions the replay repeats."""
     return sum(replayed.decisions[step.message].do is step.taken for step in history.steps)
 
 
 def load_by_hour(history: History, replayed: Replayed) -> list[Load]:
-    """The 24 hours of the program's day, from midnight."""
+    """One for each hour of the program's day, from midnight."""
     zone, days = ZoneInfo(history.timezone), max(history.weeks * 7, 1 / 24)
     opened: Counter[int] = Counter()
     open_for = [timedelta() for _ in range(24)]
@@ -187,7 +184,7 @@ def _through_conversation(
     offered_at: datetime | None = None
     offered_last = False
     for step in steps:
-        if handoff is not None and _over(handoff, step):
+        if handoff is not None and _is_over(handoff, step):
             yield handoff
             handoff = None
         standing = _standing(step, policy, handoff, offered_at, offered_last=offered_last)
@@ -204,15 +201,15 @@ def _through_conversation(
         yield handoff
 
 
-def _over(handoff: Period, step: Step) -> bool:
-    """A message that ends its handoff, "never mind", was decided on while that was open."""
+def _is_over(handoff: Period, step: Step) -> bool:
+    """A "never mind" that closed its handoff was decided while the handoff was still open."""
     if handoff.closed_at is None or handoff.closed_at > step.at:
         return False
     return handoff.closed_at < step.at or handoff.real is None or handoff.real != step.handoff
 
 
 def _decide(step: Step, standing: Standing, policy: Policy) -> Decision:
-    """Where the bot was not asked then and would be now, it is taken to have had an answer."""
+    """Assumes that the bot would have had an answer where only this policy asks it."""
     bot = step.bot
     if bot is BotState.NOT_ASKED and bot_may_answer(step.signals, standing, policy):
         bot = BotState.ANSWERED
@@ -245,14 +242,14 @@ def _owner(handoff: Period | None, step: Step) -> Owner:
     if handoff is None:
         return Owner.BOT
     if handoff.real is not None and handoff.real == step.handoff:
-        # As it was then: a claim can have been released since, and then has no time any more.
+        # As recorded: a claim that was released since has lost its time.
         return step.standing.owner if step.standing.owner is not Owner.BOT else Owner.QUEUE
     claimed = handoff.claimed_at is not None and handoff.claimed_at <= step.at
     return Owner.MENTOR if claimed else Owner.QUEUE
 
 
 def _opened_at(step: Step, urgency: Urgency, history: History) -> Period:
-    """The handoff that was open then lends its claim and its end; else what is typical."""
+    """With the claim and close times of the handoff open then, or else the typical ones."""
     real = history.handoffs.get(step.handoff) if step.handoff is not None else None
     if real is not None and (real.closed_at is None or real.closed_at > step.at):
         return replace(real, opened_at=step.at, urgency=urgency)
@@ -295,7 +292,7 @@ def _median(times: Iterable[timedelta], otherwise: timedelta) -> timedelta:
 
 
 def _by_hour(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[int, timedelta]]:
-    """The stretch cut at each full hour of the zone: which hour, and for how long."""
+    """The time span by local hour: which hour, and for how long."""
     while start < end:
         local = start.astimezone(zone)
         into_it = timedelta(
@@ -307,6 +304,6 @@ def _by_hour(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[i
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:
-    """What of a decision a mentor or mentee would notice."""
+    """What a mentor or mentee would notice of a decision."""
     brings = decision.do in (Do.HAND_OFF, Do.RAISE)
     return brings, decision.do is Do.OFFER, decision.urgency if brings else None

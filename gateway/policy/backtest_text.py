@@ -1,116 +1,82 @@
-"""A replay, in tables for a manager who chooses a policy by its consequences."""
+"""A comparison of two policies, printed by `warmline replay`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
 
-from escalation.decide import Decision
 from escalation.policy import Policy
-from gateway.policy.backtest import (
-    Difference,
-    History,
-    Replayed,
-    differences,
-    load_by_hour,
-    replay,
-    taken_again,
-)
-from gateway.runtime.labels import DECISIONS
-from models import Urgency
+from gateway.policy.backtest import Difference, History
+from gateway.policy.comparison import Comparison, describe_decision
 
 
 def print_replay(
-    out: Console, program: str, history: History, in_use: Policy, other: Policy
+    out: Console, program: str, history: History, active: Policy, other: Policy
 ) -> None:
-    """Both policies side by side: handoffs and offers a week, the load by hour, and which
-    conversations part."""
     if not history.steps:
-        out.print(f"{program}: nothing was decided in that time.")
+        out.print(f"{program}: no decisions in that time.")
         return
-    one, two = replay(history, in_use), replay(history, other)
-    zone, again = ZoneInfo(history.timezone), taken_again(history, one)
+    compared = Comparison.between(history, active, other)
+    zone, typical = ZoneInfo(history.timezone), history.typical
     out.print(
         f"{program}: {len(history.steps)} decisions since "
         f"{history.since.astimezone(zone):%a %d %b %Y}, times in {zone.key}"
     )
     out.print(
-        f"The policy in use takes {again} of them as they were taken; the others were taken "
-        "under another policy, or follow from one that was."
-        if again < len(history.steps)
-        else "The policy in use takes each of them as it was taken."
+        f"The active policy would repeat {compared.repeated} of them. It assumes that a new "
+        f"handoff is claimed after {_minutes(typical.claimed_after)} and closed after "
+        f"{_minutes(typical.closed_after)}."
     )
-    out.print(
-        "A handoff that did not happen is taken to be claimed after "
-        f"{_minutes(history.typical.claimed_after)} and closed after "
-        f"{_minutes(history.typical.closed_after)}."
-    )
-    for table in (_per_week(history, one, two), _by_hour_of_day(history, one, two)):
+    for table in (_per_week(compared), _by_hour(compared)):
         out.print()
         out.print(table)
     out.print()
-    parted = differences(history, one, two)
-    if not parted:
-        out.print("No conversation differs.")
-        return
-    out.print(f"{len(parted)} conversations differ, first at:")
-    out.print(_parted(parted, zone))
+    if compared.changed:
+        out.print(f"Conversations that change: {len(compared.changed)}, first at:")
+        out.print(_differences(compared.changed, zone))
+    else:
+        out.print("No conversation changes.")
 
 
-def _table(*columns: str) -> Table:
+def _table(columns: Iterable[str], *, right: bool = True) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+        table.add_column(column, justify="right" if number and right else "left")
     return table
 
 
-def _per_week(history: History, one: Replayed, two: Replayed) -> Table:
-    table = _table("a week", "in use", "tried")
-
-    def row(name: str, first: int, second: int) -> None:
-        table.add_row(name, f"{first / history.weeks:.1f}", f"{second / history.weeks:.1f}")
-
-    row("handoffs", len(one.handoffs), len(two.handoffs))
-    for urgency in sorted(Urgency, reverse=True):
-        row(f"  {urgency.name.lower()}", one.count(urgency), two.count(urgency))
-    row("offers of a person", one.offers, two.offers)
+def _per_week(compared: Comparison) -> Table:
+    table = _table(("per week", "active", "tried"))
+    for name, one, two in compared.per_week:
+        table.add_row(name, f"{one:.1f}", f"{two:.1f}")
     return table
 
 
-def _by_hour_of_day(history: History, one: Replayed, two: Replayed) -> Table:
-    table = _table("hour", "opened a week", "tried", "open at once", "tried")
-    for first, second in zip(load_by_hour(history, one), load_by_hour(history, two), strict=True):
-        if first.at_once or second.at_once:
-            table.add_row(
-                f"{first.hour:02}-{(first.hour + 1) % 24:02}",
-                f"{first.opened:.1f}",
-                f"{second.opened:.1f}",
-                f"{first.at_once:.2f}",
-                f"{second.at_once:.2f}",
-            )
-    return table
-
-
-def _parted(parted: Sequence[Difference], zone: ZoneInfo) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("conversation", "message", "at", "in use", "tried"):
-        table.add_column(column)
-    for one in parted:
+def _by_hour(compared: Comparison) -> Table:
+    table = _table(("hour", "opened per week", "tried", "open at once", "tried"))
+    for one, two in compared.loads:
+        opened, at_once = (one.opened, two.opened), (one.at_once, two.at_once)
         table.add_row(
-            str(one.step.conversation),
-            str(one.step.message),
-            f"{one.step.at.astimezone(zone):%a %d %b %H:%M}",
-            describe_difference(one.now),
-            describe_difference(one.other),
+            f"{one.hour:02}-{(one.hour + 1) % 24:02}",
+            *(f"{load:.1f}" for load in opened),
+            *(f"{load:.2f}" for load in at_once),
         )
     return table
 
 
-def describe_difference(decision: Decision) -> str:
-    urgency = f", {decision.urgency.name.lower()}" if decision.urgency else ""
-    return f"{DECISIONS[decision.do]}{urgency}: {decision.why}"
+def _differences(changed: Sequence[Difference], zone: ZoneInfo) -> Table:
+    table = _table(("conversation", "message", "at", "active", "tried"), right=False)
+    for one in changed:
+        table.add_row(
+            str(one.step.conversation),
+            str(one.step.message),
+            f"{one.step.at.astimezone(zone):%a %d %b %H:%M}",
+            describe_decision(one.active),
+            describe_decision(one.other),
+        )
+    return table
 
 
 def _minutes(time: timedelta) -> str:

@@ -1,87 +1,48 @@
-"""A replay as tables for a spreadsheet: the same figures as on the page, and every difference."""
+"""The tables of a comparison, for a spreadsheet."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
-from gateway.policy.backtest import Difference, History, Load, Replayed
-from gateway.policy.backtest_text import describe_difference
+from gateway.policy.comparison import Comparison, describe_decision
 from gateway.runtime.spreadsheets import Table
-from models import Urgency
 
 
-@dataclass(frozen=True)
-class Compared:
-    """What happened under the policy in use (`now`) and under the one that is tried (`other`).
-
-    `names` are those of the mentees whose conversations part, by conversation.
-    """
-
-    history: History
-    now: Replayed
-    other: Replayed
-    parted: Sequence[Difference]
-    names: Mapping[int, str]
-    loads: Sequence[tuple[Load, Load]]
-    taken_again: int
-
-    @property
-    def per_week(self) -> list[tuple[str, float, float]]:
-        weeks = max(self.history.weeks, 1 / 7)
-        counts = [("Handoffs", len(self.now.handoffs), len(self.other.handoffs))]
-        counts += [
-            (f"of these {urgency.name.lower()}", self.now.count(urgency), self.other.count(urgency))
-            for urgency in sorted(Urgency, reverse=True)
-        ]
-        counts.append(("Offers of a person", self.now.offers, self.other.offers))
-        return [(name, one / weeks, two / weeks) for name, one, two in counts]
-
-
-def _per_week(compared: Compared) -> Table:
+def _per_week(compared: Comparison) -> Table:
     rows = compared.per_week if compared.history.steps else []
-    return Table(
-        "A week",
-        ("a_week", "in_use", "tried"),
-        [(name, round(one, 2), round(two, 2)) for name, one, two in rows],
-    )
+    cells = [(name, round(one, 2), round(two, 2)) for name, one, two in rows]
+    return Table("Per week", ("per_week", "active", "yours"), cells)
 
 
-def _by_hour(compared: Compared) -> Table:
-    headings = ("hour", "opened_in_use", "opened_tried", "at_once_in_use", "at_once_tried")
-    return Table(
-        "Load by hour",
-        headings,
-        [
-            (
-                one.hour,
-                round(one.opened, 2),
-                round(two.opened, 2),
-                round(one.at_once, 3),
-                round(two.at_once, 3),
-            )
-            for one, two in compared.loads
-        ],
-    )
+def _by_hour(compared: Comparison) -> Table:
+    headings = ("hour", "opened_active", "opened_yours", "at_once_active", "at_once_yours")
+    rows = [
+        (
+            one.hour,
+            round(one.opened, 2),
+            round(two.opened, 2),
+            round(one.at_once, 3),
+            round(two.at_once, 3),
+        )
+        for one, two in compared.loads
+    ]
+    return Table("Load by hour", headings, rows)
 
 
-def _differences(compared: Compared) -> Table:
+def _differences(compared: Comparison) -> Table:
     zone = ZoneInfo(compared.history.timezone)
-    return Table(
-        "Conversations that differ",
-        ("mentee", "at", "in_use", "tried"),
-        [
-            (
-                compared.names[one.step.conversation],
-                one.step.at.astimezone(zone),
-                describe_difference(one.now),
-                describe_difference(one.other),
-            )
-            for one in compared.parted
-        ],
-    )
+    rows = [
+        (
+            compared.names[one.step.conversation],
+            one.step.at.astimezone(zone),
+            describe_decision(one.active),
+            describe_decision(one.other),
+        )
+        for one in compared.changed
+    ]
+    return Table("Conversations that change", ("mentee", "at", "active", "yours"), rows)
 
 
-REPLAY_SHEETS: Mapping[str, Callable[[Compared], Table]] = {
+TABLES: Mapping[str, Callable[[Comparison], Table]] = {
     "weeks": _per_week,
     "hours": _by_hour,
     "differences": _differences,

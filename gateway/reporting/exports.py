@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from escalation.policy import Policy
 from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.check_ins.missed import missed_check_ins
-from gateway.conversations.over_reliance import leaning_mentees
+from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.reporting.exceptions import inactive_mentees, list_unknown_numbers, list_unreachable
 from gateway.reporting.human_contact import Month, list_pairs
 from gateway.reporting.load import mentor_loads
@@ -88,7 +88,7 @@ def _inactive(scope: Scope) -> Rows:
 @_table("over-reliance", "Over-reliance", "mentee", "figures")
 def _over_reliance(scope: Scope) -> Rows:
     policy = scope.policy.reliance
-    for one in leaning_mentees(scope.session, policy, scope.program.id, now=scope.now):
+    for one in over_reliant_mentees(scope.session, policy, scope.program.id, now=scope.now):
         yield one.mentee, "; ".join(one.figures)
 
 

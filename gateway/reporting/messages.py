@@ -31,14 +31,14 @@ class WeekOfMessages:
 
 
 BOT_OWN, FIXED, PEOPLE = (
-    gettext_noop("The bot's own words"),
-    gettext_noop("Fixed lines of the script"),
+    gettext_noop("The bot"),
+    gettext_noop("Fixed messages"),
     gettext_noop("People"),
 )
 BOT_ALONE, A_PERSON, NOBODY_YET = (
-    gettext_noop("The bot alone answered"),
-    gettext_noop("A person wrote to them"),
-    gettext_noop("A person was asked for, and none wrote"),
+    gettext_noop("The bot only"),
+    gettext_noop("A person"),
+    gettext_noop("No person, despite a handoff"),
 )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
 from gateway.check_ins.missed import missed_check_ins
-from gateway.conversations.over_reliance import leaning_mentees
+from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.handoffs.handoff_list import (
     Unreached,
     Wanted,
@@ -192,7 +192,7 @@ def over_reliance(request: Request, manager: Manager) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         policy = line.rules.policy.reliance
-        found = leaning_mentees(session, policy, manager.program_id, now=line.clock())
+        found = over_reliant_mentees(session, policy, manager.program_id, now=line.clock())
     part = "" if wants_part(request) else "_page"
     template = f"reporting/log_over_reliance{part}.html"
     return page(request, template, viewer=manager, mentees=found)

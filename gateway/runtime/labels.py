@@ -75,7 +75,7 @@ DECISIONS = {
     "reply": gettext_noop("let the bot answer"),
     "hand_off": gettext_noop("bring a person"),
     "raise": gettext_noop("make it more urgent"),
-    "stand_back": gettext_noop("leave it to the person"),
+    "stand_back": gettext_noop("leave it to the mentor who was already called"),
     "offer": gettext_noop("ask whether a person should write"),
     "leave_it": gettext_noop("take no for an answer"),
 }

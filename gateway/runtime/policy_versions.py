@@ -48,22 +48,15 @@ class DiffLine:
 def check(text: str, file: Policy) -> list[PolicyProblem]:
     """The problems of `text` as a program's policy; empty if it can be activated."""
     if len(text) > LONGEST_POLICY:
-        return [
-            PolicyProblem(
-                "",
-                phrase("the text is longer than {longest:,} characters", longest=LONGEST_POLICY),
-                None,
-            )
-        ]
+        too_long = phrase("the text is longer than {longest:,} characters", longest=LONGEST_POLICY)
+        return [PolicyProblem("", too_long, None)]
     try:
         policy = read_policy(text)
     except UnreadablePolicy as unreadable:
         return list(unreadable.problems)
     if policy.bot.timeout_seconds != file.bot.timeout_seconds:
-        key = "bot.timeout_seconds"
-        return [
-            PolicyProblem(key, OF_THE_INSTALLATION, find_line(text, ("bot", "timeout_seconds")))
-        ]
+        line = find_line(text, ("bot", "timeout_seconds"))
+        return [PolicyProblem("bot.timeout_seconds", OF_THE_INSTALLATION, line)]
     return []
 
 
@@ -95,32 +88,34 @@ def warnings(policy: Policy, file: Policy) -> list[str]:
     return found
 
 
-def activate(
-    session: Session,
-    program: Program,
-    text: str,
-    *,
-    reason: str,
-    by: Person,
-    instead_of: int | None,
-    file: Policy,
-    now: datetime,
-) -> PolicyVersion:
-    """Activate `text` as the program's policy, starting with the next message.
+@dataclass(frozen=True)
+class Draft:
+    """A policy to activate. `seen` is the newest version its author saw; None is the file."""
 
-    `instead_of` is the version that the author saw, None for the file, so that no one replaces a
-    version they have not seen. Sending the same text twice makes one version.
+    text: str
+    reason: str
+    by: Person
+    seen: int | None
+
+
+def activate(
+    session: Session, program: Program, draft: Draft, *, file: Policy, now: datetime
+) -> PolicyVersion:
+    """Activate the draft as the program's policy, starting with the next message.
+
+    No one replaces a version they have not seen. Sending the same draft twice makes one version.
 
     Raises:
         UnreadablePolicy: the text is not a policy.
         CannotActivate: there is no reason, nothing changed, or a newer version is active.
     """
+    text, reason, by = draft.text, draft.reason, draft.by
     if problems := check(text, file):
         raise UnreadablePolicy(problems)
     # So that two tabs cannot both replace the same version.
     lock_program(session, program.id)
     newest = newest_version(session, program.id)
-    if newest is not None and newest.content == text and newest.id != instead_of:
+    if newest is not None and newest.content == text and newest.id != draft.seen:
         if newest.by_id == by.id and newest.reason == reason:
             return newest
         raise CannotActivate(
@@ -130,7 +125,7 @@ def activate(
                 number=newest.id,
             )
         )
-    if (newest.id if newest else None) != instead_of:
+    if (newest.id if newest else None) != draft.seen:
         assert newest is not None  # versions are never removed
         raise CannotActivate(
             phrase(

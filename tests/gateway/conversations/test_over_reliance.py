@@ -1,4 +1,4 @@
-"""Who leans on the bot reads once where people are, and stands on the managers' list."""
+"""Over-reliance: mentees are pointed to their mentor once, and managers see them on a list."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ from escalation.over_reliance import Sign
 from escalation.speech.guard import claims
 from escalation.speech.script import load_script
 from gateway.cli import app
-from gateway.conversations.over_reliance import Leaning, leaning_mentees
+from gateway.conversations.over_reliance import OverReliantMentee, over_reliant_mentees
 from gateway.runtime.database import Database, make_engine
 from models import DecisionRecord, Match, Person, ScheduledCheckIn
 from models.schedules import Schedule
@@ -51,10 +51,10 @@ def nudges(talk: Talk, number: str = MAYA) -> list[str]:
     return [words for words in talk.read_by(number) if "help more than I can" in words]
 
 
-def on_the_list(talk: Talk, program: int | None = None) -> list[Leaning]:
+def on_the_list(talk: Talk, program: int | None = None) -> list[OverReliantMentee]:
     policy = talk.line.rules.policy.reliance
     with talk.database.reading() as session:
-        return leaning_mentees(session, policy, program, now=talk.clock())
+        return over_reliant_mentees(session, policy, program, now=talk.clock())
 
 
 # --- the nudge ---
@@ -182,13 +182,15 @@ def test_maya_stands_on_the_list_with_her_figures_and_none_of_her_words(
     assert maya.mentee == "Maya"
     assert maya.signs == {Sign.SAID, Sign.DAYS, Sign.BOT}
     assert maya.figures == [
-        "wrote that the bot is the only one",
+        "wrote that they can only talk to the bot",
         "wrote on 7 of the last 7 days",
-        "100% of 14 messages to the bot alone",
+        "100% of 14 messages to the bot only",
     ]
     web.is_now(RUTH)
     page = web.gets("/log/leaning").text
-    assert "<bdi>Maya</bdi></strong>: wrote that the bot is the only one; wrote on 7 of" in page
+    assert (
+        "<bdi>Maya</bdi></strong>: wrote that they can only talk to the bot; wrote on 7 of" in page
+    )
     assert "the only one i can talk to" not in page
 
 
@@ -238,7 +240,7 @@ def test_less_from_people_than_before_shows_with_both_figures(talk: Talk) -> Non
     talk.passes(days=27)
     writes_daily(talk, days=6)
     (maya,) = on_the_list(talk)
-    assert maya.figures[-1] == "0 messages from people in 4 weeks, 4 in the 4 before"
+    assert maya.figures[-1] == "0 messages from people in 4 weeks, down from 4"
 
 
 def test_answers_to_a_check_in_that_was_agreed_on_do_not_count(talk: Talk) -> None:
@@ -276,5 +278,5 @@ def test_nobody_leaning_is_good_news_and_a_cron_job_notices_the_rest(
     assert (ran.exit_code, ran.stdout) == (0, "No mentee over-relies on the bot.\n")
     talk.texts(MAYA, ONLY_YOU)
     ran = CliRunner().invoke(app, ["over-reliance"])
-    assert (ran.exit_code, ran.stdout) == (1, "Maya: wrote that the bot is the only one\n")
+    assert (ran.exit_code, ran.stdout) == (1, "Maya: wrote that they can only talk to the bot\n")
     database.engine.dispose()

@@ -19,8 +19,8 @@ from gateway.policy.backtest import (
     differences,
     load_by_hour,
     read_history,
+    repeated,
     replay,
-    taken_again,
 )
 from gateway.runtime.database import Database, make_engine
 from models import Program, Urgency
@@ -74,7 +74,7 @@ def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
             talk.texts(who, what)
     read = history(talk)
     again = replay(read, load_policy())
-    assert taken_again(read, again) == len(read.steps)
+    assert repeated(read, again) == len(read.steps)
     assert len(again.handoffs) == len(talk.handoffs())
     database.engine.dispose()
 
@@ -90,7 +90,7 @@ def test_a_bolder_policy_brings_somebody_where_the_careful_one_did_not(talk: Tal
     )
     assert [one.urgency for one in shipped.handoffs] == [Urgency.CRISIS]
     (parted,) = differences(read, shipped, bold)
-    assert (parted.now.do, parted.other.do) == (Do.REPLY, Do.HAND_OFF)
+    assert (parted.active.do, parted.other.do) == (Do.REPLY, Do.HAND_OFF)
     assert parted.step.message == min(step.message for step in read.steps)
     assert [one.urgency for one in bold.handoffs] == [Urgency.CRISIS], "raised, not opened again"
 
@@ -161,8 +161,8 @@ def test_a_manager_reads_both_policies_side_by_side(
     )
     ran = CliRunner().invoke(app, ["replay", "--policy", str(tried)])
     assert ran.exit_code == 0, ran.output
-    assert "The policy in use takes each of them as it was taken." in ran.stdout
-    assert "1 conversations differ" in ran.stdout
+    assert "The active policy would repeat 2 of them." in ran.stdout
+    assert "Conversations that change: 1" in ran.stdout
     assert "bring a person, crisis: crisis score at or above the threshold" in ran.stdout
     assert "let the bot answer: nothing shows a need for a person" in ran.stdout
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from escalation.policy import POLICY_FILE, UnreadablePolicy, load_policy, read_policy
-from gateway.policy.exports import REPLAY_SHEETS
+from gateway.policy.exports import TABLES
 from gateway.runtime.policy_versions import difference, passed_over, policy_in_use, warnings
 from models import AuditEntry, DecisionRecord, Handoff, Message, PolicyVersion, Program, Status
 from tests.gateway.reporting.test_log import rows_of
@@ -132,7 +132,7 @@ def test_the_replay_beside_it_says_what_would_differ_and_changes_nothing(
     shown = tries(web, always_brings())
     assert shown.status_code == 200
     assert "1 decision since" in shown.text
-    parted = shown.text[shown.text.index("Conversations that differ") :]
+    parted = shown.text[shown.text.index("Conversations that change") :]
     assert "<bdi>Maya</bdi>" in parted
     assert "thresholds.concern is " in shown.text
     assert '<li class="plus">' in shown.text
@@ -140,19 +140,19 @@ def test_the_replay_beside_it_says_what_would_differ_and_changes_nothing(
 
 
 def test_the_replay_can_be_taken_away_as_it_is_shown(web: Web, talk: Talk) -> None:
-    for name in REPLAY_SHEETS:
+    for name in TABLES:
         empty = web.posts(f"/policy/try/{name}.csv", tried=SHIPPED)
         assert len(empty.content.decode("utf-8-sig").splitlines()) == 1, "only headings"
     talk.texts(MAYA, TIDES)
     text = always_brings()
     shown = tries(web, text).text
-    assert set(re.findall(r'formaction="/policy/try/(\w+)\.xlsx"', shown)) == set(REPLAY_SHEETS)
+    assert set(re.findall(r'formaction="/policy/try/(\w+)\.xlsx"', shown)) == set(TABLES)
     weeks, hours, parted = (
         rows_of(web.posts(f"/policy/try/{name}.csv", tried=text).content)
         for name in ("weeks", "hours", "differences")
     )
-    assert weeks[0]["a_week"] == "Handoffs"
-    assert float(weeks[0]["in_use"]) == 0 < float(weeks[0]["tried"])
+    assert weeks[0]["per_week"] == "Handoffs"
+    assert float(weeks[0]["active"]) == 0 < float(weeks[0]["yours"])
     assert [row["hour"] for row in hours][:1] == ["10"]
     assert [(row["mentee"], row["at"]) for row in parted] == [("Maya", "2026-11-10T10:00:00-05:00")]
     assert TIDES not in str(parted)
@@ -161,7 +161,7 @@ def test_the_replay_can_be_taken_away_as_it_is_shown(web: Web, talk: Talk) -> No
     assert web.posts("/policy/try/words.csv", tried=text).status_code == 404
     with talk.database.reading() as session:
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "export")).all()
-    assert [entry.about for entry in entries[:3]] == [f"replay:{name}" for name in REPLAY_SHEETS]
+    assert [entry.about for entry in entries[:3]] == [f"replay:{name}" for name in TABLES]
 
 
 def test_a_policy_that_changes_no_decision_is_said_to_change_none(web: Web, talk: Talk) -> None:
@@ -169,14 +169,14 @@ def test_a_policy_that_changes_no_decision_is_said_to_change_none(web: Web, talk
     talk.passes(minutes=30)
     web.is_now(RUTH)
     shown = tries(web, edited("crisis = 5 }", "crisis = 4 }"))
-    parted = shown.text[shown.text.index("Conversations that differ") :]
+    parted = shown.text[shown.text.index("Conversations that change") :]
     assert '<p class="empty">None.</p>' in parted[:400]
 
 
 def test_nothing_is_taken_up_that_was_not_seen_beside_the_replay(web: Web, talk: Talk) -> None:
     answer = web.posts("/policy", text=always_brings(), reason="why not", seen="0", tried=SHIPPED)
     assert answer.status_code == 409
-    assert "Look first at what it would have done" in answer.text
+    assert "Preview the policy first" in answer.text
     assert versions(talk) == []
 
 
@@ -190,7 +190,7 @@ def test_it_counts_from_the_next_message_on(web: Web, talk: Talk) -> None:
     with talk.database.reading() as session:
         record = session.scalars(select(DecisionRecord)).one()
         entry = session.scalars(
-            select(AuditEntry).where(AuditEntry.action == "policy taken up")
+            select(AuditEntry).where(AuditEntry.action == "policy activated")
         ).one()
     assert record.thresholds["connection"] == 0.0
     assert entry.about == f"policy:{versions(talk)[0].id}"
@@ -294,7 +294,7 @@ def test_an_older_version_is_looked_at_and_taken_up_again(web: Web, talk: Talk) 
     takes_up(web, edited("stuck_after = 3", "stuck_after = 4"), reason="second")
     first, second = versions(talk)
     page = web.gets(f"/policy/versions/{second.id}").text
-    assert f"beside version {first.id}" in page
+    assert f"Changes from version {first.id}" in page
     assert '<li class="plus">' in page
     assert SCRIPT not in web.gets("/policy").text
     shown = web.gets(f"/policy?version={first.id}").text
@@ -355,7 +355,7 @@ def test_a_version_that_cannot_be_read_leaves_nobody_without_a_policy(web: Web, 
         assert session.scalars(select(Message.id)).first() is not None
     assert unread is not None
     web.is_now(RUTH)
-    assert f"Version {unread.id} cannot be read" in web.gets("/policy").text
+    assert f"Warmline cannot read version {unread.id}" in web.gets("/policy").text
 
 
 def test_a_difference_is_shown_line_by_line() -> None:

@@ -18,7 +18,7 @@ from gateway.privacy.terms import (
     record_guardian,
 )
 from gateway.runtime.database import Database, make_engine
-from gateway.runtime.policy_versions import activate
+from gateway.runtime.policy_versions import Draft, activate
 from models import AgeBand, AuditEntry, Consent, Need, Person, Program, Status
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
@@ -171,16 +171,11 @@ def test_each_program_has_its_own_limit(talk: Talk) -> None:
         agree(session, maya, AgeBand.FROM_13, now=talk.clock())
     assert has_agreed(talk)
     with talk.database.writing() as session:
-        activate(
-            session,
-            session.scalars(select(Program)).one(),
-            text.replace("guardian_below = 13", "guardian_below = 16"),
-            reason="our lawyer says so",
-            by=session.get_one(Person, talk.person(RUTH).id),
-            instead_of=None,
-            file=load_policy(),
-            now=talk.clock(),
-        )
+        text = text.replace("guardian_below = 13", "guardian_below = 16")
+        ruth = session.get_one(Person, talk.person(RUTH).id)
+        draft = Draft(text, "our lawyer says so", by=ruth, seen=None)
+        program = session.scalars(select(Program)).one()
+        activate(session, program, draft, file=load_policy(), now=talk.clock())
     assert not has_agreed(talk)
     web = at_the_chat(talk)
     assert "Below 16, the law wants" in web.gets("/chat/terms").text
