@@ -88,7 +88,7 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     expect(maya.thread).not_to_contain_text("fight with her mother")
 
     sam.texts(f"give {evening} to Noor she knows the aunt")
-    noor.shows(f"Sam asks you to take over #{evening}. ACCEPT {evening} takes it")
+    noor.shows(f"Sam asks you to take over #{evening}. To accept, text ACCEPT {evening}")
     noor.texts("accept")
     maya.shows("Noor is here now in place of Sam")
     sam.shows(f"Noor has #{evening} now.")
