@@ -37,7 +37,7 @@ def phone(phones: Page, owner: str) -> Locator:
 
 def texts(phones: Page, owner: str, words: str) -> None:
     """Type on somebody's phone and press Enter."""
-    box = phone(phones, owner).get_by_label(f"Send a text from {owner}'s phone")
+    box = phone(phones, owner).get_by_label(f"Send a text as {owner}")
     box.fill(words)
     box.press("Enter")
     expect(box).to_have_value("")
@@ -146,7 +146,7 @@ def test_a_text_that_did_not_leave_the_phone_stays_in_its_box(
     phones: Page, context: BrowserContext
 ) -> None:
     context.set_offline(True)
-    box = phone(phones, "Jo").get_by_label("Send a text from Jo's phone")
+    box = phone(phones, "Jo").get_by_label("Send a text as Jo")
     box.fill("no signal here")
     box.press("Enter")
     expect(phone(phones, "Jo").get_by_role("alert")).to_contain_text("nothing was sent")
