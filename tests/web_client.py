@@ -18,13 +18,14 @@ ASKS = "can i talk to a person please"
 class Web:
     """A browser on the pages of one `Talk`. `browser()` opens another on the same app."""
 
-    def __init__(self, talk: Talk, *, sms: str = "phones") -> None:
+    def __init__(self, talk: Talk, *, sms: str = "phones", origins: str = "") -> None:
         twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_from": RUTH}
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
             warmline_key=KEY,
             public_url=HERE,
             sms=sms,  # type: ignore[arg-type]
+            chat_origins=origins,  # type: ignore[arg-type]
             **(twilio if sms == "twilio" else {}),  # type: ignore[arg-type]
         )
         self.talk = talk

@@ -33,7 +33,7 @@ from escalation.speech.script import SCRIPT_FILE, load_script
 from gateway.authoring import gsm
 from gateway.authoring.content import Text, read_content
 from gateway.conversations.quick_replies import CAPITALS, GO_ON, KEYWORDS
-from gateway.handoffs.brief import load_guide
+from gateway.handoffs.brief.guide import load_guide
 from models import Delivery, Role, Speaker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +47,8 @@ FOR_MENTEES = (
     "chat/pages.py",
     "chat/privacy_pages.py",
     "chat/sign_in.py",
+    "chat/sign_in_pages.py",
+    "chat/terms_pages.py",
     "chat/thread.py",
     "chat/widget.py",
     "conversations/person_requests.py",
@@ -167,7 +169,7 @@ def staff_template() -> Catalog:
     for folder in ("gateway", "escalation"):
         _extract(template, ROOT / folder, EVERYTHING, CALLS | CALLS_OF_AUDIT)
     guide = load_guide()
-    for advice in (*guide.needs.values(), *guide.corners.values()):
+    for advice in (*guide.needs.values(), *guide.quadrants.values()):
         for line in (advice.first_line, *advice.do, *advice.do_not):
             template.add(line.text)
     for word in (*Role, *Delivery, *Speaker):

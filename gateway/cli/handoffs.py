@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.cli.context import opened_database, refuse
-from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
+from gateway.handoffs.exports import handoffs_csv
+from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
 from gateway.runtime.line import utc_now

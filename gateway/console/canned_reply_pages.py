@@ -1,4 +1,4 @@
-"""The page on which managers write the replies that mentors may start from."""
+"""The page where managers write canned replies."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from gateway.accounts.sessions import Manager
 from gateway.console.canned_replies import ReplyRefused, list_replies, remove_reply, write_reply
-from gateway.console.handoff_page import DOUBLE_CLICK, cleaned
+from gateway.console.moves import DOUBLE_CLICK, cleaned
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page, wants_part
 from models import Person
 
@@ -39,13 +39,12 @@ def write(request: Request, manager: Manager, title: Words = "", words: Words = 
     except ReplyRefused as refused:
         if wants_part(request):
             raise PageRefused(422, str(refused)) from refused
-        return _show(request, manager, status=422, title=title, words=words, sentence=str(refused))
+        return _show(request, manager, title, words, sentence=str(refused))
     return go_to(request, PAGE)
 
 
 @router.post("/{number}/remove")
 def remove(request: Request, number: Number, manager: Manager) -> Response:
-    """Twice is once: what was removed already stays so."""
     line = get_line(request)
     with line.database.writing() as session:
         remove_reply(session, manager.program_id, number, now=line.clock())
@@ -53,21 +52,16 @@ def remove(request: Request, number: Number, manager: Manager) -> Response:
 
 
 def _show(
-    request: Request,
-    manager: Person,
-    *,
-    status: int = 200,
-    title: str = "",
-    words: str = "",
-    sentence: str = "",
+    request: Request, manager: Person, title: str = "", words: str = "", *, sentence: str = ""
 ) -> Response:
+    """`sentence` says why the reply with this title and words was refused."""
     with get_line(request).database.reading() as session:
         there = list_replies(session, manager.program_id)
     return page(
         request,
         "console/console_replies.html",
         viewer=manager,
-        status=status,
+        status=422 if sentence else 200,
         replies=there,
         title=title,
         words=words,

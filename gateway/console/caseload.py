@@ -1,7 +1,6 @@
-"""A mentor's own mentees: who has gone quiet, and what stands open. No words of anybody's thread.
+"""A mentor's own mentees: who is inactive, and open handoffs. No messages.
 
-Who counts as quiet, as heard from and as having missed a check-in is what the managers' list of
-people and their log say it is.
+Inactive, last heard, and missed check-ins mean the same as in the managers' lists.
 """
 
 from collections import Counter
@@ -19,11 +18,9 @@ from models import CheckIn, Conversation, Handoff, Match, MatchKind, Person, Rol
 
 
 @dataclass(frozen=True)
-class Cared:
-    """One of a mentor's mentees.
-
-    `heard_at` is the mentee's last message from a person, whoever that was. `missed` counts the
-    agreed check-ins that they left without an answer lately. `handoff` is open.
+class OwnMentee:
+    """`heard_at` is when any person last wrote to the mentee. `missed` counts recent scheduled
+    check-ins without an answer. `handoff` is open.
     """
 
     mentee: Person
@@ -40,10 +37,10 @@ class Cared:
         return self.wrote_at or self.mentee.enrolled_at
 
 
-def mentees_cared_for(
+def list_own_mentees(
     session: Session, mentor: Person, policy: Policy, *, now: datetime
-) -> list[Cared]:
-    """Those who are matched with `mentor` and have not left, who is quiet longest first."""
+) -> list[OwnMentee]:
+    """The active mentees who are matched with `mentor`, longest silence first."""
     matched = session.execute(
         select(Match.kind, Person)
         .join(Person, Person.id == Match.mentee_id)
@@ -58,8 +55,8 @@ def mentees_cared_for(
     )
     inactive_after = timedelta(days=policy.targets.inactive_after_days)
     handoffs = _open_handoffs(session, mentor, [mentee.id for _, mentee in matched])
-    cared = [
-        Cared(
+    mentees = [
+        OwnMentee(
             mentee=mentee,
             kind=kind,
             wrote_at=wrote.get(mentee.id),
@@ -71,11 +68,10 @@ def mentees_cared_for(
         )
         for kind, mentee in matched
     ]
-    return sorted(cared, key=lambda one: (one.quiet_since, one.mentee.id))
+    return sorted(mentees, key=lambda one: (one.quiet_since, one.mentee.id))
 
 
 def _last_check_in(session: Session, those: ColumnElement[bool]) -> dict[int, datetime]:
-    """By mentee."""
     rows = session.execute(
         select(Conversation.person_id, func.max(CheckIn.at))
         .join(Conversation, Conversation.id == CheckIn.conversation_id)
@@ -86,8 +82,8 @@ def _last_check_in(session: Session, those: ColumnElement[bool]) -> dict[int, da
 
 
 def _open_handoffs(session: Session, mentor: Person, mentees: list[int]) -> dict[int, Handoff]:
-    """By mentee. Of whom a mentor is not called for, none: as in the console's lists."""
-    kept_from = (
+    """By mentee, without mentees who have an open concern about this mentor."""
+    excluded = (
         set[int]()
         if mentor.role is Role.MANAGER
         else set(session.scalars(mentees_with_concern(mentor)))
@@ -103,5 +99,5 @@ def _open_handoffs(session: Session, mentor: Person, mentees: list[int]) -> dict
     return {
         mentee: handoff
         for mentee, handoff in found
-        if mentee is not None and (mentee not in kept_from or handoff.mentor_id == mentor.id)
+        if mentee is not None and (mentee not in excluded or handoff.mentor_id == mentor.id)
     }

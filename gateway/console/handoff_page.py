@@ -1,39 +1,36 @@
-"""One handoff as one person may see it, and one move on it at a time: what its pages share."""
+"""The page of one handoff, with what its reader may see."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from fastapi import Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, lock_conversation
-from escalation.handoffs.moves import Closed, NotHolder, Refused
-from escalation.handoffs.transfers import CannotTransfer, NotAsked, TransferOver
-from escalation.speech.i18n import gettext_noop, phrase
+from escalation.speech.i18n import phrase
 from gateway.console.canned_replies import filled, list_replies
 from gateway.conversations.visibility import what_may_be_read
-from gateway.handoffs.brief import Brief, build_brief, load_guide, what_is_known
+from gateway.handoffs.brief.build import Brief, build_brief
+from gateway.handoffs.brief.facts import read_facts
+from gateway.handoffs.brief.guide import load_guide
 from gateway.handoffs.decisions import (
-    Piece,
-    decision_about,
+    Segment,
+    decision_reason,
+    find_decision,
     highlight_evidence,
-    highlight_pieces,
-    why_decided,
+    highlight_spans,
 )
-from gateway.handoffs.notes import BadNote, list_notes, may_note
+from gateway.handoffs.notes import list_notes, may_note
 from gateway.handoffs.presence import is_worth_noting, touch
-from gateway.handoffs.queue import is_kept_from
-from gateway.handoffs.timeline import thread_until
-from gateway.messaging.outbox import acting
+from gateway.handoffs.queue import is_excluded
+from gateway.handoffs.thread import readable_thread
 from gateway.review.pages import Judging, judging_handoff
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import PageRefused, env, get_line, go_to, page, wants_part
+from gateway.web.rendering import PageRefused, env, get_line, page
 from models import (
     CannedReply,
     Channel,
@@ -49,18 +46,14 @@ from models import (
     Transfer,
 )
 
-env.filters.update(filled=filled, why=in_its_language(why_decided))
+env.filters.update(filled=filled, why=in_its_language(decision_reason))
+
 
 NEWEST = 100
-# Another tab, or a browser without our script, may send one click twice.
-DOUBLE_CLICK = timedelta(seconds=5)
 
 
-class Stage(StrEnum):
-    """Where a handoff stands for the person who looks at it.
-
-    `offered`: a colleague who holds it asks this person to take it over.
-    """
+class ViewerStatus(StrEnum):
+    """What the handoff is to the viewer. `offered`: its mentor asks the viewer to take it over."""
 
     WAITING = "waiting"
     MINE = "mine"
@@ -73,12 +66,12 @@ class Stage(StrEnum):
 class View:
     """What one person may see of one handoff, and what changes while they look.
 
-    `transfer` is the latest offer of it to a colleague under the present holder. `shares_whole`
-    is False where the mentee shows only what came after they asked for a person.
+    `transfer` is the latest offer by the current mentor. `shares_whole` is False when the mentee
+    shares only what came after they needed a person.
     """
 
     handoff: Handoff
-    stage: Stage
+    status: ViewerStatus
     may_read: bool
     transfer: Transfer | None = None
     thread: Sequence[Message] = ()
@@ -88,11 +81,11 @@ class View:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What lies around the thread: read once, when the page is opened."""
+class Details:
+    """What is beside the thread; read once, when the page opens."""
 
     opening: Message | None = None
-    pieces: Sequence[Piece] = ()
+    opening_words: Sequence[Segment] = ()
     record: DecisionRecord | None = None
     brief: Brief | None = None
     notes: Sequence[Note] = ()
@@ -100,39 +93,37 @@ class Desk:
     replies: Sequence[CannedReply] = ()
     colleagues: Sequence[Person] = ()
     debrief: Debrief | None = None
-    judging: Judging | None = None
+    verdict: Judging | None = None
 
 
-NOTHING_AROUND = Desk()
+# What was sent in a form, so that a refusal shows it again.
+Form = Mapping[str, str]
 
-# What a form was sent with, by the names of its boxes, so that a refusal gives it back.
-Kept = Mapping[str, str]
-BOXES = ("words", "note", "to", "handing", "outcome", "reason", "debrief")
+
+FIELDS = ("words", "note", "to", "handing", "outcome", "reason", "debrief")
 
 
 def build_view(session: Session, person: Person, number: int, *, all_of_it: bool = False) -> View:
-    """A mentor reads what they hold, or held when it was closed; a manager reads everything.
+    """A mentor reads the handoffs that they hold or held last; a manager reads all.
 
     Raises:
-        PageRefused: it is not there, or not for this person at all.
+        PageRefused: there is no such handoff, or this person must not see it.
     """
     handoff = find_handoff(session, person, number)
     transfer = _find_transfer(session, handoff)
-    stage = _stage(handoff, person, transfer)
+    status = _viewer_status(handoff, person, transfer)
     may_read = person.role is Role.MANAGER or handoff.mentor_id == person.id
     if not may_read:
-        if is_kept_from(session, person, handoff):
-            raise PageRefused(
-                403, phrase("#{number} goes to one of your colleagues.", number=number)
-            )
-        return View(handoff, stage, may_read=False, transfer=transfer)
-    thread = thread_until(session, handoff, newest=None if all_of_it else NEWEST + 1)
+        if is_excluded(session, person, handoff):
+            raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
+        return View(handoff, status, may_read=False, transfer=transfer)
+    thread = readable_thread(session, handoff, newest=None if all_of_it else NEWEST + 1)
     first = what_may_be_read(session, handoff, handoff.conversation.person)
     thread = [said for said in thread if first is None or said.id >= first]
     earlier = not all_of_it and len(thread) > NEWEST
     return View(
         handoff,
-        stage,
+        status,
         may_read=True,
         transfer=transfer,
         thread=thread[-NEWEST:] if earlier else thread,
@@ -142,24 +133,23 @@ def build_view(session: Session, person: Person, number: int, *, all_of_it: bool
     )
 
 
-def build_handoff_page(session: Session, line: Line, person: Person, view: View) -> Desk:
-    """What lies around the thread that `person` may read."""
+def build_details(session: Session, line: Line, person: Person, view: View) -> Details:
     handoff = view.handoff
     if not view.may_read:
-        return NOTHING_AROUND
-    record = decision_about(session, handoff.opened_by_message_id)
+        return Details()
+    record = find_decision(session, handoff.opened_by_message_id)
     opening = session.get(Message, handoff.opened_by_message_id or 0)
-    pieces: Sequence[Piece] = ()
+    opening_words: Sequence[Segment] = ()
     if opening is not None:
-        pieces = (
+        opening_words = (
             highlight_evidence(record, opening.words)
             if record
-            else highlight_pieces(opening.words, [])
+            else highlight_spans(opening.words, [])
         )
-    mine = view.stage is Stage.MINE
-    return Desk(
+    mine = view.status is ViewerStatus.MINE
+    return Details(
         opening=opening,
-        pieces=pieces,
+        opening_words=opening_words,
         record=record,
         brief=brief_for(session, line, person, handoff),
         notes=list_notes(session, handoff),
@@ -169,18 +159,18 @@ def build_handoff_page(session: Session, line: Line, person: Person, view: View)
         debrief=session.scalar(
             select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == person.id)
         ),
-        judging=judging_handoff(session, handoff, person, action=f"/console/{handoff.id}/verdict"),
+        verdict=judging_handoff(session, handoff, person, action=f"/console/{handoff.id}/verdict"),
     )
 
 
 def brief_for(session: Session, line: Line, person: Person, handoff: Handoff) -> Brief:
     cut_offs = line.rules.policy.check_ins
-    known = what_is_known(session, handoff, person, cut_offs=cut_offs, now=line.clock())
-    return build_brief(known, load_guide())
+    facts = read_facts(session, handoff, person, cut_offs=cut_offs, now=line.clock())
+    return build_brief(facts, load_guide())
 
 
 def note_reading(line: Line, person: Person, view: View) -> None:
-    """Before the words are shown: who reads them is kept, and that they look at them now."""
+    """Before the messages are shown, record the reader in the audit log and as present."""
     if not view.may_read:
         return
     audit.read(line, person, f"handoff:{view.handoff.id}")
@@ -194,149 +184,67 @@ def note_reading(line: Line, person: Person, view: View) -> None:
         touch(session, person, view.handoff, now=now)
 
 
-# --- moves ---
-
-
-Make = Callable[[Session, Line, Handoff], None]
-
-
-def act(
-    request: Request,
-    number: int,
-    person: Person,
-    move: Make,
-    *,
-    then: str | None = None,
-    kept: Kept | None = None,
-    stays: bool = False,
-) -> Response:
-    """Make one move, holding the conversation. A refusal is a sentence and loses no words.
-
-    `kept` is what was written. Where a page `stays`, it reads anew by itself what has changed.
-    """
-    line = get_line(request)
-    try:
-        with acting(line) as session:
-            handoff = find_handoff(session, person, number)
-            lock_conversation(session, handoff.conversation_id)
-            session.refresh(handoff)
-            try:
-                move(session, line, handoff)
-            except Refused as refused:
-                # In words at once: with the transaction go the rows that the words are made of.
-                raise PageRefused(409, _in_plain_words(refused, number)) from refused
-            except BadNote as bad:
-                raise PageRefused(422, str(bad)) from bad
-    except PageRefused as refused:
-        return _refuse(request, number, person, refused, kept or {})
-    if stays and wants_part(request):
-        return Response(status_code=204)
-    return go_to(request, then or f"/console/{number}")
-
-
 def show(
     request: Request,
     person: Person,
     number: int,
     *,
     all_of_it: bool = False,
-    status: int = 200,
-    kept: Kept | None = None,
-    sentence: str = "",
+    form: Form | None = None,
+    refused: PageRefused | None = None,
 ) -> Response:
-    """The page of a handoff; with a refusal, the sentence and what had been written."""
+    """The page of a handoff, with the form that was `refused`, if any."""
     line = get_line(request)
     with line.database.reading() as session:
         view = build_view(session, person, number, all_of_it=all_of_it)
-        if not sentence:
-            _refuse_strangers(view)
-        desk = build_handoff_page(session, line, person, view)
+        if refused is None:
+            _check_readable(view)
+        details = build_details(session, line, person, view)
     note_reading(line, person, view)
     return page(
         request,
         "console/handoff.html",
         viewer=person,
-        status=status,
+        status=refused.status if refused else 200,
         view=view,
-        desk=desk,
+        details=details,
         all=all_of_it,
-        kept=dict.fromkeys(BOXES, "") | dict(kept or {}),
-        sentence=sentence,
+        form=dict.fromkeys(FIELDS, "") | dict(form or {}),
+        sentence=str(refused or ""),
     )
 
 
-def cleaned(words: str) -> str:
-    """Words as they can be kept: one kind of line break, and no byte that a database refuses."""
-    whole = words.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
-
-
-def _refuse(
-    request: Request, number: int, person: Person, refused: PageRefused, kept: Kept
-) -> Response:
-    """The page itself says it when it asked; otherwise the whole page comes back, words and all."""
-    if wants_part(request) or refused.status == 404:
-        raise refused
-    return show(request, person, number, status=refused.status, kept=kept, sentence=str(refused))
-
-
-def _refuse_strangers(view: View) -> None:
+def _check_readable(view: View) -> None:
+    """Raises PageRefused when the viewer can neither read the handoff nor take it."""
     number = view.handoff.id
     if view.may_read:
         return
-    if view.stage is Stage.THEIRS:
-        holder = view.handoff.mentor.name if view.handoff.mentor else "somebody"
+    if view.status is ViewerStatus.THEIRS:
+        holder = view.handoff.mentor.name if view.handoff.mentor else phrase("Another mentor")
         raise PageRefused(
             403,
             phrase(
-                "#{number} is held by {holder}. Only who holds a conversation can read it.",
+                "{holder} has #{number}. Only the mentor of a conversation can read it.",
                 number=number,
                 holder=holder,
             ),
         )
-    if view.stage is Stage.CLOSED:
-        raise PageRefused(
-            403, phrase("#{number} is closed, and you did not hold it.", number=number)
-        )
+    if view.status is ViewerStatus.CLOSED:
+        raise PageRefused(403, phrase("#{number} is closed, and it was not yours.", number=number))
 
 
-def _in_plain_words(refused: Refused, number: int) -> str:
-    match refused:
-        case AlreadyTaken():
-            return phrase("{holder} has #{number} already.", holder=refused.holder, number=number)
-        case Closed():
-            return phrase("#{number} is closed.", number=number)
-        case NotHolder():
-            return phrase(
-                "You do not hold #{number} any more, so nothing was changed or sent.", number=number
-            )
-        case NeedsReason():
-            return gettext_noop("This is a crisis: write a few words on why it can be closed.")
-        case CannotTransfer():
-            return phrase("Not offered. {sentence}", sentence=refused.sentence)
-        case NotAsked():
-            return phrase("#{number} was not offered to you.", number=number)
-        case TransferOver():
-            return phrase("#{number} is no longer offered to you.", number=number)
-        case _:
-            return phrase(
-                "#{number} has moved meanwhile. Reload the page and look again.", number=number
-            )
-
-
-def _stage(handoff: Handoff, person: Person, transfer: Transfer | None) -> Stage:
+def _viewer_status(handoff: Handoff, person: Person, transfer: Transfer | None) -> ViewerStatus:
     if not handoff.is_open:
-        return Stage.CLOSED
+        return ViewerStatus.CLOSED
     if handoff.status is Status.WAITING:
-        return Stage.WAITING
+        return ViewerStatus.WAITING
     if handoff.mentor_id == person.id:
-        return Stage.MINE
+        return ViewerStatus.MINE
     asked = transfer is not None and transfer.answered_at is None and transfer.to_id == person.id
-    return Stage.OFFERED if asked else Stage.THEIRS
+    return ViewerStatus.OFFERED if asked else ViewerStatus.THEIRS
 
 
 def _find_transfer(session: Session, handoff: Handoff) -> Transfer | None:
-    """The latest offer that the present holder has made since they hold it."""
     if handoff.claimed_at is None or not handoff.is_open:
         return None
     return session.scalar(
@@ -348,7 +256,7 @@ def _find_transfer(session: Session, handoff: Handoff) -> Transfer | None:
 
 
 def _colleagues(session: Session, person: Person) -> list[Person]:
-    """Whom `person` may ask to take over; whether they can just now is seen when it is asked."""
+    """Everyone whom `person` may ask to take over. `offer_transfer` checks who can right now."""
     there = session.scalars(
         select(Person).where(
             Person.program_id == person.program_id,
@@ -361,25 +269,24 @@ def _colleagues(session: Session, person: Person) -> list[Person]:
 
 
 def why_not_writable(session: Session, conversation: Conversation) -> str | None:
-    """Why words written here would reach nobody, and what to do; None when they would."""
+    """Why a message would not reach the mentee, and what to do; None if it would."""
     person = conversation.person
     if person is None or conversation.channel is Channel.WEB:
         return None
     if person.opted_out_at is not None:
-        # Who knows the web chat reads there what may not be texted.
+        # A mentee who has used the web chat reads there what we may not text.
         on_web = select(Message.id).where(
             Message.conversation_id == conversation.id, Message.channel == Channel.WEB
         )
         if session.scalar(on_web.limit(1)) is not None:
             return None
         return phrase(
-            "{name} has texted STOP, so nothing may be texted to them. Reach them another "
-            "way, then close this.",
+            "{name} texted STOP, so we may not text them. Reach them another way, then close this.",
             name=person.name,
         )
     if person.phone is None or person.unreachable_code:
         return phrase(
-            "{name}'s number cannot be texted. Reach them another way, then close this.",
+            "We can't text {name}'s number. Reach them another way, then close this.",
             name=person.name,
         )
     return None

@@ -1,4 +1,4 @@
-"""What mentors keep and agree among themselves, in the console: notes, transfers, debriefs."""
+"""Notes, transfers to a colleague, and debriefs in the console."""
 
 from typing import Annotated
 
@@ -14,12 +14,14 @@ from escalation.handoffs.transfers import (
 )
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
-from gateway.console.handoff_page import DOUBLE_CLICK, act, build_view, cleaned, note_reading
+from gateway.console.handoff_page import build_view, note_reading
+from gateway.console.moves import DOUBLE_CLICK, STAY, act, cleaned
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.handoffs.debriefs import answer_debrief
 from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
 from gateway.runtime.line import Line
+from gateway.runtime.stored_text import too_long
 from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
 from models import Debrief, Handoff, Person, Role, Transfer
 
@@ -30,14 +32,13 @@ Words = Annotated[str, Form()]
 
 @router.get("/{number}/notes")
 def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
-    """The notes alone, for the page to read anew."""
     line = get_line(request)
     with line.database.reading() as session:
         view = build_view(session, mentor, number)
         if not view.may_read:
-            if wants_part(request):  # a page that was left open: it says so elsewhere
+            if wants_part(request):  # an open page shows this elsewhere
                 return Response(status_code=204)
-            raise PageRefused(403, phrase("You do not hold #{number} any more.", number=number))
+            raise PageRefused(403, phrase("#{number} is no longer yours.", number=number))
         notes = list_notes(session, view.handoff)
     note_reading(line, mentor, view)
     return page(request, "console/handoff_notes.html", viewer=mentor, notes=notes)
@@ -53,14 +54,14 @@ def note(request: Request, number: Number, mentor: Mentor, note: Words = "") -> 
         if not any(one.words == words and now - one.at < DOUBLE_CLICK for one in last):
             write_note(session, handoff, mentor, words, now=now)
 
-    return act(request, number, mentor, move, kept={"note": words}, stays=True)
+    return act(request, number, mentor, move, form={"note": words}, then=STAY)
 
 
 @router.post("/{number}/transfer")
 def transfer(
     request: Request, number: Number, mentor: Mentor, to: Words = "", handing: Words = ""
 ) -> Response:
-    """Ask a colleague to take it over. Until they do, it stays with who holds it."""
+    """Ask a colleague to take over. The handoff stays with `mentor` until they accept."""
     handing = cleaned(handing)
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
@@ -70,14 +71,9 @@ def transfer(
             or colleague.program_id != mentor.program_id
             or colleague.role is Role.MENTEE
         ):
-            raise PageRefused(422, gettext_noop("Choose the colleague whom you would like to ask."))
-        if len(handing) > LONGEST_TEXT:
-            raise PageRefused(
-                422,
-                phrase(
-                    "Keep what you tell them under {longest:,} characters.", longest=LONGEST_TEXT
-                ),
-            )
+            raise PageRefused(422, gettext_noop("Choose a colleague."))
+        if sentence := too_long(handing, LONGEST_TEXT):
+            raise PageRefused(422, sentence)
         now = line.clock()
         open_one = get_open_transfer(session, handoff)
         if (
@@ -89,7 +85,7 @@ def transfer(
         offer_transfer(
             session,
             handoff,
-            # The row of this session: the signed-in person was read in another.
+            # `mentor` belongs to another database session.
             by=session.get_one(Person, mentor.id),
             to=colleague,
             note=handing,
@@ -97,8 +93,8 @@ def transfer(
             rules=line.rules,
         )
 
-    kept = {"to": to, "handing": handing}
-    return act(request, number, mentor, move, kept=kept, stays=True)
+    form = {"to": to, "handing": handing}
+    return act(request, number, mentor, move, form=form, then=STAY)
 
 
 @router.post("/{number}/accept")
@@ -117,7 +113,7 @@ def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> R
         offer = get_open_transfer(session, handoff)
         if offer is None:
             if _has_answered(session, handoff, mentor, accept=accept):
-                return  # a second click
+                return  # a double click
             raise TransferOver(handoff)
         giver = offer.from_
         answer_transfer(
@@ -136,7 +132,6 @@ def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> R
 
 
 def _has_answered(session: Session, handoff: Handoff, person: Person, *, accept: bool) -> bool:
-    """Whether `person` gave this very answer to the last offer, and it still holds."""
     last = session.scalar(
         select(Transfer)
         .where(Transfer.handoff_id == handoff.id)
@@ -155,7 +150,6 @@ def debrief(
     debrief: Words = "",
     wants_to_talk: Words = "",
 ) -> Response:
-    """What a mentor says of a crisis that they ended. Nothing need be written."""
     words = cleaned(debrief)
 
     def move(session: Session, line: Line, handoff: Handoff) -> None:
@@ -163,11 +157,9 @@ def debrief(
             select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == mentor.id)
         )
         if asked is None:
-            raise PageRefused(404, phrase("You were asked nothing about #{number}.", number=number))
-        if len(words) > LONGEST_TEXT:
-            raise PageRefused(
-                422, phrase("Keep it under {longest:,} characters.", longest=LONGEST_TEXT)
-            )
+            raise PageRefused(404, phrase("There is no debrief for #{number}.", number=number))
+        if sentence := too_long(words, LONGEST_TEXT):
+            raise PageRefused(422, sentence)
         now = line.clock()
         if asked.answered_at is not None and now - asked.answered_at < DOUBLE_CLICK:
             return
@@ -180,4 +172,4 @@ def debrief(
             rules=line.rules,
         )
 
-    return act(request, number, mentor, move, kept={"debrief": words})
+    return act(request, number, mentor, move, form={"debrief": words})

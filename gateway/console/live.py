@@ -1,8 +1,7 @@
-"""Telling open pages that something has changed, so that they read their own part anew.
+"""Tell open pages that something changed, so that they reload their own part.
 
-Only that something changed is sent, never what. A page that lost its connection is told at
-once when it comes back, so nothing is missed. Waking is a convenience: what is true is in the
-database, and every page also reads again by itself now and then.
+The event never says what changed. A page that reconnects gets one at once, so it misses nothing.
+Pages also reload by themselves now and then.
 """
 
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The mentors' console: who waits, taking a handoff, reading, writing, giving back, closing."""
+"""The mentors' console: the lists, and taking, reading, answering, releasing, closing a handoff."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -13,28 +13,27 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
 from gateway.console.canned_replies import filled, get_reply
 from gateway.console.handoff_page import (
-    DOUBLE_CLICK,
-    Stage,
-    act,
+    ViewerStatus,
     brief_for,
     build_view,
-    cleaned,
     note_reading,
     show,
     why_not_writable,
 )
+from gateway.console.moves import DOUBLE_CLICK, STAY, act, cleaned
 from gateway.conversations.relay import LONGEST_TEXT, write_to_mentee
 from gateway.handoffs.presence import leave
 from gateway.handoffs.queue import (
     Queue,
-    all_for,
     count_queue,
     get_own_queue,
-    is_kept_from,
-    waiting_for,
+    get_waiting_queue,
+    get_whole_queue,
+    is_excluded,
 )
 from gateway.runtime import audit
 from gateway.runtime.line import Line
+from gateway.runtime.stored_text import too_long
 from gateway.web.i18n import said_to
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
 from models import Handoff, Message, Outcome, Person, Role, Status
@@ -57,7 +56,6 @@ def lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
 
 @router.get("/lists")
 def only_lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
-    """Only the lists, for the page to read anew."""
     return _lists(request, mentor, tab, "console/console_lists.html")
 
 
@@ -70,14 +68,14 @@ def handoff_page(
     reply: int = 0,
     suggested: bool = False,
 ) -> Response:
-    """`reply` and `suggested` begin the box with a canned reply, or with the brief's first line."""
-    begun = _begun(request, number, mentor, reply=reply, suggested=suggested)
-    return show(request, mentor, number, all_of_it=all, kept={"words": begun})
+    """`reply` and `suggested` put a canned reply or the suggested line into the message box."""
+    draft = _draft(request, number, mentor, reply=reply, suggested=suggested)
+    return show(request, mentor, number, all_of_it=all, form={"words": draft})
 
 
 @router.get("/{number}/now")
 def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False) -> Response:
-    """What changes of a handoff's page while it is open: not the boxes one writes in."""
+    """The part of the page that changes while it is open, without the forms."""
     line = get_line(request)
     with line.database.reading() as session:
         view = build_view(session, mentor, number, all_of_it=all)
@@ -87,7 +85,7 @@ def only_now(request: Request, number: Number, mentor: Mentor, all: bool = False
 
 @router.get("/{number}/brief")
 def brief(request: Request, number: Number, mentor: Mentor) -> Response:
-    """The brief alone: where the text BRIEF leads. Who may not read it yet can take it there."""
+    """Only the brief, as the text BRIEF links to it. A mentor who must take it first can do so."""
     line = get_line(request)
     with line.database.reading() as session:
         view = build_view(session, mentor, number)
@@ -101,15 +99,13 @@ def brief(request: Request, number: Number, mentor: Mentor) -> Response:
 @router.post("/{number}/take")
 def take(request: Request, number: Number, mentor: Mentor) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
-        if is_kept_from(session, mentor, handoff):
-            raise PageRefused(
-                403, phrase("#{number} goes to one of your colleagues.", number=number)
-            )
+        if is_excluded(session, mentor, handoff):
+            raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
         now = line.clock()
         try:
             claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
         except AlreadyTaken as taken:
-            if taken.holder_id != mentor.id:  # otherwise a second click: it is theirs already
+            if taken.holder_id != mentor.id:  # not a double click
                 raise
 
     return act(request, number, mentor, move)
@@ -123,27 +119,16 @@ def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -
         if handoff.mentor_id != mentor.id or handoff.status is not Status.CLAIMED:
             raise NotHolder(handoff, mentor) if handoff.is_open else Closed(handoff)
         if not words:
-            raise PageRefused(
-                422, gettext_noop("There is nothing to send yet. Write something first.")
-            )
-        if len(words) > LONGEST_TEXT:
-            too_many = len(words) - LONGEST_TEXT
-            raise PageRefused(
-                422,
-                phrase(
-                    "A text holds {longest:,} characters; this is {too_many:,} too long. Send "
-                    "it in two.",
-                    longest=LONGEST_TEXT,
-                    too_many=too_many,
-                ),
-            )
+            raise PageRefused(422, gettext_noop("Write a message first."))
+        if sentence := too_long(words, LONGEST_TEXT):
+            raise PageRefused(422, sentence)
         if reason := why_not_writable(session, handoff.conversation):
             raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
         now = line.clock()
         if not _was_just_said(session, handoff, mentor, words, line):
             write_to_mentee(session, handoff, mentor, words, now=now)
 
-    return act(request, number, mentor, move, kept={"words": words}, stays=True)
+    return act(request, number, mentor, move, form={"words": words}, then=STAY)
 
 
 @router.post("/{number}/give-back")
@@ -168,15 +153,13 @@ def done(
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if chosen is None:
             raise PageRefused(422, gettext_noop("Choose how it ended."))
-        if len(reason) > LONGEST_TEXT:
-            raise PageRefused(
-                422, phrase("Keep the reason under {longest:,} characters.", longest=LONGEST_TEXT)
-            )
+        if sentence := too_long(reason, LONGEST_TEXT):
+            raise PageRefused(422, sentence)
         now, rules = line.clock(), line.rules
         resolve(session, handoff, chosen, by=mentor, note=reason, now=now, rules=rules)
         leave(session, mentor, handoff)
 
-    return act(request, number, mentor, move, kept={"outcome": outcome, "reason": reason})
+    return act(request, number, mentor, move, form={"outcome": outcome, "reason": reason})
 
 
 def _lists(request: Request, mentor: Person, tab: Tab | None, template: str) -> Response:
@@ -191,25 +174,25 @@ def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
         case Tab.MINE:
             return get_own_queue(session, mentor, now=line.clock())
         case Tab.WAITING:
-            return waiting_for(session, mentor)
+            return get_waiting_queue(session, mentor)
         case Tab.ALL if mentor.role is Role.MANAGER:
-            return all_for(session, mentor, now=line.clock())
+            return get_whole_queue(session, mentor, now=line.clock())
         case Tab.ALL:
-            raise PageRefused(403, gettext_noop("Only managers see what others hold."))
+            raise PageRefused(403, gettext_noop("Only managers can see all conversations."))
 
 
 def _tabs(mentor: Person) -> list[Tab]:
     return list(Tab) if mentor.role is Role.MANAGER else [Tab.MINE, Tab.WAITING]
 
 
-def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggested: bool) -> str:
-    """With what the box begins; empty for who may not write."""
+def _draft(request: Request, number: int, mentor: Person, *, reply: int, suggested: bool) -> str:
+    """The start of a message; empty for a viewer who may not write."""
     if not reply and not suggested:
         return ""
     line = get_line(request)
     with line.database.reading() as session:
         view = build_view(session, mentor, number)
-        if view.stage is not Stage.MINE:
+        if view.status is not ViewerStatus.MINE:
             return ""
         if suggested:
             first_line = brief_for(session, line, mentor, view.handoff).first_line
@@ -222,7 +205,6 @@ def _begun(request: Request, number: int, mentor: Person, *, reply: int, suggest
 def _was_just_said(
     session: Session, handoff: Handoff, mentor: Person, words: str, line: Line
 ) -> bool:
-    """Whether these very words were written here a moment ago: one click that came twice."""
     last = session.scalar(
         select(Message)
         .where(Message.conversation_id == handoff.conversation_id, Message.speaker_id == mentor.id)

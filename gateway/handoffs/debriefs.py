@@ -18,7 +18,6 @@ from models import Debrief, Person
 
 
 def list_open_debriefs(session: Session, person: Person) -> list[Debrief]:
-    """What `person` was asked after a crisis and has not answered, the latest first."""
     return list(
         session.scalars(
             select(Debrief)
@@ -31,7 +30,7 @@ def list_open_debriefs(session: Session, person: Person) -> list[Debrief]:
 def list_answerable_debriefs(
     session: Session, person: Person, *, now: datetime, rules: Rules
 ) -> list[Debrief]:
-    """Those to which a text may still be the answer, or may add to it; the latest first."""
+    """The debriefs that a text from `person` may still answer or add to, latest first."""
     since = now - timedelta(days=rules.policy.mentors.debrief_open_days)
     return list(
         session.scalars(
@@ -51,10 +50,10 @@ def answer_debrief(
     now: datetime,
     rules: Rules,
 ) -> list[Person]:
-    """Keep what somebody says of it; words are added to earlier ones.
+    """Save an answer, after any earlier words.
 
-    Whoever wants to talk is named to the managers, once, without any content. Returns the
-    managers who were told.
+    If the mentor wants to talk, the managers get one text with the mentor's name and no content.
+    Returns those managers.
     """
     words = kept_words(words or "").strip()
     if words:

@@ -3,8 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import groupby
 
 from sqlalchemy import select
@@ -16,140 +14,91 @@ from gateway.runtime.labels import BOT_STATES, DECISIONS, OWNERS, QUADRANTS
 from models import DecisionRecord
 
 
-class Kind(StrEnum):
-    """What sort of step an entry tells of."""
-
-    PRACTICED = "practiced"
-    CHECKED_IN = "checked_in"
-    WROTE = "wrote"
-    DECIDED = "decided"
-    MOVED = "moved"
-    PAGED = "paged"
-    TEXTED = "texted"
-    REPLIED = "replied"
-    DROPPED = "dropped"
-    COUNTED = "counted"
-
-
 @dataclass(frozen=True)
-class Piece:
-    """A stretch of a message; `axis` names what it was evidence for, if anything."""
+class Segment:
+    """Part of a message; `axis` names what it was evidence for, if anything."""
 
     words: str
     axis: str | None = None
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One step of a handoff: when, what in plain words, and what more is known of it.
+def highlight_spans(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Segment, ...]:
+    """`words` cut at the spans (start, end, axis); joined, the segments are `words` again.
 
-    `after` is the time since the step before it, `since_opened` since the handoff was opened
-    (negative for what led to it).
-    """
-
-    at: datetime
-    kind: Kind
-    what: str
-    details: tuple[str, ...] = ()
-    quote: tuple[Piece, ...] = ()
-    after: timedelta = timedelta()
-    since_opened: timedelta = timedelta()
-
-
-def highlight_pieces(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
-    """`words` cut at the evidence, given as (start, end, axis): joined, they are `words` again.
-
-    Where spans overlap the shortest counts, as it says most. A span over all of the message
-    points at nothing and counts only when there is no other.
+    Where spans overlap, the shortest wins because it is the most specific. A span over the whole
+    message counts only when there is no other.
     """
     narrow = [span for span in spans if span[1] - span[0] < len(words)] or spans
     axis_at: list[str | None] = [None] * len(words)
     for start, end, axis in sorted(narrow, key=lambda span: span[0] - span[1]):
         axis_at[start:end] = [axis] * len(words[start:end])
     cut = groupby(zip(words, axis_at, strict=True), key=lambda letter: letter[1])
-    return tuple(Piece("".join(letter for letter, _ in run), axis) for axis, run in cut)
+    return tuple(Segment("".join(letter for letter, _ in run), axis) for axis, run in cut)
 
 
-def highlight_evidence(record: DecisionRecord, words: str) -> tuple[Piece, ...]:
-    """The message of a decision with the spans that moved its scores."""
+def highlight_evidence(record: DecisionRecord, words: str) -> tuple[Segment, ...]:
     spans = json.loads(record.evidence)
-    return highlight_pieces(words, [(span["start"], span["end"], span["axis"]) for span in spans])
+    return highlight_spans(words, [(span["start"], span["end"], span["axis"]) for span in spans])
 
 
-def decision_about(session: Session, message_id: int | None) -> DecisionRecord | None:
+def find_decision(session: Session, message_id: int | None) -> DecisionRecord | None:
     return session.scalar(select(DecisionRecord).where(DecisionRecord.message_id == message_id))
 
 
-def decided(record: DecisionRecord, *, quote: tuple[Piece, ...] = ()) -> Entry:
-    """One decision with what it was taken on."""
-    return Entry(
-        record.at,
-        Kind.DECIDED,
-        phrase(
-            "Decided to {decision}: {why}",
-            decision=phrase(DECISIONS[record.decision]),
-            why=why_decided(record),
-        ),
-        details=_decision_details(record),
-        quote=quote,
-    )
+def decision_reason(record: DecisionRecord) -> Phrase:
+    return _translatable(record.why)
 
 
-def why_decided(record: DecisionRecord) -> Phrase:
-    """The reasons of the release that decided it, some of them perhaps no longer in use."""
-    return _reason(record.why)
-
-
-def _reason(written: str) -> Phrase:
+def _translatable(written: str) -> Phrase:
+    """A stored reason as a phrase. An earlier release may have stored one no longer in use."""
     why = written.removesuffix(ASKED_ALREADY)
     return phrase(why) if why == written else joined((phrase(why), phrase(ASKED_ALREADY)), "")
 
 
-def _decision_details(record: DecisionRecord) -> tuple[str, ...]:
-    marks = record.thresholds
+def decision_details(record: DecisionRecord) -> tuple[str, ...]:
+    thresholds = record.thresholds
     return (
         phrase(
             "Crisis {score:.2f} (crisis from {crisis:.2f}, concern from {concern:.2f})",
             score=record.crisis,
-            crisis=marks["crisis"],
-            concern=marks["concern"],
+            crisis=thresholds["crisis"],
+            concern=thresholds["concern"],
         ),
         phrase(
             "Connection {connection:.2f} (from {connects:.2f}), "
             "tools {tools:.2f} (from {helps:.2f})",
             connection=record.connection,
-            connects=marks["connection"],
+            connects=thresholds["connection"],
             tools=record.tools,
-            helps=marks["tools"],
+            helps=thresholds["tools"],
         ),
         phrase("Asked for a person.")
         if record.asked_for_person
         else phrase("Did not ask for a person."),
         *_evidence_details(record),
-        *_what_would_have_changed(record),
+        *_limits(record),
         joined((phrase(BOT_STATES.get(record.bot, record.bot)), phrase(OWNERS[record.owner])), " "),
-        phrase("Read by {version}.", version=record.version),
+        phrase("Scored by {version}.", version=record.version),
     )
 
 
-def _what_would_have_changed(record: DecisionRecord) -> list[str]:
-    """The quadrant, the nearest other decision, and whether the language is one it can read."""
+def _limits(record: DecisionRecord) -> list[str]:
     told: list[str] = [phrase(QUADRANTS[record.quadrant])] if record.quadrant else []
     if point := record.counterfactual:
         decision = phrase(DECISIONS[point["decision"]])
         if point["urgency"]:
             decision = joined((decision, phrase(point["urgency"])))
-        # Not kept with decisions of earlier releases. It tells apart what looks the same: a person
-        # soon, because of a concern, in place of a person soon, because somebody asked.
+        # Two decisions may differ only in their reason, for example a concern and a request that
+        # are both urgent. Decisions of earlier releases have no reason here.
         if why := point.get("why"):
-            decision = joined((decision, _reason(why)), ": ")
+            decision = joined((decision, _translatable(why)), ": ")
         blanks = {
             "axis": phrase(point["axis"]),
             "needed": point["needed"],
             "score": point["score"],
             "decision": decision,
         }
-        # What is needed there is the nearest number below a mark, and rounds to the mark.
+        # `needed` is the nearest number below a threshold, and rounds to that threshold.
         told.append(
             phrase(
                 "With a {axis} score below {needed:.2f} (it was {score:.2f}), Warmline would have "
@@ -164,16 +113,16 @@ def _what_would_have_changed(record: DecisionRecord) -> list[str]:
             )
         )
     if record.seen and not record.seen["covered"]:
-        told.append(phrase("In a language that detection does not cover: the scores say little."))
+        told.append(phrase("Detection does not cover this language, so the scores mean little."))
     return told
 
 
 def _evidence_details(record: DecisionRecord) -> list[str]:
-    """What pointed at each axis: the phrases of the rules, or a trained head's score."""
+    """The evidence for each axis: phrases from the rules, or the score of a trained classifier."""
     rules: dict[str, list[str]] = {}
     for span in json.loads(record.evidence):
         learned = span["rule"] == f"{span['axis']} head"
-        named = phrase("its learned score") if learned else f"“{span['rule']}”"
+        named = phrase("the trained score") if learned else f"“{span['rule']}”"
         rules.setdefault(span["axis"], []).append(named)
     found = [
         phrase("{axis} by {rules}", axis=phrase(axis), rules=joined(names))

@@ -1,16 +1,14 @@
-"""The list of handoffs: filters, rows, and the table for downloads."""
+"""The managers' list of handoffs, with its filters."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from gateway.runtime.labels import unknown_number, whole_seconds
-from gateway.runtime.spreadsheets import Table, as_csv
+from gateway.runtime.labels import unknown_number
 from gateway.runtime.sql_time import first_alert_at, first_claim_at
 from models import (
     Alert,
@@ -31,9 +29,9 @@ from models import (
 
 @dataclass(frozen=True)
 class Row:
-    """One handoff in one line. The times `*_after` count from its opening; None: not yet.
+    """One handoff. `*_after` counts from its opening and is None until it happens.
 
-    `first_alert_after` is when the first text to a mentor was accepted for sending.
+    `first_alert_after` is when the provider accepted the first text to a mentor.
     """
 
     number: int
@@ -52,7 +50,7 @@ class Row:
 
 
 class Unreached(StrEnum):
-    """What did not come about: no mentor's phone was reached, nobody took it, nobody wrote."""
+    """What never happened: a delivered text to a mentor, a claim, a reply from a person."""
 
     PHONES = "phones"
     TAKEN = "taken"
@@ -60,9 +58,8 @@ class Unreached(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which handoffs of the log are wanted; None does not choose. `until` is the end of a time,
-    not in it. `mentor_id` is anybody who held it at some time."""
+class HandoffFilter:
+    """None matches everything. `until` is exclusive. `mentor_id` matches every past holder."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -74,24 +71,23 @@ class Wanted:
     only_open: bool = False
 
 
-EVERYTHING = Wanted()
+ALL_HANDOFFS = HandoffFilter()
 
 
 def find_handoffs(
     session: Session,
     program_id: int | None = None,
-    wanted: Wanted = EVERYTHING,
+    wanted: HandoffFilter = ALL_HANDOFFS,
     *,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Row]:
-    """The handoffs of a program, or of all of them, that are wanted, the newest first."""
-    chosen_by = _wanted(program_id, wanted)
-    # Chosen first and told of then: the times of those passed over are not looked up.
+    """The matching handoffs of one program, or of all programs, newest first."""
+    # Choosing the rows first spares looking up the times of those that the offset skips.
     chosen = (
         select(Handoff.id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(*chosen_by)
+        .where(*_conditions(program_id, wanted))
         .order_by(Handoff.id.desc())
         .limit(limit)
         .offset(offset)
@@ -118,66 +114,62 @@ def find_handoffs(
         .join(Program, Program.id == Conversation.program_id)
         .outerjoin(Person, Person.id == Conversation.person_id)
         .outerjoin(mentor, mentor.id == Handoff.mentor_id)
-        .where(Handoff.id.in_(chosen) if limit is not None else and_(true(), *chosen_by))
+        .where(*_conditions(program_id, wanted) if limit is None else [Handoff.id.in_(chosen)])
         .order_by(Handoff.id.desc())
     )
-    return [
-        Row(
-            number=row.id,
-            opened_at=row.opened_at,
-            mentee=row.mentee or unknown_number(row.stranger_phone),
-            need=row.need,
-            urgency=row.urgency,
-            status=row.status,
-            holder=row.holder,
-            first_alert_after=_since(row.opened_at, row.first_alert),
-            claimed_after=_since(row.opened_at, row.first_claim),
-            first_reply_after=_since(row.opened_at, row.first_reply_at),
-            closed_at=row.closed_at,
-            outcome=row.outcome,
-            timezone=row.timezone,
-        )
-        for row in rows
-    ]
+    return [_row(row) for row in rows]
 
 
-def how_many_handoffs(session: Session, program_id: int, wanted: Wanted = EVERYTHING) -> int:
+def _row(row: Any) -> Row:
+    return Row(
+        number=row.id,
+        opened_at=row.opened_at,
+        mentee=row.mentee or unknown_number(row.stranger_phone),
+        need=row.need,
+        urgency=row.urgency,
+        status=row.status,
+        holder=row.holder,
+        first_alert_after=row.first_alert and row.first_alert - row.opened_at,
+        claimed_after=row.first_claim and row.first_claim - row.opened_at,
+        first_reply_after=row.first_reply_at and row.first_reply_at - row.opened_at,
+        closed_at=row.closed_at,
+        outcome=row.outcome,
+        timezone=row.timezone,
+    )
+
+
+def count_handoffs(session: Session, program_id: int, wanted: HandoffFilter = ALL_HANDOFFS) -> int:
     found = session.scalar(
         select(func.count())
         .select_from(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(*_wanted(program_id, wanted))
+        .where(*_conditions(program_id, wanted))
     )
     return found or 0
 
 
-def _wanted(program_id: int | None, wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if program_id is not None:
-        conditions.append(Conversation.program_id == program_id)
+def _conditions(program_id: int | None, wanted: HandoffFilter) -> list[ColumnElement[bool]]:
+    equal: list[tuple[InstrumentedAttribute[Any], object]] = [
+        (Conversation.program_id, program_id),
+        (Handoff.need, wanted.need),
+        (Handoff.urgency, wanted.urgency),
+        (Handoff.outcome, wanted.outcome),
+    ]
+    conditions = [column == value for column, value in equal if value is not None]
     if wanted.since is not None:
         conditions.append(Handoff.opened_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(Handoff.opened_at < wanted.until)
     if wanted.mentor_id is not None:
         conditions.append(_claims().where(HandoffEvent.by_id == wanted.mentor_id).exists())
-    if wanted.need is not None:
-        conditions.append(Handoff.need == wanted.need)
-    if wanted.urgency is not None:
-        conditions.append(Handoff.urgency == wanted.urgency)
-    if wanted.outcome is not None:
-        conditions.append(Handoff.outcome == wanted.outcome)
     if wanted.only_open:
         conditions.append(Handoff.status.in_([Status.WAITING, Status.CLAIMED]))
-    match wanted.unreached:
-        case Unreached.PHONES:
-            conditions.append(~_alerts_delivered().exists())
-        case Unreached.TAKEN:
-            conditions.append(~_claims().exists())
-        case Unreached.WORDS:
-            conditions.append(Handoff.first_reply_at.is_(None))
-        case None:
-            pass
+    if wanted.unreached is Unreached.PHONES:
+        conditions.append(~_alerts_delivered().exists())
+    elif wanted.unreached is Unreached.TAKEN:
+        conditions.append(~_claims().exists())
+    elif wanted.unreached is Unreached.WORDS:
+        conditions.append(Handoff.first_reply_at.is_(None))
     return conditions
 
 
@@ -196,52 +188,3 @@ def _alerts_delivered() -> Select[int]:
         .where(Alert.handoff_id == Handoff.id, Message.delivery == Delivery.DELIVERED)
         .correlate(Handoff)
     )
-
-
-def _since(opened_at: datetime, at: datetime | None) -> timedelta | None:
-    return at - opened_at if at is not None else None
-
-
-COLUMNS = (
-    "number",
-    "opened",
-    "mentee",
-    "need",
-    "urgency",
-    "status",
-    "holder",
-    "first_alert_after_seconds",
-    "claimed_after_seconds",
-    "first_reply_after_seconds",
-    "closed",
-    "outcome",
-)
-
-
-def handoffs_table(rows: Iterable[Row]) -> Table:
-    """The handoffs for a spreadsheet: local times, lengths in seconds."""
-    return Table(
-        "Handoffs",
-        COLUMNS,
-        [
-            (
-                row.number,
-                row.opened_at.astimezone(ZoneInfo(row.timezone)),
-                row.mentee,
-                row.need.value,
-                row.urgency.name.lower(),
-                row.status.value,
-                row.holder,
-                whole_seconds(row.first_alert_after),
-                whole_seconds(row.claimed_after),
-                whole_seconds(row.first_reply_after),
-                row.closed_at.astimezone(ZoneInfo(row.timezone)) if row.closed_at else None,
-                row.outcome.value if row.outcome else None,
-            )
-            for row in rows
-        ],
-    )
-
-
-def handoffs_csv(rows: Iterable[Row]) -> str:
-    return as_csv(handoffs_table(rows)).decode("utf-8-sig")

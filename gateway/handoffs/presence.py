@@ -1,6 +1,6 @@
-"""Who has which handoff open in the console just now, as the open page itself tells by re-reading.
+"""Which mentor has which handoff open in the console, known because the open page reloads itself.
 
-Whoever looks at a conversation sees what is written in it; a text about it would be one too many.
+A mentor who has the conversation open sees new messages there and needs no text about them.
 """
 
 from datetime import datetime, timedelta
@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import last_looked
 from models import Handoff, Person, Presence
 
-# Not every reading is written down: the page may read several times a second.
+# The page may reload several times a second, so not every reload is written down.
 WRITE_AGAIN_AFTER = timedelta(seconds=15)
 
 
 def touch(session: Session, person: Person, handoff: Handoff, *, now: datetime) -> None:
-    """Note that `person` has `handoff` open."""
     seen = (Presence.person_id == person.id) & (Presence.handoff_id == handoff.id)
     if session.scalar(select(Presence.id).where(seen)) is None:
         try:
@@ -25,18 +24,18 @@ def touch(session: Session, person: Person, handoff: Handoff, *, now: datetime) 
                 session.add(Presence(person_id=person.id, handoff_id=handoff.id, seen_at=now))
             return
         except IntegrityError:
-            pass  # another tab of theirs was there first
+            pass  # another tab was first
     session.execute(update(Presence).where(seen).values(seen_at=now))
 
 
 def is_worth_noting(session: Session, person: Person, handoff: Handoff, *, now: datetime) -> bool:
-    """Whether `touch` would say anything new; asked first, so that most readings write nothing."""
+    """Whether `touch` would change anything. Most reloads then need no write transaction."""
     seen_at = last_looked(session, person, handoff)
     return seen_at is None or now - seen_at >= WRITE_AGAIN_AFTER
 
 
 def leave(session: Session, person: Person, handoff: Handoff) -> None:
-    """Their page no longer shows the words: they gave it back, or closed it."""
+    """`person` released or closed the handoff, so their page no longer shows the messages."""
     session.execute(
         delete(Presence).where(Presence.person_id == person.id, Presence.handoff_id == handoff.id)
     )

@@ -1,4 +1,4 @@
-"""Who waits, who holds what, and what is asked of one mentor: the rows of the console's lists."""
+"""The console's lists: waiting and claimed handoffs, offers, and open debriefs."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from models import (
 )
 
 RECENTLY = timedelta(days=7)
-# A longer list is not read but searched, and for that there is the log.
+# The log has a search for longer lists.
 MOST = 100
 MOST_CLOSED = 20
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many are behind each tab. `everything` is for managers: all that is open."""
+    """The number on each tab. `everything` is all open handoffs, for managers."""
 
     mine: int
     waiting: int
@@ -39,9 +39,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Queue:
-    """What one person sees. Most urgent first, then who has waited longest.
+    """What one person sees, most urgent first, then longest wait first.
 
-    `offered` are transfers that wait for this person's answer, `unanswered` the numbers of held
+    `offered` are transfers that need this person's answer, `unanswered` the numbers of claimed
     handoffs in which the mentee wrote last.
     """
 
@@ -56,22 +56,20 @@ class Queue:
 
 
 def get_own_queue(session: Session, person: Person, *, now: datetime) -> Queue:
-    """What `person` holds, is asked to take over, has closed lately, and is asked afterwards."""
     mine = session.scalars(_by_urgency(_open_in(person).where(_is_held_by(person)))).all()
     return Queue(
         counts=count_queue(session, person),
         mine=mine,
         offered=_offered_to(session, person),
         closed=session.scalars(
-            _closed_lately(person, now=now).where(Handoff.mentor_id == person.id)
+            _closed_recently(person, now=now).where(Handoff.mentor_id == person.id)
         ).all(),
         debriefs=list_open_debriefs(session, person),
-        unanswered=_where_the_mentee_wrote_last(session, mine),
+        unanswered=_unanswered(session, mine),
     )
 
 
-def waiting_for(session: Session, person: Person) -> Queue:
-    """Who waits in `person`'s program."""
+def get_waiting_queue(session: Session, person: Person) -> Queue:
     waiting = _open_in(person).where(Handoff.status == Status.WAITING)
     return Queue(
         counts=count_queue(session, person),
@@ -79,8 +77,7 @@ def waiting_for(session: Session, person: Person) -> Queue:
     )
 
 
-def all_for(session: Session, manager: Person, *, now: datetime) -> Queue:
-    """All that is open in a manager's program, and what was closed lately."""
+def get_whole_queue(session: Session, manager: Person, *, now: datetime) -> Queue:
     handoffs = session.scalars(_by_urgency(_open_in(manager)).limit(MOST)).all()
     held = [handoff for handoff in handoffs if handoff.status is Status.CLAIMED]
     return Queue(
@@ -88,23 +85,22 @@ def all_for(session: Session, manager: Person, *, now: datetime) -> Queue:
         waiting=[handoff for handoff in handoffs if handoff.status is Status.WAITING],
         mine=[handoff for handoff in held if handoff.mentor_id == manager.id],
         theirs=[handoff for handoff in held if handoff.mentor_id != manager.id],
-        closed=session.scalars(_closed_lately(manager, now=now)).all(),
-        unanswered=_where_the_mentee_wrote_last(session, held),
+        closed=session.scalars(_closed_recently(manager, now=now)).all(),
+        unanswered=_unanswered(session, held),
     )
 
 
 def count_queue(session: Session, person: Person) -> Counts:
-    standing = _open_in(person).with_only_columns(
+    counts = _open_in(person).with_only_columns(
         func.count(case((and_(Handoff.status == Status.CLAIMED, _is_held_by(person)), 1))),
         func.count(case((Handoff.status == Status.WAITING, 1))),
         func.count(),
     )
-    held, waiting, everything = session.execute(standing).one()
+    held, waiting, everything = session.execute(counts).one()
     return Counts(held + len(_offered_to(session, person)), waiting, everything)
 
 
-def is_kept_from(session: Session, person: Person, handoff: Handoff) -> bool:
-    """Whether the mentee has named `person` in a concern that is still open."""
+def is_excluded(session: Session, person: Person, handoff: Handoff) -> bool:
     named = mentees_with_concern(person).where(
         SafeguardingRecord.mentee_id == handoff.conversation.person_id
     )
@@ -112,7 +108,7 @@ def is_kept_from(session: Session, person: Person, handoff: Handoff) -> bool:
 
 
 def _open_in(person: Person) -> Select[Handoff]:
-    """The open handoffs of the program, but those whose mentee is not to meet `person`."""
+    """Open handoffs, without those whose mentee has an open concern about `person`."""
     handoffs = (
         select(Handoff)
         .join(Conversation)
@@ -140,7 +136,7 @@ def _by_urgency(handoffs: Select[Handoff]) -> Select[Handoff]:
     return handoffs.order_by(Handoff.urgency.desc(), Handoff.opened_at, Handoff.id)
 
 
-def _closed_lately(person: Person, *, now: datetime) -> Select[Handoff]:
+def _closed_recently(person: Person, *, now: datetime) -> Select[Handoff]:
     return (
         select(Handoff)
         .join(Conversation)
@@ -168,9 +164,8 @@ def _offered_to(session: Session, person: Person) -> list[tuple[Transfer, Handof
     return [(transfer, handoff) for transfer, handoff in offers]
 
 
-def _where_the_mentee_wrote_last(session: Session, held: Iterable[Handoff]) -> set[int]:
-    """The numbers of those held handoffs in which an answer is awaited."""
-    get_thread = {handoff.conversation_id: handoff.id for handoff in held}
+def _unanswered(session: Session, held: Iterable[Handoff]) -> set[int]:
+    number_of = {handoff.conversation_id: handoff.id for handoff in held}
     from_a_person = Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
     last = session.execute(
         select(
@@ -178,7 +173,7 @@ def _where_the_mentee_wrote_last(session: Session, held: Iterable[Handoff]) -> s
             func.max(case((Message.outgoing.is_(False), Message.id))),
             func.max(case((and_(Message.outgoing, from_a_person), Message.id))),
         )
-        .where(Message.conversation_id.in_(get_thread))
+        .where(Message.conversation_id.in_(number_of))
         .group_by(Message.conversation_id)
     )
-    return {get_thread[thread] for thread, theirs, ours in last if (theirs or 0) > (ours or 0)}
+    return {number_of[thread] for thread, theirs, ours in last if (theirs or 0) > (ours or 0)}

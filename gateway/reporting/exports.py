@@ -21,7 +21,7 @@ from gateway.reporting.staffing_forecast import week_ahead
 from gateway.reporting.waits import get_waits, weekly_waits
 from gateway.review.sampling import draw_sample, last_full_week
 from gateway.runtime.audit import latest_entries
-from gateway.runtime.labels import called, whole_seconds
+from gateway.runtime.labels import display_name, whole_seconds
 from gateway.runtime.spreadsheets import Cell, Table
 from models import Conversation, Program, Urgency
 
@@ -97,7 +97,7 @@ def _review(scope: Scope) -> Rows:
     week, size = last_full_week(scope.program, now=scope.now), scope.policy.review.weekly_sample
     for one in draw_sample(scope.session, scope.program, week, size):
         conversation = scope.session.get_one(Conversation, one.conversation_id)
-        yield week.name, called(conversation), one.messages
+        yield week.name, display_name(conversation), one.messages
 
 
 @_table(

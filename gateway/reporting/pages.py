@@ -17,14 +17,14 @@ from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
 from gateway.check_ins.missed import missed_check_ins
 from gateway.conversations.over_reliance import over_reliant_mentees
+from gateway.handoffs.exports import handoffs_table, steps_table
 from gateway.handoffs.handoff_list import (
+    HandoffFilter,
     Unreached,
-    Wanted,
+    count_handoffs,
     find_handoffs,
-    handoffs_table,
-    how_many_handoffs,
 )
-from gateway.handoffs.timeline import steps_table, timeline
+from gateway.handoffs.timeline import timeline
 from gateway.reporting.exceptions import list_unknown_numbers, list_unreachable
 from gateway.review.pages import judging_handoff, to_review
 from gateway.runtime.audit import entries_about, latest_entries, read
@@ -71,7 +71,7 @@ class Filter(BaseModel):
 class Choice:
     """The filter of the log: `wanted` is what it means, `said` how an address carries it."""
 
-    wanted: Wanted
+    wanted: HandoffFilter
     page: int
     said: dict[str, str]
 
@@ -83,7 +83,7 @@ def read_choice(manager: Manager, filter_: Annotated[Filter, Query()]) -> Choice
     """Raises PageRefused for a value that is not one of the choices."""
     begins, last = read_date(filter_.since), read_date(filter_.until)
     zone = manager.program.timezone
-    wanted = Wanted(
+    wanted = HandoffFilter(
         since=_midnight(begins, zone),
         until=_midnight(last + timedelta(days=1) if last else None, zone),
         mentor_id=_read_number(filter_.mentor),
@@ -139,7 +139,7 @@ def _log(
 ) -> Response:
     line, program = get_line(request), manager.program
     with line.database.reading() as session:
-        found = how_many_handoffs(session, program.id, choice.wanted)
+        found = count_handoffs(session, program.id, choice.wanted)
         pages = max(-(-found // ROWS_A_PAGE), 1)
         shown = min(choice.page, pages)
         skipped = (shown - 1) * ROWS_A_PAGE
@@ -150,7 +150,7 @@ def _log(
             "unknown_numbers": list_unknown_numbers(session, program),
             "unreachable": list_unreachable(session, program),
         }
-        any_rows = bool(found) or how_many_handoffs(session, program.id) > 0
+        any_rows = bool(found) or count_handoffs(session, program.id) > 0
     return page(
         request,
         template,

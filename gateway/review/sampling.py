@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from gateway.handoffs.decisions import Entry, Kind, decided, highlight_evidence, highlight_pieces
-from gateway.runtime.labels import called, how_far
+from gateway.handoffs.decisions import highlight_evidence, highlight_spans
+from gateway.handoffs.entries import Entry, Kind, decision_entry
+from gateway.runtime.labels import delivery_status, display_name
 from models import Conversation, DecisionRecord, Handoff, Message, Program, Speaker
 
 _WEEK = re.compile(r"(\d{4})-W(\d\d)")
@@ -147,16 +148,16 @@ def _said(conversation: Conversation, week: Week) -> Select[Message, DecisionRec
 def _steps(
     conversation: Conversation, message: Message, record: DecisionRecord | None
 ) -> list[Entry]:
-    plain = highlight_pieces(message.words, [])
+    plain = highlight_spans(message.words, [])
     if message.outgoing:
         speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
-        what = f"{speaker} wrote: {how_far(message)}"
+        what = f"{speaker} wrote: {delivery_status(message)}"
         return [Entry(message.at, Kind.REPLIED, what, quote=plain)]
-    what = f"{called(conversation)} wrote"
+    what = f"{display_name(conversation)} wrote"
     if record is None:
         return [Entry(message.at, Kind.WROTE, what, quote=plain)]
     quote = highlight_evidence(record, message.words)
-    return [Entry(message.at, Kind.WROTE, what, quote=quote), decided(record)]
+    return [Entry(message.at, Kind.WROTE, what, quote=quote), decision_entry(record)]
 
 
 def _within(week: Week) -> ColumnElement[bool]:

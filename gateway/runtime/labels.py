@@ -19,10 +19,9 @@ NEEDS = {
     Need.CRISIS: gettext_noop("may be in danger"),
     Need.CONCERN: gettext_noop("wrote something a person should read soon"),
     Need.REQUEST: gettext_noop("asked for a person"),
-    Need.CONNECTION: gettext_noop("would rather talk with a person"),
-    Need.STUCK: gettext_noop("was not helped by the bot"),
+    Need.CONNECTION: gettext_noop("needs to talk with a person"),
+    Need.STUCK: gettext_noop("did not get help from the bot"),
 }
-
 
 URGENCIES = {
     Urgency.ROUTINE: gettext_noop("Routine"),
@@ -30,14 +29,12 @@ URGENCIES = {
     Urgency.CRISIS: gettext_noop("Crisis"),
 }
 
-
 STATUSES = {
     Status.WAITING: gettext_noop("Waiting"),
-    Status.CLAIMED: gettext_noop("Held"),
-    Status.RESOLVED: gettext_noop("Done"),
+    Status.CLAIMED: gettext_noop("Claimed"),
+    Status.RESOLVED: gettext_noop("Resolved"),
     Status.WITHDRAWN: gettext_noop("Withdrawn"),
 }
-
 
 OUTCOMES = {
     Outcome.TALKED: gettext_noop("We talked"),
@@ -46,30 +43,26 @@ OUTCOMES = {
     Outcome.NOTNEEDED: gettext_noop("It was not needed"),
 }
 
-
 WHY_DROPPED = {
-    "yielded_to_person": gettext_noop("a person had taken the conversation"),
+    "yielded_to_person": gettext_noop("a mentor had joined"),
     "opted_out": gettext_noop("they had texted STOP"),
-    "no_number": gettext_noop("there is no number to send to"),
-    "code_expired": gettext_noop("the code had expired before it could leave"),
-    "code_tried_once": gettext_noop("a code is tried once; they ask for another"),
+    "no_number": gettext_noop("no phone number"),
+    "code_expired": gettext_noop("the code expired before we could send it"),
+    "code_tried_once": gettext_noop("we send each code only once; they can ask for a new one"),
 }
-
 
 BOT_STATES = {
     "answered": gettext_noop("The bot had an answer."),
     "not_understood": gettext_noop("The bot did not understand it."),
-    "away": gettext_noop("The bot could not be reached."),
+    "away": gettext_noop("The bot was unavailable."),
     "not_asked": gettext_noop("The bot was not asked."),
 }
 
-
 OWNERS = {
-    Owner.BOT: gettext_noop("Until then the bot answered."),
-    Owner.QUEUE: gettext_noop("A person was awaited already."),
-    Owner.MENTOR: gettext_noop("A mentor held the conversation."),
+    Owner.BOT: gettext_noop("Until then, the bot was answering."),
+    Owner.QUEUE: gettext_noop("The mentee was already waiting for a person."),
+    Owner.MENTOR: gettext_noop("A mentor had the conversation."),
 }
-
 
 DECISIONS = {
     "reply": gettext_noop("let the bot answer"),
@@ -79,7 +72,6 @@ DECISIONS = {
     "offer": gettext_noop("ask whether a person should write"),
     "leave_it": gettext_noop("take no for an answer"),
 }
-
 
 CHECK_IN_NAMES = {
     "mood": gettext_noop("Mood"),
@@ -92,13 +84,11 @@ CHECK_IN_NAMES = {
     "mentor_check": gettext_noop("Mentor check"),
 }
 
-
 SKILL_ENDS = {
     SkillOutcome.DONE: gettext_noop("practiced"),
     SkillOutcome.LEFT: gettext_noop("began and left"),
     None: gettext_noop("began"),
 }
-
 
 SKILL_NAMES = {
     "activation": gettext_noop("activation"),
@@ -116,7 +106,7 @@ SKILL_NAMES = {
 
 
 def masked(phone: str | None) -> str:
-    """A number by its last four digits, enough to recognize one already known."""
+    """The last four digits: enough to recognize a number that one knows."""
     return f"…{phone[-4:]}" if phone else phrase("no number")
 
 
@@ -124,15 +114,15 @@ def unknown_number(phone: str | None) -> Phrase:
     return phrase("Unknown number {number}", number=masked(phone))
 
 
-def called(conversation: Conversation) -> str:
-    """What to call the person of a conversation: the first name, or the masked number."""
+def display_name(conversation: Conversation) -> str:
+    """The first name, or the masked number of a person who is not enrolled."""
     if conversation.person is not None:
         return conversation.person.name
     return unknown_number(conversation.stranger_phone)
 
 
 def in_words(time: timedelta) -> Phrase:
-    """A length of time as one says it: 0 s, 45 s, 4 min, 3 h 20 min, 2 days."""
+    """For example 45 s, 4 min, 3 h 20 min, 2 days."""
     seconds = max(int(time.total_seconds()), 0)
     if seconds < 60:
         return phrase("{seconds} s", seconds=seconds)
@@ -147,35 +137,34 @@ def in_words(time: timedelta) -> Phrase:
     return phrase("{days} days", days=hours // 24)
 
 
-def finely(time: timedelta) -> Phrase:
+def precise_duration(time: timedelta) -> Phrase:
     """As `in_words`, but with tenths of a second where they matter."""
     seconds = time.total_seconds()
     return phrase("{seconds:.1f} s", seconds=seconds) if seconds < 10 else in_words(time)
 
 
-def called_skill(skill: str) -> Phrase:
+def skill_name(skill: str) -> Phrase:
     return phrase(SKILL_NAMES.get(skill, skill.replace("_", " ")))
 
 
 QUADRANTS = {
-    "neither": gettext_noop("Wishes for neither connection nor tools are plain."),
-    "tools": gettext_noop("Wishes for tools."),
-    "connection": gettext_noop("Wishes for connection."),
-    "both": gettext_noop("Wishes for connection and for tools."),
+    "neither": gettext_noop("Not clear whether they want connection or tools."),
+    "tools": gettext_noop("Wants tools."),
+    "connection": gettext_noop("Wants connection."),
+    "both": gettext_noop("Wants connection and tools."),
 }
 
 
-def how_far(message: Message) -> Phrase:
-    """How far an outgoing text has come, in words."""
+def delivery_status(message: Message) -> Phrase:
     match message.delivery:
         case Delivery.DELIVERED:
             return phrase("delivered")
         case Delivery.SENT:
-            return phrase("sent, no word of its delivery yet")
+            return phrase("sent, delivery not confirmed yet")
         case Delivery.SENDING:
             return phrase("being sent")
         case Delivery.QUEUED if message.tries:
-            return phrase("not accepted yet ({code}), will be tried again", code=message.error_code)
+            return phrase("not accepted yet ({code}), we will try again", code=message.error_code)
         case Delivery.QUEUED:
             return phrase("about to be sent")
         case Delivery.DROPPED:

@@ -18,10 +18,10 @@ from gateway.runtime.labels import (
     STATUSES,
     URGENCIES,
     WHY_DROPPED,
-    called,
-    finely,
-    how_far,
+    delivery_status,
+    display_name,
     masked,
+    precise_duration,
 )
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
@@ -158,9 +158,9 @@ def with_links(words: str, public_url: str) -> Markup:
 
 
 env.filters.update(
-    called=in_its_language(called),
-    finely=in_its_language(finely),
-    how_far=in_its_language(how_far),
+    display_name=in_its_language(display_name),
+    precise_duration=in_its_language(precise_duration),
+    delivery_status=in_its_language(delivery_status),
     masked=in_its_language(masked),
     with_links=with_links,
 )

@@ -1,30 +1,30 @@
-// Keys for the console, and putting drafts into the box. Everything works without it, by links
-// and forms. Single letters do nothing while typing, and can be switched off.
+// Keyboard shortcuts and drafts. Everything also works with links and forms. Shortcuts do nothing
+// while someone types, and can be switched off.
 
-const KEPT = "warmline-keys";
+const STORAGE = "warmline-keys";
 const keys = document.querySelector("#keys");
 const choice = document.querySelector("#use-keys");
 
-// A browser may forbid us to keep anything; then the keys are simply on.
-const kept = (value) => {
+// Without local storage, the shortcuts are on.
+const stored = (value) => {
   try {
-    if (value !== undefined) window.localStorage.setItem(KEPT, value);
-    return window.localStorage.getItem(KEPT);
+    if (value !== undefined) window.localStorage.setItem(STORAGE, value);
+    return window.localStorage.getItem(STORAGE);
   } catch {
     return null;
   }
 };
 
 if (choice) {
-  choice.checked = kept() !== "off";
+  choice.checked = stored() !== "off";
   choice.closest("label").hidden = false;
-  choice.addEventListener("change", () => kept(choice.checked ? "on" : "off"));
+  choice.addEventListener("change", () => stored(choice.checked ? "on" : "off"));
 }
 
 const types = (at) =>
   at instanceof HTMLElement && (at.isContentEditable || at.matches("input, textarea, select"));
 
-// The list's links in order. The last one in use is known by its row: the list is read anew.
+// The list reloads by itself, so remember the last row in use by its id.
 const rows = () => [...document.querySelectorAll("[data-row]")];
 let lastRow = "";
 
@@ -85,12 +85,12 @@ const DOES = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   if (types(event.target) || (choice && !choice.checked)) return;
-  // In a thread that scrolls the arrows scroll.
+  // The arrow keys scroll the thread.
   if (event.key.startsWith("Arrow") && event.target.closest?.("[role=log]")) return;
   if (DOES[event.key]?.()) event.preventDefault();
 });
 
-// Append a draft to the box. The mentor edits and sends it.
+// A draft goes into the message box after what is there. Only the mentor sends it.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-draft]");
   const draft = link && document.getElementById(link.dataset.draft)?.textContent;
@@ -103,7 +103,7 @@ document.addEventListener("click", (event) => {
   box.setSelectionRange(box.value.length, box.value.length);
 });
 
-// Beside the thread there is room for the brief; below it, it waits to be opened.
+// Open the brief only where it fits beside the thread.
 if (window.matchMedia("(min-width: 62.01rem)").matches) {
   document.querySelectorAll("[data-open-when-wide]").forEach((part) => { part.open = true; });
 }

@@ -1,6 +1,6 @@
-// The little that pages do by themselves. Everything works without it, by plain forms.
+// What pages do with a script. Everything also works with plain forms.
 
-// Enter sends a text, as on a phone; Shift+Enter begins a new line.
+// Enter sends, as on a phone; Shift+Enter starts a new line.
 document.addEventListener("keydown", (event) => {
   const box = event.target;
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -9,7 +9,7 @@ document.addEventListener("keydown", (event) => {
   box.form.requestSubmit();
 });
 
-// What the page says, in its reader's language.
+// Sentences in the reader's language.
 const says = JSON.parse(document.querySelector("#connection").dataset.says);
 
 const problemOf = (form) => form.querySelector(".problem");
@@ -23,7 +23,7 @@ document.addEventListener("htmx:before:request", (event) => {
   if (box) sentWords.set(form, box.value);
 });
 
-// What was sent leaves its box; what was not stays there, and the page says why.
+// Sent words leave their box. Words that were not sent stay, and the page says why.
 document.addEventListener("htmx:finally:request", (event) => {
   const form = event.target.closest("form");
   if (!form) return;
@@ -43,21 +43,21 @@ document.addEventListener("htmx:finally:request", (event) => {
   if (problemOf(form)) problemOf(form).textContent = sentence;
 });
 
-// A handoff that moved while its page was open: show the page anew, unless words would be lost.
+// Reload when the handoff changed hands, unless that would lose words.
 document.addEventListener("htmx:after:swap", () => {
-  const shown = document.querySelector("#now")?.dataset.stage;
-  const present = document.querySelector("#standing")?.dataset.stage;
+  const shown = document.querySelector("#now")?.dataset.status;
+  const current = document.querySelector("#handoff-status")?.dataset.status;
   const unsent = [...document.querySelectorAll("textarea")].some((box) => box.value.trim());
-  if (shown && present && shown !== present && !unsent) window.location.reload();
+  if (shown && current && shown !== current && !unsent) window.location.reload();
 });
 
-// Leaving a page with words that were not sent is asked about.
+// Ask before leaving a page with unsent words.
 window.addEventListener("beforeunload", (event) => {
   const unsent = [...document.querySelectorAll("[data-unsent]")].some((box) => box.value.trim());
   if (unsent) event.preventDefault();
 });
 
-// Whether the page is still told of changes.
+// Show when the page no longer gets changes.
 const say = (words) => {
   const connection = document.querySelector("#connection");
   if (connection) connection.textContent = words;

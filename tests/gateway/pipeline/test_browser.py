@@ -99,11 +99,11 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     told = [
         "Maya wrote",
         "Decided to bring a person",
-        "The line opened #1 (soon)",
-        "Called Sam (own mentor); rung 1",
+        "Warmline opened #1 (soon)",
+        "Paged Sam (own mentor); rung 1",
         "Text to Sam: delivered",
-        "Sam took it",
-        "First words of Sam: delivered",
+        "Sam claimed it",
+        "First reply from Sam: delivered",
         "Sam closed it: We talked",
         "Messages while it was open",
     ]
@@ -137,7 +137,7 @@ def test_words_that_were_not_sent_yet_outlive_what_happens_around_them(
     texts(phones, "Noor", "pass")
     expect(console.get_by_role("status").filter(has_text="asked for a person")).to_be_visible()
     console.get_by_role("button", name="Send").click()
-    expect(console.get_by_role("alert")).to_contain_text("You do not hold")
+    expect(console.get_by_role("alert")).to_contain_text("no longer yours")
     expect(box).to_have_value("I was just about to")
     assert [said for said in trouble if "409" not in said] == []
 

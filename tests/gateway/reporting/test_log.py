@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway.handoffs.handoff_list import EVERYTHING, Wanted, find_handoffs, how_many_handoffs
+from gateway.handoffs.handoff_list import ALL_HANDOFFS, HandoffFilter, count_handoffs, find_handoffs
 from gateway.reporting.exports import TABLES
 from gateway.runtime.audit import first_broken
 from gateway.safeguarding.records import open_record
@@ -164,11 +164,11 @@ def test_ten_thousand_handoffs_come_a_page_at_a_time(talk: Talk, web: Web) -> No
     assert re.search(r'rel="next" href="/log\?urgency=soon&amp;page=2"', page)
     assert 'rel="prev"' not in page
     with talk.database.reading() as session:
-        soon = Wanted(urgency=Urgency.SOON)
+        soon = HandoffFilter(urgency=Urgency.SOON)
         program = talk.person(RUTH).program_id
-        assert f"1 to 50 of {how_many_handoffs(session, program, soon)}" in page
-        assert how_many_handoffs(session, program) == 130
-        every = find_handoffs(session, program, EVERYTHING)
+        assert f"1 to 50 of {count_handoffs(session, program, soon)}" in page
+        assert count_handoffs(session, program) == 130
+        every = find_handoffs(session, program, ALL_HANDOFFS)
     assert [row.number for row in every] == list(range(130, 0, -1))
 
 

@@ -18,8 +18,9 @@ from sqlalchemy import func, select
 from gateway.accounts.passwords import BadPassword
 from gateway.accounts.session_store import start_session
 from gateway.accounts.sessions import COOKIE, own_path
-from gateway.handoffs.decisions import highlight_pieces
-from gateway.handoffs.handoff_list import Row, find_handoffs, handoffs_csv
+from gateway.handoffs.decisions import highlight_spans
+from gateway.handoffs.exports import handoffs_csv
+from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
 from gateway.runtime.pulse import Pulse
@@ -227,7 +228,7 @@ def test_sam_sees_that_maya_waits_and_reads_her_words_once_he_has_taken_it(
     assert web.posts("/console/1/take").headers["Location"] == "/console/1"
     page = web.gets("/console/1").text
     assert "my secret" in page
-    assert "Goes out as “<bdi>Sam</bdi>: …”" in page
+    assert "We send it as “<bdi>Sam</bdi>: …”" in page
     assert "Sam is here now" in said_to(talk, MAYA)[-1]
 
 
@@ -257,10 +258,10 @@ def test_a_second_claim_is_refused_and_shows_no_messages(talk: Talk, web: Web) -
     assert (late.status_code, late.text) == (409, "Sam already has #1.")
     refused = web.gets("/console/1")
     assert refused.status_code == 403
-    assert "held by Sam" in refused.text
+    assert "Sam has #1" in refused.text
     assert "Signed in as <strong><bdi>Noor</bdi>" in refused.text
     now = web.gets("/console/1/now").text
-    assert "holds this" in now
+    assert "has this conversation" in now
     assert "my secret" not in refused.text + now
 
 
@@ -296,7 +297,7 @@ def test_a_reply_that_cannot_be_sent_is_not_lost(talk: Talk, web: Web) -> None:
     talk.texts(SAM, "PASS")
     refused = web.posts("/console/1/reply", words="I was about to say <this>")
     assert refused.status_code == 409
-    assert "You do not hold #1 any more" in refused.text
+    assert "#1 is no longer yours" in refused.text
     talk.texts(SAM, "TAKE 1")
     long = web.posts("/console/1/reply", words="x" * 1501)
     assert long.status_code == 422
@@ -391,8 +392,8 @@ def test_nobody_is_texted_after_stop(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "STOP")
     answer = web.clicks("/console/1/reply", words="are you there?")
     assert answer.status_code == 409
-    assert "has texted STOP" in answer.text
-    assert "has texted STOP" in web.gets("/console/1").text
+    assert "texted STOP, so we may not" in answer.text
+    assert "texted STOP, so we may not" in web.gets("/console/1").text
     assert "are you there?" not in [message.words for message in talk.thread(MAYA)]
 
 
@@ -492,8 +493,8 @@ def test_ruth_reads_what_sam_holds_and_what_the_bot_did_not_get_to_say(
     web.is_now(RUTH)
     page = web.gets("/console/1").text
     assert '<del><p dir="auto">You wrote: can we do the breathing</p></del>' in page
-    assert "not sent: a person had taken the conversation" in page
-    assert "The bot&#39;s words were not sent" in web.gets("/log/1").text
+    assert "not sent: a mentor had joined" in page
+    assert "The bot&#39;s reply was not sent" in web.gets("/log/1").text
     assert web.clicks("/console/1/reply", words="hi").status_code == 409, "she does not hold it"
 
 
@@ -552,10 +553,10 @@ def test_the_log_tells_every_step_in_order_with_its_time(talk: Talk, web: Web) -
     ]
     whats = [entry.what for entry in entries]
     assert whats[3:] == [
-        "Called Sam (own mentor); rung 1",
+        "Paged Sam (own mentor); rung 1",
         "Text to Sam: delivered",
-        "Sam took it",
-        "First words of Sam: delivered",
+        "Sam claimed it",
+        "First reply from Sam: delivered",
         "Sam closed it: We talked",
         "Messages while it was open: Maya 1, the bot 4, Sam 1",
     ]
@@ -564,7 +565,7 @@ def test_the_log_tells_every_step_in_order_with_its_time(talk: Talk, web: Web) -
     assert f"crisis from {threshold:.2f}" in entries[1].details[0]
     # A manager is not told of heads; and what is needed below a mark does not round to the mark.
     details = " ".join(entries[1].details)
-    assert "its learned score" in details
+    assert "the trained score" in details
     assert " head”" not in details
     assert "".join(piece.words for piece in entries[0].quote).startswith("nobody would notice")
     web.is_now(RUTH)
@@ -600,10 +601,10 @@ def test_the_log_shows_a_ladder_climbing_and_a_claim_that_ran_out(talk: Talk) ->
     with talk.database.reading() as session:
         whats = [entry.what for entry in timeline(session, 1)]
     for what in (
-        "Called Sam (own mentor); rung 1",
-        "Called Noor (back-up); rung 2",
-        "Noor took it",
-        "Given back by the line: Noor wrote nothing in time",
+        "Paged Sam (own mentor); rung 1",
+        "Paged Noor (backup); rung 2",
+        "Noor claimed it",
+        "Released automatically: Noor did not write in time",
         "Maya no longer wanted a person",
     ):
         assert what in whats
@@ -666,7 +667,7 @@ def test_ruth_sees_unknown_numbers_and_whom_no_text_reaches(talk: Talk, web: Web
 def test_a_message_cut_at_its_evidence_is_still_the_message(
     words: str, spans: list[tuple[int, int, str]]
 ) -> None:
-    assert "".join(piece.words for piece in highlight_pieces(words, spans)) == words
+    assert "".join(piece.words for piece in highlight_spans(words, spans)) == words
 
 
 # --- the demo's phones ---

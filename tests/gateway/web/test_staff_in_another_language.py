@@ -169,7 +169,7 @@ def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk
 def test_a_phrase_is_its_english_and_is_said_in_another_language_with_all_that_is_in_it(
     in_brackets: None,
 ) -> None:
-    told = phrase("Text to {name}: {how_far}", name="{Sam} 100%", how_far=phrase("being sent"))
+    told = phrase("Text to {name}: {delivery}", name="{Sam} 100%", delivery=phrase("being sent"))
     assert told == "Text to {Sam} 100%: being sent"
     assert in_language("es", told) == "⟦Text to {Sam} 100%: ⟦being sent⟧⟧"
     assert in_language("en", told) == told

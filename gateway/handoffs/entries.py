@@ -1,0 +1,52 @@
+"""One step of a handoff's timeline, in plain words."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from escalation.speech.i18n import phrase
+from gateway.handoffs.decisions import Segment, decision_details, decision_reason
+from gateway.runtime.labels import DECISIONS
+from models import DecisionRecord
+
+
+class Kind(StrEnum):
+    PRACTICED = "practiced"
+    CHECKED_IN = "checked_in"
+    WROTE = "wrote"
+    DECIDED = "decided"
+    MOVED = "moved"
+    PAGED = "paged"
+    TEXTED = "texted"
+    REPLIED = "replied"
+    DROPPED = "dropped"
+    COUNTED = "counted"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`after` counts from the previous step, `since_opened` from the opening of the handoff; what
+    led to the handoff has a negative `since_opened`.
+    """
+
+    at: datetime
+    kind: Kind
+    what: str
+    details: tuple[str, ...] = ()
+    quote: tuple[Segment, ...] = ()
+    after: timedelta = timedelta()
+    since_opened: timedelta = timedelta()
+
+
+def decision_entry(record: DecisionRecord, *, quote: tuple[Segment, ...] = ()) -> Entry:
+    return Entry(
+        record.at,
+        Kind.DECIDED,
+        phrase(
+            "Decided to {decision}: {why}",
+            decision=phrase(DECISIONS[record.decision]),
+            why=decision_reason(record),
+        ),
+        details=decision_details(record),
+        quote=quote,
+    )
