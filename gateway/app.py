@@ -25,7 +25,7 @@ from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import get_viewer
 from gateway.accounts.signed_out import sent_with, signed_out
 from gateway.chat import pages as chat_pages
-from gateway.chat import privacy_pages, widget
+from gateway.chat import privacy_pages, sign_in_pages, terms_pages, widget
 from gateway.chat.sign_in import chat_refusal, frame_ancestors, get_mentee, is_chat_path
 from gateway.console import canned_reply_pages, caseload_pages, handover_pages, live
 from gateway.console import pages as console_pages
@@ -76,6 +76,8 @@ ROUTERS = (
     live.router,
     chat_pages.router,
     privacy_pages.router,
+    sign_in_pages.router,
+    terms_pages.router,
 )
 
 STATIC = Path(__file__).parent / "web" / "static"

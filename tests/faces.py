@@ -335,7 +335,7 @@ class Evening:
         page.goto("/chat/terms")
         page.get_by_label(re.compile("18")).check()
         page.get_by_label("I have read this").check()
-        page.get_by_role("button", name="Go on to the chat").click()
+        page.get_by_role("button", name="Continue to the chat").click()
         page.wait_for_url("**/chat")
         context.close()
 
@@ -345,7 +345,7 @@ class Evening:
         page.goto("/chat/you")
         form = page.locator("form[action='/chat/you/concern']")
         # Of nobody by name: a mentor who is named no longer holds her conversation.
-        form.get_by_label("Somebody else, or I would rather not say").check()
+        form.get_by_label("Someone else, or I don't want to say").check()
         form.locator("textarea").fill("He asked me for my address twice.")
         with page.expect_navigation():
             form.get_by_role("button", name="Tell the managers").click()

@@ -1,4 +1,4 @@
-"""A mentee's own handoffs, told to the mentee: when, why, who, how long it took, what was read."""
+"""The mentee's own handoffs, as the mentee sees them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,45 +13,44 @@ from models import AuditEntry, Conversation, Handoff, Need, Outcome, Person, Sta
 
 SHOWN = 50
 
-ENDED_SOMEHOW = gettext_noop("It has ended.")
+ENDED_UNKNOWN = gettext_noop("It has ended.")
 
 WHY = {
-    Need.CRISIS: gettext_noop("What you wrote sounded like danger."),
-    Need.CONCERN: gettext_noop("What you wrote was more for a person than for a bot."),
+    Need.CRISIS: gettext_noop("It sounded like you might be in danger."),
+    Need.CONCERN: gettext_noop("What you wrote was something for a person, not a bot."),
     Need.REQUEST: gettext_noop("You asked for a person."),
-    Need.CONNECTION: gettext_noop("It sounded like something to share with a person."),
-    Need.STUCK: gettext_noop("The bot had not been much help."),
+    Need.CONNECTION: gettext_noop("It sounded like you needed to talk with a person."),
+    Need.STUCK: gettext_noop("The bot wasn't helping."),
 }
 ENDED = {
     Outcome.TALKED: gettext_noop("You talked."),
-    Outcome.REFERRED: gettext_noop("You were told of other help."),
-    Outcome.NOANSWER: gettext_noop("There was no answer from you."),
-    Outcome.NOTNEEDED: gettext_noop("It was noted as not needed."),
+    Outcome.REFERRED: gettext_noop("They told you where else to get help."),
+    Outcome.NOANSWER: gettext_noop("You did not answer."),
+    Outcome.NOTNEEDED: gettext_noop("It was not needed."),
 }
 WHOLE_IN_CRISIS = gettext_noop("The whole chat, because it was a crisis.")
 WHOLE = gettext_noop("The whole chat.")
-FROM_THE_WISH_ON = gettext_noop(
-    "What you wrote from then on, and a short summary of what came before."
+FROM_THE_REQUEST_ON = gettext_noop(
+    "Only what you wrote after that, and a short summary of what came before."
 )
 
 
 @dataclass(frozen=True)
 class OwnHandoff:
-    """One handoff as its mentee is told of it. `waited` is until a person's first words."""
+    """`waited` is the time until a person's first message."""
 
     number: int
     opened_at: datetime
     why: str
-    who: str | None
+    mentor: str | None
     waited: timedelta | None
-    may_be_read: str
-    opened_by: tuple[str, ...]
-    how_it_stands: str
+    readable: str
+    readers: tuple[str, ...]
+    status: str
     may_decline: bool
 
 
 def own_handoffs(session: Session, conversation: Conversation | None) -> list[OwnHandoff]:
-    """The latest first."""
     if conversation is None:
         return []
     handoffs = session.scalars(
@@ -60,11 +59,11 @@ def own_handoffs(session: Session, conversation: Conversation | None) -> list[Ow
         .order_by(Handoff.id.desc())
         .limit(SHOWN)
     ).all()
-    readers = _who_opened(session, conversation, handoffs)
-    return [_told(session, handoff, readers.get(handoff.id, ())) for handoff in handoffs]
+    readers = _readers(session, conversation, handoffs)
+    return [_own_handoff(session, handoff, readers.get(handoff.id, ())) for handoff in handoffs]
 
 
-def _told(session: Session, handoff: Handoff, readers: tuple[str, ...]) -> OwnHandoff:
+def _own_handoff(session: Session, handoff: Handoff, readers: tuple[str, ...]) -> OwnHandoff:
     answered = handoff.first_reply_at
     return OwnHandoff(
         handoff.id,
@@ -72,36 +71,36 @@ def _told(session: Session, handoff: Handoff, readers: tuple[str, ...]) -> OwnHa
         WHY[handoff.need],
         handoff.mentor.name if handoff.mentor else None,
         answered - handoff.opened_at if answered else None,
-        _may_be_read(session, handoff),
+        _readable(session, handoff),
         readers,
-        _how_it_stands(handoff),
+        _status(handoff),
         handoff.is_open and handoff.urgency is not Urgency.CRISIS,
     )
 
 
-def _may_be_read(session: Session, handoff: Handoff) -> str:
+def _readable(session: Session, handoff: Handoff) -> str:
     if handoff.urgency is Urgency.CRISIS:
         return WHOLE_IN_CRISIS
     first = what_may_be_read(session, handoff, handoff.conversation.person)
-    return WHOLE if first is None else FROM_THE_WISH_ON
+    return WHOLE if first is None else FROM_THE_REQUEST_ON
 
 
-def _how_it_stands(handoff: Handoff) -> str:
+def _status(handoff: Handoff) -> str:
     match handoff.status:
         case Status.WAITING:
-            return gettext_noop("People have been asked. Nobody has taken it up yet.")
+            return gettext_noop("No one has answered yet. We're still trying.")
         case Status.CLAIMED:
-            return gettext_noop("It is open now.")
+            return gettext_noop("A mentor is with you now.")
         case Status.WITHDRAWN:
-            return gettext_noop("You called it off.")
+            return gettext_noop("You canceled it.")
         case _:
-            return ENDED[handoff.outcome] if handoff.outcome else ENDED_SOMEHOW
+            return ENDED[handoff.outcome] if handoff.outcome else ENDED_UNKNOWN
 
 
-def _who_opened(
+def _readers(
     session: Session, conversation: Conversation, handoffs: Sequence[Handoff]
 ) -> dict[int, tuple[str, ...]]:
-    """Who opened each of these handoffs to read it, by first name, as the audit says."""
+    """First names of the people who opened each handoff, from the audit log."""
     abouts = {f"handoff:{handoff.id}": handoff.id for handoff in handoffs}
     opened = session.execute(
         select(AuditEntry.about, Person)

@@ -10,7 +10,8 @@ from escalation.check_ins.schedules import out_of_quiet_hours
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import TextUnseen, Work, enqueue
 from escalation.speech.message_writer import say_by_text
-from gateway.chat.thread import MESSAGE_WAITS, chat_link
+from gateway.chat.invitations import chat_link
+from gateway.chat.thread import MESSAGE_WAITS
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import Channel, Conversation, Delivery, Message, Speaker

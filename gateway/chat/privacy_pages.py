@@ -1,31 +1,25 @@
-"""The mentee's own say: the terms, what is shared, own handoffs, pausing, deletion, a concern.
+"""Privacy and settings: sharing, own handoffs, language, check-ins, texts, deletion, a concern.
 
-Plain forms throughout. Each answer leads back to the page, which says what was done; sent twice
-it is done once.
+Each form leads back to the page, which says what was done. Sending a form twice does it once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import mentors_under_concern
-from escalation.handoffs.handoffs import (
-    OnlyAPersonCloses,
-    get_open_handoff,
-    lock_conversation,
-    withdraw,
-)
+from escalation.handoffs.handoffs import OnlyAPersonCloses, get_open_handoff, withdraw
 from escalation.handoffs.moves import Closed
-from escalation.policy import Policy
 from escalation.speech.i18n import LANGUAGES, gettext_noop
 from escalation.speech.message_writer import get_thread
+from gateway.chat.chat_page import act
 from gateway.chat.handoff_history import OwnHandoff, own_handoffs
 from gateway.chat.sign_in import SIGNED_OUT, Mentee, get_mentee
+from gateway.chat.thread import get_conversation
 from gateway.check_ins.follow_ups import (
     FollowUpAnswer,
     Question,
@@ -35,21 +29,11 @@ from gateway.check_ins.follow_ups import (
     who_came,
 )
 from gateway.check_ins.schedules import list_schedules
-from gateway.conversations.person_requests import ask_for_a_person
-from gateway.messaging.outbox import acting
 from gateway.privacy.data_requests import (
     erasure_due_at,
     take_back_wish,
     what_stands_in_the_way,
     wish_erasure,
-)
-from gateway.privacy.terms import (
-    BANDS,
-    BandChosenBefore,
-    agree,
-    get_consent,
-    given_by,
-    needs_guardian,
 )
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -61,67 +45,72 @@ from gateway.safeguarding.records import (
 )
 from gateway.web.i18n import said_to
 from gateway.web.rendering import PageRefused, get_line, go_to, page
-from models import AgeBand, Channel, Consent, Conversation, Handoff, Person, Schedule
-
-Done = TypeVar("Done", str, None)
+from models import Channel, Conversation, Handoff, Person, Schedule
 
 router = APIRouter(prefix="/chat")
 
 LONGEST_CONCERN = 5_000
+Text = Annotated[str, Form()]
+Number = Annotated[int, Form()]
 
-# What the page says after a form of it was sent, by the word in its address.
+# What the page says after a form, by the word in its address.
 DONE = {
-    "said": gettext_noop("From now on the line writes to you in this language."),
-    "whole": gettext_noop("From now on, whoever comes may read the whole chat."),
+    "said": gettext_noop("We will write to you in this language from now on."),
+    "whole": gettext_noop("From now on, a mentor who joins can read the whole chat."),
     "summary": gettext_noop(
-        "From now on, whoever comes reads what you write from your wish on, and a summary."
+        "From now on, a mentor who joins can read only what you write after asking for a person, "
+        "and a short summary."
     ),
-    "declined": gettext_noop(
-        "You have called it off. You can ask for a person again whenever you like."
-    ),
-    "ended": gettext_noop("That had ended already. Nothing was changed."),
+    "declined": gettext_noop("You canceled it. You can ask for a person again at any time."),
+    "ended": gettext_noop("That was over already. Nothing changed."),
     "paused": gettext_noop("Your check-ins are paused."),
     "resumed": gettext_noop("Your check-ins are on again."),
-    "stopped": gettext_noop("You get no more texts. You can go on writing here."),
-    "started": gettext_noop("You may get texts again."),
+    "stopped": gettext_noop("We won't text you anymore. You can still write here."),
+    "started": gettext_noop("We may text you again."),
     "deleting": gettext_noop(
-        "It is set. Nothing is deleted before the date below, and you can still undo it."
+        "We will delete everything on the date below. Until then, you can still undo it."
     ),
-    "kept": gettext_noop("Nothing is deleted."),
+    "kept": gettext_noop("We won't delete anything."),
     "concern": gettext_noop(
-        "Thank you for saying it. The program's managers have been told, and no mentor."
+        "Thank you for telling us. We told the program's managers. We did not tell any mentor."
     ),
     "concern-kept": gettext_noop(
-        "Thank you for saying it. It is kept, but no manager could be told by text. Please tell "
-        "an adult you trust as well. Childhelp helps at any hour, free: call or text 800-422-4453."
+        "Thank you for telling us. We saved it, but we could not text a manager. Please tell an "
+        "adult you trust, too. Childhelp is there at any hour, free: call or text 800-422-4453."
     ),
-    "answered": gettext_noop("Thank you, that is noted."),
-    "asked": gettext_noop("People have been asked to write to you in the chat."),
-    "nobody": gettext_noop("All right, nobody is asked."),
+    "answered": gettext_noop("Thank you. We saved your answer."),
+    "asked": gettext_noop("We asked the team to write to you here."),
+    "nobody": gettext_noop("OK, we won't ask anyone."),
 }
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked about the last talk: of which, with whom, and the question."""
-
+class FollowUp:
     number: int
     mentor: str
     question: Question
 
 
 @dataclass(frozen=True)
-class You:
-    """All that the page shows of one mentee."""
+class Refused:
+    """A form that was not accepted: its section, why, and what the mentee had filled in."""
 
+    section: str = ""
+    sentence: str = ""
+    words: str = ""
+    mentor: str = ""
+
+
+@dataclass(frozen=True)
+class View:
     person: Person
     handoffs: list[OwnHandoff]
-    asked: Asked | None
+    follow_up: FollowUp | None
     schedules: Sequence[Schedule]
     delete_at: datetime | None
     delete_waits: bool
     mentors: list[Person]
-    kept_away: list[str]
+    not_called: list[str]
     erase_after_days: float
     due_hours: float
 
@@ -130,121 +119,16 @@ class You:
         return bool(self.schedules) and all(schedule.paused for schedule in self.schedules)
 
 
-# --- the terms ---
-
-
-@router.get("/terms")
-def terms(request: Request, mentee: Mentee) -> Response:
-    return _terms_page(request, mentee)
-
-
-@router.get("/terms/read")
-def read_terms(request: Request) -> Response:
-    """The terms for whoever wants to read them first; a text that asks for a yes leads here."""
-    policy = get_line(request).rules.policy
-    return page(
-        request, "chat/terms_read.html", viewer=get_mentee(request), person=None, **_terms(policy)
-    )
-
-
-@router.post("/terms")
-def agree_to_terms(
-    request: Request,
-    mentee: Mentee,
-    age_band: Annotated[str, Form()] = "",
-    agrees: Annotated[str, Form()] = "",
-) -> Response:
-    """Record the yes, then go to the chat; or stay here where a guardian has to agree first."""
-    line = get_line(request)
-    band = next((one for one in AgeBand if one.value == age_band), None)
-    if band is None:
-        return _terms_page(
-            request, mentee, sentence=said_to(request, "Choose how old you are."), status=422
-        )
-    if agrees != "yes":
-        sentence = said_to(
-            request, "Tick the box if you agree. If not, you can still talk to a person."
-        )
-        return _terms_page(request, mentee, band=band, sentence=sentence, status=422)
-    try:
-        with line.database.writing() as session:
-            person = session.get_one(Person, mentee.id)
-            agree(session, person, band, now=line.clock())
-            counts = get_consent(session, person, line.rules.policy.consent) is not None
-    except BandChosenBefore as refused:
-        chosen = said_to(request, refused.band)
-        sentence = said_to(request, refused.SENTENCE, band=chosen)
-        return _terms_page(request, mentee, sentence=sentence, status=409)
-    return go_to(request, "/chat" if counts else "/chat/terms")
-
-
-@router.post("/terms/person")
-def person_without_terms(request: Request, mentee: Mentee) -> Response:
-    """A person is always to be had: with terms or without, and with whatever guardian."""
-
-    def ask(session: Session, line: Line, conversation: Conversation) -> None:
-        conversation.channel = Channel.WEB
-        if get_open_handoff(session, conversation) is None:
-            ask_for_a_person(session, line, conversation, message=None, now=line.clock())
-
-    _act(request, mentee, ask)
-    return go_to(request, "/chat")
-
-
-def _terms_page(
-    request: Request,
-    mentee: Person,
-    *,
-    band: AgeBand | None = None,
-    sentence: str = "",
-    status: int = 200,
-) -> Response:
-    line = get_line(request)
-    policy = line.rules.policy
-    with line.database.reading() as session:
-        given: Consent | None = given_by(session, mentee)
-        counts = get_consent(session, mentee, policy.consent) is not None
-    return page(
-        request,
-        "chat/terms.html",
-        viewer=mentee,
-        status=status,
-        person=mentee,
-        given=given,
-        counts=counts,
-        bands=BANDS,
-        band=band,
-        guardian_below=policy.consent.guardian_below,
-        needs_guardian={one: needs_guardian(one, policy.consent) for one in AgeBand},
-        sentence=sentence,
-        **_terms(policy),
-    )
-
-
-def _terms(policy: Policy) -> dict[str, Any]:
-    """What the words of the terms hold of the policy."""
-    return {
-        "erase_after_days": policy.personal_data.erase_after_days,
-        "words_by_text": policy.relay.mentor_sms == "words",
-    }
-
-
-# --- the page ---
-
-
 @router.get("/you")
-def you(request: Request, mentee: Mentee, done: str = "") -> Response:
-    return _you_page(request, mentee, done=said_to(request, DONE.get(done, "")))
+def settings(request: Request, mentee: Mentee, done: str = "") -> Response:
+    return _show(request, mentee, done=said_to(request, DONE.get(done, "")))
 
 
 @router.post("/you/language")
 def choose_language(
-    request: Request,
-    mentee: Mentee,
-    language: Annotated[str, Form()] = "",
-    then: Annotated[str, Form()] = "",
+    request: Request, mentee: Mentee, language: Text = "", then: Text = ""
 ) -> Response:
-    """What the line says from now on, here and by text. `then` is where the page stood."""
+    """`then` is "terms" when the form is on the terms page."""
     if language not in LANGUAGES:
         raise PageRefused(422, said_to(request, "Choose a language."))
     line = get_line(request)
@@ -257,22 +141,21 @@ def choose_language(
 
 
 @router.post("/you/sharing")
-def share(request: Request, mentee: Mentee, whole: Annotated[str, Form()] = "") -> Response:
-    if whole not in ("yes", "no"):
-        raise PageRefused(422, said_to(request, "Choose what whoever comes may read."))
+def share(request: Request, mentee: Mentee, whole: Text = "") -> Response:
+    shares = _yes(whole, said_to(request, "Choose what a mentor may read."))
     line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
-        if person.shares_whole is not (whole == "yes"):
-            person.shares_whole = whole == "yes"
-            action = "sharing.whole" if whole == "yes" else "sharing.summary"
+        if person.shares_whole is not shares:
+            person.shares_whole = shares
+            action = "sharing.whole" if shares else "sharing.summary"
             note_about(session, person, action, by=person, now=line.clock())
-    return _done(request, "whole" if whole == "yes" else "summary", "sharing")
+    return _done(request, "whole" if shares else "summary", "sharing")
 
 
 @router.post("/you/decline")
-def decline(request: Request, mentee: Mentee, number: Annotated[int, Form()] = 0) -> Response:
-    """Call one handoff off, the one that was looked at and no later one."""
+def decline(request: Request, mentee: Mentee, number: Number = 0) -> Response:
+    """Withdraw the handoff that the mentee saw, and not a later one."""
 
     def call_off(session: Session, line: Line, conversation: Conversation) -> str:
         handoff = get_open_handoff(session, conversation)
@@ -285,87 +168,70 @@ def decline(request: Request, mentee: Mentee, number: Annotated[int, Form()] = 0
         except OnlyAPersonCloses as refused:
             sentence = said_to(
                 request,
-                "This one cannot be called off: a person will still write to you. "
-                "You need not answer.",
+                "You can't cancel this one. A person will still write to you. "
+                "You don't have to answer.",
             )
             raise PageRefused(409, sentence) from refused
         return "declined"
 
-    return _done(request, _act(request, mentee, call_off), "talks")
+    return _done(request, act(request, mentee, call_off), "talks")
 
 
 @router.post("/you/check-ins")
-def pause_check_ins(
-    request: Request, mentee: Mentee, pause: Annotated[str, Form()] = ""
-) -> Response:
-    if pause not in ("yes", "no"):
-        raise PageRefused(422, said_to(request, "Choose whether check-ins are paused."))
+def pause_check_ins(request: Request, mentee: Mentee, pause: Text = "") -> Response:
+    paused = _yes(pause, said_to(request, "Choose whether to pause check-ins."))
     line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
         for schedule in list_schedules(session, person):
-            schedule.paused = pause == "yes"
-        action = "check_ins.paused" if pause == "yes" else "check_ins.resumed"
+            schedule.paused = paused
+        action = "check_ins.paused" if paused else "check_ins.resumed"
         note_about(session, person, action, by=person, now=line.clock())
-    return _done(request, "paused" if pause == "yes" else "resumed", "pause")
+    return _done(request, "paused" if paused else "resumed", "pause")
 
 
 @router.post("/you/texts")
-def stop_texts(request: Request, mentee: Mentee, stop: Annotated[str, Form()] = "") -> Response:
-    if stop not in ("yes", "no"):
-        raise PageRefused(422, said_to(request, "Choose whether you get texts."))
+def stop_texts(request: Request, mentee: Mentee, stop: Text = "") -> Response:
+    stopped = _yes(stop, said_to(request, "Choose whether you get texts."))
     line = get_line(request)
     with line.database.writing() as session:
         person = session.get_one(Person, mentee.id)
-        if stop == "yes":
+        if stopped:
             person.opted_out_at = person.opted_out_at or line.clock()
-            # Whoever answers them is read here from now on.
+            # From now on a mentor's answers appear here.
             get_thread(session, line.rules, person).channel = Channel.WEB
         else:
             person.opted_out_at = None
-        action = "texts.stopped" if stop == "yes" else "texts.started"
+        action = "texts.stopped" if stopped else "texts.started"
         note_about(session, person, action, by=person, now=line.clock())
-    return _done(request, "stopped" if stop == "yes" else "started", "stop")
+    return _done(request, "stopped" if stopped else "started", "stop")
 
 
 @router.post("/you/delete")
-def delete_everything(
-    request: Request, mentee: Mentee, sure: Annotated[str, Form()] = ""
-) -> Response:
+def delete_everything(request: Request, mentee: Mentee, sure: Text = "") -> Response:
     if sure != "yes":
-        return _you_page(
-            request,
-            mentee,
-            sentence=said_to(
-                request, "Tick the box first: what is deleted cannot be brought back."
-            ),
-            about="delete",
-            status=422,
-        )
+        sentence = said_to(request, "Check the box first. We can't bring back what we delete.")
+        return _show(request, mentee, refused=Refused("delete", sentence))
 
     def wish(session: Session, line: Line, conversation: Conversation) -> None:
         wish_erasure(session, line, conversation, now=line.clock())
 
-    _act(request, mentee, wish)
+    act(request, mentee, wish)
     return _done(request, "deleting", "delete")
 
 
 @router.post("/you/keep")
-def download_everything(request: Request, mentee: Mentee) -> Response:
+def keep_everything(request: Request, mentee: Mentee) -> Response:
     def take_back(session: Session, line: Line, conversation: Conversation) -> None:
         take_back_wish(session, line, conversation, now=line.clock())
 
-    _act(request, mentee, take_back)
+    act(request, mentee, take_back)
     return _done(request, "kept", "delete")
 
 
 @router.post("/you/concern")
-def flag(
-    request: Request,
-    mentor: Annotated[str, Form()] = "",
-    words: Annotated[str, Form()] = "",
-) -> Response:
-    """Straight to the managers. Whoever was signed out meanwhile gets their words back."""
+def report_concern(request: Request, mentor: Text = "", words: Text = "") -> Response:
+    """Tell the managers. A mentee who was signed out meanwhile gets the words back."""
     mentee = get_mentee(request)
     if mentee is None:
         return page(
@@ -377,50 +243,33 @@ def flag(
             words=words,
         )
     if len(words) > LONGEST_CONCERN:
-        return _you_page(
+        longest = f"{LONGEST_CONCERN:,}"
+        sentence = said_to(
             request,
-            mentee,
-            sentence=said_to(
-                request,
-                "Keep it to {longest} characters. Nothing was sent yet.",
-                longest=f"{LONGEST_CONCERN:,}",
-            ),
-            about="concern",
-            words=words,
-            chosen=mentor,
-            status=422,
+            "Use at most {longest} characters. We have not sent anything yet.",
+            longest=longest,
         )
+        return _show(request, mentee, refused=Refused("concern", sentence, words, mentor))
 
     def tell(session: Session, line: Line, conversation: Conversation) -> str:
-        known = {str(person.id): person for person in mentors_known_to(session, conversation)}
-        if mentor not in ("", "nobody") and mentor not in known:
-            raise PageRefused(
-                422, said_to(request, "Choose whom it is about. Nothing was sent yet.")
-            )
+        mentors = {str(person.id): person for person in mentors_known_to(session, conversation)}
+        if mentor not in ("", "nobody") and mentor not in mentors:
+            sentence = said_to(request, "Choose who it is about. We have not sent anything yet.")
+            raise PageRefused(422, sentence)
         record = raise_concern(
-            session,
-            line,
-            conversation,
-            words,
-            mentor=known.get(mentor),
-            now=line.clock(),
+            session, line, conversation, words, mentor=mentors.get(mentor), now=line.clock()
         )
         return "concern" if list_notified_managers(session, record) else "concern-kept"
 
-    return _done(request, _act(request, mentee, tell), "concern")
+    return _done(request, act(request, mentee, tell), "concern")
 
 
 @router.post("/you/follow-up")
 def follow_up(
-    request: Request,
-    mentee: Mentee,
-    number: Annotated[int, Form()] = 0,
-    question: Annotated[str, Form()] = "",
-    says: Annotated[str, Form()] = "",
+    request: Request, mentee: Mentee, number: Number = 0, question: Text = "", says: Text = ""
 ) -> Response:
-    """One answer. One that was given already, here or by text, stays as it is."""
-    if says not in ("yes", "no"):
-        raise PageRefused(422, said_to(request, "Choose yes or no."))
+    """Save one answer. An earlier answer, given here or by text, stays."""
+    is_yes = _yes(says, said_to(request, "Choose yes or no."))
 
     def take(session: Session, line: Line, conversation: Conversation) -> str:
         now = line.clock()
@@ -432,45 +281,28 @@ def follow_up(
             return "answered"
         if following.value != question:
             return "answered"
-        answer = FollowUpAnswer(asked.id, following, says == "yes")
-        opened = record_answer(session, line, conversation, answer, message=None, now=now)
+        given = FollowUpAnswer(asked.id, following, is_yes)
+        opened = record_answer(session, line, conversation, given, message=None, now=now)
         if following is Question.AGAIN:
             return "asked" if opened is not None else "nobody"
         return "answered"
 
-    return _done(request, _act(request, mentee, take), "questions")
+    return _done(request, act(request, mentee, take), "questions")
 
 
-# --- put together ---
+def _yes(value: str, otherwise: str) -> bool:
+    if value not in ("yes", "no"):
+        raise PageRefused(422, otherwise)
+    return value == "yes"
 
 
-def _act(
-    request: Request, mentee: Person, act: Callable[[Session, Line, Conversation], Done]
-) -> Done:
-    """Do one thing in the mentee's thread, holding it, by the rules of their program."""
-    line = get_line(request)
-    with acting(line) as session:
-        person = session.get_one(Person, mentee.id)
-        thread = get_thread(session, line.rules, person)
-        return act(session, line, lock_conversation(session, thread.id))
+def _done(request: Request, word: str, section: str) -> Response:
+    return go_to(request, f"/chat/you?done={word}#{section}")
 
 
-def _done(request: Request, word: str, about: str) -> Response:
-    return go_to(request, f"/chat/you?done={word}#{about}")
-
-
-def _you_page(
-    request: Request,
-    mentee: Person,
-    *,
-    done: str = "",
-    sentence: str = "",
-    about: str = "",
-    words: str = "",
-    chosen: str = "",
-    status: int = 200,
+def _show(
+    request: Request, mentee: Person, *, done: str = "", refused: Refused | None = None
 ) -> Response:
-    """The page; `sentence` is said where the form stands that it is `about`."""
     line = get_line(request)
     with line.database.reading() as session:
         view = _view(session, line, mentee)
@@ -478,50 +310,43 @@ def _you_page(
         request,
         "chat/privacy.html",
         viewer=mentee,
-        status=status,
+        status=422 if refused else 200,
         view=view,
         person=view.person,
         done=done,
-        sentence=sentence,
-        about=about,
-        words=words,
-        chosen=chosen,
+        refused=refused or Refused(),
         longest=LONGEST_CONCERN,
     )
 
 
-def _view(session: Session, line: Line, mentee: Person) -> You:
+def _view(session: Session, line: Line, mentee: Person) -> View:
     person = session.get_one(Person, mentee.id)
-    conversation = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
-    mentors = _may_be_meant(session, person, conversation)
-    kept_away = mentors_under_concern(session, person.id)
+    conversation = get_conversation(session, person)
+    mentors = (
+        mentors_known_to(session, conversation)
+        if conversation
+        else mentors_matched_with(session, person)
+    )
+    under_concern = mentors_under_concern(session, person.id)
     policy = line.rules.policy
-    return You(
+    return View(
         person=person,
         handoffs=own_handoffs(session, conversation),
-        asked=_asked(session, line, conversation) if conversation else None,
+        follow_up=_follow_up(session, line, conversation) if conversation else None,
         schedules=list_schedules(session, person),
         delete_at=erasure_due_at(session, line, conversation) if conversation else None,
         delete_waits=what_stands_in_the_way(session, person) is not None,
         mentors=mentors,
-        kept_away=[mentor.name for mentor in mentors if mentor.id in kept_away],
+        not_called=[mentor.name for mentor in mentors if mentor.id in under_concern],
         erase_after_days=policy.personal_data.erase_after_days,
         due_hours=policy.safeguarding.due_hours,
     )
 
 
-def _may_be_meant(
-    session: Session, person: Person, conversation: Conversation | None
-) -> list[Person]:
-    if conversation is None:
-        return mentors_matched_with(session, person)
-    return mentors_known_to(session, conversation)
-
-
-def _asked(session: Session, line: Line, conversation: Conversation) -> Asked | None:
+def _follow_up(session: Session, line: Line, conversation: Conversation) -> FollowUp | None:
     asked = get_open_follow_up(session, conversation, line.rules.policy.follow_up, now=line.clock())
     question = next_question(asked) if asked else None
     if asked is None or question is None:
         return None
-    who = who_came(session, session.get_one(Handoff, asked.handoff_id))
-    return Asked(asked.handoff_id, who.name if who else "", question)
+    mentor = who_came(session, session.get_one(Handoff, asked.handoff_id))
+    return FollowUp(asked.handoff_id, mentor.name if mentor else "", question)

@@ -1,7 +1,7 @@
-"""Signing a mentee in to the chat: an invitation link, or a code that is texted to their number.
+"""The sign-in of a mentee to the chat, and its cookie.
 
-A page of the chat asks for `Mentee`. Whoever is not signed in is sent to `/chat/sign-in`; a
-page that asks by itself, and not the browser, is told in a sentence.
+A page of the chat depends on `Mentee`. Without a sign-in, a browser is sent to `/chat/sign-in`, and
+a request from the page's script gets a sentence.
 """
 
 from datetime import timedelta
@@ -19,25 +19,22 @@ from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settin
 from models import Person
 
 COOKIE = "warmline_chat"
-# On a device that others use too, and on one's own.
+# On a shared device, and on the mentee's own.
 LASTS_HERE = timedelta(hours=12)
 LASTS_ON_OWN = timedelta(days=30)
 
 SIGNED_OUT = gettext_noop(
-    "You are signed out, so nothing was sent. What you wrote stays here: sign in again in "
+    "You are signed out, so we did not send this. Your words are still here. Sign in again in "
     "another tab, come back, and send it."
 )
 
 
 class NotInChat(NotSignedIn):
-    """Nobody is signed in to the chat here."""
-
     def __init__(self) -> None:
         PageRefused.__init__(self, 401, SIGNED_OUT)
 
 
 def mentee_signed_in(session: Session, request: Request) -> Person | None:
-    """The mentee whose browser this is, if anybody's."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
@@ -48,18 +45,17 @@ def mentee_signed_in(session: Session, request: Request) -> Person | None:
 
 
 def get_mentee(request: Request) -> Person | None:
-    """Who is signed in to the chat, if anybody."""
     if COOKIE not in request.cookies:
         return None
     with get_line(request).database.reading() as session:
         person = mentee_signed_in(session, request)
-    # Their program's rules are those of the line that this request gets; see get_line.
+    # get_line reads this to use the rules of the mentee's program.
     request.state.mentee = person
     return person
 
 
 def signed_in_mentee(request: Request) -> Person:
-    """What a page of the chat asks for with `Depends`. Raises NotInChat."""
+    """A dependency. Raises NotInChat."""
     person = get_mentee(request)
     if person is None:
         raise NotInChat
@@ -70,21 +66,20 @@ Mentee = Annotated[Person, Depends(signed_in_mentee)]
 
 
 def is_chat_path(path: str) -> bool:
-    """Whether an address belongs to the chat: it may be framed, and has a look of its own."""
+    """Chat pages may be framed and have their own style."""
     return path == "/chat" or path.startswith("/chat/")
 
 
-def asks_by_itself(request: Request) -> bool:
-    """Whether the page's script asks, and not the browser for a whole page."""
+def is_from_script(request: Request) -> bool:
+    """Whether the page's script sent the request, rather than the browser for a whole page."""
     is_stream = "text/event-stream" in request.headers.get("Accept", "")
     return is_stream or "X-Chat" in request.headers or "HX-Request" in request.headers
 
 
 def chat_refusal(request: Request, refused: PageRefused) -> Response:
-    """A request within the chat that is not granted, in the chat's own look."""
-    # Most sentences are in the reader's language already; what was raised anywhere is not.
+    # Most sentences are translated already, but not those that code outside the chat raised.
     sentence = in_language(request_language(request), str(refused))
-    if asks_by_itself(request):
+    if is_from_script(request):
         return PlainTextResponse(sentence, refused.status)
     if isinstance(refused, NotSignedIn) and request.method == "GET":
         return RedirectResponse("/chat/sign-in", 303)
@@ -99,7 +94,7 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
 
 
 def sign_mentee_in(session: Session, request: Request, person: Person, *, own: bool) -> str:
-    """Begin a sign-in in place of the one before; returns the token for `remember`."""
+    """Replace an earlier sign-in; returns the token for `remember`."""
     if old := request.cookies.get(COOKIE):
         end_session(session, old)
     lasts = LASTS_ON_OWN if own else LASTS_HERE
@@ -107,7 +102,7 @@ def sign_mentee_in(session: Session, request: Request, person: Person, *, own: b
 
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:
-    """Give the browser its cookie; on a device of others it goes when the browser is closed."""
+    """Set the cookie; on a shared device it ends with the browser session."""
     age = f"Max-Age={int(LASTS_ON_OWN.total_seconds())}; " if own else ""
     response.headers.append("Set-Cookie", f"{COOKIE}={token}; {age}{_marks(request)}")
     return response
@@ -119,10 +114,10 @@ def forget(request: Request, response: Response) -> Response:
 
 
 def _marks(request: Request) -> str:
-    """In a school's frame only a partitioned third-party cookie is kept, and only over https.
+    """In a frame on a school's site, browsers keep only a partitioned cookie, and only over https.
 
-    Each site that frames the chat then has a sign-in of its own, and a page elsewhere has none.
-    Where nobody may frame it, the cookie stays as strict as the mentors' own.
+    Each framing site then has its own sign-in. Without framing sites, the cookie is as strict as
+    the mentors' cookie.
     """
     settings = get_settings(request)
     if not settings.public_url.startswith("https://"):
@@ -132,10 +127,10 @@ def _marks(request: Request) -> str:
     return "Path=/; HttpOnly; Secure; SameSite=Lax"
 
 
-def shown_to_somebody(request: Request) -> bool:
-    """Whether this GET is a person's who will see the page: no prefetch, no other site's picture.
+def is_seen_by_a_person(request: Request) -> bool:
+    """Whether a person will see this page: not a prefetch, and not an image on another site.
 
-    What is not known to be otherwise counts: old browsers send none of these headers.
+    Without these headers it counts as seen, because old browsers send none.
     """
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return False
@@ -143,5 +138,4 @@ def shown_to_somebody(request: Request) -> bool:
 
 
 def frame_ancestors(origins: tuple[str, ...]) -> str:
-    """The directive that says who may frame the chat."""
     return f"frame-ancestors {' '.join(origins)}" if origins else "frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""The school's widget, with its few words in each language that there is."""
+"""The chat widget for a school's site, with its labels in each language."""
 
 import json
 from functools import cache
@@ -16,7 +16,7 @@ PLACE = "/* words by language */ {}"
 WORDS = {
     "label": gettext_noop("Chat with Warmline"),
     "close": gettext_noop("Close the chat"),
-    "alone": gettext_noop("Open in a tab of its own"),
+    "newTab": gettext_noop("Open in a new tab"),
 }
 
 

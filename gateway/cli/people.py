@@ -13,7 +13,7 @@ from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from gateway.accounts.passwords import BadPassword
 from gateway.accounts.passwords import set_password as store_password
-from gateway.chat.thread import invite as make_invitation
+from gateway.chat.invitations import invite as make_invitation
 from gateway.cli.context import find_person, opened_database, refuse
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.import_file import enroll as enroll_people

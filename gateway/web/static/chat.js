@@ -1,4 +1,4 @@
-// What the chat does by itself. Without it everything works by plain forms.
+// What the chat does with a script. Everything also works with plain forms.
 
 const one = (selector) => document.querySelector(selector);
 
@@ -12,7 +12,7 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 }
 
 const main = one("[data-chat]");
-// What the page says by itself, in its language.
+// Sentences in the mentee's language.
 const says = main ? JSON.parse(main.dataset.says) : {};
 if (main && !("earlier" in main.dataset)) begin();
 
@@ -29,7 +29,7 @@ function begin() {
 
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(12))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
-  // --- what is said about the connection ---
+  // --- connection ---
 
   const connection = (words) => {
     const place = one("#connection");
@@ -41,7 +41,7 @@ function begin() {
   const atEnd = () => thread.scrollHeight - thread.scrollTop - thread.clientHeight < 120;
   const toEnd = () => { thread.scrollTop = thread.scrollHeight; };
 
-  // Keep the newest message in sight when the thread shrinks, unless the reader scrolled up.
+  // Keep the newest message in view when the thread shrinks, unless the mentee scrolled up.
   let following = true;
   thread.addEventListener("scroll", () => { following = atEnd(); });
   new ResizeObserver(() => { if (following) toEnd(); }).observe(thread);
@@ -61,8 +61,8 @@ function begin() {
     tellSeen();
   }
 
-  function standing(news) {
-    if (one("#standing").innerHTML !== news.standing) one("#standing").innerHTML = news.standing;
+  function update(news) {
+    if (one("#thread-status").innerHTML !== news.status) one("#thread-status").innerHTML = news.status;
     if (!one("#choice-buttons").contains(document.activeElement) || news.choices.trim() === "") {
       one("#choice-buttons").innerHTML = news.choices;
     } else if (one("#choice-buttons").innerHTML !== news.choices) {
@@ -81,7 +81,7 @@ function begin() {
     }
   }
 
-  // Report which messages are in view, so that we do not also text about them.
+  // Report what the mentee has seen, so that no text about it is sent.
   let seenSoon = 0;
   function tellSeen() {
     clearTimeout(seenSoon);
@@ -103,10 +103,10 @@ function begin() {
       last = Math.max(last, Number(event.lastEventId));
       place(event.data);
     });
-    source.addEventListener("standing", (event) => {
+    source.addEventListener("status", (event) => {
       heardAt = Date.now();
       connection("");
-      standing(JSON.parse(event.data));
+      update(JSON.parse(event.data));
     });
     source.addEventListener("signed-out", signedOut);
     source.addEventListener("error", () => {
@@ -115,7 +115,7 @@ function begin() {
     });
   }
 
-  // A stream that was refused does not try again by itself, and does not say why it was.
+  // A refused stream does not retry and gives no reason.
   async function askWhy() {
     const answer = await post("/chat/seen", { up_to: "0" }).catch(() => null);
     if (answer?.status === 401) signedOut();
@@ -159,7 +159,7 @@ function begin() {
     delete form.dataset.gone;
     button?.removeAttribute("disabled");
     if (answer?.ok) {
-      // The same try sent again keeps its key; only what has arrived gets a new one.
+      // A retry keeps its key; only a delivered message gets a new one.
       form.elements.key.value = newKey();
       retry = null;
       if (form.id === "write" && box.value.startsWith(words)) box.value = box.value.slice(words.length).trimStart();
@@ -182,14 +182,14 @@ function begin() {
   });
   again.addEventListener("click", () => retry?.());
 
-  // Enter sends, as on a phone; Shift+Enter begins a new line.
+  // Enter sends, as on a phone; Shift+Enter starts a new line.
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     box.form.requestSubmit();
   });
 
-  // Words that were not sent are asked about before they are left.
+  // Ask before leaving the page with unsent words.
   addEventListener("beforeunload", (event) => {
     if (box.value.trim()) event.preventDefault();
   });

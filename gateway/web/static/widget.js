@@ -1,7 +1,8 @@
 // Warmline's chat in another site's page:
 //   <script src="https://line.example/static/widget.js" async></script>
-// The site must be named in CHAT_ORIGINS. `data-label` on the tag names the button, `data-side="left"`
-// moves it. It speaks the language of the page it is in (`<html lang>`), or of `data-language`. Nothing of the page is read, and nothing but the frame is added to it.
+// CHAT_ORIGINS must name the site. On the tag, `data-label` sets the button's label, `data-side="left"`
+// moves it, and `data-language` sets its language (default: `<html lang>`). The script reads nothing
+// else of the page.
 (() => {
   const tag = document.currentScript;
   const line = new URL(tag.src).origin;
@@ -26,12 +27,12 @@
     panel.setAttribute("aria-label", label);
     style(panel, { width: "min(24rem, calc(100vw - 2rem))", height: "min(38rem, calc(100vh - 6rem))", flexDirection: "column", background: "#fffdfa", border: "1px solid #586366", borderRadius: "14px", overflow: "hidden", boxShadow: "0 8px 30px rgb(0 0 0 / 25%)" });
 
-    const alone = document.createElement("a");
-    alone.href = chat;
-    alone.target = "_blank";
-    alone.rel = "noopener";
-    alone.textContent = words.alone;
-    style(alone, { padding: "0.4rem 0.8rem", color: "#0f6b66", fontSize: "0.85rem" });
+    const newTab = document.createElement("a");
+    newTab.href = chat;
+    newTab.target = "_blank";
+    newTab.rel = "noopener";
+    newTab.textContent = words.newTab;
+    style(newTab, { padding: "0.4rem 0.8rem", color: "#0f6b66", fontSize: "0.85rem" });
 
     const button = document.createElement("button");
     button.type = "button";
@@ -42,7 +43,7 @@
 
     let frame = null;
     const show = (open) => {
-      // Load the chat only when the reader opens it.
+      // Load the chat only when someone opens it.
       if (open && !frame) {
         frame = document.createElement("iframe");
         frame.src = chat;
@@ -62,7 +63,7 @@
       button.focus();
     });
 
-    panel.append(alone);
+    panel.append(newTab);
     panel.style.display = "none";
     holder.append(panel, button);
     document.body.append(holder);

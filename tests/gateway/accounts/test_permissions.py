@@ -632,7 +632,7 @@ def test_jo_gets_nothing_by_the_numbers_of_what_is_mayas(
         copy = tmp_path / f"{who}.db"
         database = world.begin_anew(copy)
         before = rows_of_maya(copy, maya)
-        answer = ask(app, method, path, world.cookies[who], form, until="event: standing")
+        answer = ask(app, method, path, world.cookies[who], form, until="event: status")
         database.engine.dispose()
         assert what_became_of(method, answer) is IN, f"{who}: {answer}"
         got[who] = (WORDS in answer.body, rows_of_maya(copy, maya) != before)

@@ -1,8 +1,7 @@
-"""Twenty open chats while the server is killed: each has every message once, in order.
+"""Twenty open chats while the server is killed: each gets every message once, in order.
 
-The gateway and its database are real processes; the clients speak HTTP as a browser does: they
-connect again behind the last message they have, and send again, with the same key, whatever was
-not answered.
+The gateway and its database are real processes. The clients reconnect after the last message that
+they have, and repeat unanswered requests with the same key, as a browser does.
 """
 
 import itertools
@@ -30,7 +29,7 @@ PATIENCE_SECONDS = 60
 
 
 class OpenChat(threading.Thread):
-    """One open page: it follows the stream for as long as it may, whatever happens to it."""
+    """One open page that follows the stream and reconnects."""
 
     def __init__(self, server: Process, person_id: int, name: str) -> None:
         super().__init__(daemon=True, name=name)
@@ -65,13 +64,13 @@ class OpenChat(threading.Thread):
                 elif field == "event":
                     event = value
                 elif not line:
-                    # Only a whole event counts; one that was cut off comes again.
+                    # Only a whole event counts; the stream repeats one that was cut off.
                     if event == "message":
                         self.got.append(int(number))
                     number = event = ""
 
     def writes(self, words: str, key: str) -> None:
-        """Send until it is answered, as the page does when somebody clicks on Try again."""
+        """Send until there is an answer, as with the button Try again."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up_at:
             try:
@@ -85,7 +84,7 @@ class OpenChat(threading.Thread):
         raise AssertionError(f"{words!r} was never answered")
 
 
-def people_of_the_demo(database: Database) -> list[int]:
+def demo_mentees(database: Database) -> list[int]:
     """The demo's mentees, who have agreed to the terms."""
     with database.writing() as session:
         seed_demo(session, now=utc_now())
@@ -120,7 +119,7 @@ def threads(database: Database) -> dict[int, list[Message]]:
 
 @pytest.fixture
 def server(database_url: str, tmp_path: Path) -> Process:
-    # The address of a Rasa that is away: the line says so itself, and that is enough to follow.
+    # There is no Rasa at this address. The reply that says so is enough to follow.
     return Process(
         tmp_path, "serve", DATABASE_URL=database_url, SMS="phones", RASA_URL="http://127.0.0.1:9"
     )
@@ -129,7 +128,7 @@ def server(database_url: str, tmp_path: Path) -> Process:
 def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url: str) -> None:
     database = Database(make_engine(database_url))
     database.migrate()
-    mentees = people_of_the_demo(database)
+    mentees = demo_mentees(database)
     server.start()
     chance = random.Random(11)
     whose = dict(zip(range(CLIENTS), itertools.cycle(mentees), strict=False))
@@ -178,7 +177,7 @@ def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url
 def _settled(
     database: Database, chats: list[OpenChat], whose: dict[int, int]
 ) -> dict[int, list[int]]:
-    """What stands in each thread when nothing comes any more and every page has its length."""
+    """The message numbers in each thread, once all are handled and every page has them."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         now = threads(database)

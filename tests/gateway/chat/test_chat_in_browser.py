@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.ruleset import load_rules
-from gateway.chat.thread import invite
+from gateway.chat.invitations import invite
 from gateway.people.import_file import enroll, read_people
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
@@ -24,7 +24,7 @@ from models.encryption import phone_index, use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, ROOT, OnRasa, Process
 
-# The demo's mentees, and two more, so that each evening is somebody's first.
+# The demo's mentees and two more, so that each test has a new mentee.
 PHONES = {
     "Maya": "+12025550101",
     "Jo": "+12025550102",
@@ -39,7 +39,7 @@ mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
 
 @contextmanager
 def records_of(demo: OnRasa) -> Iterator[Session]:
-    """What the line keeps, beside the line that runs on it."""
+    """The database of the running gateway."""
     use_key(KEY)
     database = Database(make_engine(demo.environment["DATABASE_URL"]))
     with database.writing() as session:
@@ -69,7 +69,7 @@ def invitation(demo: OnRasa, mentee: str) -> str:
 
 
 def text_from(demo: OnRasa, owner: str, words: str) -> None:
-    """Somebody of the staff texts from their phone."""
+    """A mentor or manager texts from the demo phone."""
     page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
     assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
@@ -107,7 +107,7 @@ def writes(page: Page, words: str) -> None:
         (1280, "light", "Kit", "Sam"),
     ],
 )
-def test_from_the_invitation_to_a_person_and_back_to_the_bot(
+def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
     browser: Browser,
     demo: OnRasa,
     trouble: list[str],
@@ -120,7 +120,7 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     page = context.new_page()
     comes_in(page, demo, mentee)
     expect(page.get_by_role("link", name="988")).to_be_visible()
-    expect(page.locator("#standing")).to_contain_text("an automated program, not a person")
+    expect(page.locator("#thread-status")).to_contain_text("a computer program, not a person")
 
     writes(page, "how can i sleep better")
     answer = said(page, "get up at the same time each day")
@@ -130,11 +130,11 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
 
     page.get_by_role("button", name="Talk to a person").click()
     expect(said(page, f"I asked {mentor}, your mentor")).to_be_visible()
-    expect(page.locator("#standing")).to_contain_text("too few have asked like this lately")
+    expect(page.locator("#thread-status")).to_contain_text("We can't estimate the wait yet")
 
     text_from(demo, mentor, "take")
     expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text("a person joined")
-    expect(page.locator("#standing")).to_contain_text(f"{mentor} is here.")
+    expect(page.locator("#thread-status")).to_contain_text(f"{mentor} is here.")
     text_from(demo, mentor, f"Hey {mentee}, it is me.")
     words = said(page, f"Hey {mentee}, it is me.")
     expect(words.locator(".by")).to_have_text(re.compile(rf"^{mentor}\s+a person$"))
@@ -155,12 +155,12 @@ def test_from_the_invitation_to_a_person_and_back_to_the_bot(
     fits(page)
     page.reload()
     again = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
-    assert again == numbers, "what came live is what stands there"
+    assert again == numbers, "the live page and a new page show the same"
     assert trouble == []
     context.close()
 
 
-def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
+def test_maya_loses_nothing_while_she_is_offline(
     browser: Browser, demo: OnRasa, trouble: list[str]
 ) -> None:
     context = open_browser(browser, demo, trouble, width=390)
@@ -177,7 +177,7 @@ def test_what_could_not_be_sent_stays_and_what_came_meanwhile_is_shown(
     context.set_offline(True)
     box.fill("no signal here")
     box.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("nothing was sent")
+    expect(page.get_by_role("alert")).to_contain_text("We couldn't send that")
     expect(box).to_have_value("no signal here")
     httpx.post(f"{demo.url}/phones/{maya_key(demo)}", data={"words": "by text meanwhile"})
     context.set_offline(False)
@@ -196,9 +196,7 @@ def maya_key(demo: OnRasa) -> str:
     return str(key)
 
 
-def test_without_script_it_works_by_plain_forms(
-    browser: Browser, demo: OnRasa, trouble: list[str]
-) -> None:
+def test_maya_can_chat_without_a_script(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
     context = browser.new_context(
         base_url=demo.url, java_script_enabled=False, viewport={"width": 320, "height": 700}
     )
@@ -217,13 +215,15 @@ def test_without_script_it_works_by_plain_forms(
         if answers.count() > answered:
             break
         page.wait_for_timeout(300)
-        page.get_by_role("link", name="Look for new messages").click()
+        page.get_by_role("link", name="Check for new messages").click()
     expect(answers).to_have_count(answered + 1)
     expect(answers.last).to_be_visible()
     context.close()
 
 
-def test_the_keyboard_is_enough(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
+def test_maya_can_chat_with_the_keyboard(
+    browser: Browser, demo: OnRasa, trouble: list[str]
+) -> None:
     context = open_browser(browser, demo, trouble, width=1280)
     page = context.new_page()
     page.goto("/chat/sign-in")
@@ -301,9 +301,7 @@ class School(ThreadingHTTPServer):
         self.server_close()
 
 
-def test_a_school_that_is_named_shows_the_chat_and_another_does_not(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_only_a_named_school_can_frame_the_chat(browser: Browser, tmp_path: Path) -> None:
     server = Process(tmp_path, "serve", SMS="phones", RASA_URL="http://127.0.0.1:9")
     school, stranger = School(server.url), School(server.url)
     server.environment["CHAT_ORIGINS"] = school.url
@@ -317,9 +315,9 @@ def test_a_school_that_is_named_shows_the_chat_and_another_does_not(
         page.goto(school.url)
         button = page.get_by_role("button", name="Talk to us")
         expect(button).to_have_attribute("aria-expanded", "false")
-        assert page.locator("iframe").count() == 0, "nothing is asked for before somebody wants it"
+        assert page.locator("iframe").count() == 0, "the chat loads only when someone opens it"
         button.click()
-        expect(page.get_by_role("link", name="Open in a tab of its own")).to_be_visible()
+        expect(page.get_by_role("link", name="Open in a new tab")).to_be_visible()
         frame = page.frame_locator("iframe")
         frame.get_by_role("button", name="Maya, mentee").click()
         frame.get_by_role("button", name="Talk to a person").click()

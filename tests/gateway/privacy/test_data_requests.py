@@ -108,7 +108,7 @@ def test_whoever_comes_reads_no_word_from_before_the_wish(talk: Talk) -> None:
 def test_in_a_crisis_it_is_the_whole_and_her_page_says_so(talk: Talk) -> None:
     web = at_the_chat(talk)
     web.posts("/chat/you/sharing", whole="no")
-    assert "In a crisis it is the whole chat" in web.gets("/chat/you").text
+    assert "In a crisis, a mentor can read the whole chat" in web.gets("/chat/you").text
     talk.texts(MAYA, SECRET)
     talk.texts(MAYA, "i want to kill myself tonight")
     number = talk.handoff().id
@@ -168,8 +168,8 @@ def test_her_page_tells_why_who_how_long_and_what_was_read(talk: Talk) -> None:
     talk.texts(SAM, f"DONE {number} TALKED")
     page = at_the_chat(talk).gets("/chat/you").text
     assert "You asked for a person." in page
-    assert "4 min until a person wrote." in page
-    assert "The whole chat. Opened by <bdi>Sam</bdi>." in page
+    assert "4 min until a mentor wrote." in page
+    assert "The whole chat. <bdi>Sam</bdi> opened it." in page
     assert "You talked." in page
     with talk.database.reading() as session:
         theirs = session.scalars(
@@ -199,7 +199,7 @@ def test_a_crisis_cannot_be_declined(talk: Talk) -> None:
     assert "I no longer need a person" not in web.gets("/chat/you").text
     refused = web.posts("/chat/you/decline", number=str(number))
     assert refused.status_code == 409
-    assert "a person will still write to you" in refused.text
+    assert "A person will still write to you" in refused.text
     assert talk.handoff().is_open
 
 
@@ -217,7 +217,7 @@ def test_pausing_stopping_and_deleting_are_three_things(talk: Talk) -> None:
     assert talk.person(MAYA).opted_out_at
     with talk.database.reading() as session:
         assert not session.scalars(select(Schedule)).one().paused
-    assert "You get no texts" in web.gets("/chat/you").text
+    assert "We don&#39;t text you" in web.gets("/chat/you").text
     web.posts("/chat/you/texts", stop="no")
     assert not talk.person(MAYA).opted_out_at
 
@@ -234,7 +234,7 @@ def test_jo_sees_nothing_of_maya_and_nobody_gets_in_without_a_sign_in(talk: Talk
     number = talk.handoff().id
     web = at_the_chat(talk, JO)
     page = web.gets("/chat/you").text
-    assert "That has not happened yet." in page
+    assert "This hasn&#39;t happened yet." in page
     assert "Maya" not in page
     web.posts("/chat/you/decline", number=str(number))
     assert talk.handoff().is_open
@@ -373,7 +373,7 @@ def test_it_waits_while_a_crisis_is_open_and_goes_on_when_a_person_has_closed_it
     number = talk.handoff().id
     web = at_the_chat(talk)
     web.posts("/chat/you/delete", sure="yes")
-    assert "For now it waits" in web.gets("/chat/you").text
+    assert "a crisis or a concern about your safety is still open" in web.gets("/chat/you").text
     talk.passes(days=9)
     assert maya_in(talk, maya).name == "Maya"
     talk.texts(NOOR, f"TAKE {number}")

@@ -60,10 +60,10 @@ def test_maya_reads_the_terms_before_her_first_use_and_then_never_again(talk: Ta
     assert web.gets("/chat").headers["Location"] == "/chat/terms"
     page = web.gets("/chat/terms").text
     for plain in (
-        "It is a program, not a person.",
+        "It is a computer program, not a person.",
         "Who reads what",
-        "What cannot stay between us",
-        "What is kept",
+        "What we can&#39;t keep secret",
+        "What we keep",
         "message and data rates may apply",
         'href="tel:988"',
         "Talk to a person",
@@ -104,7 +104,7 @@ def test_below_the_limit_the_page_says_who_must_do_what(talk: Talk) -> None:
     assert says_yes(web, AgeBand.UNDER_13) == "/chat/terms"
     page = web.gets("/chat/terms").text
     assert "A parent or guardian must agree first" in page
-    assert "They tell the program that they agree: Harbor Mentoring" in page
+    assert "They tell Harbor Mentoring, the program that signed you up, that they agree." in page
     assert 'href="tel:988"' in page
     assert web.gets("/chat").headers["Location"] == "/chat/terms"
     refused = web.posts("/chat", words="hi", key="abcdefgh")

@@ -132,8 +132,8 @@ def test_nobody_is_asked_where_the_program_has_their_yes(talk: Talk) -> None:
 def test_anybody_can_read_the_terms_first(asking: Talk) -> None:
     page = Web(asking).gets("/chat/terms/read")
     assert page.status_code == 200
-    assert "A chat of your mentoring program." in page.text
-    assert "What cannot stay between us" in page.text
+    assert "This is the chat of your mentoring program." in page.text
+    assert "What we can&#39;t keep secret" in page.text
     assert "<form" not in page.text.partition("<main")[2]
 
 

@@ -197,14 +197,14 @@ def test_the_page_asks_whom_it_is_about_and_says_what_follows(talk: Talk) -> Non
     web = at_the_chat(talk)
     page = web.gets("/chat/you").text
     assert 'id="concern"' in page
-    assert "straight to the program's managers" in page
+    assert "Only the program&#39;s managers read it" in page
     sent = web.posts("/chat/you/concern", mentor=str(talk.person(NOOR).id), words=WORDS)
     assert sent.headers["Location"] == "/chat/you?done=concern#concern"
     [record] = records(talk)
     assert (record.mentor_id, record.words) == (talk.person(NOOR).id, WORDS)
     after = web.gets("/chat/you?done=concern").text
-    assert "have been told, and no mentor" in after
-    assert "Now with the managers, and not called for you: <bdi>Noor</bdi>" in after
+    assert "We did not tell any mentor" in after
+    assert "We don&#39;t call this mentor for you: <bdi>Noor</bdi>" in after
     assert [who for who, _ in talk.new_texts()] == ["ruth"]
     assert talk.thread(MAYA) == []
 
@@ -245,7 +245,7 @@ def test_too_long_words_and_a_lost_sign_in_lose_nothing(talk: Talk) -> None:
     long = "<script>alert(1)</script>" + "x" * 5_000
     refused = web.posts("/chat/you/concern", mentor="nobody", words=long)
     assert refused.status_code == 422
-    assert "Keep it to 5,000 characters" in refused.text
+    assert "Use at most 5,000 characters" in refused.text
     assert "&lt;script&gt;alert(1)" in refused.text
     assert "<script>alert" not in refused.text
     web.posts("/chat/sign-out")

@@ -28,7 +28,7 @@ from gateway.authoring.translations import (
 )
 from gateway.conversations.quick_replies import choices_in
 from models import Handoff, Need, Person, Urgency
-from tests.gateway.chat.test_chat import Browser, agrees, invitation
+from tests.chat_browser import Browser, agrees, invitation
 from tests.line import JO, MAYA, NOOR, SAM, Talk
 
 TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]+>|data-says='[^']*'", re.DOTALL)
@@ -103,7 +103,7 @@ def test_a_first_visit_from_the_terms_to_a_person_and_back_is_all_in_spanish(tal
     assert 'value="PERSONA"' in browser.opens()
     browser.writes("PERSONA", key="a-person-please")
     waiting = browser.opens()
-    assert "Se pidió una persona" in waiting
+    assert "Pedimos una persona" in waiting
     assert "Pediste hablar con una persona, y es posible." in seen_on(waiting)
     assert english_on(waiting) == []
     talk.texts(SAM, "TAKE 1")
@@ -127,14 +127,14 @@ def test_what_is_refused_is_refused_in_spanish(talk: Talk) -> None:
     agrees(talk, MAYA)
     browser = Browser(talk)
     browser.is_now(MAYA)
-    assert "Todavía no dice nada" in browser.writes("  ").text
+    assert "Tu mensaje está vacío" in browser.writes("  ").text
     assert "más de 5000 caracteres" in browser.writes("a" * 5001).text
     assert "Elige un idioma." in seen_on(browser.posts("/chat/you/language", language="xx").text)
     assert english_on(browser.posts("/chat/you/delete").text) == []
     assert english_on(browser.posts("/chat/you/sharing").text) == []
     browser.posts("/chat/sign-out")
     browser.client.cookies.set("warmline_language", "es")
-    assert "no se envió nada" in browser.writes("hola").text
+    assert "no lo enviamos" in browser.writes("hola").text
 
 
 def test_a_link_that_was_used_and_a_page_that_is_not_there_say_so_in_spanish(talk: Talk) -> None:
@@ -157,14 +157,11 @@ def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_englis
     assert english_on(browser.opens()) != [], "the measure sees English where it stands"
     answer = browser.posts("/chat/you/language", language="es")
     assert answer.headers["location"] == "/chat/you?done=said#language"
-    assert (
-        "Desde ahora la línea te escribe en este idioma."
-        in browser.gets("/chat/you?done=said").text
-    )
+    assert "Desde ahora te escribimos en este idioma." in browser.gets("/chat/you?done=said").text
     browser.writes("PERSONA", key="a-person-please")
     assert "#1: your mentee needs a person soon. TAKE 1" in talk.read_by(SAM)[-1]
     browser.posts("/chat/you/language", language="en")
-    assert "Your say" in browser.gets("/chat/you").text
+    assert "Privacy and settings" in browser.gets("/chat/you").text
 
 
 # --- by text ---
@@ -255,7 +252,7 @@ def spoilt(tmp_path: Path) -> Path:
         ("pages", 'msgid "Your chat"\n', 'msgid "Our chat"\n', "no longer used"),
         ("pages", "Espera {wait} y", "Espera y", "placeholders differ"),
         ("pages", "llama al 911.", "llama al 912.", "numbers differ"),
-        ("pages", "<strong>bot</strong>: un", "bot: un", "tags differ"),
+        ("pages", "con un <strong>bot</strong>.", "con un bot.", "tags differ"),
         ("bot", "MENÚ muestra qué más hay", "La lista muestra qué más hay", "does not name MENÚ"),
         ("bot", "Bien, seguimos.", "Así seguimos, paso a paso. " * 20, "make it shorter"),
     ],

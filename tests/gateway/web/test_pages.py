@@ -481,7 +481,7 @@ def test_an_address_of_the_chat_that_is_nowhere_shows_maya_the_way_to_her_page(
     web.posts(f"/chat/as/{talk.person(MAYA).id}")
     answer = web.gets("/chat/nowhere")
     assert answer.status_code == 404
-    assert '<a href="/chat/you">You</a>' in answer.text
+    assert '<a href="/chat/you">Privacy and settings</a>' in answer.text
 
 
 def test_ruth_reads_what_sam_holds_and_what_the_bot_did_not_get_to_say(

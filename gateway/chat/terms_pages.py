@@ -1,0 +1,112 @@
+"""The terms of the chat: reading them, agreeing to them, and asking for a person without them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.handoffs import get_open_handoff
+from escalation.policy import Policy
+from gateway.chat.chat_page import act
+from gateway.chat.sign_in import Mentee, get_mentee
+from gateway.conversations.person_requests import ask_for_a_person
+from gateway.privacy.terms import BANDS, BandChosenBefore, agree, get_consent, given_by
+from gateway.runtime.line import Line
+from gateway.web.i18n import said_to
+from gateway.web.rendering import get_line, go_to, page
+from models import AgeBand, Channel, Conversation, Person
+
+router = APIRouter(prefix="/chat")
+
+
+@router.get("/terms")
+def terms(request: Request, mentee: Mentee) -> Response:
+    return _show(request, mentee)
+
+
+@router.get("/terms/read")
+def read_terms(request: Request) -> Response:
+    """The terms without a sign-in, as the text that asks for agreement links to them."""
+    policy = get_line(request).rules.policy
+    return page(
+        request, "chat/terms_read.html", viewer=get_mentee(request), person=None, **_terms(policy)
+    )
+
+
+@router.post("/terms")
+def agree_to_terms(
+    request: Request,
+    mentee: Mentee,
+    age_band: Annotated[str, Form()] = "",
+    agrees: Annotated[str, Form()] = "",
+) -> Response:
+    """Record the agreement. The chat opens unless a guardian must agree first."""
+    line = get_line(request)
+    band = next((one for one in AgeBand if one.value == age_band), None)
+    if band is None:
+        return _show(request, mentee, sentence=said_to(request, "Choose how old you are."))
+    if agrees != "yes":
+        sentence = said_to(
+            request, "Check the box if you agree. If not, you can still talk to a person."
+        )
+        return _show(request, mentee, band=band, sentence=sentence)
+    try:
+        with line.database.writing() as session:
+            person = session.get_one(Person, mentee.id)
+            agree(session, person, band, now=line.clock())
+            counts = get_consent(session, person, line.rules.policy.consent) is not None
+    except BandChosenBefore as refused:
+        chosen = said_to(request, refused.band)
+        sentence = said_to(request, refused.SENTENCE, band=chosen)
+        return _show(request, mentee, sentence=sentence, status=409)
+    return go_to(request, "/chat" if counts else "/chat/terms")
+
+
+@router.post("/terms/person")
+def person_without_terms(request: Request, mentee: Mentee) -> Response:
+    """A mentee can always ask for a person, also without any agreement."""
+
+    def ask(session: Session, line: Line, conversation: Conversation) -> None:
+        conversation.channel = Channel.WEB
+        if get_open_handoff(session, conversation) is None:
+            ask_for_a_person(session, line, conversation, message=None, now=line.clock())
+
+    act(request, mentee, ask)
+    return go_to(request, "/chat")
+
+
+def _show(
+    request: Request,
+    mentee: Person,
+    *,
+    band: AgeBand | None = None,
+    sentence: str = "",
+    status: int = 422,
+) -> Response:
+    """`sentence` says why a form was refused."""
+    policy = get_line(request).rules.policy
+    with get_line(request).database.reading() as session:
+        given = given_by(session, mentee)
+        counts = get_consent(session, mentee, policy.consent) is not None
+    return page(
+        request,
+        "chat/terms.html",
+        viewer=mentee,
+        status=status if sentence else 200,
+        person=mentee,
+        given=given,
+        counts=counts,
+        bands=BANDS,
+        band=band,
+        guardian_below=policy.consent.guardian_below,
+        sentence=sentence,
+        **_terms(policy),
+    )
+
+
+def _terms(policy: Policy) -> dict[str, Any]:
+    """The numbers and choices of the policy that the terms name."""
+    return {
+        "erase_after_days": policy.personal_data.erase_after_days,
+        "words_by_text": policy.relay.mentor_sms == "words",
+    }
