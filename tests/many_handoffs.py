@@ -1,4 +1,4 @@
-"""A program that has seen a lot: thousands of handoffs in seconds, to measure pages with.
+"""Fill a program with thousands of handoffs in seconds, to measure pages with.
 
 By hand: `WARMLINE_KEY=... DATABASE_URL=... python -m tests.many_handoffs 10000`.
 """
@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,31 +70,88 @@ OFTEN = {Need.CRISIS: 3, Need.CONCERN: 10, Need.REQUEST: 40, Need.CONNECTION: 30
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Case:
+    """One handoff to write: waiting, claimed, or resolved."""
+
+    mentee: int
+    thread: int
+    need: Need
+    opened_at: datetime
+    holder: Person
+    wait: timedelta
+    status: Status
+    outcome: Outcome | None
+
+    @property
+    def urgency(self) -> Urgency:
+        return URGENCY_OF[self.need]
+
+    @property
+    def claimed_at(self) -> datetime | None:
+        return None if self.status is Status.WAITING else self.opened_at + self.wait / 2
+
+    @property
+    def first_reply_at(self) -> datetime | None:
+        return None if self.status is Status.WAITING else self.opened_at + self.wait
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.opened_at + 5 * self.wait if self.status is Status.RESOLVED else None
+
+
 def fill(database: Database, handoffs: int = 10_000, *, now: datetime, seed: int = 5) -> None:
     """Give the first program this many handoffs, spread over the year before `now`.
 
-    The last of them are open: some wait, some are held by the program's first mentor. The rest
-    are closed, with their moves, alerts, answers, and for some a verdict. Same seed, same rows.
+    The last ones are open: some wait, some are held by the program's first mentor. The others are
+    closed, with their moves, alerts, replies, and for some a verdict. Same seed, same rows.
     """
-    chance = random.Random(seed)
     with database.writing() as session:
         program = session.scalars(select(Program).order_by(Program.id)).first()
         assert program is not None, "seed the demo first"
-        mentors = session.scalars(
+        staff = session.scalars(
             select(Person)
             .where(Person.program_id == program.id, Person.role != Role.MENTEE)
             .order_by(Person.id)
         ).all()
         count = max(handoffs // HANDOFFS_A_MENTEE, WAITING + HELD)
-        threads = _mentees(session, program, mentors, count, now=now)
-        own_threads = _threads_of(session, program, mentors)
-        _handoffs(session, threads, mentors, own_threads, handoffs, chance, now=now)
+        mentees = _add_mentees(session, program, staff, count, now=now)
+        cases = _make_cases(mentees, staff, handoffs, random.Random(seed), now=now)
+        _add_handoffs(session, cases, _threads_of(session, program, staff), now=now)
 
 
-def _mentees(
-    session: Session, program: Program, mentors: Sequence[Person], count: int, *, now: datetime
+def _make_cases(
+    mentees: Sequence[tuple[int, int]],
+    staff: Sequence[Person],
+    count: int,
+    chance: random.Random,
+    *,
+    now: datetime,
+) -> list[Case]:
+    cases = []
+    first_open, first_waiting = count - WAITING - HELD, count - WAITING
+    for n in range(count):
+        closed, held = n < first_open, first_open <= n < first_waiting
+        mentee, thread = mentees[n % len(mentees)]
+        cases.append(
+            Case(
+                mentee,
+                thread,
+                chance.choices(list(OFTEN), weights=list(OFTEN.values()))[0],
+                now - LOOKS_BACK + (n + 1) * LOOKS_BACK / (count + 1),
+                staff[0] if held else chance.choice(staff),
+                timedelta(seconds=chance.lognormvariate(5.5, 1)),
+                Status.RESOLVED if closed else Status.CLAIMED if held else Status.WAITING,
+                chance.choice(list(Outcome)) if closed else None,
+            )
+        )
+    return cases
+
+
+def _add_mentees(
+    session: Session, program: Program, staff: Sequence[Person], count: int, *, now: datetime
 ) -> list[tuple[int, int]]:
-    """So many mentees, matched in turn; the answer is the row of each and of their thread."""
+    """The id of each new mentee and of their conversation; mentors are matched in turn."""
     numbers = [f"+1{area}55501{n:02d}" for area in AREAS for n in range(100)]
     people = _add(
         session,
@@ -111,31 +169,22 @@ def _mentees(
             for n in range(count)
         ],
     )
-    own = [person for person in mentors if person.role is Role.MENTOR] or list(mentors)
-    _add(
-        session,
-        Match,
-        [
-            {"mentee_id": mentee, "mentor_id": own[n % len(own)].id, "kind": MatchKind.OWN}
-            for n, mentee in enumerate(people)
-        ],
-    )
-    return list(zip(people, _threads(session, program, people), strict=True))
+    own = [person for person in staff if person.role is Role.MENTOR] or list(staff)
+    matches = [
+        {"mentee_id": mentee, "mentor_id": own[n % len(own)].id, "kind": MatchKind.OWN}
+        for n, mentee in enumerate(people)
+    ]
+    _add(session, Match, matches)
+    return list(zip(people, _add_threads(session, program, people), strict=True))
 
 
-def _threads(session: Session, program: Program, people: Sequence[int]) -> list[int]:
-    return _add(
-        session,
-        Conversation,
-        [
-            {"program_id": program.id, "person_id": person, "channel": Channel.SMS}
-            for person in people
-        ],
-    )
+def _add_threads(session: Session, program: Program, people: Sequence[int]) -> list[int]:
+    row = {"program_id": program.id, "channel": Channel.SMS}
+    return _add(session, Conversation, [{**row, "person_id": person} for person in people])
 
 
 def _threads_of(session: Session, program: Program, people: Sequence[Person]) -> dict[int, int]:
-    """Each person's thread, begun where there is none."""
+    """The conversation of each person, new where there is none."""
     found = {
         thread.person_id: thread.id
         for thread in session.scalars(
@@ -144,185 +193,134 @@ def _threads_of(session: Session, program: Program, people: Sequence[Person]) ->
         if thread.person_id is not None
     }
     without = [one.id for one in people if one.id not in found]
-    return found | dict(zip(without, _threads(session, program, without), strict=True))
+    return found | dict(zip(without, _add_threads(session, program, without), strict=True))
 
 
-def _handoffs(
-    session: Session,
-    threads: Sequence[tuple[int, int]],
-    mentors: Sequence[Person],
-    own_threads: dict[int, int],
-    count: int,
-    chance: random.Random,
-    *,
-    now: datetime,
+def _add_handoffs(
+    session: Session, cases: Sequence[Case], own_threads: dict[int, int], *, now: datetime
 ) -> None:
-    needs = chance.choices(list(OFTEN), weights=list(OFTEN.values()), k=count)
-    opened = [now - LOOKS_BACK + (n + 1) * LOOKS_BACK / (count + 1) for n in range(count)]
-    in_thread = [threads[n % len(threads)] for n in range(count)]
-    holders = [chance.choice(mentors) for _ in range(count)]
-    answered_after = [timedelta(seconds=chance.lognormvariate(5.5, 1)) for _ in range(count)]
-    first_open = count - WAITING - HELD
-    holders[first_open : first_open + HELD] = [mentors[0]] * HELD
-    held = [n for n in range(count) if n < count - WAITING]
-    closed = [n for n in range(count) if n < first_open]
-
-    asked = _add(session, Message, [_asks(*in_thread[n], opened[n]) for n in range(count)])
-    rows = []
-    for n in range(count):
-        row: Row = {
-            "conversation_id": in_thread[n][1],
-            "opened_by_message_id": asked[n],
-            "need": needs[n],
-            "urgency": URGENCY_OF[needs[n]],
-            "status": Status.WAITING,
-            "mentor_id": None,
-            "ladder": 1,
-            "rung": 0,
-            # A ladder that is due now would be climbed by whoever serves this database.
-            "next_page_at": now + timedelta(days=1) if n >= count - WAITING else None,
-            "opened_at": opened[n],
-            "claimed_at": None,
-            "first_reply_at": None,
-            "closed_at": None,
-            "outcome": None,
-        }
-        if n in range(len(held)):
-            row |= {"status": Status.CLAIMED, "mentor_id": holders[n].id}
-            row |= {
-                "claimed_at": opened[n] + answered_after[n] / 2,
-                "first_reply_at": opened[n] + answered_after[n],
-            }
-        if n < first_open:
-            row |= {
-                "status": Status.RESOLVED,
-                "closed_at": opened[n] + 5 * answered_after[n],
-                "outcome": chance.choice(list(Outcome)),
-            }
-        rows.append(row)
-    handoffs = _add(session, Handoff, rows)
-
-    _add(
-        session,
-        DecisionRecord,
-        [_decided(handoffs[n], asked[n], needs[n], opened[n]) for n in range(count)],
-    )
-    moves = []
-    for n in range(count):
-        urgency = URGENCY_OF[needs[n]].name.lower()
-        moves.append(
-            _moved(handoffs[n], Move.OPEN, opened[n], need=needs[n].value, urgency=urgency)
-        )
-        paged: dict[str, Any] = {"urgency": urgency, "ladder": 1, "rung": 0}
-        moves.append(_moved(handoffs[n], Move.PAGE, opened[n], people=[holders[n].id], **paged))
-        if n < len(held):
-            moves.append(_moved(handoffs[n], Move.CLAIM, rows[n]["claimed_at"], by=holders[n].id))
-        if n < first_open:
-            outcome = rows[n]["outcome"].value
-            moves.append(
-                _moved(
-                    handoffs[n],
-                    Move.RESOLVE,
-                    rows[n]["closed_at"],
-                    by=holders[n].id,
-                    outcome=outcome,
-                )
-            )
-    _add(session, HandoffEvent, moves)
+    asked = _add(session, Message, [_asks(one) for one in cases])
+    rows = [_handoff(one, message, now) for one, message in zip(cases, asked, strict=True)]
+    numbers = _add(session, Handoff, rows)
+    numbered = list(zip(cases, numbers, strict=True))
+    decisions = [_decided(*one, message) for one, message in zip(numbered, asked, strict=True)]
+    _add(session, DecisionRecord, decisions)
+    _add(session, HandoffEvent, [move for one in numbered for move in _moves(*one)])
     texts = _add(
         session,
         Message,
         [
-            _says(own_threads[holders[n].id], f"#{handoffs[n]}: TAKE {handoffs[n]}", opened[n])
-            for n in range(count)
+            _says(own_threads[one.holder.id], f"#{number}: TAKE {number}", one.opened_at)
+            for one, number in numbered
         ],
     )
-    _add(
-        session,
-        Alert,
-        [
-            {
-                "handoff_id": handoffs[n],
-                "person_id": holders[n].id,
-                "message_id": texts[n],
-                "ladder": 1,
-                "rung": 0,
-                "at": opened[n],
-            }
-            for n in range(count)
-        ],
-    )
-    _add(
-        session,
-        Message,
-        [
-            _says(in_thread[n][1], "Hey, I read it.", rows[n]["first_reply_at"], by=holders[n])
-            for n in held
-        ],
-    )
-    _add(
-        session,
-        VerdictRecord,
-        [
-            {
-                "conversation_id": in_thread[n][1],
-                "handoff_id": handoffs[n],
-                "by_id": holders[n].id,
-                "at": rows[n]["closed_at"],
-                "verdict": chance.choice(list(Verdict)),
-            }
-            for n in closed[::3]
-        ],
-    )
-    _add(
-        session,
-        SkillUse,
-        [
-            {
-                "conversation_id": in_thread[n][1],
-                "skill": "breathing",
-                "started_at": opened[n] - timedelta(minutes=20),
-                "ended_at": opened[n] - timedelta(minutes=15),
-                "outcome": SkillOutcome.DONE,
-                "before": chance.randint(5, 9),
-                "after": chance.randint(2, 7),
-            }
-            for n in closed[::4]
-        ],
-    )
-    _add(
-        session,
-        CheckIn,
-        [
-            {
-                "conversation_id": in_thread[n][1],
-                "message_id": asked[n],
-                "at": opened[n] - timedelta(hours=3),
-                "kind": "mood",
-                "score": chance.randint(0, 10),
-            }
-            for n in closed[::3]
-        ],
-    )
+    alerts = [
+        {"handoff_id": number, "person_id": one.holder.id, "message_id": text, "at": one.opened_at}
+        for (one, number), text in zip(numbered, texts, strict=True)
+    ]
+    _add(session, Alert, [{**alert, "ladder": 1, "rung": 0} for alert in alerts])
+    replies = [(one, one.first_reply_at) for one in cases]
+    said = [_says(one.thread, "Hey, I read it.", at, by=one.holder) for one, at in replies if at]
+    _add(session, Message, said)
+    closed = [one for one in zip(cases, numbers, asked, strict=True) if one[0].closed_at]
+    _add_what_followed(session, closed, random.Random(len(cases)))
 
 
-def _asks(mentee: int, thread: int, at: datetime) -> Row:
+def _add_what_followed(
+    session: Session, closed: Sequence[tuple[Case, int, int]], chance: random.Random
+) -> None:
+    """Verdicts, skills, and check-ins of some closed handoffs, given with their message."""
+    verdicts = [
+        {
+            "conversation_id": one.thread,
+            "handoff_id": number,
+            "by_id": one.holder.id,
+            "at": one.closed_at,
+            "verdict": chance.choice(list(Verdict)),
+        }
+        for one, number, _ in closed[::3]
+    ]
+    _add(session, VerdictRecord, verdicts)
+    skills = [
+        {
+            "conversation_id": one.thread,
+            "skill": "breathing",
+            "started_at": one.opened_at - timedelta(minutes=20),
+            "ended_at": one.opened_at - timedelta(minutes=15),
+            "outcome": SkillOutcome.DONE,
+            "before": chance.randint(5, 9),
+            "after": chance.randint(2, 7),
+        }
+        for one, _, _ in closed[::4]
+    ]
+    _add(session, SkillUse, skills)
+    check_ins = [
+        {
+            "conversation_id": one.thread,
+            "message_id": message,
+            "at": one.opened_at - timedelta(hours=3),
+            "kind": "mood",
+            "score": chance.randint(0, 10),
+        }
+        for one, _, message in closed[::3]
+    ]
+    _add(session, CheckIn, check_ins)
+
+
+def _asks(one: Case) -> Row:
     return {
-        "conversation_id": thread,
-        "at": at,
+        "conversation_id": one.thread,
+        "at": one.opened_at,
         "outgoing": False,
         "speaker": Speaker.MENTEE,
-        "speaker_id": mentee,
+        "speaker_id": one.mentee,
         "speaker_name": "A mentee",
         "words": ASKS,
         "channel": Channel.SMS,
-        "handled_at": at,
-        "moved_at": at,
+        "handled_at": one.opened_at,
+        "moved_at": one.opened_at,
     }
 
 
+def _handoff(one: Case, message: int, now: datetime) -> Row:
+    waiting = one.status is Status.WAITING
+    return {
+        "conversation_id": one.thread,
+        "opened_by_message_id": message,
+        "need": one.need,
+        "urgency": one.urgency,
+        "status": one.status,
+        "mentor_id": None if waiting else one.holder.id,
+        "ladder": 1,
+        "rung": 0,
+        # Not due yet: otherwise whoever serves this database would climb the ladder now.
+        "next_page_at": now + timedelta(days=1) if waiting else None,
+        "opened_at": one.opened_at,
+        "claimed_at": one.claimed_at,
+        "first_reply_at": one.first_reply_at,
+        "closed_at": one.closed_at,
+        "outcome": one.outcome,
+    }
+
+
+def _moves(one: Case, handoff: int) -> list[Row]:
+    urgency, by = one.urgency.name.lower(), one.holder.id
+    page = {"people": [by], "urgency": urgency, "ladder": 1, "rung": 0}
+    moves: list[tuple[Move, datetime | None, int | None, dict[str, Any]]] = [
+        (Move.OPEN, one.opened_at, None, {"need": one.need.value, "urgency": urgency}),
+        (Move.PAGE, one.opened_at, None, page),
+        (Move.CLAIM, one.claimed_at, by, {}),
+        (Move.RESOLVE, one.closed_at, by, {"outcome": one.outcome.value if one.outcome else None}),
+    ]
+    return [
+        {"handoff_id": handoff, "at": at, "move": move, "by_id": by_id, "detail": detail}
+        for move, at, by_id, detail in moves
+        if at is not None
+    ]
+
+
 def _says(thread: int, words: str, at: datetime, *, by: Person | None = None) -> Row:
-    """What the bot said, or a person; it has been delivered."""
+    """A delivered message from the bot or a person."""
     return {
         "conversation_id": thread,
         "at": at,
@@ -343,16 +341,16 @@ def _says(thread: int, words: str, at: datetime, *, by: Person | None = None) ->
     }
 
 
-def _decided(handoff: int, message: int, need: Need, at: datetime) -> Row:
+def _decided(one: Case, handoff: int, message: int) -> Row:
     return {
         "message_id": message,
         "handoff_id": handoff,
-        "at": at,
+        "at": one.opened_at,
         "owner": Owner.BOT,
-        "crisis": 0.9 if need is Need.CRISIS else 0.1,
+        "crisis": 0.9 if one.need is Need.CRISIS else 0.1,
         "connection": 0.9,
         "tools": 0.1,
-        "asked_for_person": need is Need.REQUEST,
+        "asked_for_person": one.need is Need.REQUEST,
         "bot": "answered",
         "evidence": EVIDENCE,
         "version": "many",
@@ -365,16 +363,10 @@ def _decided(handoff: int, message: int, need: Need, at: datetime) -> Row:
     }
 
 
-def _moved(
-    handoff: int, move: Move, at: datetime, *, by: int | None = None, **detail: object
-) -> Row:
-    return {"handoff_id": handoff, "at": at, "move": move, "by_id": by, "detail": detail}
-
-
 def _add(session: Session, table: type[Base], rows: Sequence[Row]) -> list[int]:
-    """Insert the rows at once; the answer is their ids, in the same order.
+    """Insert all rows at once and return their ids in order.
 
-    They are numbered here: asking the database for ten thousand ids takes longer than the rest.
+    Numbers them here: asking the database for ten thousand ids takes longer than the rest.
     """
     if not rows:
         return []
