@@ -39,7 +39,7 @@ class Phone:
 
     def __init__(self, page: Page, owner: str) -> None:
         self.region = page.get_by_role("region", name=owner, exact=True)
-        self.thread = page.get_by_role("log", name=f"Texts on the phone of {owner}")
+        self.thread = page.get_by_role("log", name=f"Texts on {owner}'s phone")
         self.box = page.get_by_label(f"Send a text as {owner}")
 
     def texts(self, words: str) -> None:
