@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import get_viewer
-from gateway.messaging.inbox import NoProgram, record
+from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.messaging.outbox import spoken
 from gateway.runtime.labels import masked
 from gateway.web.rendering import PageRefused, get_line, go_to, page
@@ -70,15 +70,9 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
         number = _phone_number(session, key)
     if number is None:
         raise PageRefused(404, gettext_noop("That phone is gone. Reload the page."))
+    incoming = Incoming(words, f"PH{uuid.uuid4().hex}", Channel.PHONES)
     try:
-        conversation_id = record(
-            line.database,
-            phone=number,
-            words=words,
-            provider_id=f"PH{uuid.uuid4().hex}",
-            channel=Channel.PHONES,
-            now=line.clock(),
-        )
+        conversation_id = record(line.database, incoming, phone=number, now=line.clock())
     except NoProgram as error:
         raise PageRefused(503, str(error)) from error
     if conversation_id is not None:

@@ -18,7 +18,7 @@ from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
 from gateway.app import create_app
-from gateway.messaging.sms import Phones, Twilio
+from gateway.messaging.sms import Phones, Twilio, connect
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
@@ -57,13 +57,16 @@ def open_database(settings: Settings) -> Database:
 def make_texts(settings: Settings) -> Texts:
     if settings.sms == "phones":
         return Phones()
-    return Twilio(
+    client = connect(
         settings.twilio_account_sid or "",
         settings.twilio_auth_token or "",
+        base_url=settings.twilio_base_url,
+    )
+    return Twilio(
+        client,
         public_url=settings.public_url,
         from_=settings.twilio_from,
         messaging_service_sid=settings.twilio_messaging_service_sid,
-        base_url=settings.twilio_base_url,
     )
 
 

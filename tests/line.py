@@ -22,7 +22,7 @@ from escalation.handoffs.jobs import Work, enqueue
 from escalation.ruleset import Rules, load_rules
 from escalation.signals import Signals
 from gateway.demo import seed_demo
-from gateway.messaging.inbox import record
+from gateway.messaging.inbox import Incoming, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.jobs import Engine
@@ -191,15 +191,9 @@ class Talk:
         channel: Channel = Channel.SMS,
     ) -> int | None:
         """A text is recorded, and nothing more happens yet."""
-        return record(
-            self.database,
-            phone=number,
-            words=words,
-            provider_id=provider_id or f"SM{next(self._ids):032d}",
-            channel=channel,
-            media=media,
-            now=self.clock(),
-        )
+        provider_id = provider_id or f"SM{next(self._ids):032d}"
+        incoming = Incoming(words, provider_id, channel, media)
+        return record(self.database, incoming, phone=number, now=self.clock())
 
     def passes(self, **time: float) -> None:
         """Time passes; whatever falls due meanwhile is done when it is due."""

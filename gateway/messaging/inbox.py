@@ -1,4 +1,4 @@
-"""Recording what comes in: one row for each message, whoever sends it and however often."""
+"""Recording incoming messages: one row for each, however often it is sent."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,49 +25,43 @@ class NoProgram(Exception):
         )
 
 
-def record(
-    database: Database,
-    *,
-    phone: str,
-    words: str,
-    provider_id: str,
-    channel: Channel,
-    media: int = 0,
-    to: str | None = None,
-    now: datetime,
-) -> int | None:
-    """Keep one incoming message and return its conversation; None for one already kept.
+@dataclass(frozen=True)
+class Incoming:
+    """A message that has arrived. `provider_id` is unique, and the same for each copy of it."""
 
-    The unique provider id decides, inside the insert: of fifty copies at once, one is kept.
+    words: str
+    provider_id: str
+    channel: Channel
+    media: int = 0
+
+
+def record(
+    database: Database, incoming: Incoming, *, phone: str, to: str | None = None, now: datetime
+) -> int | None:
+    """Record a text from `phone`. Returns its conversation, or None if it was recorded before.
+
+    The database decides, by the unique provider id: of fifty copies at once, one is recorded.
 
     Raises:
-        NoProgram: there is nobody to answer for.
+        NoProgram: there is no program to answer for.
     """
     try:
         with database.writing() as session:
-            conversation = _get_conversation(session, phone, channel=channel, to=to)
-            _keep(session, conversation, words, provider_id, channel=channel, media=media, now=now)
+            conversation = _get_conversation(session, phone, channel=incoming.channel, to=to)
+            _insert(session, conversation, incoming, now=now)
             return conversation.id
     except IntegrityError:
+        same = select(Message.id).where(Message.provider_id == incoming.provider_id)
         with database.reading() as session:
-            if session.scalar(select(Message.id).where(Message.provider_id == provider_id)):
+            if session.scalar(same):
                 return None
-        # Two first messages of one stranger at the same moment: the thread exists now.
-        return record(
-            database,
-            phone=phone,
-            words=words,
-            provider_id=provider_id,
-            channel=channel,
-            media=media,
-            to=to,
-            now=now,
-        )
+        # Two first messages from one unknown number at the same moment: the thread exists now.
+        return record(database, incoming, phone=phone, to=to, now=now)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was written on the web, as it is kept. `again`: it had been kept before."""
+    """A message from the chat. `again` says that it was recorded before."""
 
     conversation_id: int
     message_id: int
@@ -77,65 +71,56 @@ class Recorded:
 def record_on_web(
     database: Database, person: Person, words: str, *, key: str, rules: Rules, now: datetime
 ) -> Recorded:
-    """Keep what a signed-in mentee wrote in the chat.
+    """Record what a signed-in mentee wrote in the chat.
 
-    The page makes one `key` for each message, and sends it again with every try: the same words
-    with the same key are one message. Other words with it (the back button brings an old form
-    back) are another.
+    The page makes one `key` for each message and sends it again with every try. The same words
+    with the same key are one message. Other words with it are another: the browser's back button
+    brings an old form back.
 
     Raises:
-        IntegrityError: the person is gone.
+        IntegrityError: the person was deleted.
     """
     words = kept_words(words)
-    number, begun_elsewhere = 0, 0
+    number, thread_just_began = 0, False
     while True:
         provider_id = f"WB{person.id}:{key}" + (f".{number}" if number else "")
+        incoming = Incoming(words, provider_id, Channel.WEB)
         try:
             with database.writing() as session:
-                here = session.get_one(Person, person.id)
-                conversation = get_thread(session, rules, here)
-                kept = _keep(
-                    session, conversation, words, provider_id, channel=Channel.WEB, media=0, now=now
-                )
-                return Recorded(conversation.id, kept.id, again=False)
+                conversation = get_thread(session, rules, session.get_one(Person, person.id))
+                message = _insert(session, conversation, incoming, now=now)
+                return Recorded(conversation.id, message.id, again=False)
         except IntegrityError:
             with database.reading() as session:
                 before = session.scalar(select(Message).where(Message.provider_id == provider_id))
             if before is not None and before.words == words:
                 return Recorded(before.conversation_id, before.id, again=True)
             if before is not None:
-                number += 1  # other words took this key
-            elif begun_elsewhere:
+                number += 1  # other words have this key
+            elif thread_just_began:
                 raise
             else:
-                begun_elsewhere += 1  # the thread was begun at this very moment
+                thread_just_began = True  # by another request; try once more
 
 
-def _keep(
-    session: Session,
-    conversation: Conversation,
-    words: str,
-    provider_id: str,
-    *,
-    channel: Channel,
-    media: int,
-    now: datetime,
+def _insert(
+    session: Session, conversation: Conversation, incoming: Incoming, *, now: datetime
 ) -> Message:
-    # Held, so that ids grow as rows appear: an open chat asks for what came after its last one.
+    # Locked, so that ids grow as rows appear: an open chat asks for what came after its last id.
     lock_conversation(session, conversation.id)
     message = Message(
         conversation_id=conversation.id,
         at=now,
         moved_at=now,
         outgoing=False,
-        words=kept_words(words),
-        channel=channel,
-        media=media,
-        provider_id=provider_id,
+        words=kept_words(incoming.words),
+        channel=incoming.channel,
+        media=incoming.media,
+        provider_id=incoming.provider_id,
         **_speaker(conversation.person),
     )
     session.add(message)
-    conversation.channel = channel
+    conversation.channel = incoming.channel
     session.flush()
     return message
 

@@ -1,7 +1,7 @@
-"""Delivering what was written: in order, each once, and visible when it fails.
+"""Sending texts in order, each once, with every failure visible.
 
 A row is marked `sending` and committed before the provider is called. If the process dies in
-between, the provider is asked what became of the text before it is sent again.
+between, the provider is asked about the text before it is sent again.
 """
 
 from collections.abc import Iterator
@@ -26,15 +26,14 @@ from models.conditional import changes_one
 
 log = structlog.get_logger()
 
-# A send that has not ended after this long belongs to a process that died: it exceeds the
-# provider's time-out by far.
+# Much longer than the provider's timeout: the process that was sending has died.
 SEND_IS_DEAD_AFTER = timedelta(seconds=20)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)
 LABEL_OF_BOT = "Warmline bot"
 
-# How far along a text is; a status that is not further than what we know is old news.
-FORWARD = {
+# The order of statuses. Callbacks arrive out of order; a status never moves a text back.
+PROGRESS = {
     Delivery.DROPPED: 9,
     Delivery.QUEUED: 0,
     Delivery.SENDING: 1,
@@ -47,7 +46,7 @@ FORWARD = {
 
 @contextmanager
 def acting(line: Line) -> Iterator[Session]:
-    """A transaction whose messages leave as soon as it is committed."""
+    """A transaction whose messages are sent as soon as it is committed."""
     with line.database.writing() as session:
         yield session
         touched = spoken_in(session)
@@ -60,7 +59,7 @@ def acting(line: Line) -> Iterator[Session]:
 
 
 def spoken(message: Message, words: str | None = None) -> str:
-    """The words as they go out by SMS: who speaks stands before them."""
+    """The words as they go out by SMS, after the speaker's name."""
     label = LABEL_OF_BOT if message.speaker is Speaker.BOT else message.speaker_name
     return f"{label}: {message.words if words is None else words}"
 
@@ -69,7 +68,7 @@ def spoken(message: Message, words: str | None = None) -> str:
 class Outgoing:
     """One text that this worker has marked as sending.
 
-    `tried_since` is when it was written if it was tried before: that try may have got through.
+    `tried_since` is set if an earlier try may have reached the provider: when it was written.
     """
 
     message_id: int
@@ -79,7 +78,7 @@ class Outgoing:
 
 
 def deliver(line: Line, conversation_id: int) -> None:
-    """Send all that a conversation has queued, in order, unless another worker is at it."""
+    """Send a conversation's queued texts in order, unless another worker is sending them."""
     while (outgoing := _mark_next(line, conversation_id)) is not None:
         try:
             sent = _send_once(line, outgoing)
@@ -90,7 +89,7 @@ def deliver(line: Line, conversation_id: int) -> None:
 
 
 def _send_once(line: Line, outgoing: Outgoing) -> Sent:
-    """Send, but first look whether an earlier try got through and we never heard."""
+    """Send, unless the provider accepted an earlier try and we did not hear of it."""
     if outgoing.tried_since is not None:
         found = line.texts.find_sent(outgoing.to, outgoing.words, since=outgoing.tried_since)
         with line.database.reading() as session:
@@ -103,34 +102,40 @@ def _send_once(line: Line, outgoing: Outgoing) -> Sent:
 
 
 def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
-    """Mark the first queued text as sending, dropping what may no longer be sent."""
+    """Mark the first queued text as sending. Texts that may no longer be sent are dropped."""
     now = line.clock()
     with line.database.writing() as session:
         conversation = lock_conversation(session, conversation_id)
         while (message := _first_undelivered(session, conversation_id)) is not None:
-            is_sending = message.delivery is Delivery.SENDING
-            if is_sending:
-                assert message.sending_at is not None  # set with the mark
-                if now < message.sending_at + SEND_IS_DEAD_AFTER:
-                    return None
-            elif message.next_try_at is not None and now < message.next_try_at:
+            if _must_wait(message, now=now):
                 return None
             reason = why_code_is_not_sent(message, now=now)
-            if reason is None and not is_sending:
+            if reason is None and message.delivery is not Delivery.SENDING:
                 reason = _why_not(session, conversation, message)
-            if reason is not None:
-                _drop(message, reason, now=now)
-                forget_code(message)
-                session.flush()
-                continue
-            tried_since = message.at if message.tries else None
-            words = spoken(message, take_out_code(message))
-            message.delivery = Delivery.SENDING
-            message.sending_at = message.moved_at = now
-            message.tries += 1
-            assert conversation.phone is not None  # otherwise dropped above
-            return Outgoing(message.id, conversation.phone, words, tried_since)
+            if reason is None:
+                return _mark(conversation, message, now=now)
+            _drop(message, reason, now=now)
+            forget_code(message)
+            session.flush()
     return None
+
+
+def _must_wait(message: Message, *, now: datetime) -> bool:
+    """Whether the text is being sent by another worker, or its next try is not due yet."""
+    if message.delivery is Delivery.SENDING:
+        assert message.sending_at is not None  # set with the mark
+        return now < message.sending_at + SEND_IS_DEAD_AFTER
+    return message.next_try_at is not None and now < message.next_try_at
+
+
+def _mark(conversation: Conversation, message: Message, *, now: datetime) -> Outgoing:
+    tried_since = message.at if message.tries else None
+    words = spoken(message, take_out_code(message))
+    message.delivery = Delivery.SENDING
+    message.sending_at = message.moved_at = now
+    message.tries += 1
+    assert conversation.phone is not None  # `_why_not` drops texts without a number
+    return Outgoing(message.id, conversation.phone, words, tried_since)
 
 
 def _first_undelivered(session: Session, conversation_id: int) -> Message | None:
@@ -146,7 +151,7 @@ def _first_undelivered(session: Session, conversation_id: int) -> Message | None
 
 
 def _why_not(session: Session, conversation: Conversation, message: Message) -> str | None:
-    """Why this text may not leave any more, or None. The owner is looked at once again."""
+    """Why this text may no longer be sent, or None. A mentor may have claimed the conversation."""
     if message.from_rasa and get_owner(get_open_handoff(session, conversation)) is Owner.MENTOR:
         return "yielded_to_person"
     person = conversation.person
@@ -169,7 +174,7 @@ def note_delivery(
     provider_id: str | None = None,
     error_code: str | None = None,
 ) -> bool:
-    """Move a text forward to `delivery`; False when that is old news or no text of ours."""
+    """Move a text on to `delivery`. False if it is further along already, or not our text."""
     now = line.clock()
     with acting(line) as session:
         message = session.get(Message, message_id)
@@ -177,7 +182,7 @@ def note_delivery(
             return False
         if message.provider_id not in (None, provider_id) and provider_id is not None:
             return False
-        earlier = [known for known in Delivery if FORWARD[known] < FORWARD[delivery]]
+        earlier = [known for known in Delivery if PROGRESS[known] < PROGRESS[delivery]]
         change = (
             update(Message)
             .where(Message.id == message_id, Message.delivery.in_(earlier))
@@ -200,12 +205,12 @@ def note_delivery(
 
 
 def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
-    """A text was not accepted: try again later, or give it up and act on that."""
+    """The provider did not accept a text: try again later, or give up and act on that."""
     now = line.clock()
     with acting(line) as session:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
-            return  # a status callback was faster: it got through
+            return  # a status callback came first: the provider has it
         line = _program_line(session, line, message)
         give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, now
@@ -232,7 +237,7 @@ def _program_line(session: Session, line: Line, message: Message) -> Line:
 
 
 def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
-    """What a failed text means: for the person's number, for a ladder, for a mentor's words."""
+    """Note a bad number, page the next mentor, or tell a mentor that their words did not arrive."""
     conversation = session.get_one(Conversation, message.conversation_id)
     code = message.error_code or ""
     if conversation.person is not None:

@@ -1,9 +1,8 @@
-"""The code that is texted to a mentee who signs in to the chat, and how it stays between the two.
+"""The sign-in code for the chat, texted to a mentee.
 
-It is a text in the mentee's own thread, which others may read: whoever claims a handoff reads
-the thread. So the row holds it sealed, and only until it leaves; then a plain note takes its
-place. It is tried once: the mentee who waits for it asks for another sooner than we could
-send it again.
+Mentors who claim a handoff read the mentee's thread, where this text is, too. So the row holds the
+code encrypted, and only until it is sent; then a note replaces it. It is sent once: a mentee who
+waits for it asks for another sooner than we could send it again.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ NOTE = "(A code for the chat was texted.)"
 
 
 def text_code(session: Session, line: Line, person: Person, *, now: datetime) -> None:
-    """Write the text with a new code. The caller's transaction delivers it (`acting`)."""
+    """Write the text with a new code. The caller's transaction sends it (`acting`)."""
     code = new_code(session, person, "chat", now=now, lasts=CODE_LASTS)
     minutes = int(CODE_LASTS.total_seconds() // 60)
     thread = get_thread(session, line.rules, person)
@@ -30,12 +29,12 @@ def text_code(session: Session, line: Line, person: Person, *, now: datetime) ->
     if text.delivery is Delivery.QUEUED:
         text.words = encrypt(text.words)
     else:
-        forget_code(text)  # STOP: it never leaves
+        forget_code(text)  # never sent, because of STOP
     session.flush()
 
 
 def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
-    """Why a code may not leave any more; None for one that may, and for every other text."""
+    """Why a code may no longer be sent; None for a code that may, and for every other text."""
     if message.script != SCRIPT:
         return None
     if message.tries:
@@ -44,7 +43,7 @@ def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
 
 
 def take_out_code(message: Message) -> str:
-    """The words to send. A code's are taken out of its row, which is about to leave."""
+    """The words to send. A code is removed from its row."""
     if message.script != SCRIPT:
         return message.words
     words = decrypt(message.words)

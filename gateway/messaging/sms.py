@@ -16,13 +16,13 @@ from models import Delivery
 # What each of Twilio's codes means for us: https://www.twilio.com/docs/api/errors
 OPTED_OUT = {"21610"}
 BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
-# Refused for a reason that another try of the same text does not mend. Everything else (429,
-# 5xx, a wrong token, no answer) is tried again until policy.toml's give_up_after_minutes.
+# Sending the same text again would not help. Everything else (429, 5xx, a wrong token, no answer)
+# is tried again until policy.toml's give_up_after_minutes.
 REFUSED = {"21408", "21612", "21617", "30004", "30007", "30032", "30034"}
 
 
 class Phones:
-    """The demo: a text is delivered when it is written, and shown on the page `/phones`."""
+    """The demo: a text counts as delivered when it is written. The page `/phones` shows it."""
 
     def send(self, to: str, words: str, *, message_id: int) -> Sent:
         return Sent(f"PH{uuid.uuid4().hex}", Delivery.DELIVERED)
@@ -32,7 +32,7 @@ class Phones:
 
 
 class BaseUrlHttpClient(TwilioHttpClient):
-    """Twilio's client, sent to another address: its edge and region settings cannot do that."""
+    """Twilio's client for another address, which its edge and region settings cannot set."""
 
     def __init__(self, base_url: str | None, **options: Any) -> None:
         super().__init__(**options)
@@ -46,32 +46,34 @@ class BaseUrlHttpClient(TwilioHttpClient):
         return super().request(method, url, *args, **options)
 
 
+def connect(
+    account_sid: str, auth_token: str, *, base_url: str | None = None, timeout_seconds: float = 5
+) -> Client:
+    http = BaseUrlHttpClient(base_url, timeout=timeout_seconds)
+    return Client(account_sid, auth_token, http_client=http)
+
+
 class Twilio:
     """Twilio's REST API.
 
-    It has no key against sending twice. So each text names its own status callback, and after
-    a crash in mid-send `find_sent` looks for it before it is sent again.
+    It cannot tell that the same text is sent twice. So each text names its own status callback,
+    and after a crash `find_sent` looks for a text before it is sent again.
     """
 
     def __init__(
         self,
-        account_sid: str,
-        auth_token: str,
+        client: Client,
         *,
         public_url: str,
         from_: str | None = None,
         messaging_service_sid: str | None = None,
-        base_url: str | None = None,
-        timeout_seconds: float = 5,
     ) -> None:
-        self._public_url = public_url
+        self._client, self._public_url = client, public_url
         self._sender = (
             {"messaging_service_sid": messaging_service_sid}
             if messaging_service_sid
             else {"from_": from_}
         )
-        http = BaseUrlHttpClient(base_url, timeout=timeout_seconds)
-        self._client = Client(account_sid, auth_token, http_client=http)
 
     def send(self, to: str, words: str, *, message_id: int) -> Sent:
         try:
@@ -87,7 +89,7 @@ class Twilio:
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
         try:
-            # Newest first. A text that still waits at Twilio has no date of sending to ask for.
+            # Newest first. A text still queued at Twilio has no date_sent to filter by.
             texts = self._client.messages.list(to=to, limit=50)
         except (TwilioException, RequestException) as error:
             raise _failed(error) from error

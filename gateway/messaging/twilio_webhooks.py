@@ -1,4 +1,4 @@
-"""Twilio's webhooks: record, answer at once, and say nothing yet."""
+"""Twilio's webhooks. Each is answered at once; replies leave later, through Twilio's API."""
 
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from twilio.request_validator import RequestValidator
 
-from gateway.messaging.inbox import NoProgram, record
+from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.messaging.outbox import note_delivery
 from gateway.runtime.line import Line
 from models import Channel, Delivery
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
-# Twilio's words for where a text is, and ours. What is missing here tells us nothing new.
+# Twilio's statuses and ours. The others tell us nothing new.
 STATUSES = {
     "sent": Delivery.SENT,
     "delivered": Delivery.DELIVERED,
@@ -32,14 +32,14 @@ Form = dict[str, str]
 
 
 async def signed_form(request: Request) -> Form:
-    """The form, if Twilio signed it for our public address; 403 otherwise.
+    """The form, if Twilio signed it; 403 otherwise.
 
-    The signature is over the address Twilio called, which a proxy may have hidden from us. So
-    it is checked against PUBLIC_URL and never against what this server sees as its own name.
+    Twilio signs the address it called, which a proxy may hide from us. So the signature is checked
+    against PUBLIC_URL, and never against the host name that this server sees.
     """
     settings = request.app.state.settings
     body = await request.body()
-    # Broken UTF-8 in a text is kept as replacement characters, not refused.
+    # Broken UTF-8 in a text becomes replacement characters; the text is not refused.
     form = dict(
         parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     )
@@ -56,25 +56,17 @@ async def signed_form(request: Request) -> Form:
 
 @router.post("/sms")
 async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -> Response:
-    """Record one inbound SMS and say nothing yet; answers leave by REST.
-
-    Twilio may post a message twice. `record` returns None for one already kept.
-    """
+    """Record one SMS. Twilio may post it twice: `record` returns None for a copy."""
     line: Line = request.app.state.line
     sender, provider_id = form.get("From", "").strip(), form.get("MessageSid", "").strip()
     if not sender or not provider_id:
         raise HTTPException(400, "From and MessageSid are needed.")
+    words, media = form.get("Body", ""), _count(form.get("NumMedia", "0"))
+    incoming = Incoming(words, provider_id, Channel.SMS, media)
+    to, now = form.get("To"), line.clock()
     try:
         conversation_id = await run_in_threadpool(
-            record,
-            line.database,
-            phone=sender,
-            words=form.get("Body", ""),
-            provider_id=provider_id,
-            channel=Channel.SMS,
-            media=_count(form.get("NumMedia", "0")),
-            to=form.get("To"),
-            now=line.clock(),
+            record, line.database, incoming, phone=sender, to=to, now=now
         )
     except NoProgram as error:
         # A 5xx makes Twilio try its fallback address, and shows in its debugger.
@@ -88,7 +80,7 @@ async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Requ
 async def receive_status(
     message_id: int, form: Annotated[Form, Depends(signed_form)], request: Request
 ) -> Response:
-    """Move a text forward. Old news, and texts we do not know, are answered alike: with 204."""
+    """Record what became of a text we sent. An unknown text gets the same answer, 204."""
     line: Line = request.app.state.line
     delivery = STATUSES.get(form.get("MessageStatus", ""))
     if delivery is not None:

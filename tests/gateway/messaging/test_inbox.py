@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from gateway.messaging.inbox import NoProgram, record
+from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.phone_numbers import as_e164
@@ -112,14 +112,7 @@ def test_words_with_a_picture_are_words(talk: Talk) -> None:
 
 def test_without_a_program_nothing_is_pretended(database: Database) -> None:
     with pytest.raises(NoProgram, match="enroll"):
-        record(
-            database,
-            phone=MAYA,
-            words="hi",
-            provider_id="SM1",
-            channel=Channel.SMS,
-            now=MORNING,
-        )
+        record(database, Incoming("hi", "SM1", Channel.SMS), phone=MAYA, now=MORNING)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from escalation.speech.message_writer import speak_as_bot
+from escalation.speech.message_writer import get_thread, speak_as_bot
 from gateway.messaging.outbox import deliver, note_delivery
-from gateway.messaging.sms import Twilio
+from gateway.messaging.sms import Twilio, connect
 from gateway.runtime.database import Database
 from models import Conversation, Delivery, Message, Status
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
@@ -26,14 +26,8 @@ def twilio() -> Iterator[FakeTwilio]:
 def talk(database: Database, twilio: FakeTwilio) -> Talk:
     """Maya, Sam, Noor and Ruth, on real SMS."""
     talk = Talk(database)
-    talk.line.texts = Twilio(
-        ACCOUNT_SID,
-        TOKEN,
-        public_url="https://warmline.example",
-        from_=NUMBER,
-        base_url=twilio.url,
-        timeout_seconds=0.5,
-    )
+    client = connect(ACCOUNT_SID, TOKEN, base_url=twilio.url, timeout_seconds=0.5)
+    talk.line.texts = Twilio(client, public_url="https://warmline.example", from_=NUMBER)
     return talk
 
 
@@ -196,8 +190,6 @@ def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: Fa
 def test_texts_of_one_person_leave_in_their_order(talk: Talk, twilio: FakeTwilio) -> None:
     twilio.set_fault(RUTH, Fault("server_error", times=1))
     with talk.database.writing() as session:
-        from escalation.speech.message_writer import get_thread
-
         thread = get_thread(session, talk.line.rules, talk.person(RUTH))
         for words in ("one", "two", "three"):
             speak_as_bot(session, thread, words, now=talk.clock(), dropped=False)
