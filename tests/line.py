@@ -1,8 +1,7 @@
-"""A whole line in one process, on a clock we turn by hand.
+"""All of Warmline in one process, on a clock that the test turns.
 
-Everything of ours is real: the database, the rules, detection, the pipeline, delivery. What
-stands at the edge is plain: a bot that answers from a table, phones that remember, and work
-kept in a list until its time has come.
+The database, the rules, detection, the pipeline, and delivery are real. Replaced are the bot, which
+answers from a table, the phones, which remember what they show, and the job queue, which is a list.
 """
 
 import itertools
@@ -46,7 +45,7 @@ NUMBERS = {name: number for number, name in NAMES.items()}
 
 
 class Clock:
-    """Time stands still until somebody turns it."""
+    """A clock that moves only when a test turns it."""
 
     def __init__(self, now: datetime = MORNING) -> None:
         self.now = now
@@ -56,7 +55,7 @@ class Clock:
 
 
 class AtOnce(Executor):
-    """Does work when it is handed in, so that a test can look right after."""
+    """Runs work at once, so that a test can look right after."""
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -145,7 +144,7 @@ class Kept:
 
 
 class Talk:
-    """Drives one line the way people do: they text, time passes, they read their phones."""
+    """Drives Warmline the way people do: they text, time passes, they read their phones."""
 
     def __init__(self, database: Database, *, rules: Rules | None = None) -> None:
         self.clock = Clock()
@@ -176,7 +175,7 @@ class Talk:
     def texts(
         self, number: str, words: str, *, media: int = 0, channel: Channel = Channel.SMS
     ) -> None:
-        """Somebody texts the line, and the line does all it does at once."""
+        """A person texts Warmline, and everything that follows at once is done."""
         conversation_id = self.arrives(number, words, media=media, channel=channel)
         if conversation_id is not None:
             self.line.soon(take_turns, conversation_id)
@@ -190,13 +189,13 @@ class Talk:
         provider_id: str | None = None,
         channel: Channel = Channel.SMS,
     ) -> int | None:
-        """A text is recorded, and nothing more happens yet."""
+        """A text is recorded, but not handled yet."""
         provider_id = provider_id or f"SM{next(self._ids):032d}"
         incoming = Incoming(words, provider_id, channel, media)
         return record(self.database, incoming, phone=number, now=self.clock())
 
     def passes(self, **time: float) -> None:
-        """Time passes; whatever falls due meanwhile is done when it is due."""
+        """Time passes, and work is done when it is due."""
         until = self.clock.now + timedelta(**time)
         while True:
             due = [at for at, _ in self.kept.work if at <= until]
@@ -233,13 +232,13 @@ class Talk:
             self.database.enqueues_with(self.kept)
 
     def new_texts(self) -> list[tuple[str, str]]:
-        """What has reached phones since this was last asked: who, and the words shown."""
+        """The texts that reached phones since the last call: name and words."""
         shown = self.phones.shown[self._read :]
         self._read = len(self.phones.shown)
         return [(NAMES[number], words) for number, words in shown]
 
     def read_by(self, number: str) -> list[str]:
-        """Everything that one phone shows."""
+        """All texts on one phone."""
         return [words for to, words in self.phones.shown if to == number]
 
     def handoff(self) -> Handoff:
@@ -257,7 +256,7 @@ class Talk:
         return next(person for person in people if person.phone == number)
 
     def a_manager_elsewhere(self) -> str:
-        """Eve enrolls, who manages another program; the answer is her number."""
+        """Enroll Eve, who manages another program. Returns her number."""
         eve = "+12025550150"
         with self.database.writing() as session:
             here = session.scalars(select(Program)).one()

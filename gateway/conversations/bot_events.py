@@ -1,4 +1,4 @@
-"""What the bot reports of skills, check-ins and goals, written down in the caller's transaction."""
+"""Recording what the bot reports about skills, check-ins, and goals."""
 
 import json
 from datetime import datetime
@@ -24,7 +24,7 @@ from models import (
 )
 from models.check_ins import CHECK_INS
 
-# Asked with check-ins, and no use of a skill either.
+# Asked along with check-ins; it does not count as using a skill.
 GOAL_FOLLOW_UP = "goal_follow_up"
 
 
@@ -36,23 +36,22 @@ def record_skill_step(
     *,
     now: datetime,
 ) -> None:
-    """A skill or check-in began, went on, was finished or was left: note it.
+    """Record that a skill or check-in was started, resumed, finished, or left.
 
-    `message` is the mentee's that brought it about; None when the line began it. It keeps
-    `conversation.skill`. A check-in is no use of a skill; one that was agreed on and is left is
-    not reminded of.
+    `message` is the mentee's text that led to it; None when Warmline started it. Only skills
+    get a SkillUse. A scheduled check-in that is left gets no reminder.
     """
     begins = step.state in ("started", "resumed")
     if begins:
         conversation.skill = step.name
     elif conversation.skill == step.name:
         conversation.skill = None
-    use = _under_way(session, conversation)
+    use = _in_progress(session, conversation)
     if use is not None and use.skill != step.name and begins:
         _end(session, use, message, SkillOutcome.LEFT, now=now)
     if step.name in (*CHECK_INS, GOAL_FOLLOW_UP):
         if step.state == "left":
-            _ask_no_more(session, conversation, step.name, now=now)
+            _skip_scheduled(session, conversation, step.name, now=now)
     elif begins:
         _begin(session, conversation, message, step, now=now)
     elif use is not None and use.skill == step.name:
@@ -64,9 +63,9 @@ def record_skill_step(
 def leave_skill(
     session: Session, conversation: Conversation, message: Message | None, *, now: datetime
 ) -> None:
-    """A person takes the conversation over: whatever was under way is left."""
+    """A person takes over: the skill in progress counts as left."""
     conversation.skill = None
-    use = _under_way(session, conversation)
+    use = _in_progress(session, conversation)
     if use is not None:
         _end(session, use, message, SkillOutcome.LEFT, now=now)
 
@@ -106,7 +105,7 @@ def record_goal(session: Session, conversation: Conversation, words: str, *, now
 
 
 def open_goal(session: Session, conversation: Conversation) -> Goal | None:
-    """The goal to ask about: the latest one, unless that was asked about already."""
+    """The latest goal, unless Warmline has asked about it already."""
     goal = session.scalar(
         select(Goal)
         .where(Goal.conversation_id == conversation.id)
@@ -119,7 +118,7 @@ def open_goal(session: Session, conversation: Conversation) -> Goal | None:
 def record_goal_result(
     session: Session, conversation: Conversation, result: str, *, now: datetime
 ) -> Goal | None:
-    """Note how the open goal went: done, partly or not_yet. None when there is no open goal."""
+    """Record how the open goal went: done, partly, or not_yet. None without an open goal."""
     goal = open_goal(session, conversation)
     if goal is not None:
         goal.followed_up_at, goal.result = now, GoalResult(result)
@@ -127,7 +126,7 @@ def record_goal_result(
     return goal
 
 
-def _under_way(session: Session, conversation: Conversation) -> SkillUse | None:
+def _in_progress(session: Session, conversation: Conversation) -> SkillUse | None:
     return session.scalar(
         select(SkillUse).where(
             SkillUse.conversation_id == conversation.id, SkillUse.ended_at.is_(None)
@@ -143,8 +142,8 @@ def _begin(
     *,
     now: datetime,
 ) -> None:
-    """A use begins, or goes on where it was left. Begun anew, the one under way was left."""
-    use = _under_way(session, conversation)
+    """Start a use, or resume the one that was left. A use still in progress counts as left."""
+    use = _in_progress(session, conversation)
     if step.state == "resumed":
         use = use or _left_last(session, conversation, step.name)
         if use is not None:
@@ -181,11 +180,13 @@ def _end(
 ) -> None:
     use.ended_at, use.outcome = now, outcome
     use.message_id = message.id if message else None
-    session.flush()  # before another one begins: only one may be under way
+    session.flush()  # before the next one: only one may be in progress
 
 
-def _ask_no_more(session: Session, conversation: Conversation, kind: str, *, now: datetime) -> None:
-    """Whoever leaves a check-in has answered in their own way; no reminder, and not missed."""
+def _skip_scheduled(
+    session: Session, conversation: Conversation, kind: str, *, now: datetime
+) -> None:
+    """A mentee who leaves a check-in is not reminded of it, and did not miss it."""
     asked = session.scalars(
         select(ScheduledCheckIn)
         .join(Schedule)

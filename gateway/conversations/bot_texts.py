@@ -1,7 +1,7 @@
-"""The bot's fixed texts in the language of who reads them.
+"""The bot's fixed texts in the reader's language.
 
-The bot speaks English (bot/domain) and knows of no other language. What it says is looked up in
-locales/LANGUAGE/bot.po when it is recorded; a text that is not there goes out in English.
+The bot speaks only English (bot/domain). Its texts are translated by locales/LANGUAGE/bot.po when
+they are recorded; a text without a translation is sent in English.
 """
 
 import re
@@ -30,13 +30,12 @@ BLANK = re.compile(r"\{(\w+)\}")
 def say_bots_words(
     session: Session, conversation: Conversation, words: str, *, now: datetime, dropped: bool
 ) -> None:
-    """Record what the bot said, as its reader is to read it."""
     said = in_readers_language(conversation_language(conversation), words)
     speak_as_bot(session, conversation, said, now=now, dropped=dropped, own_words=words)
 
 
 def in_readers_language(language: str, words: str) -> str:
-    """What the bot said, in `language`; unchanged where there are no words for it."""
+    """The bot's words in `language`; unchanged if there is no translation."""
     language = known(language)
     if language == DEFAULT_LANGUAGE:
         return words
@@ -53,7 +52,7 @@ def in_readers_language(language: str, words: str) -> str:
 
 
 def _filling(language: str, name: str, value: str) -> str:
-    """Of the blanks only `also`, a topic's name, is in English; the others are numbers."""
+    """Only the blank `also`, a topic's name, needs a translation; the others are numbers."""
     if name != "also":
         return value
     shown = keyword_in(language, value.upper())
@@ -62,7 +61,7 @@ def _filling(language: str, name: str, value: str) -> str:
 
 @cache
 def _with_blanks(language: str) -> list[tuple[re.Pattern[str], str]]:
-    """Texts with blanks as patterns. The one with most words of its own is tried first."""
+    """Texts with blanks, as patterns. The text with the most fixed words is tried first."""
     entries = [str(entry.id) for entry in _entries(language) if BLANK.search(str(entry.id))]
     entries.sort(key=lambda msgid: len(BLANK.sub("", msgid)), reverse=True)
     return [(_pattern(msgid), msgid) for msgid in entries]
@@ -75,7 +74,7 @@ def _entries(language: str) -> Iterator[Entry]:
 
 
 def _pattern(msgid: str) -> re.Pattern[str]:
-    """A blank that stands twice in a text holds the same twice."""
+    """A blank that occurs twice must match the same words."""
     parts, named = [], set[str]()
     for position, part in enumerate(BLANK.split(msgid)):
         if position % 2 == 0:

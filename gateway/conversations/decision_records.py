@@ -1,4 +1,4 @@
-"""A decision as it is kept, and read again: what it was taken on, beside the scores."""
+"""What a decision was based on, besides the scores: written to its record and read back."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from models import DecisionRecord, Urgency
 
 
 def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:
-    """All that `decide` looks at and that has no column of its own."""
+    """The inputs of `decide` that have no column of their own."""
     return {
         "says": signals.says.value if signals.says else None,
         "item_nine": signals.item_nine,

@@ -1,8 +1,8 @@
-"""What the mentor who holds a handoff is told by text when their mentee writes.
+"""Texts to the mentor who holds a handoff, when their mentee writes.
 
-Whoever has the conversation open in the console reads it there and is not texted too. Whether
-they had it open still when the words came shows only afterwards, as an open page reads itself
-again: so it is looked at once more, and who had gone is told then.
+A mentor who has the conversation open in the console gets no text. An open page reports in at
+intervals, so it shows only later whether the mentor still saw the message: then Warmline looks once
+more, and texts the mentor if the page had been closed.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ from models import Handoff, Message, Person
 def tell_holder(
     session: Session, line: Line, handoff: Handoff, message: Message, *, now: datetime
 ) -> None:
-    """Tell the mentor that their mentee wrote: by link, or in words if so set."""
+    """Text the mentor a link, or the mentee's words if the policy says so."""
     if handoff.mentor is None:
         return
     if is_looking_at(session, handoff.mentor, handoff, now=now):
@@ -32,7 +32,7 @@ def tell_holder(
 def tell_holder_if_unseen(
     session: Session, line: Line, handoff: Handoff, message_id: int, *, now: datetime
 ) -> None:
-    """Tell whoever had left the page when the message came, unless they have written since."""
+    """Text the mentor if the page was closed before the message, unless they wrote since."""
     message, mentor = session.get(Message, message_id), handoff.mentor
     if message is None or mentor is None or not handoff.is_open:
         return

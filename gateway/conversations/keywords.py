@@ -4,7 +4,7 @@ from escalation.speech.i18n import keyword_meant
 
 
 def one_word(words: str) -> str:
-    """The words bare of signs and case; those that are a keyword in any language, in English."""
+    """The words in lower case without punctuation; a keyword of any language in English."""
     return (keyword_meant(words) or without_punctuation(words)).casefold()
 
 

@@ -1,7 +1,4 @@
-"""One worker to a conversation at a time, through `held_by` and `held_until` on its row.
-
-A dead worker's hold runs out by itself.
-"""
+"""A lease, so that one worker at a time handles a conversation. A dead worker's lease expires."""
 
 from datetime import timedelta
 
@@ -11,12 +8,12 @@ from gateway.runtime.line import Line
 from models import Conversation
 from models.conditional import changes_one
 
-# Longer than any one message takes: Rasa's limit twice, and a busy database.
-HOLD = timedelta(seconds=20)
+# Longer than any message takes: Rasa's time limit twice, and a busy database.
+LEASE_LASTS = timedelta(seconds=20)
 
 
 def acquire_lease(line: Line, conversation_id: int, worker: str) -> bool:
-    """Hold the conversation for `worker`, or renew its hold; False when another one has it."""
+    """Take or renew the lease; False when another worker has it."""
     now = line.clock()
     with line.database.writing() as session:
         take = (
@@ -29,7 +26,7 @@ def acquire_lease(line: Line, conversation_id: int, worker: str) -> bool:
                     Conversation.held_until < now,
                 ),
             )
-            .values(held_by=worker, held_until=now + HOLD)
+            .values(held_by=worker, held_until=now + LEASE_LASTS)
         )
         return changes_one(session, take)
 

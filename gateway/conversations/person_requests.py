@@ -1,4 +1,4 @@
-"""Telling a mentee why a person is asked for them, and who; and a time as they read it."""
+"""Requests for a person: the handoff, and what the mentee reads about it."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from models import Conversation, Handoff, Message, Need, Person, Urgency
 
 A_MENTOR = gettext_noop("a mentor")
 
-# What is said of who is asked, where they may not read the whole.
+# Who was asked, when they may read only a part of the thread.
 SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_here"}
 
 
@@ -28,9 +28,9 @@ def ask_for_a_person(
     message: Message | None,
     now: datetime,
 ) -> Handoff:
-    """Open a handoff at the mentee's plain wish, and tell them who was asked.
+    """Open a handoff at the mentee's request, and tell them who was asked.
 
-    The caller holds the conversation and has seen that no handoff of it is open.
+    The caller has locked the conversation and checked that it has no open handoff.
     """
     handoff, paged = open_handoff(
         session,
@@ -50,7 +50,7 @@ def ask_for_a_person(
 def tell_who_is_asked(
     session: Session, line: Line, handoff: Handoff, paged: list[Person], *, now: datetime
 ) -> None:
-    """The mentee reads why a person is asked, and who; the pages exist already."""
+    """Tell the mentee why a person was asked, and who. They have been paged already."""
     conversation = handoff.conversation
     own = mentor_to_name(session, conversation)
     language = conversation_language(conversation)
@@ -76,9 +76,9 @@ def tell_who_is_asked(
 def mentor_to_name(
     session: Session, conversation: Conversation, *, at: datetime | None = None
 ) -> Person | None:
-    """The mentee's own mentor; None while a concern of theirs about that mentor is open.
+    """The mentee's own mentor; None while their concern about that mentor is open.
 
-    Where the mentee reads who will be asked, `at` is when: nobody is named who is away then.
+    With `at`, also None if the mentor is away then.
     """
     own = get_own_mentor(session, conversation)
     if own is None or own.id in mentors_under_concern(session, conversation.person_id):
@@ -87,7 +87,7 @@ def mentor_to_name(
 
 
 def local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:
-    """A time as the person reads it; with its weekday when it is not on the day of `day`."""
+    """A time in the person's zone, with its weekday if that is not the weekday of `day`."""
     local = at.astimezone(_get_zone(conversation))
     if day is not None and local.date() != day.astimezone(local.tzinfo).date():
         return written(local, "%A %H:%M", conversation_language(conversation))
@@ -95,7 +95,7 @@ def local_time(at: datetime, conversation: Conversation, *, day: datetime | None
 
 
 def local_date(at: datetime, conversation: Conversation) -> str:
-    """A date as the person reads it: Tuesday 17 November."""
+    """Such as Tuesday 17 November."""
     local = at.astimezone(_get_zone(conversation))
     return written(local, "%A %-d %B", conversation_language(conversation))
 

@@ -1,4 +1,4 @@
-"""What the bot's last words offer as an answer, for buttons. Each sends ordinary words."""
+"""Buttons for the answers that the bot's last words offer. Each sends ordinary words."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from escalation.speech.i18n import keyword_meant, without_accents
 
 # Words in capitals that the bot's texts give as an answer (bot/domain, escalation/script.toml).
-# PERSON has its own place on the page; the carriers' words, STOP before all, are no answers.
+# PERSON has its own button on the page. STOP and other carriers' words are not answers.
 WORDS = """
 MENU MORE SKIP LEAVE DONE OK NO PAUSE RESUME
 STRESS WORRY PANIC LOW SLEEP LONELY ANGER GRIEF FRIENDS FAMILY BULLYING BODY SCHOOL MOTIVATION
@@ -34,7 +34,7 @@ class Choice:
 
 
 def choices_in(said: Iterable[str]) -> list[Choice]:
-    """The answers that the bot's words, said one after the other, offer; each once, in order."""
+    """The answers that these messages of the bot offer, each once, in order."""
     found: dict[str, Choice] = {}
     for words in said:
         for choice in _choices_in(words):
@@ -43,7 +43,7 @@ def choices_in(said: Iterable[str]) -> list[Choice]:
 
 
 def answer_meant(asked: str, words: str) -> str | None:
-    """The number of the answer that `words` name, among those that `asked` gives with a number."""
+    """The number of the answer that `words` name, if `asked` numbers its answers."""
     for number, label in NUMBERED.findall(asked):
         if _bare(words) in (_bare(label), _bare(f"{number} {label}")):
             return str(number)

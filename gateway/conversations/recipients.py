@@ -1,4 +1,4 @@
-"""Who gets a text about something that concerns a whole program."""
+"""Who gets texts about a whole program."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -7,7 +7,7 @@ from models import Person, Role
 
 
 def managers_to_text(session: Session, program_id: int, *, but: int | None) -> list[Person]:
-    """The program's managers who can be texted, without the person of the number `but`."""
+    """The program's managers who can be texted, except the person with the id `but`."""
     managers = session.scalars(
         select(Person)
         .where(

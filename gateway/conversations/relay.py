@@ -1,4 +1,4 @@
-"""A mentor's words in the mentee's thread."""
+"""Relaying a mentor's words to a mentee."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from escalation.handoffs.handoffs import note_human_message
 from escalation.speech.message_writer import speak_as_person
 from models import Handoff, Message, Person
 
-# Twilio takes 1,600 characters; the label with the name comes on top.
+# Twilio takes 1,600 characters, including the mentor's name in front.
 LONGEST_TEXT = 1500
 
 
@@ -21,7 +21,7 @@ def write_to_mentee(
     now: datetime,
     relayed_from: Message | None = None,
 ) -> None:
-    """A mentor's words into the mentee's thread. The caller has seen that they hold it."""
+    """The caller has checked that the mentor holds the handoff."""
     for start in range(0, max(len(words), 1), LONGEST_TEXT):
         part = words[start : start + LONGEST_TEXT]
         speak_as_person(

@@ -1,7 +1,7 @@
-"""One recorded message after the other, in order, one worker to a conversation.
+"""Handling recorded messages in order, with one worker for each conversation.
 
-A worker that dies holding a conversation loses it after a while (its lease expires). Its message is
-still unhandled, so another worker takes it.
+When a worker dies, its lease on the conversation expires. The message is still unhandled, so
+another worker takes it.
 """
 
 import uuid
@@ -21,10 +21,10 @@ from models import Conversation, Message, Speaker
 
 
 def take_turns(line: Line, conversation_id: int) -> None:
-    """Handle all that a conversation has unhandled, unless another worker is at it.
+    """Handle a conversation's unhandled messages, unless another worker is doing so.
 
-    After letting go it looks once more: a message recorded in between found the hold taken
-    and was left to us.
+    It looks once more after releasing the lease: a message recorded just before that found the
+    lease taken and was left to us.
     """
     worker = uuid.uuid4().hex
     while _has_unhandled(line, conversation_id):
@@ -38,9 +38,9 @@ def take_turns(line: Line, conversation_id: int) -> None:
 
 
 def handle(line: Line, message_id: int) -> None:
-    """Take one recorded message the rest of the way and mark it handled, in one commit.
+    """Understand one recorded message, then act on it and mark it handled in one commit.
 
-    A message that was handled already is left alone.
+    Nothing happens if it was handled already.
     """
     with line.database.reading() as session:
         message = session.get_one(Message, message_id)
@@ -70,7 +70,7 @@ def _has_unhandled(line: Line, conversation_id: int) -> bool:
 
 
 def _next_unhandled(line: Line, conversation_id: int, worker: str) -> int | None:
-    """The next message, if this worker still holds the conversation; its hold is renewed."""
+    """The next message, if this worker can renew its lease."""
     if not acquire_lease(line, conversation_id, worker):
         return None
     with line.database.reading() as session:

@@ -1,4 +1,4 @@
-"""What the pipeline works with, put together in one place and handed down as an argument."""
+"""What the pipeline needs to run, in one object."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +28,10 @@ def utc_now() -> datetime:
 
 @dataclass
 class Line:
-    """One running line: its database, its rules, and the ways to the outside world.
+    """A running Warmline: its database, its rules, and its connections to the outside.
 
-    `rules` are the files', or one program's where `of` made the line that program's; then
-    `file_rules` are those of the files.
+    `rules` come from the files. In the line that `of` returns, they are a program's, and
+    `file_rules` come from the files.
     """
 
     database: Database
@@ -40,8 +40,8 @@ class Line:
     bot: Bot
     texts: Texts
     detect: Detect
-    # Handles a conversation's new messages. The pipeline, handed in here so that whatever records
-    # a message can start it without importing it.
+    # The pipeline: handles a conversation's new messages. It is a field so that the modules that
+    # record messages can start it without importing it.
     take_turns: Callable[["Line", int], None]
     clock: Clock = utc_now
     workers: ThreadPoolExecutor = field(
@@ -51,17 +51,17 @@ class Line:
     versions: Versions = field(default_factory=Versions)
 
     def of(self, session: Session, program_id: int) -> "Line":
-        """This line with the rules that a program goes by now.
+        """This line with a program's current rules.
 
-        Every message and every step of work asks once, at its beginning, and keeps what it got:
-        a policy that is taken up meanwhile counts from the next one on, in every process.
+        Every message and every job asks once, at its start. A policy that is activated later
+        applies from the next message or job on, in every process.
         """
         file = self.file_rules or self.rules
         rules = self.versions.get_rules(session, program_id, file)
         return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
 
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
-        """Do `work` on another thread, straight away.
+        """Do `work` on another thread at once.
 
         If it fails or the process dies, the watchdog finds its row and has it done again.
         """

@@ -1,9 +1,9 @@
-"""Plays every transcript of this folder against a whole line, on both databases.
+"""Plays every transcript of this folder against all of Warmline, on both databases.
 
 A transcript reads like the phones of the people in it:
 
     # A comment.
-    maya: hi                          somebody texts the line
+    maya: hi                          a person texts Warmline
         maya< Warmline bot: Hi. ...   what their phone then shows; "..." stands for any words
         sam< ...
     +5 min                            time passes, and what falls due is done
@@ -31,7 +31,7 @@ SWITCH = re.compile(r"\[(\w+) is (away|back)\]")
 
 @dataclass
 class Beat:
-    """One thing that happens, and what phones show because of it."""
+    """One event, and the texts that phones show because of it."""
 
     line: int
     text: str

@@ -16,7 +16,7 @@ ASKS_SAM = "Should I ask Sam, your mentor, to text you here? OK or NO"
 
 
 def careful() -> Rules:
-    """The shipped rules, but a person is brought unasked when the wish could not be plainer."""
+    """The shipped rules, except that the bot offers a person where it would hand off."""
     rules = load_rules("https://warmline.example", Channel.SMS)
     marks = rules.policy.thresholds.model_copy(update={"connection": 1.0, "offer": 0.5})
     policy: Policy = rules.policy.model_copy(update={"thresholds": marks})
@@ -34,7 +34,7 @@ def latest(talk: Talk, number: str = MAYA) -> str:
     return talk.read_by(number)[-1]
 
 
-def test_the_bot_answers_and_asks_and_nobody_is_called_yet(talk: Talk) -> None:
+def test_the_bot_answers_and_offers_without_paging_anyone(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     assert f"You wrote: {LONELY}" in talk.read_by(MAYA)[-2]
     assert ASKS_SAM in latest(talk)
@@ -52,7 +52,7 @@ def test_yes_brings_sam_and_the_bot_says_so(talk: Talk) -> None:
     assert len(talk.read_by(SAM)) == 1
 
 
-def test_no_is_taken_for_an_answer_and_she_is_not_asked_again_that_day(talk: Talk) -> None:
+def test_after_no_there_is_no_second_offer_that_day(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.texts(MAYA, "no thanks")
     assert "PERSON asks for a mentor any time" in latest(talk)
@@ -73,14 +73,14 @@ def test_anything_else_is_neither_yes_nor_no(talk: Talk) -> None:
     assert talk.handoffs() == []
 
 
-def test_a_yes_days_later_answers_nothing(talk: Talk) -> None:
+def test_a_late_yes_does_not_accept_the_offer(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.passes(hours=13)
     talk.texts(MAYA, "yes")
     assert talk.handoffs() == []
 
 
-def test_what_is_plain_after_the_offer_does_not_wait_for_the_answer(talk: Talk) -> None:
+def test_a_crisis_after_the_offer_does_not_wait_for_the_answer(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.texts(MAYA, "i want to kill myself")
     assert talk.handoff().urgency is Urgency.CRISIS
@@ -93,20 +93,20 @@ def test_with_rasa_away_the_offer_still_comes(talk: Talk) -> None:
     assert ASKS_SAM in latest(talk)
 
 
-def test_without_a_mentor_of_her_own_she_is_offered_one_of_the_team(talk: Talk) -> None:
+def test_without_a_mentor_she_is_offered_the_team(talk: Talk) -> None:
     with talk.database.writing() as session:
         session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
     talk.texts(MAYA, LONELY)
     assert "Should I ask a mentor to text you here? OK or NO" in latest(talk)
 
 
-def test_a_number_nobody_enrolled_is_offered_nobody(talk: Talk) -> None:
+def test_an_unknown_number_gets_no_offer(talk: Talk) -> None:
     talk.texts(STRANGER, LONELY)
     assert "OK or NO" not in latest(talk, STRANGER)
     assert talk.handoffs() == []
 
 
-def test_what_decided_is_kept_with_what_would_have_changed_it(talk: Talk) -> None:
+def test_the_decision_record_says_what_would_have_changed_it(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.texts(MAYA, "yes")
     with talk.database.reading() as session:
@@ -119,7 +119,7 @@ def test_what_decided_is_kept_with_what_would_have_changed_it(talk: Talk) -> Non
     assert (yes.seen["says"], yes.seen["offered"]) == ("yes", True)
 
 
-def test_words_that_detection_cannot_read_lead_to_the_question_and_the_record_says_why(
+def test_a_text_in_an_uncovered_language_gets_an_offer_and_the_record_says_why(
     talk: Talk,
 ) -> None:
     talk.texts(MAYA, "я больше не хочу так жить, мне очень плохо")

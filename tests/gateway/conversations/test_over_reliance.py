@@ -40,7 +40,7 @@ def web(talk: Talk) -> Web:
 
 
 def writes_daily(talk: Talk, number: str = MAYA, *, days: int, hour: int = 10) -> None:
-    """Two messages a day, and nothing in them that would bring a person."""
+    """Two messages a day that need no person."""
     for day in range(days):
         talk.clock.now = (talk.clock.now + timedelta(days=1)).replace(hour=hour + 5)
         talk.texts(number, f"what is a prime number {day}")
@@ -60,7 +60,7 @@ def on_the_list(talk: Talk, program: int | None = None) -> list[OverReliantMente
 # --- the nudge ---
 
 
-def test_maya_writes_daily_to_the_bot_alone_and_reads_once_who_her_mentor_is(talk: Talk) -> None:
+def test_daily_texts_to_the_bot_alone_lead_to_one_nudge(talk: Talk) -> None:
     writes_daily(talk, days=5)
     assert nudges(talk) == []
     writes_daily(talk, days=1)
@@ -70,14 +70,14 @@ def test_maya_writes_daily_to_the_bot_alone_and_reads_once_who_her_mentor_is(tal
     assert len(nudges(talk)) == 1
 
 
-def test_a_week_later_it_is_said_again_and_brings_nobody_by_itself(talk: Talk) -> None:
+def test_the_nudge_comes_again_after_a_week_and_pages_no_one(talk: Talk) -> None:
     writes_daily(talk, days=20)
     assert len(nudges(talk)) == 3
     assert talk.handoffs() == []
     assert talk.read_by(SAM) == []
 
 
-def test_a_plain_sentence_is_believed_at_once(talk: Talk) -> None:
+def test_only_you_leads_to_a_nudge_at_once(talk: Talk) -> None:
     talk.texts(MAYA, ONLY_YOU)
     assert f"You wrote: {ONLY_YOU}" in talk.read_by(MAYA)[-2]
     assert TELLS in talk.read_by(MAYA)[-1]
@@ -85,27 +85,27 @@ def test_a_plain_sentence_is_believed_at_once(talk: Talk) -> None:
     assert len(nudges(talk)) == 1
 
 
-def test_what_was_said_once_is_answered_once(talk: Talk) -> None:
+def test_only_you_is_answered_once(talk: Talk) -> None:
     talk.texts(MAYA, ONLY_YOU)
     talk.passes(days=10)
     talk.texts(MAYA, "how do tides work")
     assert len(nudges(talk)) == 1
 
 
-def test_that_the_bot_is_not_the_only_one_is_good_news(talk: Talk) -> None:
+def test_not_the_only_one_leads_to_no_nudge(talk: Talk) -> None:
     talk.texts(MAYA, "you're not the only one i can talk to")
     assert nudges(talk) == []
     assert on_the_list(talk) == []
 
 
-def test_person_is_the_way_that_the_nudge_names_and_it_works(talk: Talk) -> None:
+def test_the_nudge_names_person_and_it_works(talk: Talk) -> None:
     talk.texts(MAYA, ONLY_YOU)
     assert "write PERSON" in talk.read_by(MAYA)[-1]
     talk.texts(MAYA, "person")
     assert "I asked Sam, your mentor" in talk.read_by(MAYA)[-1]
 
 
-def test_without_a_mentor_of_her_own_she_reads_of_the_programs(talk: Talk) -> None:
+def test_without_a_mentor_the_nudge_names_the_programs(talk: Talk) -> None:
     with talk.database.writing() as session:
         session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
     talk.texts(MAYA, ONLY_YOU)
@@ -124,7 +124,7 @@ def test_not_while_she_waits_for_a_person(talk: Talk) -> None:
     assert nudges(talk) == []
 
 
-def test_said_to_sam_it_is_said_of_sam(talk: Talk) -> None:
+def test_only_you_to_a_mentor_is_about_the_mentor(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
     talk.texts(SAM, "take")
     talk.texts(SAM, "Hey Maya, Sam here.")
@@ -152,7 +152,7 @@ def test_not_while_the_bot_is_away(talk: Talk) -> None:
     assert nudges(talk) == []
 
 
-def test_the_record_says_for_which_signs_it_was_said(talk: Talk) -> None:
+def test_the_decision_record_names_the_signs_behind_a_nudge(talk: Talk) -> None:
     writes_daily(talk, days=6)
     talk.texts(MAYA, ONLY_YOU)
     with talk.database.reading() as session:
@@ -163,7 +163,7 @@ def test_the_record_says_for_which_signs_it_was_said(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("key", ["lean_own", "lean_team"])
-def test_the_nudge_blames_nobody_and_names_the_way_to_a_person(key: str) -> None:
+def test_the_nudge_does_not_blame_and_names_person(key: str) -> None:
     line = load_script().line(key, mentor="Sam")
     assert "PERSON" in line
     assert claims(line) == ()
@@ -173,9 +173,7 @@ def test_the_nudge_blames_nobody_and_names_the_way_to_a_person(key: str) -> None
 # --- the list ---
 
 
-def test_maya_stands_on_the_list_with_her_figures_and_none_of_her_words(
-    talk: Talk, web: Web
-) -> None:
+def test_the_list_shows_figures_and_no_words(talk: Talk, web: Web) -> None:
     writes_daily(talk, days=6)
     talk.texts(MAYA, ONLY_YOU)
     (maya,) = on_the_list(talk)
@@ -194,7 +192,7 @@ def test_maya_stands_on_the_list_with_her_figures_and_none_of_her_words(
     assert "the only one i can talk to" not in page
 
 
-def test_who_writes_at_night_is_seen_by_their_own_clock(talk: Talk) -> None:
+def test_night_is_measured_in_the_mentees_time_zone(talk: Talk) -> None:
     writes_daily(talk, days=7, hour=2)
     (maya,) = on_the_list(talk)
     assert Sign.NIGHT in maya.signs
@@ -204,7 +202,7 @@ def test_who_writes_at_night_is_seen_by_their_own_clock(talk: Talk) -> None:
     assert Sign.NIGHT not in maya.signs
 
 
-def test_another_programs_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> None:
+def test_another_programs_manager_does_not_see_our_mentees(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ONLY_YOU)
     web.is_now(talk.a_manager_elsewhere())
     page = web.gets("/log/leaning").text
@@ -215,7 +213,7 @@ def test_another_programs_manager_sees_nobody_of_ours(talk: Talk, web: Web) -> N
     assert on_the_list(talk, ours + 1) == []
 
 
-def test_jo_who_writes_now_and_then_is_on_no_list(talk: Talk) -> None:
+def test_occasional_texts_are_not_over_reliance(talk: Talk) -> None:
     for _ in range(8):
         talk.passes(days=4)
         talk.texts(JO, "how do tides work")
@@ -224,14 +222,14 @@ def test_jo_who_writes_now_and_then_is_on_no_list(talk: Talk) -> None:
     assert nudges(talk, JO) == []
 
 
-def test_after_four_weeks_without_it_she_is_off_the_list(talk: Talk) -> None:
+def test_after_four_weeks_without_signs_a_mentee_leaves_the_list(talk: Talk) -> None:
     talk.texts(MAYA, ONLY_YOU)
     assert len(on_the_list(talk)) == 1
     talk.passes(days=28)
     assert on_the_list(talk) == []
 
 
-def test_less_from_people_than_before_shows_with_both_figures(talk: Talk) -> None:
+def test_less_human_contact_shows_both_figures(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
     talk.texts(SAM, "take")
     for words in ("Hey Maya, Sam here.", "How is it going?", "I see.", "Same time next week?"):
@@ -243,7 +241,7 @@ def test_less_from_people_than_before_shows_with_both_figures(talk: Talk) -> Non
     assert maya.figures[-1] == "0 messages from people in 4 weeks, down from 4"
 
 
-def test_answers_to_a_check_in_that_was_agreed_on_do_not_count(talk: Talk) -> None:
+def test_answers_to_scheduled_check_ins_do_not_count(talk: Talk) -> None:
     writes_daily(talk, days=6)
     assert len(on_the_list(talk)) == 1
     with talk.database.writing() as session:
@@ -265,7 +263,7 @@ def test_answers_to_a_check_in_that_was_agreed_on_do_not_count(talk: Talk) -> No
 # --- the command ---
 
 
-def test_nobody_leaning_is_good_news_and_a_cron_job_notices_the_rest(
+def test_the_command_exits_with_1_if_a_mentee_over_relies_on_the_bot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'warmline.db'}")

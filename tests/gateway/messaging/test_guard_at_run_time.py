@@ -1,4 +1,4 @@
-"""A bot gone wrong says "I love you" wherever it may speak, and nobody ever reads it."""
+"""A faulty bot says "I love you" wherever it can, and no one ever reads it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ NEUTRAL = load_script().line("guard_neutral")
 
 
 class Lovesick:
-    """A bot that knows one thing to say, whatever it is asked."""
+    """A bot with one answer to everything."""
 
     def __init__(
         self, meanwhile: Callable[[], None] = lambda: None, check_in: CheckIn | None = None
@@ -90,7 +90,7 @@ def test_an_answer_that_goes_with_a_handoff(talk: Talk) -> None:
     assert WORDS not in written_by_bot(talk)
 
 
-def test_an_answer_that_came_too_late_and_is_only_kept(talk: Talk) -> None:
+def test_a_late_answer_that_is_recorded_but_not_sent(talk: Talk) -> None:
     """Sam takes the conversation while the bot is asked for the exercise that Maya wants."""
     talk.texts(MAYA, "can i talk to a person please")
     falls_in_love(talk, Lovesick(meanwhile=lambda: _takes(talk)))
@@ -130,7 +130,7 @@ def test_the_long_scale_that_follows_a_short_one(talk: Talk) -> None:
     assert WORDS not in written_by_bot(talk)
 
 
-def test_a_line_of_the_script_that_was_spoilt(database: Database) -> None:
+def test_a_spoiled_line_of_the_script(database: Database) -> None:
     script = load_script()
     rules = load_rules("https://warmline.example", Channel.SMS)
     spoilt = Script({**script.lines, "only_media": WORDS})
@@ -160,7 +160,7 @@ def _line_said(talk: Talk, rules: Rules, key: str, **blanks: object) -> str:
         return say(session, rules, conversation, key, now=talk.clock(), **blanks).words
 
 
-def test_what_sam_says_he_may_mean(talk: Talk) -> None:
+def test_the_guard_leaves_a_mentors_words_alone(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
     _takes(talk)
     talk.texts(SAM, "I care about you, Maya, and I was worried.")

@@ -1,4 +1,4 @@
-"""One row for each message, whoever sends it and however often."""
+"""One row for each message, however often it is sent."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -32,7 +32,7 @@ def test_fifty_copies_at_once_are_one_message_and_one_reply(talk: Talk) -> None:
     assert count(talk, DecisionRecord) == 1
 
 
-def test_a_strangers_first_words_arriving_twice_at_once_make_one_thread(talk: Talk) -> None:
+def test_simultaneous_first_texts_of_an_unknown_number_make_one_thread(talk: Talk) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: talk.arrives(STRANGER, "hi", provider_id=f"SM{n}"), range(8)))
     with talk.database.reading() as session:
@@ -47,7 +47,7 @@ def test_a_strangers_first_words_arriving_twice_at_once_make_one_thread(talk: Ta
     assert count(talk, Message) == 8
 
 
-def test_many_workers_on_one_thread_keep_its_order(talk: Talk) -> None:
+def test_many_workers_keep_a_threads_order(talk: Talk) -> None:
     for n in range(20):
         conversation_id = talk.arrives(MAYA, f"message {n}")
     assert conversation_id is not None
@@ -57,7 +57,7 @@ def test_many_workers_on_one_thread_keep_its_order(talk: Talk) -> None:
     assert talk.bot.heard == [f"message {n}" for n in range(20)]
 
 
-def test_a_worker_that_died_holding_a_thread_does_not_hold_it_for_ever(talk: Talk) -> None:
+def test_a_dead_workers_lease_expires(talk: Talk) -> None:
     conversation_id = talk.arrives(MAYA, "hello")
     with talk.database.writing() as session:
         conversation = session.get_one(Conversation, conversation_id)
@@ -85,7 +85,7 @@ def test_a_worker_that_died_holding_a_thread_does_not_hold_it_for_ever(talk: Tal
     ],
     ids=["empty", "blank", "nul", "nul inside", "surrogate", "emoji", "10k", "rtl", "slash"],
 )
-def test_whatever_is_written_is_kept_and_answered(talk: Talk, words: str) -> None:
+def test_odd_texts_are_recorded_and_answered(talk: Talk, words: str) -> None:
     talk.texts(MAYA, words)
     thread = talk.thread(MAYA)
     assert thread[0].words == words.replace("\x00", "\ufffd")
@@ -93,13 +93,13 @@ def test_whatever_is_written_is_kept_and_answered(talk: Talk, words: str) -> Non
     assert talk.read_by(MAYA)
 
 
-def test_a_picture_alone_is_answered_honestly(talk: Talk) -> None:
+def test_the_answer_to_a_picture_says_that_it_was_not_opened(talk: Talk) -> None:
     talk.texts(MAYA, "", media=1)
     assert "I can't open pictures" in talk.read_by(MAYA)[-1]
     assert talk.bot.heard == []
 
 
-def test_a_long_message_is_kept_whole_and_said_to_be_read_in_part(talk: Talk) -> None:
+def test_a_long_text_is_recorded_whole_and_read_in_part(talk: Talk) -> None:
     talk.texts(MAYA, "homework " * 1200)
     assert any("only read the first part" in words for words in talk.read_by(MAYA))
     assert len(talk.thread(MAYA)[0].words) == len("homework " * 1200)
@@ -110,7 +110,7 @@ def test_words_with_a_picture_are_words(talk: Talk) -> None:
     assert talk.thread(SAM)[0].media == 2
 
 
-def test_without_a_program_nothing_is_pretended(database: Database) -> None:
+def test_without_a_program_recording_fails(database: Database) -> None:
     with pytest.raises(NoProgram, match="enroll"):
         record(database, Incoming("hi", "SM1", Channel.SMS), phone=MAYA, now=MORNING)
 

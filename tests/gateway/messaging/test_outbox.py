@@ -1,4 +1,4 @@
-"""Through the real Twilio SDK to a Twilio that checks every request, and sometimes fails."""
+"""Texts go through the real Twilio SDK to a fake Twilio, which checks every request."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,7 +35,7 @@ def last_to(talk: Talk, number: str) -> Message:
     return [message for message in talk.thread(number) if message.outgoing][-1]
 
 
-def test_a_reply_leaves_with_who_speaks_and_where_to_report(talk: Talk, twilio: FakeTwilio) -> None:
+def test_a_reply_names_its_speaker_and_its_status_callback(talk: Talk, twilio: FakeTwilio) -> None:
     talk.texts(MAYA, "hello")
     text = twilio.sent_to(MAYA)[-1]
     message = last_to(talk, MAYA)
@@ -55,7 +55,7 @@ def test_a_reply_leaves_with_who_speaks_and_where_to_report(talk: Talk, twilio: 
     ],
     ids=["429", "500", "no answer", "accepted but the line breaks"],
 )
-def test_a_twilio_that_fails_is_tried_again_and_nothing_is_doubled(
+def test_a_failed_text_is_tried_again_and_sent_once(
     talk: Talk, twilio: FakeTwilio, fault: Fault
 ) -> None:
     twilio.set_fault(MAYA, fault)
@@ -77,16 +77,14 @@ def test_waits_grow_between_tries(talk: Talk, twilio: FakeTwilio) -> None:
     assert 5 <= tried <= 10
 
 
-def test_a_text_that_could_not_be_sent_for_an_hour_is_given_up_visibly(
-    talk: Talk, twilio: FakeTwilio
-) -> None:
+def test_a_text_that_fails_for_an_hour_is_marked_failed(talk: Talk, twilio: FakeTwilio) -> None:
     twilio.set_fault(MAYA, Fault("server_error"))
     talk.texts(MAYA, "hello")
     talk.passes(hours=2)
     assert [m.delivery for m in talk.thread(MAYA) if m.outgoing] == [Delivery.FAILED] * 2
 
 
-def test_an_opted_out_mentor_is_noted_and_the_ladder_moves_on_at_once(
+def test_an_opted_out_mentor_is_recorded_and_the_next_is_paged(
     talk: Talk, twilio: FakeTwilio
 ) -> None:
     twilio.set_fault(SAM, Fault("refuse", code=21610))
@@ -97,7 +95,7 @@ def test_an_opted_out_mentor_is_noted_and_the_ladder_moves_on_at_once(
 
 
 @pytest.mark.parametrize("code", [30003, 30005, 30007])
-def test_an_alert_that_does_not_arrive_calls_the_next_at_once(
+def test_an_undelivered_page_pages_the_next_mentor(
     talk: Talk, twilio: FakeTwilio, code: int
 ) -> None:
     talk.texts(MAYA, "can i talk to a real person please")
@@ -135,10 +133,10 @@ def test_a_status_of_another_text_moves_nothing(talk: Talk, twilio: FakeTwilio) 
     assert not note_delivery(talk.line, incoming.id, Delivery.FAILED, provider_id="SMother")
 
 
-def test_a_process_that_died_in_mid_send_does_not_send_twice(
+def test_after_a_crash_during_sending_a_text_is_not_sent_twice(
     talk: Talk, twilio: FakeTwilio
 ) -> None:
-    """Twilio took the text, and we died before we could write that down."""
+    """Twilio accepted the text, and we died before we recorded that."""
     talk.texts(MAYA, "hello")
     with talk.database.writing() as session:
         message = session.get_one(Message, last_to(talk, MAYA).id)
@@ -150,7 +148,7 @@ def test_a_process_that_died_in_mid_send_does_not_send_twice(
     assert len(twilio.sent_to(MAYA)) == 2
 
 
-def test_a_process_that_died_before_sending_still_sends(talk: Talk, twilio: FakeTwilio) -> None:
+def test_after_a_crash_before_sending_a_text_is_sent(talk: Talk, twilio: FakeTwilio) -> None:
     talk.texts(MAYA, "hello")
     with talk.database.writing() as session:
         conversation = session.get_one(Conversation, talk.thread(MAYA)[0].conversation_id)
@@ -187,7 +185,7 @@ def test_a_mentor_is_told_when_their_words_did_not_arrive(talk: Talk, twilio: Fa
     assert "was not delivered (21610)" in twilio.sent_to(SAM)[-1].body
 
 
-def test_texts_of_one_person_leave_in_their_order(talk: Talk, twilio: FakeTwilio) -> None:
+def test_texts_to_one_person_are_sent_in_order(talk: Talk, twilio: FakeTwilio) -> None:
     twilio.set_fault(RUTH, Fault("server_error", times=1))
     with talk.database.writing() as session:
         thread = get_thread(session, talk.line.rules, talk.person(RUTH))

@@ -116,7 +116,7 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     assert trouble == []
 
 
-def test_words_that_were_not_sent_yet_outlive_what_happens_around_them(
+def test_unsent_words_survive_page_updates(
     context: BrowserContext, phones: Page, trouble: list[str]
 ) -> None:
     texts(phones, "Jo", "can i talk to a person")

@@ -1,4 +1,4 @@
-"""Commands are read tolerantly, and never out of ordinary words."""
+"""A mentor's commands in any form, and ordinary words that are never taken for one."""
 
 import re
 from datetime import timedelta
@@ -19,81 +19,59 @@ ASKS = "can i talk to a real person please"
 CRISIS = "i am going to kill myself tonight"
 
 
-@pytest.mark.parametrize(
-    ("text", "command"),
-    [
-        ("TAKE 7", Typed("take", 7, "")),
-        ("take7", None),
-        ("  take   #7 ", Typed("take", 7, "")),
-        ("Take: 7.", Typed("take", 7, "")),
-        ("TAKE", Typed("take", None, "")),
-        ("take care of yourself", None),
-        ("take 7 deep breaths", None),
-        ("DONE", Typed("done", None, "")),
-        ("done 7", Typed("done", 7, "")),
-        ("Done 7 noanswer", Typed("done", 7, "noanswer")),
-        (
-            "DONE REFERRED to the school nurse",
-            Typed("done", None, "REFERRED to the school nurse"),
-        ),
-        ("done with work at five", None),
-        ("pass 7", Typed("pass", 7, "")),
-        ("pass me your number", None),
-        ("waiting", Typed("waiting", None, "")),
-        ("waiting for the bus", None),
-        ("untake 7", None),
-        ("Later 7 30", Typed("later", 7, "30")),
-        ("LATER #7, 30 min.", Typed("later", 7, "30 min")),
-        ("later 7 1 hour", Typed("later", 7, "1 hour")),
-        ("LATER 30", Typed("later", None, "30")),
-        ("later 2h", Typed("later", None, "2 h")),
-        ("LATER #7", Typed("later", 7, "")),
-        ("later", Typed("later", None, "")),
-        ("later mate", None),
-        ("Later, 7:30?", None),
-        ("later 7:30", None),
-        ("later 7 30 or 8", None),
-        ("later #7 30 minutes or so", None),
-        ("BRIEF", Typed("brief", None, "")),
-        ("brief #7", Typed("brief", 7, "")),
-        ("brief chat tomorrow?", None),
-        ("briefly: yes", None),
-        ("note 7 she lives with her aunt", Typed("note", 7, "she lives with her aunt")),
-        ("Note #7: call the nurse", Typed("note", 7, "call the nurse")),
-        ("note", Typed("note", None, "")),
-        ("NOTE she lives with her aunt", Typed("note", None, "she lives with her aunt")),
-        ("note to self: be early", None),
-        ("Note that I am late", None),
-        ("noted, thanks", None),
-        ("ON", Typed("on", None, "")),
-        (" on. ", Typed("on", None, "")),
-        ("on my way", None),
-        ("On: the bus", None),
-        ("one moment", None),
-        ("off", Typed("off", None, "")),
-        ("office hours", None),
-        ("AWAY", Typed("away", None, "")),
-        ("Away until Monday.", Typed("away", None, "until Monday.")),
-        ("aways", None),
-        ("GIVE 7 to Noor", Typed("give", 7, "to Noor")),
-        ("give #7 Noor", Typed("give", 7, "Noor")),
-        ("give to Noor", Typed("give", None, "to Noor")),
-        ("give me a minute", None),
-        ("give it to Noor", None),
-        ("given up", None),
-        ("accept 7", Typed("accept", 7, "")),
-        ("Accept", Typed("accept", None, "")),
-        ("accept my apologies", None),
-        ("TALK", Typed("talk", None, "")),
-        ("talk soon!", None),
-        ("talk to you at 7", None),
-        ("debrief I am fine", Typed("debrief", None, "I am fine")),
-        ("pass", Typed("pass", None, "")),
-        ("pass the test 7 times", None),
-    ],
-)
-def test_how_a_text_is_read(text: str, command: Typed | None) -> None:
-    assert read_command(text) == command
+TYPED = {
+    "TAKE 7": ("take", 7, ""),
+    "  take   #7 ": ("take", 7, ""),
+    "Take: 7.": ("take", 7, ""),
+    "TAKE": ("take", None, ""),
+    "DONE": ("done", None, ""),
+    "done 7": ("done", 7, ""),
+    "Done 7 noanswer": ("done", 7, "noanswer"),
+    "DONE REFERRED to the school nurse": ("done", None, "REFERRED to the school nurse"),
+    "pass 7": ("pass", 7, ""),
+    "waiting": ("waiting", None, ""),
+    "Later 7 30": ("later", 7, "30"),
+    "LATER #7, 30 min.": ("later", 7, "30 min"),
+    "later 7 1 hour": ("later", 7, "1 hour"),
+    "LATER 30": ("later", None, "30"),
+    "later 2h": ("later", None, "2 h"),
+    "LATER #7": ("later", 7, ""),
+    "later": ("later", None, ""),
+    "BRIEF": ("brief", None, ""),
+    "brief #7": ("brief", 7, ""),
+    "note 7 she lives with her aunt": ("note", 7, "she lives with her aunt"),
+    "Note #7: call the nurse": ("note", 7, "call the nurse"),
+    "note": ("note", None, ""),
+    "NOTE she lives with her aunt": ("note", None, "she lives with her aunt"),
+    "ON": ("on", None, ""),
+    " on. ": ("on", None, ""),
+    "off": ("off", None, ""),
+    "AWAY": ("away", None, ""),
+    "Away until Monday.": ("away", None, "until Monday."),
+    "GIVE 7 to Noor": ("give", 7, "to Noor"),
+    "give #7 Noor": ("give", 7, "Noor"),
+    "give to Noor": ("give", None, "to Noor"),
+    "accept 7": ("accept", 7, ""),
+    "Accept": ("accept", None, ""),
+    "TALK": ("talk", None, ""),
+    "debrief I am fine": ("debrief", None, "I am fine"),
+    "pass": ("pass", None, ""),
+}
+NOT_TYPED = [
+    *("take7", "take care of yourself", "take 7 deep breaths", "done with work at five"),
+    *("pass me your number", "waiting for the bus", "untake 7", "later mate", "Later, 7:30?"),
+    *("later 7:30", "later 7 30 or 8", "later #7 30 minutes or so", "brief chat tomorrow?"),
+    *("briefly: yes", "note to self: be early", "Note that I am late", "noted, thanks"),
+    *("on my way", "On: the bus", "one moment", "office hours", "aways", "give me a minute"),
+    *("give it to Noor", "given up", "accept my apologies", "talk soon!", "talk to you at 7"),
+    "pass the test 7 times",
+]
+
+
+def test_how_a_text_is_read() -> None:
+    expected = {text: Typed(*command) for text, command in TYPED.items()}
+    assert {text: read_command(text) for text in TYPED} == expected
+    assert [text for text in NOT_TYPED if read_command(text)] == []
 
 
 @given(st.text(max_size=200))
@@ -106,7 +84,7 @@ def test_no_text_is_too_strange_to_read(text: str) -> None:
     code=st.integers(0, 999_999_999),
     before=st.text(" \t\n", max_size=3),
     between=st.sampled_from([" ", "  ", " #", ": ", " # ", "\n", ", "]),
-    after=st.sampled_from(["", " ", ".", "\n", "!"][:4]),
+    after=st.sampled_from(["", " ", ".", "\n"]),
     upper=st.booleans(),
 )
 def test_case_and_spaces_do_not_matter(
@@ -129,7 +107,7 @@ def test_each_text_of_a_mentor_is_answered_or_passed_on(talk: Talk) -> None:
         assert [name for name, _ in talk.new_texts() if name == "sam"], words
 
 
-def test_long_words_of_a_mentor_arrive_in_parts_that_lose_nothing(talk: Talk) -> None:
+def test_a_mentors_long_text_arrives_whole_in_parts(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
     talk.texts(SAM, "take")
     talk.new_texts()
@@ -153,7 +131,7 @@ def sam_holds_maya(talk: Talk) -> Talk:
 
 
 def says(talk: Talk, number: str, words: str) -> str:
-    """The one text that somebody gets as the answer to theirs."""
+    """Text Warmline, and return the one answer."""
     before = len(talk.read_by(number))
     talk.texts(number, words)
     (answer,) = talk.read_by(number)[before:]
@@ -176,13 +154,13 @@ PERHAPS_A_COMMAND = [
 ]
 
 
-def test_ordinary_words_go_to_the_mentee_one_holds(sam_holds_maya: Talk) -> None:
+def test_ordinary_words_go_to_the_mentors_mentee(sam_holds_maya: Talk) -> None:
     for words in ORDINARY:
         sam_holds_maya.texts(SAM, words)
         assert sam_holds_maya.new_texts() == [("maya", f"Sam: {words}")]
 
 
-def test_what_may_be_a_command_is_answered_and_never_reaches_the_mentee(
+def test_a_possible_command_is_answered_and_never_reaches_the_mentee(
     sam_holds_maya: Talk,
 ) -> None:
     for words in PERHAPS_A_COMMAND:
@@ -190,7 +168,7 @@ def test_what_may_be_a_command_is_answered_and_never_reaches_the_mentee(
         assert [name for name, _ in sam_holds_maya.new_texts()] == ["sam"], words
 
 
-def test_away_until_something_unreadable_is_refused_with_the_choice(sam_holds_maya: Talk) -> None:
+def test_an_unreadable_away_is_refused_with_the_choice(sam_holds_maya: Talk) -> None:
     answer = says(sam_holds_maya, SAM, "away until late, sorry")
     assert "AWAY until Monday" in answer
     assert "start with #1" in answer
@@ -214,7 +192,7 @@ odd_words = st.sampled_from(ODD)
     | st.text(max_size=60),
 )
 def test_any_text_of_a_mentor_is_answered_or_passed_on(talk: Talk, who: str, words: str) -> None:
-    """Whatever came before it: what one text does, the next one finds."""
+    """The examples share a database: each text meets what the earlier ones did."""
     if not talk.handoffs():
         talk.texts(MAYA, CRISIS)
         talk.texts(JO, ASKS)
@@ -231,7 +209,7 @@ def test_any_text_of_a_mentor_is_answered_or_passed_on(talk: Talk, who: str, wor
 # --- PASS and LATER on what waits ---
 
 
-def test_pass_on_a_call_asks_the_next_at_once_and_is_not_called_again(talk: Talk) -> None:
+def test_pass_pages_the_next_mentor_at_once_and_not_this_one_again(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.new_texts()
     talk.texts(SAM, "PASS 1")
@@ -245,7 +223,7 @@ def test_pass_on_a_call_asks_the_next_at_once_and_is_not_called_again(talk: Talk
     assert "sam" not in [name for name, words in talk.new_texts() if "TAKE" in words]
 
 
-def test_pass_waits_for_others_of_the_rung_who_may_still_answer(talk: Talk) -> None:
+def test_pass_waits_for_others_on_the_rung(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
     talk.new_texts()
     talk.texts(NOOR, "pass")
@@ -254,7 +232,7 @@ def test_pass_waits_for_others_of_the_rung_who_may_still_answer(talk: Talk) -> N
     assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["sam"]
 
 
-def test_the_last_who_could_come_is_told_that_nobody_else_is_there(talk: Talk) -> None:
+def test_the_last_mentor_who_passes_reads_that_no_one_else_is_available(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     for number in (NOOR, RUTH):
         talk.texts(number, "STOP")
@@ -263,10 +241,10 @@ def test_the_last_who_could_come_is_told_that_nobody_else_is_there(talk: Talk) -
     talk.passes(minutes=4)
     assert "TAKE" not in talk.read_by(SAM)[-1]
     talk.passes(minutes=2)
-    assert "TAKE 1 to answer" in talk.read_by(SAM)[-1], "a need is never left with nobody called"
+    assert "TAKE 1 to answer" in talk.read_by(SAM)[-1], "one mentor is always paged"
 
 
-def test_a_pass_was_for_what_was_known_then(talk: Talk) -> None:
+def test_a_pass_does_not_count_once_the_handoff_is_raised(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "PASS 1")
     talk.texts(NOOR, "PASS 1")
@@ -276,7 +254,7 @@ def test_a_pass_was_for_what_was_known_then(talk: Talk) -> None:
     assert sorted(n for n, words in talk.new_texts() if "URGENT" in words) == ["noor", "ruth"]
 
 
-def test_who_gives_it_back_is_not_called_to_it_again(talk: Talk) -> None:
+def test_a_mentor_who_releases_a_handoff_is_not_paged_for_it_again(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE 1")
     talk.new_texts()
@@ -286,7 +264,7 @@ def test_who_gives_it_back_is_not_called_to_it_again(talk: Talk) -> None:
     assert talk.handoff().status is Status.WAITING
 
 
-def test_a_bare_pass_that_could_mean_two_is_refused_with_the_choice(talk: Talk) -> None:
+def test_an_ambiguous_pass_is_refused_with_the_choice(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE 1")
     talk.texts(SAM, "hello")
@@ -296,7 +274,7 @@ def test_a_bare_pass_that_could_mean_two_is_refused_with_the_choice(talk: Talk) 
     assert talk.handoffs()[0].status is Status.CLAIMED
 
 
-def test_later_is_called_again_when_it_is_over_and_not_before(talk: Talk) -> None:
+def test_later_pages_the_mentor_again_when_it_ends(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     assert "page you again Tue 10 Nov 10:30" in says(talk, SAM, "LATER 30")
     talk.new_texts()
@@ -311,8 +289,8 @@ def test_later_is_called_again_when_it_is_over_and_not_before(talk: Talk) -> Non
     assert "ruth" in [name for name, words in talk.new_texts() if "TAKE" in words], "and goes on"
 
 
-def test_later_on_the_rung_one_is_on_still_calls_again(talk: Talk) -> None:
-    """The wish waits an hour on its first rung; LATER 5 is over long before."""
+def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
+    """The request waits an hour on its first rung; LATER 5 ends long before."""
     talk.bot.away = True
     for words in ("hm", "hello", "anything"):
         talk.texts(MAYA, words)
@@ -326,7 +304,7 @@ def test_later_on_the_rung_one_is_on_still_calls_again(talk: Talk) -> None:
     assert [name for name, words in talk.new_texts() if "TAKE" in words] == ["noor"]
 
 
-def test_later_is_not_called_again_for_what_was_taken_meanwhile(talk: Talk) -> None:
+def test_later_does_not_page_again_for_a_claimed_handoff(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "LATER 1 30")
     talk.texts(NOOR, "TAKE 1")
@@ -336,7 +314,7 @@ def test_later_is_not_called_again_for_what_was_taken_meanwhile(talk: Talk) -> N
     assert talk.new_texts() == []
 
 
-def test_later_is_paged_once_however_often_the_work_is_done_and_though_it_was_lost(
+def test_later_pages_once_even_if_the_job_is_lost_or_repeated(
     talk: Talk,
 ) -> None:
     talk.texts(MAYA, ASKS)
@@ -383,7 +361,7 @@ def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(ta
     assert "page you again" in says(talk, SAM, "LATER 5 5")
 
 
-def test_later_with_two_calls_open_is_refused_with_the_choice(talk: Talk) -> None:
+def test_later_after_two_pages_is_refused_with_the_choice(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
@@ -394,7 +372,7 @@ def test_later_with_two_calls_open_is_refused_with_the_choice(talk: Talk) -> Non
 # --- BRIEF, NOTE ---
 
 
-def test_brief_is_a_link_and_nothing_else(talk: Talk) -> None:
+def test_brief_sends_only_a_link(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
     assert says(talk, NOOR, "Brief") == "#1: https://warmline.example/console/1"
     talk.texts(JO, ASKS)
@@ -404,7 +382,7 @@ def test_brief_is_a_link_and_nothing_else(talk: Talk) -> None:
     assert "There is no #1" in says(talk, talk.a_manager_elsewhere(), "brief 1")
 
 
-def test_a_note_is_kept_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) -> None:
+def test_a_note_is_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) -> None:
     talk = sam_holds_maya
     assert "Note saved for #1" in says(talk, SAM, "NOTE 1 lives with her aunt")
     assert "Note saved for #1" in says(talk, RUTH, "note 1 the aunt was told")
@@ -429,7 +407,7 @@ def ends_a_crisis(talk: Talk, mentor: str) -> None:
         talk.texts(mentor, words)
 
 
-def test_after_a_crisis_its_mentor_is_asked_how_it_was(talk: Talk) -> None:
+def test_the_mentor_is_asked_for_a_debrief_after_a_crisis(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     assert "heavy one" in talk.read_by(NOOR)[-1] or "heavy one" in talk.read_by(NOOR)[-2]
     assert "Saved for you" in says(talk, NOOR, "DEBRIEF it shook me")
@@ -443,7 +421,7 @@ def test_after_a_crisis_its_mentor_is_asked_how_it_was(talk: Talk) -> None:
     assert not any("shook" in words for number in (MAYA, RUTH) for words in talk.read_by(number))
 
 
-def test_talk_asks_the_managers_to_call_once_and_says_nothing_of_it(talk: Talk) -> None:
+def test_talk_asks_the_managers_once_to_call_and_reveals_nothing(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     talk.new_texts()
     assert "asked your managers to call you" in says(talk, NOOR, "TALK")
@@ -459,7 +437,7 @@ def test_talk_with_no_manager_left_to_text_says_so(talk: Talk) -> None:
     assert "call one yourself" in says(talk, RUTH, "TALK")
 
 
-def test_a_debrief_is_asked_for_after_a_crisis_only_and_of_who_held_it(talk: Talk) -> None:
+def test_only_the_holder_of_a_crisis_is_asked_for_a_debrief(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     for words in ("TAKE", "hello", "DONE"):
         talk.texts(SAM, words)
@@ -504,7 +482,7 @@ def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
             assert number[-7:] not in digits, (to, name, words)
 
 
-def test_who_has_left_is_answered_and_moves_nothing(talk: Talk) -> None:
+def test_a_mentor_who_left_gets_an_answer_and_moves_nothing(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     with talk.database.writing() as session:
         sam = session.merge(talk.person(SAM))
@@ -514,7 +492,7 @@ def test_who_has_left_is_answered_and_moves_nothing(talk: Talk) -> None:
     assert talk.handoff().status is Status.WAITING
 
 
-def test_who_holds_two_is_told_of_each_mentee_who_writes(talk: Talk) -> None:
+def test_a_mentor_with_two_handoffs_is_alerted_to_each_mentee(talk: Talk) -> None:
     for mentee in (MAYA, JO):
         talk.texts(mentee, ASKS)
     talk.texts(SAM, "take 1")
