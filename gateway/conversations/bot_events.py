@@ -97,11 +97,10 @@ def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None
     return True
 
 
-def record_goal(session: Session, conversation: Conversation, words: str, *, now: datetime) -> Goal:
-    goal = Goal(conversation_id=conversation.id, words=words, set_at=now)
-    session.add(goal)
-    session.flush()
-    return goal
+def record_goal(turn: Turn, words: str) -> None:
+    goal = Goal(conversation_id=turn.conversation.id, words=words, set_at=turn.now)
+    turn.session.add(goal)
+    turn.session.flush()
 
 
 def open_goal(session: Session, conversation: Conversation) -> Goal | None:
@@ -115,15 +114,12 @@ def open_goal(session: Session, conversation: Conversation) -> Goal | None:
     return goal if goal is not None and goal.followed_up_at is None else None
 
 
-def record_goal_result(
-    session: Session, conversation: Conversation, result: str, *, now: datetime
-) -> Goal | None:
-    """Record how the open goal went: done, partly, or not_yet. None without an open goal."""
-    goal = open_goal(session, conversation)
+def record_goal_result(turn: Turn, result: str) -> None:
+    """Record how the open goal went: done, partly, or not_yet."""
+    goal = open_goal(turn.session, turn.conversation)
     if goal is not None:
-        goal.followed_up_at, goal.result = now, GoalResult(result)
-        session.flush()
-    return goal
+        goal.followed_up_at, goal.result = turn.now, GoalResult(result)
+        turn.session.flush()
 
 
 def _in_progress(session: Session, conversation: Conversation) -> SkillUse | None:

@@ -50,9 +50,9 @@ def _record_what_ended(turn: Turn, understood: Understood, answer: Answer) -> No
     """Finished skills, goals, and check-ins count whether the bot or a person speaks next."""
     _record_steps(turn, answer.skills, done=True)
     if answer.goal is not None:
-        record_goal(turn.session, turn.conversation, answer.goal, now=turn.now)
+        record_goal(turn, answer.goal)
     if answer.goal_result is not None:
-        record_goal_result(turn.session, turn.conversation, answer.goal_result, now=turn.now)
+        record_goal_result(turn, answer.goal_result)
     if answer.check_in is not None:
         if record_check_in(turn, answer.check_in, understood.scored):
             note_answer(turn.session, turn.conversation, answer.check_in.kind, now=turn.now)

@@ -2,7 +2,7 @@
 
 from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, claim, release, resolve
 from escalation.handoffs.ladder import pass_on
-from escalation.handoffs.moves import Closed, NotHolder
+from escalation.handoffs.moves import Closed
 from escalation.handoffs.transfers import transfers_offered_to
 from gateway.conversations.relay import write_to_mentee
 from gateway.conversations.turn import Turn
@@ -11,6 +11,7 @@ from gateway.pipeline.mentor.lookup import (
     Refusal,
     codes,
     find_handoff,
+    find_held,
     join_codes,
     list_held,
     list_paged,
@@ -56,11 +57,7 @@ def pass_(turn: Turn, command: Typed) -> None:
 
 def done(turn: Turn, command: Typed) -> None:
     code = pick(command, codes(list_held(turn)), which="done_which", none="hold_none")
-    handoff = find_handoff(turn, code)
-    if not handoff.is_open:
-        raise Closed(handoff)
-    if handoff.mentor_id != turn.mentor.id:
-        raise NotHolder(handoff, turn.mentor)
+    handoff = find_held(turn, code)
     outcome, reason = split_outcome(command.rest)
     if outcome is None:
         if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:
@@ -96,11 +93,7 @@ def write_words(turn: Turn, _: bool) -> None:
         raise which_of(held)
     if code is None and not held:
         raise Refusal("hold_none")
-    handoff = held[0] if code is None else find_handoff(turn, code)
-    if not handoff.is_open:
-        raise Closed(handoff)
-    if handoff.mentor_id != turn.mentor.id:
-        raise NotHolder(handoff, turn.mentor)
+    handoff = held[0] if code is None else find_held(turn, code)
     write_to_mentee(
         turn.session, handoff, turn.mentor, words, now=turn.now, relayed_from=turn.message
     )

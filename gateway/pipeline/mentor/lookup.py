@@ -13,6 +13,7 @@ from escalation.handoffs.availability import (
     mentors_under_concern,
 )
 from escalation.handoffs.handoffs import lock_conversation
+from escalation.handoffs.moves import Closed, NotHolder
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
 from gateway.pipeline.mentor.read import Typed, read_command
@@ -61,6 +62,15 @@ def find_handoff(turn: Turn, code: int, *, refusal: str = "no_such_handoff") -> 
         return handoff
     if mentor.id in mentors_under_concern(turn.session, handoff.conversation.person_id):
         raise Refusal(refusal, code=code)
+    return handoff
+
+
+def find_held(turn: Turn, code: int) -> Handoff:
+    handoff = find_handoff(turn, code)
+    if not handoff.is_open:
+        raise Closed(handoff)
+    if handoff.mentor_id != turn.mentor.id:
+        raise NotHolder(handoff, turn.mentor)
     return handoff
 
 
