@@ -106,7 +106,7 @@ def _takes(talk: Talk) -> None:
     talk.texts(SAM, f"TAKE {talk.handoff().id}")
 
 
-def test_a_check_in_that_was_agreed_on(talk: Talk) -> None:
+def test_a_scheduled_check_in(talk: Talk) -> None:
     talk.kept.ignored = ()
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
