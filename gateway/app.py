@@ -32,8 +32,8 @@ from gateway.console import pages as console_pages
 from gateway.integrations import pages as integration_pages
 from gateway.integrations.api.app import MOUNTED_AT, create_api
 from gateway.messaging import twilio_webhooks
+from gateway.people import import_pages, rota_pages
 from gateway.people import pages as people_pages
-from gateway.people import rota_pages
 from gateway.policy import pages as policy_pages
 from gateway.reporting import metrics_pages
 from gateway.reporting import pages as reporting_pages
@@ -68,6 +68,8 @@ ROUTERS = (
     metrics_pages.router,
     review_pages.router,
     reporting_pages.router,
+    # Before the pages of one person, whose addresses are numbers.
+    import_pages.router,
     people_pages.router,
     rota_pages.router,
     integration_pages.router,

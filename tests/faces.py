@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from escalation.ruleset import load_rules
 from gateway.demo import seed_demo
-from gateway.people.import_file import enroll, read_people
+from gateway.people.enrollment import enroll
+from gateway.people.import_file import read_people
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
@@ -95,7 +96,7 @@ def chooses_a_file(page: Page) -> None:
     page.get_by_label("CSV file").set_input_files(
         {"name": "people.csv", "mimeType": "text/csv", "buffer": rows}
     )
-    sends(page, page.get_by_role("button", name="Look at it first"))
+    sends(page, page.get_by_role("button", name="Preview"))
 
 
 def tries_another_policy(page: Page) -> None:

@@ -16,7 +16,7 @@ from gateway.accounts.passwords import set_password as store_password
 from gateway.chat.invitations import invite as make_invitation
 from gateway.cli.context import find_person, opened_database, refuse
 from gateway.people.absences import absence_in_words, list_absences
-from gateway.people.import_file import enroll as enroll_people
+from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.import_file import read_people
 from gateway.privacy.terms import ConsentRefused, correct_band, record_guardian
 from gateway.runtime.audit import note_about

@@ -1,7 +1,7 @@
-"""Times in which a mentor is not called: reading them from a text, beginning and ending them.
+"""Times when a mentor is away and not paged: read from a text, started and ended.
 
-The grammar is small on purpose: what it cannot read for sure is refused with an example, never
-guessed. 3/12 is two different days on two sides of an ocean, so it is not read.
+The grammar is small on purpose. An ambiguous text is refused with an example, never guessed: 3/12
+is a different day in the US and in Europe.
 """
 
 import re
@@ -37,7 +37,7 @@ COUNTED = [
 ]
 NUMBERS = {"a": 1, "an": 1} | {word: number for number, word in enumerate(COUNTED, start=1)}
 LONGEST = timedelta(days=366)
-# A day without its year that lies further back than this is one of next year's.
+# A day without a year that is longer ago than this is next year's.
 LONG_PAST = timedelta(days=183)
 
 _UNITS = {"minute": "minutes", "min": "minutes", "hour": "hours", "hr": "hours", "h": "hours"}
@@ -59,29 +59,29 @@ _UNTIL = re.compile(r"(?:from\s+(?P<begins>.+?)\s+)?(?:until|untill|till|til|to)
 
 
 class Unreadable(Exception):
-    """No time that can be read for sure."""
+    """A text that cannot be read without ambiguity."""
 
 
 class Past(Exception):
-    """A time that is over already."""
+    """A time in the past."""
 
 
 @dataclass(frozen=True)
 class TimeAway:
-    """From `begins_at`, up to `ends_at`; without an end, until they say ON."""
+    """From `begins_at` to `ends_at`; without an end, until they text ON."""
 
     begins_at: datetime
     ends_at: datetime | None
 
 
 def read_time_away(words: str, zone: ZoneInfo, *, now: datetime, ends: time) -> TimeAway:
-    """What stands after AWAY: "", "until Monday", "2 weeks", "from Friday until 3 December".
+    """Read the words after AWAY: "", "until Monday", "2 weeks", "from Friday until 3 December".
 
-    A day that ends it ends it at `ends` on that day, on the person's own clock.
+    A last day ends at `ends`, on the person's own clock.
 
     Raises:
-        Unreadable: it is no time, or not one that can be read for sure.
-        Past: it is over already, or ends before it begins.
+        Unreadable: not a time, or an ambiguous or very long one.
+        Past: in the past, or the end is before the start.
     """
     said = " ".join(re.sub(r"[,.!]+(?=\s|$)", " ", words.casefold()).split())
     local = now.astimezone(zone)
@@ -115,7 +115,7 @@ def _after(duration: re.Match[str], local: datetime) -> datetime:
     many = int(NUMBERS.get(duration["many"], 0) or duration["many"])
     unit = duration["unit"]
     if unit in _UNITS:
-        # In true hours, also over the night in which the clock is changed.
+        # Elapsed hours, also when the clocks change in between.
         elapsed = timedelta(**{_UNITS[unit]: many})
         return (local.astimezone(UTC) + elapsed).astimezone(local.tzinfo)
     days = {"day": 1, "week": 7, "month": 30}[unit] * many
@@ -123,7 +123,7 @@ def _after(duration: re.Match[str], local: datetime) -> datetime:
 
 
 def _moment(said: str, local: datetime, zone: ZoneInfo, *, at: time) -> datetime:
-    """A day with or without an hour, or an hour of today; a day alone is that day at `at`."""
+    """A day, a day with a time, or a time today. A day alone means that day at `at`."""
     said = re.sub(r"\s+at\s+|\s+(?:in the )?morning$", " ", said).strip()
     clock = re.search(rf"(?:^|\s){_CLOCK.pattern}$", said)
     if clock is None:
@@ -188,7 +188,7 @@ def _named(named: re.Match[str], today: date) -> date:
 
 
 def _next_weekday(today: date, weekday: int) -> date:
-    """The next such day; said on a Monday, Monday is a week from now."""
+    """The next such day after today: on a Monday, Monday is a week from now."""
     return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
@@ -197,7 +197,7 @@ def _on(day: date, at: time, zone: ZoneInfo) -> datetime:
 
 
 def go_away(session: Session, person: Person, away: TimeAway, *, by: Person, now: datetime) -> None:
-    """Keep the absence. What was said last counts: those it overlaps end, or do not begin."""
+    """Store the absence. It replaces the ones that it overlaps."""
     overlaps = [
         Absence.person_id == person.id,
         or_(Absence.ends_at.is_(None), Absence.ends_at > away.begins_at),
@@ -212,7 +212,7 @@ def go_away(session: Session, person: Person, away: TimeAway, *, by: Person, now
 
 
 def come_back(session: Session, person: Person, *, now: datetime) -> bool:
-    """End what runs, and drop what is still to come. False if there was neither."""
+    """End current and delete future absences. False when there were none."""
     mine = Absence.person_id == person.id
     running = or_(Absence.ends_at.is_(None), Absence.ends_at > now)
     there = session.scalar(select(Absence.id).where(mine, running).limit(1)) is not None
@@ -222,7 +222,7 @@ def come_back(session: Session, person: Person, *, now: datetime) -> bool:
 
 
 def list_absences(session: Session, program: Program, *, now: datetime) -> list[Absence]:
-    """Who is away in a program, or will be; the earliest first."""
+    """Current and future absences in a program, earliest first."""
     return list(
         session.scalars(
             select(Absence)
@@ -240,7 +240,7 @@ def list_absences(session: Session, program: Program, *, now: datetime) -> list[
 def absences_between(
     session: Session, people: Iterable[int], *, since: datetime, until: datetime
 ) -> Sequence[Absence]:
-    """The absences of `people` that reach into this time; the earliest first."""
+    """The absences of `people` that overlap this time, earliest first."""
     return session.scalars(
         select(Absence)
         .where(
@@ -253,12 +253,12 @@ def absences_between(
 
 
 def holds(absence: Absence, at: datetime) -> bool:
-    """Whether it holds at a moment; its end is not in it."""
+    """Whether it applies at a moment; the end is exclusive."""
     return absence.begins_at <= at and (absence.ends_at is None or at < absence.ends_at)
 
 
 def until_in_words(at: datetime, zone: ZoneInfo, *, now: datetime) -> str:
-    """Such as Mon 30 Nov 08:00; with the year when it is not this one."""
+    """Such as Mon 30 Nov 08:00; with the year unless it is the current one."""
     local = at.astimezone(zone)
     year = f" {local.year}" if local.year != now.astimezone(zone).year else ""
     return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

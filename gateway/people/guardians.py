@@ -1,4 +1,4 @@
-"""A guardian's yes, as a manager notes it on the mentee's page."""
+"""A guardian's consent, which a manager records on the mentee's page."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -17,7 +17,7 @@ from models import Consent, Person, Role
 
 @dataclass(frozen=True)
 class Terms:
-    """How a mentee stands to the present terms of the web chat. `given` is their own yes."""
+    """A mentee's consent to the current terms; `given` is None until they agree themselves."""
 
     given: Consent | None
     band: str | None
@@ -26,7 +26,7 @@ class Terms:
 
 
 def get_terms(session: Session, mentee: Person, policy: ConsentPolicy) -> Terms | None:
-    """None for who needs no terms: mentors and managers."""
+    """None for mentors and managers, who need no terms."""
     if mentee.role is not Role.MENTEE:
         return None
     given = given_by(session, mentee)
@@ -44,18 +44,16 @@ def get_terms(session: Session, mentee: Person, policy: ConsentPolicy) -> Terms 
 def note_guardian(
     session: Session, mentee: Person, *, name: str, day: str, by: Person, now: datetime
 ) -> None:
-    """Record that a guardian agreed on `day`, a date like 2026-11-30 of the program's own.
+    """Record that a guardian agreed on `day`, such as 2026-11-30, in the program's time zone.
 
-    The same yes sent twice is noted once.
+    Idempotent.
 
     Raises:
-        CannotChange: this is no mentee or they left, the day is to come or cannot be read, the
-            mentee has not said yes themselves, or there is no name.
+        CannotChange: not a mentee, or one who left; a future or invalid day; no name; or the
+            mentee has not agreed yet.
     """
     if mentee.role is not Role.MENTEE or mentee.left_at is not None:
-        raise CannotChange(
-            phrase("{name} is no mentee of the program at present.", name=mentee.name)
-        )
+        raise CannotChange(phrase("{name} is not an active mentee.", name=mentee.name))
     who, zone = cleaned(name), ZoneInfo(mentee.program.timezone)
     try:
         on = read_day(day)
@@ -64,7 +62,7 @@ def note_guardian(
     today = now.astimezone(zone).date()
     if on > today:
         raise CannotChange(
-            phrase("{on:%d %B %Y} is still to come. Give the day on which they agreed.", on=on)
+            phrase("{on:%d %B %Y} is in the future. Enter the day they agreed.", on=on)
         )
     agreed_at = now if on == today else datetime.combine(on, time(12), zone)
     given = given_by(session, mentee)

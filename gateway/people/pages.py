@@ -1,41 +1,34 @@
-"""The managers' pages on people: the list, one person, and a file of many."""
+"""The managers' pages about people: the list, and one person."""
 
-import base64
-import binascii
-import hashlib
-from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Literal, Protocol
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, known, phrase
 from gateway.accounts.sessions import Manager
 from gateway.messaging.outbox import acting
+from gateway.people import directory
+from gateway.people.changes import change_person, come_back, leave, match_with
 from gateway.people.directory import (
     PERSON_NOT_HERE,
     CannotChange,
     Listed,
-    add_person,
-    change_person,
-    come_back,
     find_people,
-    found_by,
-    import_people,
-    leave,
     list_mentees,
     list_mentors,
     list_open_handoffs,
-    match_with,
     mentors_in,
     person_in,
     why_not_textable,
 )
+from gateway.people.enrollment import add_person
+from gateway.people.exports import people_table
 from gateway.people.guardians import get_terms, local_today, note_guardian
-from gateway.people.import_file import COLUMNS, MOST_LINES, Plan, Problem, Step, plan, read_people
-from gateway.people.people_exports import people_table
-from gateway.people.zones import common_zones
+from gateway.people.import_file import MOST_LINES, Details, common_zones
 from gateway.privacy.terms import get_consent
 from gateway.privacy.terms_by_text import tell_that_a_guardian_agreed
 from gateway.runtime import audit
@@ -47,40 +40,41 @@ from models import Person, Program, Role
 
 router = APIRouter(prefix="/people")
 
-LARGEST_FILE = 2_000_000
-TOO_LARGE = phrase(
-    "The file is larger than 2 MB. A people file has {most:,} lines at most; split it.",
-    most=MOST_LINES,
-)
-NO_FILE = gettext_noop("No file was chosen. Choose a CSV file first.")
-HELD_NO_FILE = gettext_noop("The file that was previewed did not arrive whole. Choose it again.")
-CHANGED_MEANWHILE = gettext_noop(
-    "Somebody changed people since you looked, so nothing was imported yet. This is how it stands "
-    "now; look once more."
-)
 Text = Annotated[str, Form()]
 Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
 Done = Annotated[
     Literal["", "imported", "added", "changed", "matched", "guardian", "left", "back"], Query()
 ]
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
-# What a change is given: the session, the person, the manager who makes it, and the time.
-Change = Callable[[Session, Person, Person, datetime], None]
 
 
-def particulars(
-    role: Text = "",
-    name: Text = "",
-    phone: Text = "",
-    timezone: Text = "",
-    language: Text = "",
-) -> dict[str, str]:
-    """What the form says of a person, as it was typed. The line writes to staff in English."""
-    said = {"role": role, "name": name, "phone": phone, "timezone": timezone}
-    return {**said, "language": language if role == Role.MENTEE else ""}
+class Change(Protocol):
+    """One change to a person by a manager; raises CannotChange."""
+
+    def __call__(
+        self, session: Session, person: Person, *, by: Person, now: datetime
+    ) -> object: ...
 
 
-Particulars = Annotated[dict[str, str], Depends(particulars)]
+def typed_details(
+    role: Text = "", name: Text = "", phone: Text = "", timezone: Text = "", language: Text = ""
+) -> Details:
+    """The form's fields. We text mentors and managers in English."""
+    return Details(role, name, phone, timezone, language if role == Role.MENTEE else "")
+
+
+TypedDetails = Annotated[Details, Depends(typed_details)]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person's page says about a change: done, or refused with what was typed."""
+
+    done: str = ""
+    refusal: str = ""
+    status: int = 200
+    details: Details | None = None
+    guardian: dict[str, str] = field(default_factory=dict)
 
 
 @router.get("")
@@ -97,65 +91,19 @@ def list_people(
 
 
 @router.get(".{form}")
-def to_take_away(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
-    """The list as it is shown. Not what was searched for: an address keeps no names."""
+def export(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
+    """The list as shown. A search has no export, because a URL must not contain names."""
     written = read_format(form)
     line = get_line(request)
-    chosen = [one for one in _listed(line, manager) if _is_shown(one, show, "")]
+    chosen = [one for one in _find_all(line, manager) if _is_shown(one, show, "")]
     table = people_table(chosen, manager.program.timezone)
     return download(request, manager, table, written, about="people", file="people")
 
 
 @router.post("/search")
 def search(request: Request, manager: Manager, words: Text = "") -> Response:
-    """By name or number. Not in the address: an address is kept in logs and histories."""
+    """By name or number. A POST, because URLs end up in logs and browser histories."""
     return _list(request, manager, "all", words.strip()[:100], "")
-
-
-@router.get("/template.csv")
-def template(manager: Manager) -> Response:
-    headers = {"Content-Disposition": 'attachment; filename="people.csv"'}
-    content = (",".join(COLUMNS) + "\r\n").encode("utf-8-sig")
-    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-@router.get("/import")
-def import_page(request: Request, manager: Manager) -> Response:
-    return _import(request, manager)
-
-
-@router.post("/import/preview")
-def preview(request: Request, manager: Manager, file: UploadFile | None = None) -> Response:
-    """What a file would do, line by line. Nothing is written."""
-    if file is None or not file.filename:
-        return _import(request, manager, sentence=NO_FILE, status=422)
-    if (file.size or 0) > LARGEST_FILE:
-        return _import(request, manager, sentence=TOO_LARGE, status=413)
-    return _preview(request, manager, file.file.read(LARGEST_FILE + 1))
-
-
-@router.post("/import")
-def import_file(
-    request: Request, manager: Manager, content: Text = "", seen: Text = ""
-) -> Response:
-    """Enroll what was previewed: the good lines of the same file, read again.
-
-    A second click finds everybody enrolled as the file says, and changes nothing.
-    """
-    line = get_line(request)
-    read = read_people(_unpacked(content), timezone=manager.program.timezone)
-    with line.database.writing() as session:
-        program = session.get_one(Program, manager.program_id)
-        planned = plan(session, program, read)
-        if planned.to_do and _row_mark(planned) != seen:
-            done = None
-        else:
-            by = session.get_one(Person, manager.id)
-            done = import_people(session, program, read, by=by, now=line.clock())
-    if done is None:
-        return _preview(request, manager, _unpacked(content), CHANGED_MEANWHILE, status=409)
-    new = sum(step.person is None for step in done.to_do)
-    return go_to(request, f"/people?done=imported&added={new}&changed={len(done.to_do) - new}")
 
 
 @router.get("/new")
@@ -164,12 +112,7 @@ def new_person(request: Request, manager: Manager) -> Response:
 
 
 @router.post("")
-def add(
-    request: Request,
-    manager: Manager,
-    given: Particulars,
-    own: Text = "",
-) -> Response:
+def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "") -> Response:
     line = get_line(request)
     try:
         with line.database.writing() as session:
@@ -177,13 +120,13 @@ def add(
             person = add_person(
                 session,
                 program,
-                **given,
+                details,
                 own=_mentor(session, manager, own) if own else None,
                 by=session.get_one(Person, manager.id),
                 now=line.clock(),
             )
     except CannotChange as refused:
-        return _new(request, manager, {**given, "own": own}, str(refused), status=422)
+        return _new(request, manager, {**asdict(details), "own": own}, str(refused), status=422)
     return go_to(request, f"/people/{person.id}?done=added")
 
 
@@ -193,15 +136,13 @@ def one_person(request: Request, number: Number, manager: Manager, done: Done = 
     with line.database.reading() as session:
         _person(session, manager, number)
     audit.read(line, manager, f"person:{number}")
-    return _one(request, manager, number, done=done)
+    return _one(request, manager, number, Notice(done=done))
 
 
 @router.post("/{number}")
-def change(request: Request, number: Number, manager: Manager, given: Particulars) -> Response:
-    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
-        change_person(session, person, **given, by=by, now=now)
-
-    return _make(request, manager, number, make, done="changed", given=given)
+def change(request: Request, number: Number, manager: Manager, details: TypedDetails) -> Response:
+    make = partial(change_person, details=details)
+    return _make(request, manager, number, make, Notice("changed", details=details))
 
 
 @router.post("/{number}/mentors")
@@ -212,77 +153,55 @@ def set_mentors(
     own: Text = "",
     back_up: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
         its_own = _mentor(session, manager, own) if own else None
         others = [_mentor(session, manager, one) for one in dict.fromkeys(back_up or [])]
         match_with(session, person, its_own, others, by=by, now=now)
 
-    return _make(request, manager, number, make, done="matched")
+    return _make(request, manager, number, make, Notice("matched"))
 
 
 @router.post("/{number}/guardian")
 def set_guardian(
     request: Request, number: Number, manager: Manager, name: Text = "", day: Text = ""
 ) -> Response:
-    """That a parent or guardian has agreed, as the manager saw it."""
+    """Record that a parent or guardian agreed, as the manager saw it."""
     line = get_line(request)
 
-    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
+    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
         waits = get_consent(session, person, line.rules.policy.consent) is None
         note_guardian(session, person, name=name, day=day, by=by, now=now)
         if waits:
             tell_that_a_guardian_agreed(session, line, person, now=now)
 
     typed = {"name": name, "day": day}
-    return _make(request, manager, number, make, done="guardian", guardian=typed)
+    return _make(request, manager, number, make, Notice("guardian", guardian=typed))
 
 
 @router.post("/{number}/leave")
 def mark_as_left(request: Request, number: Number, manager: Manager) -> Response:
-    line = get_line(request)
-
-    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
-        leave(session, line, person, by=by, now=now)
-
-    return _make(request, manager, number, make, done="left", refused_with=409)
+    make = partial(leave, line=get_line(request))
+    return _make(request, manager, number, make, Notice("left", status=409))
 
 
 @router.post("/{number}/back")
 def mark_as_back(request: Request, number: Number, manager: Manager) -> Response:
-    def make(session: Session, person: Person, by: Person, now: datetime) -> None:
-        come_back(session, person, by=by, now=now)
-
-    return _make(request, manager, number, make, done="back", refused_with=409)
+    return _make(request, manager, number, come_back, Notice("back", status=409))
 
 
-def _make(
-    request: Request,
-    manager: Person,
-    number: int,
-    make: Change,
-    *,
-    done: str,
-    given: dict[str, str] | None = None,
-    guardian: dict[str, str] | None = None,
-    refused_with: int = 422,
-) -> Response:
-    """Make one change to a person; when it cannot be made, their page comes back and says why."""
+def _make(request: Request, manager: Person, number: int, make: Change, notice: Notice) -> Response:
+    """Make one change to a person; a refusal shows their page again with the reason."""
     line = get_line(request)
     try:
         with acting(line) as session:
             person = _person(session, manager, number)
-            make(session, person, session.get_one(Person, manager.id), line.clock())
+            by = session.get_one(Person, manager.id)
+            make(session, person, by=by, now=line.clock())
     except CannotChange as refused:
-        return _one(
-            request,
-            manager,
-            number,
-            given=given,
-            guardian=guardian,
-            sentence=str(refused),
-            status=refused_with,
-        )
-    return go_to(request, f"/people/{number}?done={done}")
+        status = 422 if notice.status == 200 else notice.status
+        refusal = replace(notice, done="", refusal=str(refused), status=status)
+        return _one(request, manager, number, refusal)
+    return go_to(request, f"/people/{number}?done={notice.done}")
 
 
 # --- showing ---
@@ -290,10 +209,10 @@ def _make(
 
 def _list(request: Request, manager: Person, show: str, words: str, sentence: str) -> Response:
     line = get_line(request)
-    listed = _listed(line, manager)
+    listed = _find_all(line, manager)
     chosen = [one for one in listed if _is_shown(one, show, words)]
     if words:
-        chosen = found_by(chosen, words)
+        chosen = directory.search(chosen, words)
     return page(
         request,
         "people/people.html",
@@ -307,7 +226,7 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
             )
         ],
         any_shown=bool(chosen),
-        everybody=len(listed),
+        any_enrolled=bool(listed),
         show=show,
         words=words,
         sentence=sentence,
@@ -316,7 +235,7 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
     )
 
 
-def _listed(line: Line, manager: Person) -> list[Listed]:
+def _find_all(line: Line, manager: Person) -> list[Listed]:
     with line.database.reading() as session:
         return find_people(
             session,
@@ -327,7 +246,7 @@ def _listed(line: Line, manager: Person) -> list[Listed]:
 
 
 def _is_shown(one: Listed, show: str, words: str) -> bool:
-    """A search looks among those who left, too."""
+    """A search includes people who left."""
     if show == "left":
         return one.person.left_at is not None
     if one.person.left_at is not None:
@@ -335,17 +254,7 @@ def _is_shown(one: Listed, show: str, words: str) -> bool:
     return show in ("all", one.person.role.value)
 
 
-def _one(
-    request: Request,
-    manager: Person,
-    number: int,
-    *,
-    given: dict[str, str] | None = None,
-    guardian: dict[str, str] | None = None,
-    done: str = "",
-    sentence: str = "",
-    status: int = 200,
-) -> Response:
+def _one(request: Request, manager: Person, number: int, notice: Notice) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         person = _person(session, manager, number)
@@ -360,18 +269,11 @@ def _one(
         request,
         "people/people_one.html",
         viewer=manager,
-        status=status,
+        status=notice.status,
         person=person,
-        given=given
-        or {
-            "role": person.role.value,
-            "name": person.name,
-            "phone": person.phone or "",
-            "timezone": person.timezone,
-            "language": known(person.language),
-        },
+        given=notice.details or _current_details(person),
         terms=terms,
-        guardian=guardian or {"name": "", "day": today.isoformat()},
+        guardian=notice.guardian or {"name": "", "day": today.isoformat()},
         today=today,
         own=own,
         back_ups={one.id for one in back_ups},
@@ -380,10 +282,16 @@ def _one(
         handoffs=handoffs,
         trouble=why_not_textable(person),
         changes=[entry for entry in entries if entry.action != "read"][:20],
-        done=done,
-        sentence=sentence,
+        done=notice.done,
+        sentence=notice.refusal,
         zones=common_zones(),
         zone=manager.program.timezone,
+    )
+
+
+def _current_details(person: Person) -> Details:
+    return Details(
+        person.role.value, person.name, person.phone or "", person.timezone, known(person.language)
     )
 
 
@@ -409,45 +317,10 @@ def _new(
     )
 
 
-def _import(
-    request: Request, manager: Person, *, sentence: str = "", status: int = 200
-) -> Response:
-    return page(
-        request, "people/people_import.html", viewer=manager, status=status, sentence=sentence
-    )
-
-
-def _preview(
-    request: Request, manager: Person, content: bytes, sentence: str = "", status: int = 200
-) -> Response:
-    read = read_people(content, timezone=manager.program.timezone)
-    with get_line(request).database.reading() as session:
-        planned = plan(session, session.get_one(Program, manager.program_id), read)
-    lines: list[tuple[int, Step | None, Problem | None]] = [
-        *((step.row.line, step, None) for step in planned.steps),
-        *((problem.line, None, problem) for problem in planned.problems),
-    ]
-    return page(
-        request,
-        "people/people_preview.html",
-        viewer=manager,
-        status=status,
-        lines=sorted(lines, key=lambda one: one[0]),
-        planned=planned,
-        read_as=read.read_as,
-        content=base64.b64encode(content).decode("ascii"),
-        seen=_row_mark(planned),
-        sentence=sentence,
-    )
-
-
 def _imported(added: int, changed: int) -> str:
     if not added and not changed:
-        return gettext_noop("Everybody in the file is enrolled as it says; nothing was left to do.")
+        return gettext_noop("Everyone in the file was already enrolled. Nothing changed.")
     return phrase("Imported: {added} added, {changed} changed.", added=added, changed=changed)
-
-
-# --- finding ---
 
 
 def _person(session: Session, manager: Person, number: int) -> Person:
@@ -461,25 +334,6 @@ def _mentor(session: Session, manager: Person, chosen: str) -> Person:
     person = person_in(session, manager.program_id, row_number(chosen))
     if person is None or person.role is Role.MENTEE or person.left_at is not None:
         raise CannotChange(
-            gettext_noop("That mentor is not in your program any more. Choose another.")
+            gettext_noop("That mentor is no longer in your program. Choose another.")
         )
     return person
-
-
-def _row_mark(planned: Plan) -> str:
-    """What a preview showed, as one mark, to see whether it still holds."""
-    shown = [
-        (step.row.line, step.doing.value, step.changes, [one.name for one in step.mentors])
-        for step in planned.to_do
-    ]
-    return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()
-
-
-def _unpacked(content: str) -> bytes:
-    try:
-        unpacked = base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
-        unpacked = b""
-    if not unpacked or len(unpacked) > LARGEST_FILE:
-        raise PageRefused(422, HELD_NO_FILE)
-    return unpacked

@@ -1,8 +1,9 @@
-"""The managers' page on their program: hours, holidays, who is on duty, the week ahead."""
+"""The managers' page about their program: hours, holidays, duty, the week ahead."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -12,8 +13,10 @@ from escalation.speech.i18n import gettext_noop
 from gateway.accounts.sessions import Manager
 from gateway.people import rota
 from gateway.people.directory import mentors_in, person_in
-from gateway.people.rota_exports import ROTA_TABLES
-from gateway.people.zones import common_zones
+from gateway.people.exports import ROTA_TABLES
+from gateway.people.import_file import common_zones
+from gateway.people.rota import Edit
+from gateway.people.week_ahead import absences_ahead, week_ahead
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.lookup import row_number
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
@@ -23,20 +26,20 @@ router = APIRouter(prefix="/program")
 
 env.globals.update(weekdays=rota.WEEKDAYS)
 
-GONE = gettext_noop("There is no such entry in your program, or it was taken out already.")
+GONE = gettext_noop("There is no such entry in your program. It may be removed already.")
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str] | None, Form()]
 Done = Annotated[Literal["", "saved", "removed"], Query()]
-# What a change is given: the session, the program, the manager who makes it, and the time.
-Change = Callable[[Session, Program, Person, datetime], None]
+Change = Callable[[Edit], None]
 
 
-class Removal(Protocol):
-    """Takes one entry out of a program; False when it is not there."""
+@dataclass(frozen=True)
+class Refused:
+    """A refused form: its name, what was typed, and why it was refused."""
 
-    def __call__(
-        self, session: Session, program: Program, number: int, *, by: Person, now: datetime
-    ) -> bool: ...
+    form: str
+    given: dict[str, str]
+    sentence: str
 
 
 @router.get("")
@@ -46,7 +49,6 @@ def program(request: Request, manager: Manager, done: Done = "") -> Response:
 
 @router.get("/tables/{name}.{form}")
 def one_table(request: Request, manager: Manager, name: str, form: str) -> Response:
-    """Any table of the rota, to take away."""
     written = read_format(form)
     if name not in ROTA_TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
@@ -61,21 +63,14 @@ def one_table(request: Request, manager: Manager, name: str, form: str) -> Respo
 def set_hours(
     request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
 ) -> Response:
-    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
-        rota.set_hours(
-            session, program, opens=opens, closes=closes, timezone=timezone, by=by, now=now
-        )
-
     given = {"opens": opens, "closes": closes, "timezone": timezone}
-    return _set(request, manager, "hours", change, given)
+    return _set(request, manager, "hours", partial(rota.set_hours, **given), given)
 
 
 @router.post("/holidays")
 def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
-    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
-        rota.add_holiday(session, program, day=day, name=name, by=by, now=now)
-
-    return _set(request, manager, "holidays", change, {"day": day, "name": name})
+    given = {"day": day, "name": name}
+    return _set(request, manager, "holidays", partial(rota.add_holiday, **given), given)
 
 
 @router.post("/shifts")
@@ -89,11 +84,8 @@ def add_shifts(
 ) -> Response:
     days = weekday or []
 
-    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
-        whom = person_in(session, program.id, row_number(person))
-        rota.add_shifts(
-            session, program, whom, weekdays=days, begins=begins, ends=ends, by=by, now=now
-        )
+    def change(edit: Edit) -> None:
+        rota.add_shifts(edit, _find(edit, person), weekdays=days, begins=begins, ends=ends)
 
     given = {"person": person, "weekdays": "".join(days), "begins": begins, "ends": ends}
     return _set(request, manager, "shifts", change, given)
@@ -108,18 +100,9 @@ def add_override(
     begins: Text = "",
     ends: Text = "",
 ) -> Response:
-    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
-        whom = person_in(session, program.id, row_number(person))
-        rota.add_override(
-            session,
-            program,
-            whom,
-            on_duty=duty != "off",
-            begins=begins,
-            ends=ends,
-            by=by,
-            now=now,
-        )
+    def change(edit: Edit) -> None:
+        whom = _find(edit, person)
+        rota.add_override(edit, whom, on_duty=duty != "off", begins=begins, ends=ends)
 
     given = {"person": person, "duty": duty, "begins": begins, "ends": ends}
     return _set(request, manager, "overrides", change, given)
@@ -127,13 +110,13 @@ def add_override(
 
 @router.post("/duty/{number}")
 def switch_duty(request: Request, number: Number, manager: Manager, duty: Text = "off") -> Response:
-    """The plain switch of `warmline duty`."""
+    """The same switch as `warmline duty`."""
 
-    def change(session: Session, program: Program, by: Person, now: datetime) -> None:
-        whom = person_in(session, program.id, number)
+    def change(edit: Edit) -> None:
+        whom = _find(edit, str(number))
         if whom is None:
             raise PageRefused(404, GONE)
-        rota.switch_duty(session, program, whom, on=duty == "on", by=by, now=now)
+        rota.switch_duty(edit, whom, on=duty == "on")
 
     return _set(request, manager, "shifts", change, {})
 
@@ -153,67 +136,66 @@ def remove_override(request: Request, number: Number, manager: Manager) -> Respo
     return _remove(request, manager, number, rota.remove_override)
 
 
+def _find(edit: Edit, number: str) -> Person | None:
+    return person_in(edit.session, edit.program.id, row_number(number))
+
+
+def _edit(request: Request, session: Session, manager: Person) -> Edit:
+    program = session.get_one(Program, manager.program_id)
+    return Edit(session, program, session.get_one(Person, manager.id), get_line(request).clock())
+
+
 def _set(
     request: Request, manager: Person, form: str, change: Change, given: dict[str, str]
 ) -> Response:
-    """Make one change; when it cannot be made, the page comes back with what was typed."""
-    line = get_line(request)
+    """Make one change; a refusal shows the page again with what was typed."""
     try:
-        with line.database.writing() as session:
-            program = session.get_one(Program, manager.program_id)
-            change(session, program, session.get_one(Person, manager.id), line.clock())
+        with get_line(request).database.writing() as session:
+            change(_edit(request, session, manager))
     except rota.CannotSet as refused:
-        return _page(request, manager, form=form, given=given, sentence=str(refused), status=422)
+        return _page(request, manager, refused=Refused(form, given, str(refused)))
     return go_to(request, "/program?done=saved")
 
 
-def _remove(request: Request, manager: Person, number: int, remove: Removal) -> Response:
-    line = get_line(request)
-    with line.database.writing() as session:
-        program = session.get_one(Program, manager.program_id)
-        by = session.get_one(Person, manager.id)
-        if not remove(session, program, number, by=by, now=line.clock()):
+def _remove(
+    request: Request, manager: Person, number: int, remove: Callable[[Edit, int], bool]
+) -> Response:
+    with get_line(request).database.writing() as session:
+        if not remove(_edit(request, session, manager), number):
             raise PageRefused(404, GONE)
     return go_to(request, "/program?done=removed")
 
 
 def _page(
-    request: Request,
-    manager: Person,
-    *,
-    done: str = "",
-    form: str = "",
-    given: dict[str, str] | None = None,
-    sentence: str = "",
-    status: int = 200,
+    request: Request, manager: Person, *, done: str = "", refused: Refused | None = None
 ) -> Response:
     line = get_line(request)
     now = line.clock()
     with line.database.reading() as session:
         program = session.get_one(Program, manager.program_id)
         its_rota = get_rota(session, program)
-        week = rota.week_ahead(session, program, now=now)
+        week = week_ahead(session, program, now=now)
         shown = {
             "staff": mentors_in(session, program.id),
             "shifts": [one for one in its_rota.shifts if one.person_id in its_rota.people],
             "overrides": rota.overrides_ahead(session, program, now=now),
-            "absences": rota.absences_ahead(session, program, now=now),
+            "absences": absences_ahead(session, program, now=now),
             "holidays": rota.holidays_in(session, program, since=week[0].day),
         }
-    typed = given or {}
+    typed = refused or Refused("", {}, "")
     return page(
         request,
         "people/program.html",
         viewer=manager,
-        status=status,
+        status=422 if refused else 200,
         program=program,
         week=week,
         gaps=sum(one.is_gap for day in week for one in day.stretches),
-        form=form,
-        typed=lambda of, field, otherwise="": (
-            typed.get(field, otherwise) if of == form else otherwise
+        form=typed.form,
+        typed=lambda form, field, otherwise="": (
+            typed.given.get(field, otherwise) if form == typed.form else otherwise
         ),
-        sentence=sentence,
+        sentence=typed.sentence,
         done=done,
         zones=common_zones(),
         zone=program.timezone,

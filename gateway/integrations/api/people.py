@@ -14,8 +14,10 @@ from gateway.integrations.api.auth import Caller, ReadsPeople, WritesPeople
 from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.values import LARGEST, Cursor, Limit, Number, not_there
 from gateway.people.directory import person_in
-from gateway.people.import_file import PeopleFile, carry_out, match, plan, typed_row
+from gateway.people.enrollment import carry_out, match
+from gateway.people.import_file import Details, PeopleFile, check_details
 from gateway.people.import_file import Problem as Refused
+from gateway.people.import_plan import plan
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from models import AuditEntry, Match, MatchKind, Program, Role
@@ -185,14 +187,8 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
 def _enroll(session: Session, asked: _Asked) -> PersonRow:
     new, caller = asked.new, asked.caller
     program = session.get_one(Program, caller.program.id)
-    row = typed_row(
-        role=new.role.value,
-        name=new.name,
-        phone=new.phone,
-        timezone=new.timezone or "",
-        language=new.language or "",
-        otherwise=program.timezone,
-    )
+    details = Details(new.role.value, new.name, new.phone, new.timezone or "", new.language or "")
+    row = check_details(details, default_timezone=program.timezone)
     if isinstance(row, Refused):
         raise Problem(422, f"No one was enrolled: {row.reason}.")
     mentor = _own_mentor(session, asked)

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
 
 from gateway.demo import seed_demo
-from gateway.people.import_file import enroll, read_people
+from gateway.people.enrollment import enroll
+from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program
 from models.encryption import use_key

@@ -484,14 +484,14 @@ def test_enrolling_twice_with_one_key_enrolls_once(
 @pytest.mark.parametrize(
     ("person", "says"),
     [
-        ({"phone": "12"}, "phone is no telephone number"),
+        ({"phone": "12"}, "not a valid phone number"),
         ({"name": "  "}, "name is empty"),
         ({"name": "x" * 61}, "a first name is enough"),
-        ({"timezone": "Mars/Base"}, "timezone 'Mars/Base' is unknown"),
+        ({"timezone": "Mars/Base"}, "time zone 'Mars/Base' is unknown"),
         ({"role": "admin"}, "body.role"),
         ({"own_mentor_id": 99}, "Person 99 is not a mentor here"),
         ({"role": "mentor", "own_mentor_id": 1}, "Only a mentee has a mentor"),
-        ({"language": "tlh"}, "language 'tlh' is unknown"),
+        ({"language": "tlh"}, "language 'tlh' is not available"),
         ({"role": "mentor", "language": "es"}, "only a mentee has a language"),
         ({"nickname": "I"}, "body.nickname"),
     ],

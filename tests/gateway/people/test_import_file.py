@@ -1,4 +1,4 @@
-"""The people file: what is wrong is said line by line, and the good lines are kept or not."""
+"""People files: problems line by line, and enrolling the valid lines."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.people.import_file import enroll as enroll_people
+from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.import_file import read_people
 from models import Match, MatchKind, Person, Program, Role
 from tests.line import MAYA, STRANGER, Talk
@@ -46,22 +46,22 @@ def enroll(warmline: CliRunner, tmp_path: Path, text: str, *flags: str) -> tuple
     return ran.exit_code, ran.stdout, ran.stderr
 
 
-def test_a_good_file_is_enrolled_whole(warmline: CliRunner, tmp_path: Path) -> None:
+def test_a_valid_file_is_enrolled(warmline: CliRunner, tmp_path: Path) -> None:
     code, said, _ = enroll(warmline, tmp_path, GOOD)
     assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
 
 
-def test_each_bad_line_is_named_and_nothing_is_kept(warmline: CliRunner, tmp_path: Path) -> None:
+def test_each_problem_is_named_and_no_one_is_enrolled(warmline: CliRunner, tmp_path: Path) -> None:
     code, said, complaints = enroll(warmline, tmp_path, BAD)
     assert code == 1
     assert said.startswith("0 enrolled, 7 lines with a problem.")
     for line, reason in [
         (5, "role is 'friend'"),
         (6, "name is empty"),
-        (7, "phone is no telephone number"),
-        (8, "timezone 'Mars/Base' is unknown"),
-        (9, "there is no mentor 'Nobody'"),
-        (10, "stands on line 4 already"),
+        (7, "not a valid phone number"),
+        (8, "time zone 'Mars/Base' is unknown"),
+        (9, "no mentor is named 'Nobody'"),
+        (10, "is already on line 4"),
         (11, "only a mentee has a mentor"),
     ]:
         assert f"line {line}: " in complaints
@@ -71,34 +71,31 @@ def test_each_bad_line_is_named_and_nothing_is_kept(warmline: CliRunner, tmp_pat
     )
 
 
-def test_the_good_lines_are_kept_when_asked_for(warmline: CliRunner, tmp_path: Path) -> None:
+def test_valid_lines_are_enrolled_on_request(warmline: CliRunner, tmp_path: Path) -> None:
     code, said, _ = enroll(warmline, tmp_path, BAD, "--keep-good")
     assert code == 1
     assert said == "4 enrolled, 7 lines with a problem.\n"
 
 
-def test_enrolling_again_changes_and_doubles_nobody(warmline: CliRunner, tmp_path: Path) -> None:
+def test_enrolling_again_updates_people(warmline: CliRunner, tmp_path: Path) -> None:
     enroll(warmline, tmp_path, GOOD)
     code, said, _ = enroll(warmline, tmp_path, GOOD.replace("Maya", "Maja"))
     assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
 
 
-def test_a_spreadsheets_latin_semicolons_are_read() -> None:
+def test_latin_1_with_semicolons_is_read() -> None:
     text = "role;name;phone;timezone;mentor\nmentor;José;+12025550111;;\n"
     people = read_people(text.encode("latin-1"), timezone="America/New_York")
     assert [row.name for row in people.rows] == ["José"]
     assert not people.problems
 
 
-def test_a_file_without_its_header_is_said_to_have_none() -> None:
+def test_a_missing_header_is_reported() -> None:
     people = read_people(b"Sam,+12025550111\n", timezone="America/New_York")
-    assert str(people.problems[0]).startswith("line 1: the header has no role, name, phone")
+    assert str(people.problems[0]).startswith("line 1: the header is missing role, name, phone")
 
 
 def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
-    from gateway.people.import_file import enroll as enroll_people
-    from models import Program
-
     talk.texts(STRANGER, "hi")
     file = f"role,name,phone,timezone,mentor\nmentee,Ana,{STRANGER},,Sam/Noor\n".encode()
     with talk.database.writing() as session:
@@ -118,7 +115,7 @@ def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
     assert talk.person(MAYA).role is Role.MENTEE
 
 
-def test_a_mentee_is_written_to_in_the_language_of_the_file(talk: Talk) -> None:
+def test_a_mentee_is_texted_in_the_language_of_the_file(talk: Talk) -> None:
     lines = (
         "role,name,phone,language\n"
         "mentee,Ana,+12025550161,ES\n"
@@ -128,7 +125,7 @@ def test_a_mentee_is_written_to_in_the_language_of_the_file(talk: Talk) -> None:
     )
     people = read_people(lines.encode(), timezone="America/New_York")
     assert [str(problem) for problem in people.problems] == [
-        "line 3: language 'xx' is unknown; there are en, es",
+        "line 3: language 'xx' is not available; use one of en, es",
         "line 4: only a mentee has a language; leave that column empty",
     ]
     with talk.database.writing() as session:

@@ -64,12 +64,12 @@ def test_a_file_of_people_a_shift_and_another_policy(
     page.get_by_label("CSV file").set_input_files(
         {"name": "people.csv", "mimeType": "text/csv", "buffer": file.encode("cp1252")}
     )
-    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("Read as Windows-1252, separated by semicolons")).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="phone is no telephone number")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="not a valid phone number")).to_be_visible()
     check(page)
-    page.get_by_role("button", name="Import these 1").dblclick()
-    expect(page.get_by_role("status").filter(has_text=re.compile("added|nothing"))).to_be_visible()
+    page.get_by_role("button", name="Import 1 person").dblclick()
+    expect(page.get_by_role("status").filter(has_text=re.compile("added|Nothing"))).to_be_visible()
     person = page.get_by_role("link", name=name)
     expect(person).to_have_count(1)
     check(page)
@@ -84,7 +84,7 @@ def test_a_file_of_people_a_shift_and_another_policy(
     form.get_by_label("From").fill("22:00")
     form.get_by_label("Until").fill("06:00")
     form.get_by_role("button", name="Add").click()
-    expect(page.get_by_text("Saved. It holds from now on.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
     expect(page.get_by_text(re.compile(f"{day} 22:00.06:00 .to the next day"))).to_be_visible()
     check(page)
 

@@ -1,0 +1,229 @@
+"""Changing people who are enrolled: their details and mentors, leaving and coming back.
+
+The audit log says which fields changed, never their contents.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
+from escalation.speech.i18n import gettext_noop, phrase
+from escalation.speech.i18n import known as known_language
+from gateway.accounts.session_store import end_sessions
+from gateway.people.directory import CannotChange, as_sentence, list_mentors, list_open_handoffs
+from gateway.people.enrollment import adopt_stranger, match
+from gateway.people.import_file import Details, Problem, check_details
+from gateway.people.import_plan import PHONE_IN_USE
+from gateway.runtime.audit import note_about
+from gateway.runtime.database import lock_program
+from gateway.runtime.line import Line
+from models import (
+    Conversation,
+    DutyOverride,
+    DutyShift,
+    Handoff,
+    Match,
+    Person,
+    Program,
+    Role,
+    Schedule,
+)
+from models.encryption import phone_index
+
+
+def change_person(
+    session: Session, person: Person, details: Details, *, by: Person, now: datetime
+) -> list[str]:
+    """Update a person's details; returns the names of the changed fields.
+
+    An empty language or time zone stays as it was. A new number counts as reachable until a text
+    fails. An opt-out stays: only the person can undo it, by texting START.
+
+    Raises:
+        CannotChange: something is wrong, or the number is in use.
+    """
+    row = check_details(details, default_timezone=person.timezone)
+    if isinstance(row, Problem):
+        raise CannotChange(as_sentence(row.reason))
+    lock_program(session, person.program_id)
+    session.refresh(person)
+    changed = []
+    if row.phone != person.phone:
+        _give_number(session, person, row.phone)
+        changed.append("phone")
+    if row.role is not person.role:
+        _give_role(session, person, row.role, by=by)
+        changed.append("role")
+    said = {"name": row.name, "timezone": row.timezone}
+    if row.language and row.language != known_language(person.language):
+        said["language"] = row.language
+    for field, value in said.items():
+        if getattr(person, field) != value:
+            setattr(person, field, value)
+            changed.append(field)
+    session.flush()
+    if changed:
+        note_about(session, person, "person changed", by=by, now=now, fields=changed)
+    return changed
+
+
+def _give_number(session: Session, person: Person, phone: str) -> None:
+    index = phone_index(phone)
+    known = session.scalar(select(Person).where(Person.phone_index == index))
+    if known is not None and known.program_id == person.program_id:
+        raise CannotChange(phrase("{name} already has that number.", name=known.name))
+    lines = session.scalar(select(Program.id).where(Program.phone == phone))
+    if known is not None or lines is not None:
+        raise CannotChange(as_sentence(PHONE_IN_USE))
+    person.phone, person.phone_index, person.unreachable_code = phone, index, None
+    session.flush()
+    has_thread = session.scalar(select(Conversation.id).where(Conversation.person_id == person.id))
+    if has_thread is None:
+        adopt_stranger(session, person)
+
+
+def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> None:
+    if Role.MENTEE in (person.role, role):
+        raise CannotChange(
+            gettext_noop(
+                "A mentee cannot become a mentor, or the reverse, because their messages stay "
+                "theirs. Mark them as left, then enroll them with another number."
+            )
+        )
+    if role is not Role.MANAGER:
+        _keep_a_manager(session, person, by=by)
+    person.role = role
+
+
+def match_with(
+    session: Session,
+    mentee: Person,
+    own: Person | None,
+    back_ups: Sequence[Person],
+    *,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Set a mentee's own mentor and back-ups.
+
+    Raises:
+        CannotChange: not a mentee, or one who left, or back-ups without an own mentor.
+    """
+    if mentee.role is not Role.MENTEE:
+        raise CannotChange(
+            phrase("{name} is not a mentee. Only mentees have mentors.", name=mentee.name)
+        )
+    if mentee.left_at is not None:
+        raise CannotChange(phrase("{name} has left. Bring them back first.", name=mentee.name))
+    others = [one for one in back_ups if own is None or one.id != own.id]
+    if own is None and others:
+        raise CannotChange(
+            gettext_noop("Choose their own mentor first. Back-ups fill in for that mentor.")
+        )
+    before = list_mentors(session, mentee)
+    if before == (own, others):
+        return
+    match(session, mentee, [own, *others] if own else [])
+    note_about(
+        session,
+        mentee,
+        "person matched",
+        by=by,
+        now=now,
+        own=own.id if own else None,
+        back_ups=[one.id for one in others],
+    )
+
+
+# --- leaving ---
+
+
+def leave(session: Session, person: Person, *, line: Line, by: Person, now: datetime) -> None:
+    """Mark a person as left: signed out, off duty, unmatched, and without check-ins.
+
+    Raises:
+        CannotChange: they have open handoffs, or the program would have no manager.
+    """
+    if person.left_at is not None:
+        return
+    handoffs = list_open_handoffs(session, person)
+    if handoffs:
+        raise CannotChange(_open_handoffs_sentence(person, handoffs))
+    if person.role is Role.MANAGER:
+        _keep_a_manager(session, person, by=by)
+    for transfer in transfers_offered_to(session, person):
+        answer_transfer(
+            session, transfer, by=person, accept=False, now=now, rules=line.rules, later=line.later
+        )
+    person.left_at, person.on_duty = now, False
+    matched = or_(Match.mentee_id == person.id, Match.mentor_id == person.id)
+    session.execute(delete(Match).where(matched))
+    session.execute(delete(DutyShift).where(DutyShift.person_id == person.id))
+    session.execute(
+        delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
+    )
+    end_sessions(session, person)
+    for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
+        schedule.paused = True
+    session.flush()
+    note_about(session, person, "person left", by=by, now=now)
+
+
+def come_back(session: Session, person: Person, *, by: Person, now: datetime) -> None:
+    """Bring a person back, without their former matches, duty and check-ins.
+
+    Raises:
+        CannotChange: their data was erased.
+    """
+    if person.left_at is None:
+        return
+    if person.phone is None:
+        raise CannotChange(
+            gettext_noop("This person's data was erased. Enroll them as a new person.")
+        )
+    person.left_at = None
+    note_about(session, person, "person came back", by=by, now=now)
+
+
+def _open_handoffs_sentence(person: Person, handoffs: Sequence[Handoff]) -> str:
+    codes = reduce(
+        lambda before, last: phrase("{before} and {last}", before=before, last=last),
+        (f"#{handoff.id}" for handoff in handoffs),
+    )
+    if person.role is Role.MENTEE:
+        return phrase(
+            "{name} still has an open handoff: {codes}. Close it first.",
+            name=person.name,
+            codes=codes,
+        )
+    one = phrase("it") if len(handoffs) == 1 else phrase("each")
+    return phrase(
+        "{name} still holds {codes}. Transfer, release or close {one} first, so that no mentee "
+        "is left without an answer.",
+        name=person.name,
+        codes=codes,
+        one=one,
+    )
+
+
+def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
+    if person.id == by.id:
+        raise CannotChange(gettext_noop("You cannot do this to yourself. Ask another manager."))
+    others = session.scalar(
+        select(Person.id)
+        .where(
+            Person.program_id == person.program_id,
+            Person.role == Role.MANAGER,
+            Person.left_at.is_(None),
+            Person.id != person.id,
+        )
+        .limit(1)
+    )
+    if person.role is Role.MANAGER and others is None:
+        raise CannotChange(
+            phrase("{name} is the only manager. Add another manager first.", name=person.name)
+        )

@@ -1,0 +1,127 @@
+"""Importing a people file: choose it, preview it line by line, import the valid lines."""
+
+import base64
+import binascii
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+
+from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import Manager
+from gateway.people.enrollment import import_people
+from gateway.people.import_file import COLUMNS, MOST_LINES, Problem, read_people
+from gateway.people.import_plan import Plan, Step, plan
+from gateway.web.rendering import PageRefused, get_line, go_to, page
+from models import Person, Program
+
+router = APIRouter(prefix="/people")
+
+LARGEST_FILE = 2_000_000
+TOO_LARGE = phrase(
+    "The file is larger than 2 MB. A people file has at most {most:,} lines; split it.",
+    most=MOST_LINES,
+)
+NO_FILE = gettext_noop("Choose a CSV file first.")
+INCOMPLETE_FILE = gettext_noop("The previewed file did not arrive completely. Choose it again.")
+CHANGED_MEANWHILE = gettext_noop(
+    "Someone changed people since your preview, so nothing was imported. This is the new preview: "
+    "check it, then import."
+)
+Text = Annotated[str, Form()]
+
+
+@router.get("/template.csv")
+def template(manager: Manager) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="people.csv"'}
+    content = (",".join(COLUMNS) + "\r\n").encode("utf-8-sig")
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/import")
+def import_page(request: Request, manager: Manager) -> Response:
+    return _import(request, manager)
+
+
+@router.post("/import/preview")
+def preview(request: Request, manager: Manager, file: UploadFile | None = None) -> Response:
+    if file is None or not file.filename:
+        return _import(request, manager, sentence=NO_FILE, status=422)
+    if (file.size or 0) > LARGEST_FILE:
+        return _import(request, manager, sentence=TOO_LARGE, status=413)
+    return _preview(request, manager, file.file.read(LARGEST_FILE + 1))
+
+
+@router.post("/import")
+def import_file(
+    request: Request, manager: Manager, content: Text = "", seen: Text = ""
+) -> Response:
+    """Enroll the valid lines of the previewed file, which is read again.
+
+    A second click finds everyone enrolled already and changes nothing.
+    """
+    line, file = get_line(request), _decode(content)
+    read = read_people(file, timezone=manager.program.timezone)
+    with line.database.writing() as session:
+        program = session.get_one(Program, manager.program_id)
+        planned = plan(session, program, read)
+        if planned.to_do and _fingerprint(planned) != seen:
+            done = None
+        else:
+            by = session.get_one(Person, manager.id)
+            done = import_people(session, program, read, by=by, now=line.clock())
+    if done is None:
+        return _preview(request, manager, file, CHANGED_MEANWHILE, status=409)
+    new = sum(step.person is None for step in done.to_do)
+    return go_to(request, f"/people?done=imported&added={new}&changed={len(done.to_do) - new}")
+
+
+def _import(
+    request: Request, manager: Person, *, sentence: str = "", status: int = 200
+) -> Response:
+    return page(
+        request, "people/people_import.html", viewer=manager, status=status, sentence=sentence
+    )
+
+
+def _preview(
+    request: Request, manager: Person, content: bytes, sentence: str = "", status: int = 200
+) -> Response:
+    read = read_people(content, timezone=manager.program.timezone)
+    with get_line(request).database.reading() as session:
+        planned = plan(session, session.get_one(Program, manager.program_id), read)
+    lines: list[tuple[int, Step | None, Problem | None]] = [
+        *((step.row.line, step, None) for step in planned.steps),
+        *((problem.line, None, problem) for problem in planned.problems),
+    ]
+    return page(
+        request,
+        "people/people_preview.html",
+        viewer=manager,
+        status=status,
+        lines=sorted(lines, key=lambda one: one[0]),
+        planned=planned,
+        read_as=read.read_as,
+        content=base64.b64encode(content).decode("ascii"),
+        seen=_fingerprint(planned),
+        sentence=sentence,
+    )
+
+
+def _fingerprint(planned: Plan) -> str:
+    """What a preview showed, hashed, to detect changes before the import."""
+    shown = [
+        (step.row.line, step.effect.value, step.changes, [one.name for one in step.mentors])
+        for step in planned.to_do
+    ]
+    return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()
+
+
+def _decode(content: str) -> bytes:
+    try:
+        unpacked = base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        unpacked = b""
+    if not unpacked or len(unpacked) > LARGEST_FILE:
+        raise PageRefused(422, INCOMPLETE_FILE)
+    return unpacked
