@@ -64,13 +64,14 @@ def set_hours(
     request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
 ) -> Response:
     given = {"opens": opens, "closes": closes, "timezone": timezone}
-    return _set(request, manager, "hours", partial(rota.set_hours, **given), given)
+    change = partial(rota.set_hours, opens=opens, closes=closes, timezone=timezone)
+    return _set(request, manager, "hours", change, given)
 
 
 @router.post("/holidays")
 def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
     given = {"day": day, "name": name}
-    return _set(request, manager, "holidays", partial(rota.add_holiday, **given), given)
+    return _set(request, manager, "holidays", partial(rota.add_holiday, day=day, name=name), given)
 
 
 @router.post("/shifts")

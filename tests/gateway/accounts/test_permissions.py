@@ -513,7 +513,7 @@ def ask(
 
 
 # What anybody may add to: who tried to sign in, and when a browser was last seen.
-OPEN_TABLES = {"audit_entry", "one_time_key", "sign_in"}
+OPEN_TABLES = {"audit_entry", "one_time_key", "web_session"}
 TABLES = sorted(set(Base.metadata.tables) - OPEN_TABLES)
 
 

@@ -231,8 +231,8 @@ def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Tal
     assert "A parent or guardian must agree, too" in shown
     for name, day, why in (
         (" ", "2026-11-09", "Who agreed?"),
-        ("Alex Doe", "2026-11-11", "still to come"),
-        ("Alex Doe", "next week", "cannot be read"),
+        ("Alex Doe", "2026-11-11", "in the future"),
+        ("Alex Doe", "next week", "Write a date like"),
     ):
         refused = ruth.posts(f"{page}/guardian", name=name, day=day)
         assert (refused.status_code, why in refused.text) == (422, True), day
@@ -244,7 +244,7 @@ def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Tal
     shown = ruth.gets(noted.headers["Location"]).text
     assert "<bdi>Alex Doe</bdi></strong>, agreed on" in shown
     assert "09 Nov 2026" in shown
-    assert "noted by <bdi>Ruth</bdi>" in shown
+    assert "recorded by <bdi>Ruth</bdi>" in shown
     assert maya.gets("/chat").status_code == 200
     with talk.database.reading() as session:
         entries = session.scalars(
