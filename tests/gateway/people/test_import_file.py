@@ -56,7 +56,7 @@ def test_each_problem_is_named_and_no_one_is_enrolled(warmline: CliRunner, tmp_p
     assert code == 1
     assert said.startswith("0 enrolled, 7 lines with a problem.")
     for line, reason in [
-        (5, "role is 'friend'"),
+        (5, "role 'friend' is not valid"),
         (6, "name is empty"),
         (7, "not a valid phone number"),
         (8, "time zone 'Mars/Base' is unknown"),
