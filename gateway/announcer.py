@@ -6,13 +6,14 @@ It imports nothing but the standard library, because it runs while the gateway a
 import json
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
+
+from gateway.supervise import START_FAILED
 
 PATIENCE_SECONDS = 240.0
 LAST_LINES = 12
@@ -40,7 +41,7 @@ def announce(url: str, log: Path, *, demo: bool) -> int:
         if failed:
             show_progress("")
             print(failure(failed, log / f"{failed}.log"), file=sys.stderr, flush=True)
-            os.kill(supervisor, signal.SIGTERM)
+            os.kill(supervisor, START_FAILED)
             return 1
         show_progress(f"Starting the {missing}: {waited:.0f} s")
         time.sleep(0.5)

@@ -18,7 +18,7 @@ from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
 from gateway.app import create_app
-from gateway.messaging.sms import Phones, Twilio, connect
+from gateway.demo_phones import Phones
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
@@ -57,6 +57,9 @@ def open_database(settings: Settings) -> Database:
 def make_texts(settings: Settings) -> Texts:
     if settings.sms == "phones":
         return Phones()
+    # Twilio's client takes a tenth of a second to import, and the demo never needs it.
+    from gateway.messaging.sms import Twilio, connect
+
     client = connect(
         settings.twilio_account_sid or "",
         settings.twilio_auth_token or "",
@@ -120,10 +123,11 @@ def make_line(settings: Settings, database: Database) -> Line:
 def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
     """Serve until interrupted."""
     app = build_app(settings)
-    # All that is loaded by now stays. Otherwise the collector goes through it again whenever a
-    # page has read some thousand rows, which takes longer than the reading.
+    # Everything loaded by now stays. Without the freeze, the collector would go through it again
+    # whenever a page has read some thousand rows, which takes longer than reading them.
     gc.collect()
     gc.freeze()
+    gc.enable()
     announce(f"Warmline listens on http://{settings.host}:{settings.port}")
     uvicorn.run(
         app,

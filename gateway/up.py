@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from bot.training import train_if_changed
@@ -24,7 +25,7 @@ loglevel = info
 pidfile = {var}/supervisord.pid
 {user}
 """
-# Restarted however it ends. Its output goes to a file, so the terminal stays readable.
+# The output goes to a file, so that the terminal stays readable.
 PROGRAM = """
 [program:{name}]
 command = {command}
@@ -52,9 +53,9 @@ def run() -> int:
     if not os.environ.get("WARMLINE_KEY"):
         write_env_if_missing(ROOT / ".env")
     settings = load_settings()
-    taken = _taken_port(settings)
+    taken = _find_taken_port(settings)
     if taken:
-        print(f"{taken} is in use already. Stop what uses it, or set {_read_key(taken)} in .env.")
+        print(f"Another program uses {taken}. Stop it, or change {_setting_for(taken)} in .env.")
         return 2
     train_if_changed()
     if settings.sms == "phones" and not _has_people(settings):
@@ -62,17 +63,22 @@ def run() -> int:
         _seed_demo(settings)
     config = write_config(_data_folder(settings))
     os.environ.update(_bot_environment(settings))
-    _start_announcer(settings, config.parent / "log")
-    supervisord = str(Path(sys.executable).with_name("supervisord"))
+    url = f"http://{settings.host}:{settings.port}"
+    become_supervisor(config, url, demo=settings.sms == "phones")
+
+
+def become_supervisor(config: Path, url: str, *, demo: bool) -> NoReturn:
+    """Replace this process with supervisord, and start the announcer as its child."""
     os.chdir(ROOT)
+    announcer = [sys.executable, "-m", "gateway.announcer", url, str(config.parent / "log")]
+    subprocess.Popen([*announcer, "--demo"] if demo else announcer)
     # Starting the gateway and the bot from here would keep this process's memory for nothing.
-    os.execv(  # noqa: S606 # no shell is the point
-        sys.executable, [sys.executable, "-W", "ignore", supervisord, "-c", str(config)]
-    )
+    supervisor = [sys.executable, "-W", "ignore", "-m", "gateway.supervise", "-c", str(config)]
+    os.execv(sys.executable, supervisor)  # noqa: S606 # no shell is the point
 
 
 def write_env_if_missing(file: Path) -> None:
-    """Write .env from .env.example with fresh secrets; an existing one is never touched."""
+    """Write .env from .env.example with fresh secrets."""
     if file.exists():
         return
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
@@ -107,13 +113,12 @@ def _escaped(path: Path) -> str:
 
 
 def _data_folder(settings: Settings) -> Path:
-    """Where the database file is, or var/."""
     scheme, _, file = settings.database_url.partition(":///")
     return Path(file).resolve().parent if scheme == "sqlite" and file else ROOT / "var"
 
 
 def _has_people(settings: Settings) -> bool:
-    """Whether the SQLite file has people already; False when that cannot be told cheaply."""
+    """Whether the SQLite file has people. False for PostgreSQL, where `seed_demo` checks again."""
     scheme, _, file = settings.database_url.partition(":///")
     if scheme != "sqlite" or not Path(file).exists():
         return False
@@ -146,14 +151,7 @@ def _bot_environment(settings: Settings) -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in wanted.items() if value}
 
 
-def _start_announcer(settings: Settings, log: Path) -> None:
-    """Report on the terminal when both parts answer, or why one does not, and end."""
-    url = f"http://{settings.host}:{settings.port}"
-    announcer = [sys.executable, "-m", "gateway.announcer", url, str(log)]
-    subprocess.Popen([*announcer, "--demo"] if settings.sms == "phones" else announcer, cwd=ROOT)
-
-
-def _taken_port(settings: Settings) -> str | None:
+def _find_taken_port(settings: Settings) -> str | None:
     rasa = urlsplit(settings.rasa_url)
     wanted = [(settings.host, settings.port)]
     if rasa.hostname and rasa.port:
@@ -168,5 +166,5 @@ def _taken_port(settings: Settings) -> str | None:
     return None
 
 
-def _read_key(address: str) -> str:
+def _setting_for(address: str) -> str:
     return "RASA_URL" if address.endswith(":5005") else "PORT"

@@ -2,6 +2,9 @@
 
 The challenge is new each time. It travels in an encrypted cookie, the ticket, which only we can
 read; it is valid for one purpose and a few minutes.
+
+Functions import `webauthn` themselves: it takes a quarter of a second, and the gateway has to be
+ready sooner than the first passkey.
 """
 
 import ipaddress
@@ -16,22 +19,6 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
-from webauthn import (
-    base64url_to_bytes,
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from escalation.speech.i18n import gettext_noop, phrase
 from models import Passkey, Person, Role
@@ -104,6 +91,14 @@ def challenge_to_add(
     site: Site, person: Person, known: Sequence[Passkey], *, now: datetime
 ) -> Challenge:
     """Ask the browser for a new passkey, unless its device has one of the `known` passkeys."""
+    from webauthn import base64url_to_bytes, generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     challenge = secrets.token_bytes(32)
     options = generate_registration_options(
         rp_id=site.name,
@@ -131,6 +126,10 @@ def add_passkey(
     Raises:
         PasskeyRefused: it does not match its challenge, is registered already, or is one too many.
     """
+    from webauthn import verify_registration_response
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.exceptions import WebAuthnException
+
     challenge = _read_ticket(response.ticket, _adding(person), now=now)
     try:
         made = verify_registration_response(
@@ -166,6 +165,8 @@ def add_passkey(
 
 def challenge_to_sign_in(site: Site, *, now: datetime) -> Challenge:
     """Let the browser offer any passkey it has for this site; names no person."""
+    from webauthn import generate_authentication_options, options_to_json
+
     challenge = secrets.token_bytes(32)
     options = generate_authentication_options(rp_id=site.name, challenge=challenge)
     return Challenge(options_to_json(options), _ticket(challenge, SIGN_IN, now=now))
@@ -178,6 +179,9 @@ def check_passkey(session: Session, site: Site, response: Response, *, now: date
         PasskeyRefused: with the same sentence whether the passkey is unknown, wrong or copied (its
             use counter did not increase), or its person has left.
     """
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     challenge = _read_ticket(response.ticket, SIGN_IN, now=now)
     passkey: Passkey | None = None
     try:
@@ -239,6 +243,8 @@ def _user_handle(person: Person) -> bytes:
 
 
 def _is_the_handle(given: dict[str, Any], person: Person) -> bool:
+    from webauthn import base64url_to_bytes
+
     handle = given["response"].get("userHandle")
     return not handle or base64url_to_bytes(handle) == _user_handle(person)
 
@@ -260,7 +266,7 @@ def _read_credential(credential: str) -> dict[str, Any]:
 
 def _ticket(challenge: bytes, use: str, *, now: datetime) -> str:
     until = (now + TICKET_LASTS).isoformat()
-    return encrypt(json.dumps([bytes_to_base64url(challenge), use, until]))
+    return encrypt(json.dumps([challenge.hex(), use, until]))
 
 
 def _read_ticket(ticket: str, use: str, *, now: datetime) -> bytes:
@@ -271,4 +277,4 @@ def _read_ticket(ticket: str, use: str, *, now: datetime) -> bytes:
         raise PasskeyRefused(TOO_LATE) from error
     if purpose != use or datetime.fromisoformat(until) <= now:
         raise PasskeyRefused(TOO_LATE)
-    return base64url_to_bytes(challenge)
+    return bytes.fromhex(challenge)

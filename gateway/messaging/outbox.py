@@ -18,7 +18,6 @@ from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
-from gateway.messaging.sms import BAD_NUMBER, OPTED_OUT
 from gateway.runtime.line import Line
 from gateway.runtime.texts import Sent, TextFailed
 from models import Alert, Channel, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
@@ -31,6 +30,10 @@ SEND_IS_DEAD_AFTER = timedelta(seconds=20)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)
 LABEL_OF_BOT = "Warmline bot"
+
+# What Twilio's error codes mean for us: https://www.twilio.com/docs/api/errors
+OPTED_OUT = {"21610"}
+BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
 
 # The order of statuses. Callbacks arrive out of order; a status never moves a text back.
 PROGRESS = {

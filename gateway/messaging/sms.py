@@ -1,6 +1,5 @@
-"""Sending a text: through Twilio, or to the demo's phones in the browser."""
+"""Sends texts through Twilio."""
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -10,25 +9,12 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from gateway.messaging.outbox import BAD_NUMBER, OPTED_OUT
 from gateway.runtime.texts import Sent, TextFailed
-from models import Delivery
 
-# What each of Twilio's codes means for us: https://www.twilio.com/docs/api/errors
-OPTED_OUT = {"21610"}
-BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
 # Sending the same text again would not help. Everything else (429, 5xx, a wrong token, no answer)
 # is tried again until policy.toml's give_up_after_minutes.
 REFUSED = {"21408", "21612", "21617", "30004", "30007", "30032", "30034"}
-
-
-class Phones:
-    """The demo: a text counts as delivered when it is written. The page `/phones` shows it."""
-
-    def send(self, to: str, words: str, *, message_id: int) -> Sent:
-        return Sent(f"PH{uuid.uuid4().hex}", Delivery.DELIVERED)
-
-    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
-        return []
 
 
 class BaseUrlHttpClient(TwilioHttpClient):

@@ -5,8 +5,11 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
+from alembic.script import ScriptDirectory
+
 from gateway.announcer import addresses, ended_with_an_error, failure
 from gateway.install import step
+from gateway.runtime.database import REVISION, migration_config
 from gateway.up import write_config, write_env_if_missing
 from tests.processes import KEY, ROOT, Process, free_port
 
@@ -92,3 +95,23 @@ def test_the_installation_says_what_it_waits_for() -> None:
     output += ["Downloading scipy (30.0MiB)\n", " Downloaded numpy\n"]
     assert step(output) == "downloading scipy (30.0MiB), 1 of 2 large ones done"
     assert step([*output, " Downloaded scipy\n", "Prepared 3 packages in 9s\n"]) == "installing"
+
+
+def test_up_exits_with_an_error_when_a_part_does_not_start(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    python = config.read_text().partition("command = ")[2].partition(" ")[0]
+    parts = config.read_text().replace("-m gateway serve", "-m no_such_gateway")
+    config.write_text(parts.replace("-m bot.server", "-m http.server --bind 127.0.0.1 0"))
+    url = f"http://127.0.0.1:{free_port()}"
+    become = f"become_supervisor(Path({str(config)!r}), {url!r}, demo=True)"
+    start = f"from pathlib import Path; from gateway.up import become_supervisor; {become}"
+    ran = subprocess.run(
+        [python, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert "The gateway did not start" in ran.stderr
+    assert "no_such_gateway" in ran.stderr
+    assert ran.returncode == 1
+
+
+def test_the_revision_that_a_start_compares_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(migration_config()).get_current_head() == REVISION
