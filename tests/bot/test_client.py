@@ -175,7 +175,7 @@ def test_odd_characters_are_answered(maya: Talk, odd: str) -> None:
 def test_forget_begins_afresh(maya: Talk, bot: Bot) -> None:
     maya.says("mood")
     bot.forget(maya.id)
-    assert "I did not ask for one" in maya.hears("5")
+    assert "I did not ask for a number" in maya.hears("5")
     assert "0 (very bad)" in maya.hears("mood")
 
 
