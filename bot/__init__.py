@@ -1,5 +1,4 @@
-"""Everything that knows Rasa.
+"""The Rasa bot, its training, and its client.
 
-`components` runs inside Rasa, in the bot's own environment. The rest of this folder runs in the
-house's environment and never imports rasa.
+`components` runs inside Rasa, in bot/.venv. Everything else runs in .venv and never imports rasa.
 """

@@ -1,10 +1,9 @@
-"""Compare our Rasa with the one that `rasa init` makes: `make benchmark`.
+"""Compare our bot with Rasa's default pipeline: `make benchmark`.
 
-Trains both on the same domain and data (each once; the other stays in var/benchmark), serves both
-on the same core, and sends the same messages to each in turn, so that other load on the machine
-slows both alike. Writes the results into docs/evidence.md. The other needs TensorFlow, in an
-environment of its own (var/benchmark/.venv), and a quarter of an hour of training on two cores.
-Linux only.
+Trains both on the same domain and data, serves both on the same core, and sends each message to
+both in turn, so that other load on the machine slows both alike. Writes the results into
+docs/evidence.md. The default pipeline needs TensorFlow, in an environment of its own
+(var/benchmark/.venv), and a quarter of an hour of training on two cores. Linux only.
 """
 
 import argparse
@@ -13,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,9 +25,10 @@ from typing import Any
 import yaml
 from cryptography.fernet import Fernet
 
-from bot.environment import ROOT, BotProblem, environment
+from bot.environment import ROOT, BotProblem, environment, run_to_end
 from bot.evidence import keep_evidence
 from bot.server import command
+from bot.serving import free_port
 from bot.training import fingerprint, train_if_changed
 
 SCRATCH = ROOT.parent / "var" / "benchmark"
@@ -42,7 +41,7 @@ Dialogue = Sequence[str]
 
 @dataclass
 class Rasa:
-    """One of the two, running, and what it took."""
+    """A running Rasa, and its measurements."""
 
     name: str
     model: Path
@@ -60,7 +59,7 @@ class Rasa:
 
 
 def dialogues(tests: Path) -> list[Dialogue]:
-    """What people write in the conversation tests: skills, topics, check-ins and every detour."""
+    """The mentees' messages in the conversation tests, one list per conversation."""
     found: list[Dialogue] = []
     for file in sorted(tests.glob("test_*.yml")):
         for story in yaml.safe_load(file.read_text("utf-8"))["stories"]:
@@ -70,10 +69,10 @@ def dialogues(tests: Path) -> list[Dialogue]:
 
 
 def stories(tests: Path) -> dict[str, Any]:
-    """The conversation tests as training stories: intents, actions and forms.
+    """The conversation tests as training stories of intents, actions, and forms.
 
-    Without the very words, which would make them end-to-end stories, and without slots, as none of
-    ours influences what comes next.
+    Without the messages, which would make them end-to-end stories, and without slots: none of ours
+    influences the next action.
     """
     found = []
     for file in sorted(tests.glob("test_*.yml")):
@@ -88,10 +87,10 @@ def stories(tests: Path) -> dict[str, Any]:
 
 
 def train_stock(root: Path, scratch: Path, epochs: int) -> Path:
-    """Rasa's default pipeline and policies on our domain and data, trained when these changed.
+    """Train Rasa's default pipeline and policies on our domain and data, if these changed.
 
-    Nothing else of ours: no policy, tracker store or way to start. `epochs` below Rasa's 100 train
-    sooner; what is learned changes with them, not its size nor what it costs. Raises BotProblem.
+    Fewer `epochs` than Rasa's 100 change what the model learns, but not its size or speed. Raises
+    BotProblem.
     """
     if not STOCK_PYTHON.exists():
         raise BotProblem("Rasa with TensorFlow is not installed. Run `make benchmark`.")
@@ -102,9 +101,9 @@ def train_stock(root: Path, scratch: Path, epochs: int) -> Path:
     default = Path(package) / "engine" / "recipes" / "config_files" / "default_config.yml"
     config = yaml.safe_load(default.read_text("utf-8"))
     config["assistant_id"] = "stock"
-    # The reader of our files, so that both learn from the same domain.
+    # Our importer, so that both learn from the same domain.
     config["importers"] = [{"name": "components.importer.Importer"}]
-    # The stories leave to a policy of ours what Rasa calls a contradiction; nor is it validated.
+    # Rasa would reject the stories: our own policy decides what it calls a contradiction.
     for part in (*config["pipeline"], *config["policies"]):
         if part["name"] == "RulePolicy":
             part["check_for_contradictions"] = False
@@ -125,22 +124,14 @@ def train_stock(root: Path, scratch: Path, epochs: int) -> Path:
     rasa += ["--domain", "domain", "--data", "data", "--out", str(scratch)]
     rasa += ["--fixed-model-name", model.name]
     log = scratch / "training.log"
-    with log.open("wb") as output:
-        done = subprocess.run(
-            rasa,
-            cwd=scratch,
-            env=environment(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+    done = run_to_end(rasa, cwd=scratch)
+    log.write_text(done.stdout)
     if done.returncode != 0 or not model.exists():
-        raise BotProblem(f"Rasa's default pipeline could not be trained; {log} says why.")
+        raise BotProblem(f"Rasa could not train its default pipeline; {log} says why.")
     return model
 
 
 def stock_command(model: Path, port: int) -> list[str]:
-    """As the manual says to start it."""
     rasa = [str(STOCK_PYTHON), "-m", "rasa", "run", "--enable-api", "--model", str(model)]
     return [*rasa, "--interface", "127.0.0.1", "--port", str(port)]
 
@@ -196,7 +187,7 @@ def say(rasa: Rasa, sender: str, text: str) -> float:
 
 
 def call(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    # A fresh connection for each, as the gateway's client has it.
+    # A new connection for each call, as in the gateway's client.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})
@@ -207,7 +198,7 @@ def call(port: int, method: str, path: str, body: bytes | None = None) -> tuple[
 
 
 def play(both: Sequence[Rasa], scripts: Sequence[Dialogue], evening: Dialogue) -> None:
-    """Every dialogue with each of the two in turn; then one long evening with one person."""
+    """Play every dialogue with both in turn, then one long conversation with one mentee."""
     for rasa in both:
         for text in scripts[0]:
             say(rasa, "somebody to warm up with", text)
@@ -226,8 +217,7 @@ def play(both: Sequence[Rasa], scripts: Sequence[Dialogue], evening: Dialogue) -
         rasa.megabytes = resident_megabytes(rasa.process.pid)
     if both[0].silences:
         raise BotProblem(
-            f"{both[0].silences} messages were answered with nothing; Rasa failed inside, and its "
-            "times count for nothing."
+            f"{both[0].silences} answers were empty: Rasa failed, so its times do not count."
         )
 
 
@@ -242,7 +232,7 @@ def resident_megabytes(pid: int) -> float:
 
 
 def table(ours: Rasa, stock: Rasa) -> str:
-    """The two side by side, and how many times less ours takes."""
+    """Both side by side, with the ratio."""
     rows = [
         ("resident memory, MB", ours.megabytes, stock.megabytes),
         ("a message, p50, ms", ours.quantile(50), stock.quantile(50)),
@@ -278,7 +268,7 @@ def megabytes(file: Path) -> float:
 
 
 def size_of(root: Path, scripts: Sequence[Dialogue], evening: Dialogue) -> str:
-    """How much there is to learn, and how much was played."""
+    """The size of the training data and of the dialogues played."""
     data = [yaml.safe_load(file.read_text("utf-8")) for file in (root / "data").glob("*.yml")]
     blocks = [block for part in data for block in (part or {}).get("nlu", [])]
     examples = sum(len(block["examples"].splitlines()) for block in blocks if "intent" in block)
@@ -296,14 +286,8 @@ def size_of(root: Path, scripts: Sequence[Dialogue], evening: Dialogue) -> str:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def measure(root: Path, scratch: Path, epochs: int) -> str:
-    """Raises BotProblem when one of the two cannot be trained, started or talked to."""
+    """Raises BotProblem if one of the two cannot be trained, started, or called."""
     scratch.mkdir(parents=True, exist_ok=True)
     model, stock_model = train_if_changed(root=root), train_stock(root, scratch, epochs)
     scripts = dialogues(root / "tests")
@@ -322,8 +306,8 @@ def measure(root: Path, scratch: Path, epochs: int) -> str:
         )
         print("Playing the dialogues with both.", file=sys.stderr)
         play((ours, stock), scripts, evening)
-    told = f"{size_of(root, scripts, evening)} rasa init trained for {epochs} epochs."
-    return "\n".join([told, "", table(ours, stock), "", verdict(ours, stock)])
+    size = f"{size_of(root, scripts, evening)} rasa init trained for {epochs} epochs."
+    return "\n".join([size, "", table(ours, stock), "", verdict(ours, stock)])
 
 
 def main() -> None:

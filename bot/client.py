@@ -1,4 +1,4 @@
-"""The only caller of Rasa: text in; words, and what they mean for us, out."""
+"""The only caller of Rasa: sends a message and reads the answer."""
 
 import asyncio
 import json
@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import httpx
 
-# Ten SMS segments of 160; more than that is not read by the intent model anyway.
+# Ten SMS segments of 160. The intent model reads no more than that anyway.
 LONGEST_TEXT: Final = 1_600
 LONGEST_BODY: Final = 256 * 1024
-# Only so that no read hangs for ever; the caller's limit is the one that counts.
+# So that no read hangs forever. The caller's timeout is shorter.
 LONGEST_READ: Final = 60.0
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ GoalResult = Literal["done", "partly", "not_yet"]
 
 
 class BotAway(Exception):
-    """Rasa cannot be reached, is too slow, or says something that makes no sense."""
+    """Rasa cannot be reached, is too slow, or sends an answer that we cannot read."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -34,7 +34,7 @@ class BotAway(Exception):
 
 @dataclass(frozen=True)
 class SkillStep:
-    """A skill began, went on, ended or was left. Ratings are 0..10, None where none was given."""
+    """A change of a skill's state. Ratings are 0 to 10, or None where the mentee gave none."""
 
     name: str
     state: SkillState
@@ -44,10 +44,10 @@ class SkillStep:
 
 @dataclass(frozen=True)
 class CheckIn:
-    """What a mentee answered to a check-in: a mood's number (0..10) and note, or a scale's answers.
+    """A mentee's answers to a check-in: a mood's score (0 to 10) and note, or a scale's answers.
 
-    `answers` are the mentee's own, item by item ("2", "several days", "skip", "" where it ended
-    before); the house scores them. `finished` is false for a check-in left half-way.
+    `answers` has one entry per item, in the mentee's words: "2", "several days", "skip", or "" for
+    an item that was not asked. `finished` is false if the mentee left half-way.
     """
 
     kind: str
@@ -59,10 +59,10 @@ class CheckIn:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Rasa said to one message, in order, and what the gateway has to record of it.
+    """Rasa's texts in answer to one message, and what the gateway records about it.
 
-    `goal` is a goal that the mentee just set, in their words; `goal_result` how an earlier one
-    went. `skills` holds every step in order: one may be left and another started at once.
+    `goal` is a goal that the mentee just set, in their words; `goal_result` is how an earlier one
+    went. `skills` has every step in order: one message may leave a skill and start another.
     """
 
     words: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Answer:
 
     @property
     def skill(self) -> SkillStep | None:
-        """Where the answer leaves the mentee: the last step, if there was one."""
+        """The last step, if there was one."""
         return self.skills[-1] if self.skills else None
 
 
@@ -91,17 +91,17 @@ class Bot:
         self._auth = {"token": token} if token else {}
 
     def answer(self, conversation_id: int, text: str) -> Answer:
-        """Say `text` in this conversation. Raises BotAway."""
+        """Send `text` as the mentee of this conversation. Raises BotAway."""
         said = plain(text)
         return self._say(conversation_id, said) if said else Answer(not_understood=True)
 
     def begin(self, conversation_id: int, skill: str) -> Answer:
-        """Begin a skill or check-in that the house wants begun, by its name. Raises BotAway."""
+        """Start a skill or check-in without a message of the mentee. Raises BotAway."""
         intent = "ask_check_in" if skill == "mood" else f"ask_{skill}"
         return self._say(conversation_id, f"/{intent}")
 
     def forget(self, conversation_id: int) -> None:
-        """Begin this dialogue afresh: no open exercise, no half-given answers. Raises BotAway."""
+        """Reset this dialogue: drop an open exercise and its answers. Raises BotAway."""
         path = f"/conversations/{_sender(conversation_id)}/tracker/events"
         self._call("POST", path, params=self._auth, json={"event": "restart"})
 
@@ -117,8 +117,8 @@ class Bot:
         body = {"sender": _sender(conversation_id), "message": message}
         answer = read_answer(self._call("POST", "/webhooks/rest/webhook", json=body))
         if answer == Answer():
-            # Every turn ends in a word or a payload; 200 and [] is how Rasa says that it failed.
-            raise BotAway("it answered with nothing, so it failed inside; its log says where")
+            # Every turn has a text or a payload. Rasa answers with 200 and [] when it failed.
+            raise BotAway("its answer is empty, because it failed; its log says where")
         return answer
 
     def _call(self, method: str, path: str, **request: Any) -> object:
@@ -130,8 +130,8 @@ class Bot:
         except BotAway:
             raise
         except Exception as error:
-            # Whatever else goes wrong between here and Rasa (refused, reset, no such host, no HTTP,
-            # a port that is none) means one thing to the caller.
+            # Every other failure (refused, reset, unknown host, not HTTP, an invalid port) means
+            # the same to the caller.
             raise BotAway(f"{type(error).__name__} at {self._url}") from error
         try:
             return json.loads(body)
@@ -140,10 +140,10 @@ class Bot:
 
 
 def plain(text: str) -> str:
-    """`text` as Rasa may read it: capped, and nothing in it that Rasa takes for a command.
+    """Shorten `text`, and remove what Rasa would take for a command.
 
-    A leading "/" would name an intent ("/restart") instead of being read; "0[" would make Rasa's
-    templates show a slot's name instead of its value; NUL is refused by databases.
+    A leading "/" names an intent ("/restart"). "0[" makes Rasa's templates show the name of a slot
+    instead of its value. Databases refuse NUL.
     """
     readable = text.replace("\0", " ").replace("0[", "0 [")
     readable = readable.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
@@ -155,7 +155,7 @@ def read_answer(body: object) -> Answer:
 
     Each message has `text`, or `custom` with one or more of: `skill` and `state` (`before`,
     `after`, `goal`), `check_in` (`score` and `note`, or `answers`; `state`), `goal_result`,
-    `asked_for_person`, `not_understood`. Other keys are another Rasa's business.
+    `asked_for_person`, `not_understood`. Other keys are ignored.
     """
     if not isinstance(body, list) or not all(isinstance(message, dict) for message in body):
         raise BotAway("its answer is not a list of messages")
@@ -199,11 +199,8 @@ def _skill_step(payload: dict[str, Any]) -> SkillStep:
 
 
 def _check_in(payload: dict[str, Any]) -> CheckIn:
-    kind, score, answers = (
-        payload["check_in"],
-        _rating(payload.get("score")),
-        payload.get("answers"),
-    )
+    kind, answers = payload["check_in"], payload.get("answers")
+    score = _rating(payload.get("score"))
     if not isinstance(kind, str) or (answers is None and score is None):
         raise BotAway("a check-in in its answer has no kind, or neither answers nor a 0 to 10")
     if answers is not None and not isinstance(answers, list):
@@ -225,13 +222,13 @@ def _goal_result(payload: dict[str, Any]) -> GoalResult:
 
 
 def _rating(value: object) -> int | None:
-    """A slot's value comes as text: "7", "skip", or "None" for an empty slot."""
+    """Rasa sends a slot's value as text: "7", "skip", or "None" for an empty slot."""
     text = str(value).strip()
     return int(text) if re.fullmatch(r"10|[0-9]", text) else None
 
 
 def _text(value: object) -> str | None:
-    """A slot's words; an empty slot comes as "None"."""
+    """A slot's text. Rasa sends "None" for an empty slot."""
     text = "" if value is None else str(value).strip()
     return None if text.casefold() in ("", "none") else text
 
@@ -246,7 +243,7 @@ def _sender(conversation_id: int) -> str:
 
 
 async def _fetch(method: str, url: str, **request: Any) -> bytes:
-    # A fresh connection per call: reusing one that Rasa is just closing would look like an outage.
+    # A new connection per call: one that Rasa is just closing would look like an outage.
     async with (
         httpx.AsyncClient(timeout=LONGEST_READ, trust_env=False, verify=_tls()) as client,
         client.stream(method, url, **request) as response,
@@ -261,14 +258,14 @@ async def _fetch(method: str, url: str, **request: Any) -> bytes:
 
 
 def _run(call: Coroutine[Any, Any, T]) -> T:
-    # On a loop of our own: httpx's time-outs hold per read, asyncio's for the whole call, and the
-    # caller may or may not be inside a loop already.
+    # On a loop of our own: httpx's timeouts are per read and asyncio's are for the whole call, and
+    # the caller may or may not be inside a loop.
     return asyncio.run_coroutine_threadsafe(call, _loop()).result()
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()  # slow to make, the same for all
+    return ssl.create_default_context()  # slow to make
 
 
 @cache

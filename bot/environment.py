@@ -1,8 +1,9 @@
-"""What every Rasa process is started with, and the one error they share."""
+"""How every Rasa process is started."""
 
 import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent
@@ -18,26 +19,42 @@ FIXED = {
 
 
 class BotProblem(Exception):
-    """The bot cannot be trained or started; the message says why and what to do, for a person."""
+    """The bot cannot be trained or started. The message says why and what to do."""
 
 
 def environment(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a Rasa process: quiet, without telemetry, with a tracker file.
+    """The environment of a Rasa process: quiet, and without telemetry.
 
-    `RASA_TRACKER_DB` is kept when set; otherwise it is ../var/tracker.db, seen from bot/.
+    `RASA_TRACKER_DB` is ../var/tracker.db (relative to bot/) unless it is set.
     """
     inherited = os.environ if inherited is None else inherited
-    # An activated house environment would lead Rasa's Python to the wrong packages.
+    # An activated environment of the gateway would lead Rasa's Python to the wrong packages.
     kept = {name: value for name, value in inherited.items() if name != "VIRTUAL_ENV"}
     return {"RASA_TRACKER_DB": "../var/tracker.db"} | kept | FIXED
 
 
 def python_of(root: Path = ROOT) -> Path:
-    """Rasa's own Python: bot/.venv here, the image's only one in Docker."""
+    # In Docker there is only one Python.
     own = root / ".venv" / "bin" / "python"
     return own if own.exists() else Path(sys.executable)
 
 
 def rasa(python: Path) -> list[str]:
-    """How every Rasa command starts; run it in the bot's folder."""
+    """The beginning of every Rasa command. Run it in the bot's folder."""
     return [str(python), "-m", "components.slim_rasa"]
+
+
+def run_to_end(
+    command: Sequence[str], *, cwd: Path = ROOT, own: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a Rasa command to its end. `stdout` holds everything that it printed."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment() | (own or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )

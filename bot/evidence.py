@@ -1,4 +1,4 @@
-"""Keeps what was measured of the bot in docs/evidence.md, between a pair of marks each."""
+"""Writes measurements of the bot into docs/evidence.md, each between a pair of marks."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ EVIDENCE = ROOT.parent / "docs" / "evidence.md"
 
 
 def keep_evidence(name: str, table: str, file: Path = EVIDENCE) -> None:
-    """Put `table` between the marks `<!-- name -->`, in place of what stands there.
+    """Replace what is between the marks `<!-- name -->` with `table`.
 
     Raises ValueError when the file has no such marks.
     """

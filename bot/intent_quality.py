@@ -1,10 +1,12 @@
 """How well the bot reads messages: `python -m bot.intent_quality [--everyday FILE] [--folds 5]`.
 
-Three questions, one table each: how it does on the messages of bot/tests/nlu/messages.yml, which
-were written before anything was tuned and are no training data; how it does on its own examples in
-five-fold cross-validation (Rasa's own); and how often an everyday message that asks for nothing the
-bot does (JSON lines with `text` and `stratum`, kept outside the project) is answered with a topic,
-a skill or a check-in. Writes the tables into docs/evidence.md.
+Makes three tables and writes them into docs/evidence.md:
+
+- the messages of bot/tests/nlu/messages.yml, which were written before any tuning and are not
+  training data;
+- everyday messages that ask for nothing the bot does (JSON lines with `text` and `stratum`, stored
+  outside the project): how often the bot answers one with a topic, a skill, or a check-in;
+- Rasa's own five-fold cross-validation over the training examples.
 """
 
 import argparse
@@ -12,7 +14,6 @@ import json
 import math
 import random
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -23,22 +24,22 @@ from pathlib import Path
 import yaml
 from sklearn.metrics import f1_score
 
-from bot.environment import ROOT, BotProblem, environment, python_of, rasa
+from bot.environment import ROOT, BotProblem, python_of, rasa, run_to_end
 from bot.evidence import keep_evidence
 from bot.serving import Served, serve
 from bot.training import train_if_changed
 
 MESSAGES = ROOT / "tests" / "nlu" / "messages.yml"
 SAMPLE = 2_000
-# What the bot does for somebody; everything else it may say is small talk or "I did not get that".
+# Actions that do something for the mentee. Everything else is small talk or a fallback.
 DOES = re.compile(r"topic_|ask_(?!if_|abilities|how_bot_is|privacy|for_person)")
-# People under stress do ask for these topics; such messages are not out of scope.
+# People under stress ask for the bot's topics, so these messages are not out of scope.
 IN_SCOPE = "everyday_stressor"
 
 
 @dataclass(frozen=True)
 class Read:
-    """A message, what it means by its author, and what the bot took it for."""
+    """A message, its intent according to its author, and the intent that the bot read."""
 
     text: str
     meant: str
@@ -68,20 +69,13 @@ def folded(text: str) -> str:
 
 
 def read_all(served: Served, texts: Iterable[tuple[str, str]]) -> list[Read]:
-    return [Read(text, meant, served.intent_of(text)) for text, meant in texts]
+    return [Read(text, meant, served.read_intent(text)) for text, meant in texts]
 
 
 def macro_f1(read: Sequence[Read]) -> float:
     meant = sorted({one.meant for one in read})
-    return float(
-        f1_score(
-            [one.meant for one in read],
-            [one.taken for one in read],
-            labels=meant,
-            average="macro",
-            zero_division=0,
-        )
-    )
+    pairs = [one.meant for one in read], [one.taken for one in read]
+    return float(f1_score(*pairs, labels=meant, average="macro", zero_division=0))
 
 
 def test_table(read: Sequence[Read], known: set[str]) -> str:
@@ -141,16 +135,7 @@ def cross_validation(folds: int) -> str:
         testing = [*rasa(python_of()), "test", "nlu", "--cross-validation"]
         testing += ["--folds", str(folds), "--nlu", "data", "--config", "config.yml"]
         testing += ["--domain", "domain", "--out", out, "--no-plot", "--no-errors"]
-        done = subprocess.run(
-            testing,
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = run_to_end(testing)
         report = Path(out) / "intent_report.json"
         if done.returncode != 0 or not report.exists():
             raise BotProblem(f"The cross-validation failed:\n{done.stdout[-2000:]}")

@@ -1,16 +1,16 @@
-"""Shows a training that is under way."""
+"""Shows the progress of a training."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Called again and again with: what is happening, seconds so far, seconds expected.
+# Called several times a second with the stage, the seconds so far, and the seconds expected.
 Progress = Callable[[str, float, float], None]
 
 
 @contextmanager
 def shown() -> Iterator[Progress]:
-    """A bar on standard error, or a line per step where rich is missing (the Docker image)."""
+    """A bar on standard error, or a line per stage without rich (in the Docker image)."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -30,7 +30,7 @@ def shown() -> Iterator[Progress]:
         task = bar.add_task("starting Rasa", total=None, about="")
 
         def tell(doing: str, elapsed: float, expected: float) -> None:
-            # The share done is a guess from last time, so it waits short of the end.
+            # The expected time is a guess from last time, so the bar stops just before its end.
             done = min(elapsed, expected * 0.97)
             about = f"of about {expected:.0f} s"
             bar.update(task, description=doing, completed=done, total=expected, about=about)

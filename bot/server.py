@@ -1,4 +1,4 @@
-"""How Rasa is started: the same way by `warmline bot`, by Docker and by the tests."""
+"""Starts Rasa, in the same way for `warmline bot`, Docker, and the tests."""
 
 import os
 import sys
@@ -16,14 +16,14 @@ DEFAULT_URL = "http://127.0.0.1:5005"
 def command(
     root: Path = ROOT, port: int = 5005, *, host: str = "127.0.0.1", token: str | None = None
 ) -> list[str]:
-    """The command that serves the trained model, to be run in `root` with `environment()`.
+    """The command that serves the trained model. Run it in `root` with `environment()`.
 
-    Raises BotProblem when no model is trained for the sources as they are.
+    Raises BotProblem when no model was trained from the current sources.
     """
     model = trained_model(root)
     if not model.exists():
         raise BotProblem(
-            f"The bot is not trained for its present sources: {model} is missing. "
+            f"The bot must be trained again, because its sources changed: {model} is missing. "
             "Run `python -m bot.training`."
         )
     served = [*rasa(python_of(root)), "run", "--enable-api"]
@@ -34,7 +34,7 @@ def command(
 
 
 def main() -> None:
-    """Become Rasa: RASA_URL names the port, RASA_TOKEN the token, HOST where to listen."""
+    """Replace this process with Rasa. RASA_URL sets the port, HOST the address to listen on."""
     if not os.environ.get("WARMLINE_KEY"):
         sys.exit("WARMLINE_KEY is missing. Copy .env.example to .env; it says how to make one.")
     port = urlsplit(os.environ.get("RASA_URL", DEFAULT_URL)).port or 5005

@@ -1,4 +1,4 @@
-"""A Rasa of our own for as long as something is measured."""
+"""Starts a Rasa to measure it."""
 
 import os
 import socket
@@ -22,27 +22,25 @@ PATIENCE_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Served:
-    """A running Rasa: where it answers, and its process."""
-
     url: str
     process: subprocess.Popen[bytes]
     http: httpx.Client
     ready_after_seconds: float
 
-    def intent_of(self, text: str) -> str:
-        """The intent Rasa reads in `text`, "nlu_fallback" where it is not sure."""
+    def read_intent(self, text: str) -> str:
+        """The intent of `text`, or "nlu_fallback" when Rasa is not sure."""
         answer = self.http.post(f"{self.url}/model/parse", json={"text": text})
         return str(answer.raise_for_status().json()["intent"]["name"])
 
 
 @contextmanager
 def serve(root: Path = ROOT, *, before: Sequence[str] = ()) -> Iterator[Served]:
-    """Start Rasa on its trained model and end it afterwards; `before` precedes its command.
+    """Serve the trained model, and stop Rasa afterwards. `before` precedes its command.
 
-    Raises BotProblem with the end of its log when it does not come up.
+    Raises BotProblem with the end of the log if Rasa does not start.
     """
     with tempfile.TemporaryDirectory() as scratch, httpx.Client(timeout=30) as http:
-        port, log = _free_port(), Path(scratch) / "rasa.log"
+        port, log = free_port(), Path(scratch) / "rasa.log"
         own = {
             "RASA_TRACKER_DB": f"{scratch}/tracker.db",
             "WARMLINE_KEY": Fernet.generate_key().decode(),
@@ -73,7 +71,7 @@ def _wait(bot: Bot, process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

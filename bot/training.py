@@ -1,4 +1,4 @@
-"""Trains the bot when its sources changed, and says what is happening."""
+"""Trains the bot when its sources changed, and shows the progress."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from bot.progress import Progress, shown
 SOURCES = ("config.yml", "requirements.txt", "components", "domain", "data")
 FIRST_GUESS_SECONDS = 45.0
 
-# What Rasa logs, in the order in which it does, and what a person reads meanwhile.
+# What Rasa logs, in order, and the stage that we show for it.
 STAGES = (
     ("Started validating", "validating"),
     ("Starting to train component 'RegexFeaturizer'", "training intent model"),
@@ -28,7 +28,7 @@ STAGES = (
 
 
 def fingerprint(root: Path = ROOT) -> str:
-    """A name for exactly these sources: 16 hex digits of the SHA-256 over names and contents."""
+    """16 hex digits of a SHA-256 over the names and contents of the sources."""
     digest = hashlib.sha256()
     for file in _source_files(root):
         content = file.read_bytes()
@@ -38,7 +38,7 @@ def fingerprint(root: Path = ROOT) -> str:
 
 
 def trained_model(root: Path = ROOT) -> Path:
-    """Where the model for the present sources lies, or will."""
+    """The file of the model for the current sources. It may not exist yet."""
     return root / "trained" / f"{fingerprint(root)}.tar.gz"
 
 
@@ -49,9 +49,9 @@ def train_if_changed(
     report: Callable[[], AbstractContextManager[Progress]] = shown,
     force: bool = False,
 ) -> Path:
-    """Return the model for the present sources, training it first when there is none.
+    """Return the model for the current sources; train it first if there is none.
 
-    Says nothing when there is nothing to do. Raises BotProblem with Rasa's complaint.
+    Raises BotProblem with Rasa's error.
     """
     model = trained_model(root)
     if model.exists() and not force:
@@ -88,17 +88,17 @@ def _train(python: Path, root: Path, out: Path, name: str, progress: Progress) -
         )
     except OSError as error:
         raise BotProblem(
-            f"Rasa's Python cannot be started ({error}). `make up` installs bot/.venv."
+            f"Rasa's Python does not start ({error}). Run `make up` to install it in bot/.venv."
         ) from error
     assert process.stdout is not None
     with process:
         lines = _follow(process.stdout, expected_seconds(root), progress)
     if process.returncode != 0 or not (out / name).exists():
-        raise BotProblem(f"The bot could not be trained.{complaint(lines)}")
+        raise BotProblem(f"Rasa could not train the bot.{complaint(lines)}")
 
 
 def _follow(output: IO[str], expected: float, progress: Progress) -> list[str]:
-    """Tell `progress` where Rasa is until it ends; return what it logged."""
+    """Report the stage to `progress` until Rasa ends. Return what it logged."""
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.extend(output), daemon=True)
     began = time.monotonic()
@@ -110,17 +110,17 @@ def _follow(output: IO[str], expected: float, progress: Progress) -> list[str]:
 
 
 def stage(lines: Iterable[str]) -> str:
-    """What Rasa is doing, by what it logged so far."""
+    """The stage that Rasa is in, from its log so far."""
     now = "starting Rasa"
     for line in lines:
-        for sign, words in STAGES:
-            if sign in line:
-                now = words
+        for logged, shown_stage in STAGES:
+            if logged in line:
+                now = shown_stage
     return now
 
 
 def expected_seconds(root: Path = ROOT) -> float:
-    """How long the last training took, or a guess before the first."""
+    """How long the last training took. Before the first, a guess."""
     try:
         return float(_duration_file(root).read_text())
     except (OSError, ValueError):
@@ -128,15 +128,15 @@ def expected_seconds(root: Path = ROOT) -> float:
 
 
 def complaint(lines: list[str]) -> str:
-    """Rasa's last words, without its chatter, and the file they are about."""
+    """The end of Rasa's log without its noise, and the file that it names."""
     told = list(_told(lines))[-8:]
     files = re.findall(r"\b(?:config|(?:domain|data|tests)/[\w-]+)\.yml", "\n".join(told))
     where = f" Look at bot/{files[-1]}." if files else ""
-    return f"{where} Rasa said:\n  " + ("\n  ".join(told) or "(it said nothing)")
+    return f"{where} Rasa said:\n  " + ("\n  ".join(told) or "(nothing)")
 
 
 def _told(lines: Iterable[str]) -> Iterator[str]:
-    """The lines that are about our files. A warning's line is followed by the code that gave it."""
+    """The lines about our files. After a warning, Rasa prints the code that raised it."""
     after_warning = False
     for raw in lines:
         line = re.sub(r"\x1b\[[0-9;]*m", "", raw).rstrip()
@@ -144,11 +144,11 @@ def _told(lines: Iterable[str]) -> Iterator[str]:
         warning = re.match(r"\S+\.py:\d+: \w*Warning: ", line)
         code = after_warning and line.startswith("  ")
         after_warning = bool(warning) or (after_warning and not line.startswith("  "))
-        if line.strip() and not (warning or code or CHATTER.search(line)):
+        if line.strip() and not (warning or code or NOISE.search(line)):
             yield line.strip()
 
 
-CHATTER = re.compile(
+NOISE = re.compile(
     r" INFO |Processed |it/s|More info at|not used in any story"
     r"|does not include an entity extractor|^Implementing implicit namespace|^  File |^Traceback"
 )

@@ -1,4 +1,4 @@
-"""What maya hears from the bot, and what the house hears when Rasa fails."""
+"""What maya hears from the bot, and what the gateway learns when Rasa fails."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ def maya(bot: Bot) -> Talk:
 # --- with a real Rasa ---------------------------------------------------------------------------
 
 
-# Whole dialogues with a real Rasa are in tests/bot/dialogues; here is what the house is told.
+# Whole dialogues with a real Rasa are in tests/bot/dialogues; here is what the gateway reads.
 
 
 def test_a_question_about_sleep_is_answered_with_sleep(maya: Talk) -> None:
@@ -86,7 +86,7 @@ def test_a_scale_left_half_way_says_how_far_it_came(maya: Talk) -> None:
     assert left == CheckIn("gad2", answers=("2", ""), finished=False)
 
 
-def test_the_house_may_begin_a_check_in(maya: Talk) -> None:
+def test_the_gateway_may_start_a_check_in(maya: Talk) -> None:
     begun = maya.bot.begin(maya.id, "mood")
     assert begun.words[-1].startswith("How is your mood")
     maya.says("6")
