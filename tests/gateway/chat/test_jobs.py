@@ -60,6 +60,7 @@ def test_there_is_no_text_after_stop(talk: Talk, maya_with_sam: Browser) -> None
 
 def test_quiet_hours_delay_the_bot_but_not_sam(talk: Talk, maya_with_sam: Browser) -> None:
     talk.texts(SAM, "Hey Maya")
+    maya_with_sam.opens()
     talk.passes(hours=10)  # 20:00 in New York
     maya_with_sam.opens()
     talk.clock.now += timedelta(hours=1, minutes=30)
