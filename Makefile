@@ -30,12 +30,12 @@ check: $(HOUSE)/.tested
 	$(HOUSE)/ruff check .
 	$(HOUSE)/mypy
 	$(HOUSE)/lint-imports
-	@$(HOUSE)/python -m gateway.authoring.content --brief
+	@$(HOUSE)/python -m gateway.authoring.checks --brief
 	@$(HOUSE)/python -m gateway.authoring.translations --check
 
 ## Check every text, train and test the bot alone.
 bot: $(HOUSE)/.tested $(BOT)/.ready
-	@$(HOUSE)/python -m gateway.authoring.content --brief
+	@$(HOUSE)/python -m gateway.authoring.checks --brief
 	@$(HOUSE)/python -m bot.training
 	$(HOUSE)/python -m bot.conversation_tests
 

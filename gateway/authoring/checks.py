@@ -270,3 +270,7 @@ def _summary(content: Content, found: list[Fault]) -> str:
         f"and check-ins, {len(content.intents)} intents with {examples} examples"
     )
     return f"{counts}: {len(found) or 'no'} problem{'' if len(found) == 1 else 's'}."
+
+
+if __name__ == "__main__":
+    sys.exit(run(brief="--brief" in sys.argv[1:]))

@@ -1,7 +1,6 @@
 """Every text that Warmline can send: the script and the bot's responses, read from their files."""
 
 import re
-import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -223,9 +222,3 @@ def _yaml(content: Content, file: Path) -> Mapping[str, Any]:
 
 def _name(content: Content, file: Path) -> str:
     return file.relative_to(content.root).as_posix()
-
-
-if __name__ == "__main__":
-    from gateway.authoring.checks import run
-
-    sys.exit(run(brief="--brief" in sys.argv[1:]))

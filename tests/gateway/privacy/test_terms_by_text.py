@@ -8,7 +8,7 @@ from sqlalchemy import select
 from escalation.policy import load_policy
 from gateway.privacy.terms_by_text import agreed_in
 from models import AgeBand, Consent, Need, SkipReason
-from tests.gateway.check_ins.test_jobs import agrees, goes_by, scheduled
+from tests.gateway.check_ins.test_jobs import agrees, scheduled
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
@@ -140,7 +140,7 @@ def test_anybody_can_read_the_terms_first(asking: Talk) -> None:
 def test_no_check_in_is_asked_of_who_has_not_agreed(asking: Talk) -> None:
     asking.texts(MAYA, "hi")
     agrees(asking, MAYA)
-    goes_by(asking, hours=10)
+    asking.passes(hours=10)
     [one] = scheduled(asking)
     assert (one.sent_at, one.skip_reason) == (None, SkipReason.NO_TERMS)
     assert asking.bot.begun == []
