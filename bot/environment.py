@@ -51,7 +51,7 @@ def run_to_end(
     return subprocess.run(
         command,
         cwd=cwd,
-        env=environment() | (own or {}),
+        env={**environment(), **(own or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
