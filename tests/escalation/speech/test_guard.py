@@ -130,7 +130,7 @@ def test_the_bots_messages_are_written_in_one_function_only() -> None:
                     ]
     assert sorted(makers) == [
         ("escalation/speech/message_writer.py:_write", True),
-        ("gateway/messaging/inbox.py:_keep", False),
+        ("gateway/messaging/inbox.py:_insert", False),
     ]
 
 
