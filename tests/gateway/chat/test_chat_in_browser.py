@@ -332,7 +332,7 @@ def test_only_a_named_school_can_frame_the_chat(browser: Browser, tmp_path: Path
 
         page.goto(f"{school.url}/es")
         page.get_by_role("button", name="Chatea con Warmline").click()
-        expect(page.get_by_role("link", name="Abrir en su propia pestaña")).to_be_visible()
+        expect(page.get_by_role("link", name="Abrir en una pestaña nueva")).to_be_visible()
         expect(page.get_by_role("button", name="Cerrar el chat")).to_be_visible()
 
         page.goto(stranger.url)

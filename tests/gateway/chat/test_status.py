@@ -73,7 +73,7 @@ def test_there_is_no_estimate_with_too_few_claims(talk: Talk, maya: Browser) -> 
     assert (wait.asked, wait.claimed, wait.median) == (10, 9, None)
     maya.writes("PERSON")
     page = maya.opens()
-    assert "We can&#39;t estimate the wait yet" in page
+    assert "We can't estimate the wait yet" in page
     assert "half of the time" not in page
 
 

@@ -522,7 +522,7 @@ def test_a_refused_offer_comes_back_with_the_reason(talk: Talk, sam: Web) -> Non
     talk.clock.now += timedelta(seconds=30)
     again = sam.clicks("/console/1/transfer", to=str(talk.person(RUTH).id))
     assert again.status_code == 409
-    assert "offered to a colleague already" in again.text
+    assert "You already offered it to a colleague" in again.text
     sam.is_now(RUTH)
     assert sam.clicks("/console/1/accept").text == "No one offered #1 to you."
     assert count(talk, Transfer) == 1

@@ -365,8 +365,8 @@ def test_a_read_is_audited_once_in_ten_minutes(
         ).all()
     assert [tuple(row) for row in noted] == [("handoff:1", None, 1), ("handoff:1", None, 2)]
     web.is_now(RUTH)
-    assert "A program (token 2)" in web.gets("/log/1").text
-    assert "A program (token 1)" in web.gets("/log/audit").text
+    assert "API token 2" in web.gets("/log/1").text
+    assert "API token 1" in web.gets("/log/audit").text
 
 
 # --- saying no ---

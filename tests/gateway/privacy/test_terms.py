@@ -62,7 +62,7 @@ def test_maya_reads_the_terms_before_her_first_use_and_then_never_again(talk: Ta
     for plain in (
         "It is a computer program, not a person.",
         "Who reads what",
-        "What we can&#39;t keep secret",
+        "What we can't keep secret",
         "What we keep",
         "message and data rates may apply",
         'href="tel:988"',
@@ -178,7 +178,7 @@ def test_each_program_has_its_own_limit(talk: Talk) -> None:
         activate(session, program, draft, file=load_policy(), now=talk.clock())
     assert not has_agreed(talk)
     web = at_the_chat(talk)
-    assert "Below 16, the law wants" in web.gets("/chat/terms").text
+    assert "If you are under 16, the law says" in web.gets("/chat/terms").text
     guardian_agrees(talk)
     assert has_agreed(talk)
 

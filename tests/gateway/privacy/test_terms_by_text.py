@@ -133,7 +133,7 @@ def test_anybody_can_read_the_terms_first(asking: Talk) -> None:
     page = Web(asking).gets("/chat/terms/read")
     assert page.status_code == 200
     assert "This is the chat of your mentoring program." in page.text
-    assert "What we can&#39;t keep secret" in page.text
+    assert "What we can't keep secret" in page.text
     assert "<form" not in page.text.partition("<main")[2]
 
 

@@ -197,14 +197,14 @@ def test_the_page_asks_whom_it_is_about_and_says_what_follows(talk: Talk) -> Non
     web = at_the_chat(talk)
     page = web.gets("/chat/you").text
     assert 'id="concern"' in page
-    assert "Only the program&#39;s managers read it" in page
+    assert "Only the program's managers read it" in page
     sent = web.posts("/chat/you/concern", mentor=str(talk.person(NOOR).id), words=WORDS)
     assert sent.headers["Location"] == "/chat/you?done=concern#concern"
     [record] = records(talk)
     assert (record.mentor_id, record.words) == (talk.person(NOOR).id, WORDS)
     after = web.gets("/chat/you?done=concern").text
     assert "We did not tell any mentor" in after
-    assert "We don&#39;t call this mentor for you: <bdi>Noor</bdi>" in after
+    assert "We don't call this mentor for you: <bdi>Noor</bdi>" in after
     assert [who for who, _ in talk.new_texts()] == ["ruth"]
     assert talk.thread(MAYA) == []
 

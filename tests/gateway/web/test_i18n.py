@@ -145,7 +145,7 @@ def test_a_link_that_was_used_and_a_page_that_is_not_there_say_so_in_spanish(tal
     assert answer.status_code == 410
     assert "Este enlace ya se ha usado. Pide uno nuevo." in seen_on(answer.text)
     nowhere = browser.gets("/chat/nowhere")
-    assert "Aquí no hay ninguna página así." in seen_on(nowhere.text)
+    assert "Esta página no existe." in seen_on(nowhere.text)
 
 
 def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_english(

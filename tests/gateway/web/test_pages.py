@@ -584,7 +584,7 @@ def test_what_would_have_changed_a_crisis_is_said_to_lie_below_its_mark(
     talk.texts(MAYA, "i want to kill myself")
     web.is_now(RUTH)
     threshold = talk.line.rules.policy.thresholds.crisis
-    assert f"With crisis below {threshold:.2f} instead of" in web.gets("/log/1").text
+    assert f"With a crisis score below {threshold:.2f} (it was " in web.gets("/log/1").text
 
 
 def handoff_rows(talk: Talk) -> list[Row]:
@@ -628,7 +628,7 @@ def test_the_log_is_filtered_by_what_is_open_and_how_urgent(talk: Talk, web: Web
     assert shown("?show=open") == {"2"}
     assert shown("?urgency=soon") == {"1"}
     assert shown("?show=open&urgency=routine") == set()
-    assert "No handoff fits this choice" in web.gets("/log?urgency=routine").text
+    assert "No handoffs match this filter." in web.gets("/log?urgency=routine").text
     assert web.gets("/log?show=everything").status_code == 422
 
 
