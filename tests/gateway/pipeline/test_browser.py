@@ -95,7 +95,7 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     row = log.get_by_role("row").filter(has_text="Maya")
     expect(row).to_contain_text("We talked")
     row.get_by_role("link", name="#1").click()
-    steps = log.get_by_role("list", name="Every step of #1")
+    steps = log.get_by_role("list", name="Steps of #1")
     told = [
         "Maya wrote",
         "Decided to bring a person",
