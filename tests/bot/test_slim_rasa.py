@@ -50,7 +50,7 @@ def test_a_pipeline_that_needs_tensorflow_is_refused_by_name(tmp_path: Path) -> 
     with pytest.raises(BotProblem) as problem:
         train_if_changed(root=tmp_path, python=python_of(ROOT))
     assert "config.yml names DIETClassifier, which needs keras, tensorflow" in str(problem.value)
-    assert "0009-rasa-without-tensorflow" in str(problem.value)
+    assert "docs/decisions/0004-bot.md" in str(problem.value)
 
 
 def test_a_stand_in_that_is_used_after_all_says_what_it_is() -> None:

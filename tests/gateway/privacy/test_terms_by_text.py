@@ -94,7 +94,9 @@ def test_a_crisis_calls_people_before_anybody_has_agreed(asking: Talk) -> None:
 def test_below_the_age_limit_a_guardian_agrees_and_then_she_is_told(asking: Talk) -> None:
     asking.texts(MAYA, "hi")
     asking.texts(MAYA, "AGREE A")
-    assert "If you are under 13, a parent or guardian has to agree, too." in asking.read_by(MAYA)[-1]
+    assert (
+        "If you are under 13, a parent or guardian has to agree, too." in asking.read_by(MAYA)[-1]
+    )
     asking.texts(MAYA, "agree d")
     assert "If you are under 13" in asking.read_by(MAYA)[-1], "choosing again does not let her in"
     assert asking.bot.heard == []
