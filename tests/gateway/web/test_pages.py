@@ -654,7 +654,7 @@ def test_ruth_sees_unknown_numbers_and_whom_no_text_reaches(talk: Talk, web: Web
     page = web.gets("/log").text
     assert "<strong>…0199</strong> 2 messages" in page
     assert STRANGER not in page
-    assert "texted STOP" in page
+    assert "opted out (STOP)" in page
 
 
 @given(
