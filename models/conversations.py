@@ -1,4 +1,4 @@
-"""Threads between the line and one person, and what was said in them."""
+"""Threads between Warmline and one person, and the messages in them."""
 
 from datetime import datetime
 from enum import StrEnum

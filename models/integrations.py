@@ -1,4 +1,4 @@
-"""Programs that read and are told: tokens for the REST API, and webhooks."""
+"""Tokens for the REST API, and webhooks with their deliveries."""
 
 from datetime import datetime
 from enum import StrEnum

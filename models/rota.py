@@ -12,7 +12,7 @@ from models.people import Person
 class DutyShift(Base):
     """A weekly duty: from `begins_at` to `ends_at` on `weekday` (0 is Monday), program's time.
 
-    One that ends at or before it begins goes on past midnight.
+    If it ends before it starts, or at the same time, it runs overnight.
     """
 
     __tablename__ = "duty_shift"

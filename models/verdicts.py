@@ -1,4 +1,4 @@
-"""What mentors and managers say afterwards of the line's decisions."""
+"""Verdicts of mentors and managers on past decisions."""
 
 from datetime import datetime
 from enum import StrEnum

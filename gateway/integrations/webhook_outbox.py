@@ -1,9 +1,8 @@
-"""Webhooks: addresses that are told of every move of a handoff, by number and time, without words.
+"""Webhooks post every move of a handoff to other systems: numbers and times, never words.
 
-The outbox is the table of moves itself. Whatever move a webhook has no delivery for gets one here,
-found by looking, not by a call from where the move is made: so a move is never held up by a
-webhook, and a process that dies in between loses nothing. A delivery is one row, once for each
-webhook and move; it is sent until somebody answers 2xx, or given up after a day.
+The table of moves is the outbox. A job looks for moves that have no delivery yet and adds one, so a
+webhook never delays a move, and a crash loses nothing. There is one delivery for each webhook and
+move. We retry it until the receiver answers 2xx, and give up after a day.
 """
 
 import base64

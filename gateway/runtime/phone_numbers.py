@@ -4,7 +4,7 @@ import phonenumbers
 
 
 def as_e164(phone: str, region: str = "US") -> str | None:
-    """The number in E.164, such as +12025550101; None when it is no telephone number."""
+    """The number in E.164, such as +12025550101; None when it cannot be a phone number."""
     try:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException:
