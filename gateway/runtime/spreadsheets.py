@@ -6,13 +6,16 @@ XlsxWriter only writes, which is all we need, and has no dependencies, unlike op
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 Cell = str | int | float | datetime | None
 Form = Literal["csv", "xlsx"]
+R = TypeVar("R")
 
 MEDIA_TYPES: dict[Form, str] = {
     "csv": "text/csv; charset=utf-8",
@@ -24,7 +27,16 @@ BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Not allowed in XML; a lone surrogate cannot be encoded at all.
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 LONGEST_CELL = 32_767
-WIDEST = 60
+WIDEST_PIXELS = 430
+TIME_WIDTH = 20
+# Text stays text: no formulas and no links. XLSX has no time zones, so times are local.
+XLSX_OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "remove_timezone": True,
+    "default_date_format": "yyyy-mm-dd hh:mm:ss",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,30 @@ class Table:
     name: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+
+
+def make_table(
+    name: str, columns: Mapping[str, Callable[[R], object]], rows: Iterable[R], zone: str
+) -> Table:
+    """One line for each of `rows`. `columns` maps each heading to what its cells show."""
+    there = ZoneInfo(zone)
+    cells = [[to_cell(show(row), there) for show in columns.values()] for row in rows]
+    return Table(name, list(columns), cells)
+
+
+def to_cell(value: Any, zone: ZoneInfo) -> Cell:
+    """Local times, whole seconds, "yes" or nothing, and lowercase names of ranks."""
+    match value:
+        case datetime():
+            return value.astimezone(zone)
+        case timedelta():
+            return round(value.total_seconds())
+        case bool():
+            return "yes" if value else None
+        case IntEnum():
+            return value.name.lower()
+    cell: Cell = value
+    return cell
 
 
 def written_as(table: Table, form: Form) -> bytes:
@@ -50,39 +86,27 @@ def as_csv(table: Table) -> bytes:
 
 
 def as_xlsx(table: Table) -> bytes:
-    """One sheet with frozen headings. XLSX has no time zones, so times are local."""
+    """One sheet with frozen headings."""
     import xlsxwriter  # only needed for the first export
 
     file = io.BytesIO()
-    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(file, XLSX_OPTIONS) as book:
         sheet = book.add_worksheet(re.sub(r"[\[\]:*?/\\']", " ", table.name)[:31] or "Sheet")
-        bold, time = book.add_format({"bold": True}), {"num_format": "yyyy-mm-dd hh:mm:ss"}
-        in_time = book.add_format(time)
-        widths = [len(heading) for heading in table.headings]
-        for column, heading in enumerate(table.headings):
-            sheet.write_string(0, column, heading, bold)
+        sheet.write_row(0, 0, table.headings, book.add_format({"bold": True}))
         for number, row in enumerate(table.rows, 1):
-            for column, cell in enumerate(row):
-                # Write each type explicitly: `write` would guess formulas, links, and numbers.
-                if isinstance(cell, datetime):
-                    sheet.write_datetime(number, column, cell.replace(tzinfo=None), in_time)
-                    length = 19
-                elif isinstance(cell, int | float):
-                    sheet.write_number(number, column, cell)
-                    length = len(str(cell))
-                elif cell is not None:
-                    words = NOT_IN_XML.sub("\ufffd", cell)[:LONGEST_CELL]
-                    sheet.write_string(number, column, words)
-                    length = len(words)
-                else:
-                    continue
-                widths[column] = max(widths[column], length)
-        for column, width in enumerate(widths):
-            sheet.set_column(column, column, min(width, WIDEST) + 2)
+            sheet.write_row(number, 0, [_in_xlsx(cell) for cell in row])
+        sheet.autofit(WIDEST_PIXELS)
+        for column, cells in enumerate(zip(*table.rows, strict=True)):
+            if any(isinstance(cell, datetime) for cell in cells):
+                sheet.set_column(column, column, TIME_WIDTH)
         sheet.freeze_panes(1, 0)
         if table.headings:
             sheet.autofilter(0, 0, len(table.rows), len(table.headings) - 1)
     return file.getvalue()
+
+
+def _in_xlsx(cell: Cell) -> Cell:
+    return NOT_IN_XML.sub("\ufffd", cell)[:LONGEST_CELL] if isinstance(cell, str) else cell
 
 
 def _in_csv(cell: Cell) -> str:
