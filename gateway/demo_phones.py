@@ -17,8 +17,7 @@ from gateway.messaging.outbox import spoken
 from gateway.runtime.labels import masked
 from gateway.runtime.texts import Sent
 from gateway.web.rendering import PageRefused, get_line, go_to, page
-from models import Channel, Conversation, Delivery, Message, Person, Role
-from models.encryption import phone_index
+from models import Channel, Conversation, Delivery, Message, Person, Role, phone_index
 
 router = APIRouter(prefix="/phones")
 

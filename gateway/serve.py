@@ -27,8 +27,7 @@ from gateway.runtime.line import Line
 from gateway.runtime.settings import ROOT, Settings
 from gateway.runtime.texts import Texts
 from gateway.worker import KINDS, Watchdog, do_work
-from models import Channel, Person
-from models.encryption import use_key
+from models import Channel, Person, use_key
 
 
 class AlreadyServed(Exception):

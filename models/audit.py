@@ -1,4 +1,4 @@
-"""Who read and who changed what: a chain that shows when a link was altered or taken out."""
+"""The audit log: a hash chain that reveals an altered or deleted entry."""
 
 from datetime import datetime
 
@@ -10,13 +10,13 @@ from models.people import Person
 
 
 class AuditEntry(Base):
-    """One read or change, written once. `hash` covers the row and the hash of the one before.
+    """One read or change, written once. `hash` covers the row and the previous row's hash.
 
-    Never holds words, names or numbers: whom and what it is about stands as row numbers.
+    It holds row numbers, never message text, names, or telephone numbers.
     """
 
     __tablename__ = "audit_entry"
-    # Read by every page that says who read it.
+    # For the pages that list who has read something.
     __table_args__ = (sa.Index("audit_entry_about", "program_id", "about"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -1,13 +1,13 @@
-"""The declarative base and the column types every table shares."""
+"""The declarative base, column types, and the conditional update that all tables share."""
 
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from models.encryption import decrypt, encrypt
@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC. SQLite forgets time zones, so naive values are refused."""
+    """An aware datetime, stored in UTC. Raises ValueError for a naive one: SQLite drops zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -48,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Encrypted(TypeDecorator[str]):
-    """Text that is only ever written to disk encrypted with WARMLINE_KEY."""
+    """Text, encrypted with WARMLINE_KEY before it reaches the disk."""
 
     impl = sa.Text
     cache_ok = True
@@ -61,9 +61,9 @@ class Encrypted(TypeDecorator[str]):
 
 
 class Ranked(TypeDecorator[E]):
-    """An IntEnum stored as its number, so ORDER BY means what it says.
+    """An IntEnum stored as its number, so that ORDER BY sorts by rank.
 
-    SQLAlchemy's own Enum stores the name, and 'routine' sorts above 'crisis'.
+    SQLAlchemy's own Enum stores the name, which would sort 'routine' after 'crisis'.
     """
 
     impl = sa.SmallInteger
@@ -81,7 +81,6 @@ class Ranked(TypeDecorator[E]):
 
 
 def enum_column(values: type[Enum]) -> sa.Enum:
-    """A column that holds one of `values`, checked by the database and stored by value."""
     return sa.Enum(
         values,
         native_enum=False,
@@ -95,6 +94,11 @@ def enum_column(values: type[Enum]) -> sa.Enum:
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
     rows = sa.text(where)
     return sa.Index(name, *columns, unique=unique, postgresql_where=rows, sqlite_where=rows)
+
+
+def changes_one(session: Session, change: sa.Update) -> bool:
+    """Execute an UPDATE whose WHERE states what must still be true. False if another was first."""
+    return cast(sa.CursorResult[Any], session.execute(change)).rowcount == 1
 
 
 Json = sa.JSON().with_variant(JSONB(), "postgresql")

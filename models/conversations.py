@@ -1,4 +1,4 @@
-"""Threads between Warmline and one person, and the messages in them."""
+"""Conversations and their messages."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -17,20 +17,18 @@ class Channel(StrEnum):
 
 
 class Speaker(StrEnum):
-    """Who says it. `unknown` is a number that nobody enrolled."""
-
     MENTEE = "mentee"
     MENTOR = "mentor"
     MANAGER = "manager"
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  # a number that is not enrolled
     BOT = "bot"
 
 
 class Delivery(StrEnum):
-    """How far an outgoing message has come. It only ever moves forward.
+    """How far an outgoing message has come. It only moves forward.
 
-    `dropped` was never sent: a person took the conversation while the bot was still
-    composing, or the recipient opted out.
+    We never send a `dropped` message: a person took over while the bot was composing it, or the
+    recipient opted out.
     """
 
     QUEUED = "queued"
@@ -43,9 +41,9 @@ class Delivery(StrEnum):
 
 
 class Conversation(Base):
-    """One person's thread with the line: a mentee's, but a mentor's commands too.
+    """One person's thread with Warmline. A mentor's commands are in the mentor's own thread.
 
-    A number that nobody enrolled has a thread as well, so that its words are not lost.
+    A number that is not enrolled has a thread too, so that we lose none of its messages.
     """
 
     __tablename__ = "conversation"
@@ -86,7 +84,7 @@ class Conversation(Base):
 
 
 class Message(Base):
-    """One message, in or out. Who speaks is written once and cannot be changed."""
+    """One message, in or out. The database refuses to change its speaker."""
 
     __tablename__ = "message"
     __table_args__ = (
@@ -96,9 +94,9 @@ class Message(Base):
         sa.CheckConstraint(
             "speaker IN ('bot', 'unknown') OR speaker_id IS NOT NULL", name="person_has_id"
         ),
-        # Read by the worker that handles a thread in order.
+        # For the worker that handles the messages of a thread in order.
         partial_index("message_unhandled", "conversation_id", "id", where="handled_at IS NULL"),
-        # Read by delivery, and by the watchdog after a crash.
+        # For delivery, and for the watchdog after a crash.
         partial_index(
             "message_undelivered",
             "conversation_id",
@@ -106,7 +104,7 @@ class Message(Base):
             where="delivery IN ('queued', 'sending')",
         ),
         sa.Index("message_thread", "conversation_id", "id"),
-        # Read by the measures: what was written in a thread in some time.
+        # For the measures: the messages of a thread in a period.
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
     )
 
@@ -143,5 +141,5 @@ class Message(Base):
 
     @property
     def from_rasa(self) -> bool:
-        """Whether these are the bot's own words, which yield to a person."""
+        """Whether Rasa wrote it. We drop such a message when a person takes over."""
         return self.speaker is Speaker.BOT and self.script is None

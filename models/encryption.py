@@ -1,8 +1,4 @@
-"""Names, numbers and words are encrypted before they reach the disk.
-
-The key comes from WARMLINE_KEY, once, when a process starts. It lives here and not on a
-session because a column type has nowhere else to look for it.
-"""
+"""Encryption and keyed hashes of names, telephone numbers, and message text."""
 
 import hashlib
 import hmac
@@ -35,39 +31,35 @@ class BadKey(Exception):
 
 
 class _Keyring:
+    """The keys of this process. They are global because a column type cannot see a session."""
+
     fernet: Fernet | None = None
     index_key: bytes = b""
     seal_key: bytes = b""
 
 
 def use_key(key: str) -> None:
-    """Encrypt and decrypt with `key` from now on.
-
-    Raises:
-        NoKey: `key` is empty.
-        BadKey: `key` is not a Fernet key.
-    """
+    """Raises NoKey when `key` is empty, and BadKey when it is not a Fernet key."""
     if not key:
         raise NoKey
     try:
         _Keyring.fernet = Fernet(key)
     except ValueError as error:
         raise BadKey from error
-    # A second key, derived, so that an index never helps against the ciphertext.
+    # Derived keys, so that an index reveals nothing about the encryption key.
     _Keyring.index_key = hmac.digest(key.encode(), b"warmline phone index", hashlib.sha256)
     _Keyring.seal_key = hmac.digest(key.encode(), b"warmline audit seal", hashlib.sha256)
 
 
 def encrypt(words: str) -> str:
-    """Raises NoKey when `use_key` was not called."""
     if _Keyring.fernet is None:
         raise NoKey
-    # Lone surrogates come in with broken UTF-8; they are kept, not refused.
+    # Broken UTF-8 can bring lone surrogates. We store them as they are.
     return _Keyring.fernet.encrypt(words.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def decrypt(token: str) -> str:
-    """Raises NoKey when `use_key` was not called, WrongKey when another key wrote `token`."""
+    """Raises WrongKey when another key wrote `token`."""
     if _Keyring.fernet is None:
         raise NoKey
     try:
@@ -77,16 +69,16 @@ def decrypt(token: str) -> str:
 
 
 def phone_index(phone: str) -> str:
-    """A keyed fingerprint of an E.164 number: finds a person without showing the number."""
+    """A keyed hash of an E.164 number, to find a person without decrypting."""
     if not _Keyring.index_key:
         raise NoKey
     return hmac.digest(_Keyring.index_key, phone.encode(), hashlib.sha256).hex()
 
 
 def fingerprint(about: str, words: str) -> bytes:
-    """32 bytes that tell nothing without the key: of a code of few digits, or of a row's number.
+    """A keyed 32-byte hash, safe even for a code of few digits or a row number.
 
-    `about` keeps one use apart from every other.
+    `about` names the purpose: each purpose has a key of its own.
     """
     if not _Keyring.index_key:
         raise NoKey
@@ -95,7 +87,7 @@ def fingerprint(about: str, words: str) -> bytes:
 
 
 def seal(words: str) -> str:
-    """A keyed SHA-256 of `words`: who holds the database without the key cannot make one."""
+    """A keyed SHA-256, which no one can forge with the database alone."""
     if not _Keyring.seal_key:
         raise NoKey
     return hmac.digest(_Keyring.seal_key, words.encode(), hashlib.sha256).hex()

@@ -1,4 +1,4 @@
-"""The one state machine: a period in which a person, not the bot, answers a mentee."""
+"""Handoffs, their moves and pages, and what mentees say about them afterward."""
 
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -21,8 +21,6 @@ from models.people import Person
 
 
 class Need(StrEnum):
-    """What the mentee needs a person for."""
-
     CRISIS = "crisis"
     CONCERN = "concern"
     REQUEST = "request"
@@ -31,7 +29,7 @@ class Need(StrEnum):
 
 
 class Urgency(IntEnum):
-    """Machines raise it; only a person lowers it."""
+    """Warmline only raises it; only a person lowers it."""
 
     ROUTINE = 1
     SOON = 2
@@ -46,7 +44,7 @@ class Status(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who answers next. Read from the open handoff, never stored."""
+    """Who answers next. Derived from the open handoff, never stored."""
 
     BOT = "bot"
     QUEUE = "queue"
@@ -64,8 +62,6 @@ class Move(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a mentor says a handoff ended."""
-
     TALKED = "talked"
     REFERRED = "referred"
     NOANSWER = "noanswer"
@@ -78,8 +74,8 @@ OPEN = "status IN ('waiting', 'claimed')"
 class Handoff(Base):
     """A period in which a person, not the bot, answers a mentee.
 
-    `ladder` counts the climbs: each open, raise and release starts a new one at rung 0.
-    `next_page_at` is when the next rung is due, so that a watchdog can see one that was missed.
+    `ladder` counts the climbs: each open, raise, and release starts a new one at rung 0.
+    `next_page_at` is when the next rung is due, so that the watchdog finds a missed one.
     """
 
     __tablename__ = "handoff"
@@ -95,7 +91,7 @@ class Handoff(Base):
             "one_open_handoff_per_conversation", "conversation_id", where=OPEN, unique=True
         ),
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
-        # Read by the measures.
+        # For the measures.
         sa.Index("handoff_of_conversation_by_time", "conversation_id", "opened_at"),
     )
 
@@ -130,9 +126,9 @@ class Handoff(Base):
 
 
 class HandoffEvent(Base):
-    """One move, written once. This table is the manager's log; the database refuses changes.
+    """One move of a handoff. The database refuses to change or delete it.
 
-    `note`, the reason a person gave, may become null when the mentee's data are erased.
+    Only `note`, the reason a person gave, becomes null when we erase the mentee's data.
     """
 
     __tablename__ = "handoff_event"
@@ -153,7 +149,7 @@ class HandoffEvent(Base):
 
 
 class Alert(Base):
-    """One person called to one handoff on one rung. Its text is a message like any other."""
+    """One page of one person, on one rung, for one handoff."""
 
     __tablename__ = "alert"
     __table_args__ = (sa.UniqueConstraint("handoff_id", "ladder", "rung", "person_id"),)
@@ -169,3 +165,21 @@ class Alert(Base):
     handoff: Mapped[Handoff] = relationship(lazy="raise")
     person: Mapped[Person] = relationship(lazy="joined")
     message: Mapped[Message] = relationship(lazy="joined")
+
+
+class FollowUp(Base):
+    """A mentee's answers after a handoff: were you reached, did it help, did you feel heard?
+
+    `led_to_id` is the new handoff that a "no" opened. We never reopen a handoff.
+    """
+
+    __tablename__ = "follow_up"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), unique=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reached: Mapped[bool | None]
+    helped: Mapped[bool | None]
+    heard: Mapped[bool | None]
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    led_to_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"))

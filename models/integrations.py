@@ -11,17 +11,15 @@ from models.people import Program
 
 
 class DeliveryFailure(StrEnum):
-    """Why a post to a webhook had no answer."""
-
-    NOT_PUBLIC = "not_public"  # the address leads into a private network, or to this machine
+    NOT_PUBLIC = "not_public"  # a private address, or this machine
     NO_SUCH_NAME = "no_such_name"
-    NOT_TRUSTED = "not_trusted"  # its certificate is not valid
+    NOT_TRUSTED = "not_trusted"  # an invalid certificate
     TOO_SLOW = "too_slow"
     UNREACHABLE = "unreachable"
 
 
 class ApiToken(Base):
-    """What a program shows. Only a hash is kept; `scopes` are names separated by spaces."""
+    """A program's API token. We store only its hash. `scopes` are separated by spaces."""
 
     __tablename__ = "api_token"
 
@@ -39,7 +37,7 @@ class ApiToken(Base):
 
 
 class Webhook(Base):
-    """An address that is told of handoff events, signed with `secret`."""
+    """An address to which we post handoff events, signed with `secret`."""
 
     __tablename__ = "webhook"
 
@@ -53,7 +51,7 @@ class Webhook(Base):
 
 
 class WebhookDelivery(Base):
-    """One event on its way to one webhook. `payload` holds row numbers and times, no words."""
+    """One event for one webhook. `payload` holds row numbers and times, no message text."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What mentors keep and agree among themselves: notes, transfers, times away, debriefs."""
+"""Mentors' notes, canned replies, transfers, absences, snoozes, and debriefs."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from models.people import Person
 
 
 class Note(Base):
-    """A private note on a handoff. Its holder and managers read it, the mentee never does."""
+    """A private note on a handoff, for the mentor who holds it and for managers."""
 
     __tablename__ = "note"
 
@@ -24,7 +24,7 @@ class Note(Base):
 
 
 class CannedReply(Base):
-    """A first draft that mentors of a program may start from, and then edit."""
+    """A draft that the mentors of a program can start from and edit."""
 
     __tablename__ = "canned_reply"
 
@@ -38,8 +38,7 @@ class CannedReply(Base):
 
 
 class Transfer(Base):
-    """An offer of a held handoff to one colleague, who accepts it or passes. Until then its
-    holder holds it."""
+    """An offer of a claimed handoff to a colleague. The mentor holds it until they accept."""
 
     __tablename__ = "transfer"
     __table_args__ = (
@@ -62,7 +61,7 @@ class Transfer(Base):
 
 
 class Presence(Base):
-    """When somebody last had a handoff open in the console."""
+    """When a person last had a handoff open in the console."""
 
     __tablename__ = "presence"
     __table_args__ = (sa.UniqueConstraint("person_id", "handoff_id"),)
@@ -74,9 +73,9 @@ class Presence(Base):
 
 
 class Absence(Base):
-    """A time in which a mentor is not called, but for a crisis that nobody else can take.
+    """A time in which we page a mentor only for a crisis that no one else can claim.
 
-    Without `ends_at` it lasts until they say ON.
+    Without `ends_at` it lasts until they text ON.
     """
 
     __tablename__ = "absence"
@@ -89,7 +88,7 @@ class Absence(Base):
 
 
 class Snooze(Base):
-    """A mentor's LATER on a waiting handoff: not called for it again before `until`."""
+    """A mentor's LATER: we do not page them again for this waiting handoff before `until`."""
 
     __tablename__ = "snooze"
 
@@ -101,7 +100,7 @@ class Snooze(Base):
 
 
 class Debrief(Base):
-    """What a mentor is asked after a crisis, for their own sake; managers see that one is open."""
+    """A mentor's debrief after a crisis. Managers see that it is open, and not what it says."""
 
     __tablename__ = "debrief"
 

@@ -1,4 +1,4 @@
-"""Programs, the people in them, and who mentors whom."""
+"""Programs, their people and matches, consent, and everything for signing in."""
 
 from datetime import datetime, time
 from enum import StrEnum
@@ -23,10 +23,9 @@ class MatchKind(StrEnum):
 
 
 class Program(Base):
-    """One mentoring program: its line, its time zone, its hours.
+    """A mentoring program.
 
-    `opens_at` and `closes_at` are local times, half-open: from opening, up to but not at
-    closing. Equal times mean round the clock.
+    `opens_at` is included, `closes_at` is not; both are local. Equal times mean round the clock.
     """
 
     __tablename__ = "program"
@@ -42,7 +41,7 @@ class Program(Base):
 
 
 class Person(Base):
-    """A mentee, a mentor or a manager. `name` is the first name others read."""
+    """A mentee, mentor, or manager. `name` is the first name that others read."""
 
     __tablename__ = "person"
     __table_args__ = (
@@ -86,7 +85,7 @@ class Person(Base):
 
 
 class Match(Base):
-    """Who mentors whom. A mentee has one own mentor and any number of back-ups."""
+    """A mentee has one own mentor and any number of back-ups."""
 
     __tablename__ = "match"
     __table_args__ = (
@@ -103,7 +102,7 @@ class Match(Base):
 
 
 class WebSession(Base):
-    """A signed-in browser. Only a hash of its token is kept."""
+    """A signed-in browser. We store only a hash of its token."""
 
     __tablename__ = "web_session"
 
@@ -121,9 +120,9 @@ class WebSession(Base):
 
 
 class OneTimeKey(Base):
-    """A link or a code that signs one person in once. Only a hash of it is kept.
+    """A link or code that signs one person in once. We store only a hash of it.
 
-    `purpose` is chat for a mentee's invitation or code, sign_in for a mentor's or manager's.
+    `purpose` is chat for a mentee's invitation or code, sign_in for a mentor's or manager's link.
     """
 
     __tablename__ = "one_time_key"
@@ -141,7 +140,7 @@ class OneTimeKey(Base):
 
 
 class Passkey(Base):
-    """A mentor's or manager's WebAuthn credential."""
+    """A WebAuthn credential of a mentor or manager."""
 
     __tablename__ = "passkey"
 
@@ -155,3 +154,38 @@ class Passkey(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     person: Mapped[Person] = relationship(lazy="joined")
+
+
+class AgeBand(StrEnum):
+    """We never ask for an age. The band decides whether a guardian must agree."""
+
+    UNDER_13 = "under_13"
+    FROM_13 = "13_to_15"
+    FROM_16 = "16_to_17"
+    ADULT = "adult"
+
+
+class Consent(Base):
+    """A person's consent to one version of the terms. It no longer counts once withdrawn."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(guardian_name IS NULL) = (guardian_agreed_at IS NULL)",
+            name="guardian_has_name",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    terms: Mapped[str] = mapped_column(sa.String(20), comment="The version they agreed to")
+    age_band: Mapped[AgeBand] = mapped_column(enum_column(AgeBand))
+    guardian_name: Mapped[str | None] = mapped_column(Encrypted)
+    guardian_agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    guardian_recorded_by_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("person.id"), comment="The manager who recorded the agreement"
+    )
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    person: Mapped[Person] = relationship(foreign_keys=person_id, lazy="joined")

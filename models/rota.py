@@ -1,4 +1,4 @@
-"""Who is on duty when, the days that differ, and the versions of a program's policy."""
+"""The duty rota with its exceptions and holidays, and the versions of a program's policy."""
 
 from datetime import date, datetime, time
 
@@ -10,7 +10,7 @@ from models.people import Person
 
 
 class DutyShift(Base):
-    """A weekly duty: from `begins_at` to `ends_at` on `weekday` (0 is Monday), program's time.
+    """A weekly duty in the program's time. `weekday` 0 is Monday.
 
     If it ends before it starts, or at the same time, it runs overnight.
     """
@@ -28,7 +28,7 @@ class DutyShift(Base):
 
 
 class DutyOverride(Base):
-    """On duty, or off, for one stretch of time, whatever the weekly rota says."""
+    """On or off duty for one period. It overrides the weekly rota."""
 
     __tablename__ = "duty_override"
     __table_args__ = (sa.CheckConstraint("begins_at < ends_at", name="begins_before_it_ends"),)
@@ -44,7 +44,7 @@ class DutyOverride(Base):
 
 
 class Holiday(Base):
-    """A day on which a program's line is closed as if it were outside its hours."""
+    """A day on which the program is closed, as it is outside its hours."""
 
     __tablename__ = "holiday"
     __table_args__ = (sa.UniqueConstraint("program_id", "day"),)
@@ -56,7 +56,7 @@ class Holiday(Base):
 
 
 class PolicyVersion(Base):
-    """One version of a program's policy: its whole text, who wrote it, and why."""
+    """One version of a program's policy. `content` is its whole TOML text."""
 
     __tablename__ = "policy_version"
 

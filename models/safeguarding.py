@@ -1,4 +1,4 @@
-"""Concerns for somebody's safety, kept apart from the handoffs and read by few."""
+"""Safeguarding records, apart from handoffs so that few people can read them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,17 +11,13 @@ from models.people import Person
 
 
 class Concern(StrEnum):
-    """What a safeguarding record is about. `mentor`: a mentee is uncomfortable with a mentor."""
-
-    MENTOR = "mentor"
+    MENTOR = "mentor"  # a mentee is uncomfortable with a mentor
     CRISIS = "crisis"
     DISCLOSURE = "disclosure"
     OTHER = "other"
 
 
 class SafeguardingRecord(Base):
-    """One concern: who owns it, by when it is due, and how it ended."""
-
     __tablename__ = "safeguarding_record"
     __table_args__ = (
         sa.CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed_has_outcome"),

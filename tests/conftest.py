@@ -17,7 +17,7 @@ from sqlalchemy import Dialect, Engine
 from sqlalchemy.util import LRUCache
 
 from gateway.runtime.database import Database, make_engine
-from models.encryption import use_key
+from models import use_key
 from tests.line import Talk
 from tests.memory import roomy
 from tests.postgres import PostgresServer

@@ -23,8 +23,17 @@ from sqlalchemy import select
 
 from escalation.policy import POLICY_FILE
 from gateway.runtime.database import Database, make_engine
-from models import Alert, Conversation, DecisionRecord, Delivery, Handoff, Message, Speaker, Status
-from models.encryption import use_key
+from models import (
+    Alert,
+    Conversation,
+    DecisionRecord,
+    Delivery,
+    Handoff,
+    Message,
+    Speaker,
+    Status,
+    use_key,
+)
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
 from tests.processes import KEY, ROOT, Process
 from tests.rasa_server import RasaServer

@@ -23,8 +23,7 @@ from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from gateway.runtime.one_time_keys import new_link
-from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person
-from models.encryption import use_key
+from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person, use_key
 from tests.line import JO, MAYA, SAM, Talk
 from tests.processes import KEY, OnRasa, Stack
 

@@ -28,8 +28,17 @@ from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line
 from gateway.runtime.texts import Sent, TextFailed
 from gateway.worker import GRACE, KINDS, CleanUp, Watchdog, do_work, find_due
-from models import Channel, Conversation, Delivery, Handoff, Message, Person, Program, Role
-from models.encryption import phone_index
+from models import (
+    Channel,
+    Conversation,
+    Delivery,
+    Handoff,
+    Message,
+    Person,
+    Program,
+    Role,
+    phone_index,
+)
 
 # A Tuesday morning in New York.
 MORNING = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)

@@ -44,8 +44,9 @@ from models import (
     Urgency,
     Verdict,
     VerdictRecord,
+    phone_index,
+    use_key,
 )
-from models.encryption import phone_index, use_key
 
 HANDOFFS_A_MENTEE = 20
 LOOKS_BACK = timedelta(days=365)

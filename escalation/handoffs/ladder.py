@@ -38,8 +38,8 @@ from models import (
     Role,
     Snooze,
     Status,
+    changes_one,
 )
-from models.conditional import changes_one
 
 # Final states of a text that reached no one.
 HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)

@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.jobs import CheckClaim, Later
 from escalation.ruleset import Rules
-from models import Handoff, HandoffEvent, Move, Person
-from models.conditional import changes_one
+from models import Handoff, HandoffEvent, Move, Person, changes_one
 
 
 class Refused(Exception):

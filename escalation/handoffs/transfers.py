@@ -23,8 +23,7 @@ from escalation.handoffs.moves import (
 from escalation.ruleset import Rules
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from escalation.speech.message_writer import get_thread, say
-from models import Handoff, Move, Person, Role, Status, Transfer
-from models.conditional import changes_one
+from models import Handoff, Move, Person, Role, Status, Transfer, changes_one
 
 
 class CannotTransfer(Refused):

@@ -21,9 +21,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from models import Passkey, Person, Role
-from models.conditional import changes_one
-from models.encryption import WrongKey, decrypt, encrypt, fingerprint
+from models import Passkey, Person, Role, WrongKey, changes_one, decrypt, encrypt, fingerprint
 
 TICKET_LASTS = timedelta(minutes=5)
 LONGEST_NAME = 60

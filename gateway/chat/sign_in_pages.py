@@ -17,8 +17,7 @@ from gateway.runtime.one_time_keys import KeyRefused, use_code, use_link
 from gateway.runtime.phone_numbers import as_e164
 from gateway.web.i18n import request_language, said_to
 from gateway.web.rendering import Number, PageRefused, get_line, get_settings, page
-from models import Person, Role
-from models.encryption import phone_index
+from models import Person, Role, phone_index
 
 router = APIRouter(prefix="/chat")
 

@@ -14,8 +14,7 @@ from gateway.runtime.phone_numbers import as_e164
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import Settings, load_settings
 from gateway.serve import open_database
-from models import Person, Program
-from models.encryption import phone_index
+from models import Person, Program, phone_index
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from escalation.policy import BadPolicy
 from escalation.speech.script import BadScript
 from gateway.runtime.settings import BadSettings
 from gateway.serve import AlreadyServed
-from models.encryption import BadKey, NoKey, WrongKey
+from models import BadKey, NoKey, WrongKey
 
 EXPECTED = (
     AlreadyServed,

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.runtime.stored_text import too_long
-from models import CannedReply, Person
-from models.conditional import changes_one
+from models import CannedReply, Person, changes_one
 
 LONGEST_TITLE = 60
 MOST = 100

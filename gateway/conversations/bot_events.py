@@ -11,6 +11,7 @@ from bot.client import SkillStep
 from escalation.check_ins.scales import Scored
 from gateway.conversations.turn import Turn
 from models import (
+    CHECK_INS,
     CheckIn,
     Conversation,
     Goal,
@@ -22,7 +23,6 @@ from models import (
     SkillUse,
     SkipReason,
 )
-from models.check_ins import CHECK_INS
 
 # Asked along with check-ins; it does not count as using a skill.
 GOAL_FOLLOW_UP = "goal_follow_up"

@@ -5,8 +5,7 @@ from datetime import timedelta
 from sqlalchemy import or_, update
 
 from gateway.runtime.line import Line
-from models import Conversation
-from models.conditional import changes_one
+from models import Conversation, changes_one
 
 # Longer than any message takes: Rasa's time limit twice, and a busy database.
 LEASE_LASTS = timedelta(seconds=20)

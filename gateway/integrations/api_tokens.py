@@ -17,8 +17,7 @@ from gateway.integrations.scopes import Scope
 from gateway.people.import_file import cleaned
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
-from models import ApiToken, Person, Program
-from models.conditional import changes_one
+from models import ApiToken, Person, Program, changes_one
 
 # Secret scanners recognize a token by it, for example in a public repository.
 PREFIX = "warmline_"

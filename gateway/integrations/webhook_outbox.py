@@ -22,10 +22,18 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.integrations.webhook_client import Answer, read_url, resolve_addresses
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import Database, lock_program
-from models import Conversation, Handoff, HandoffEvent, Move, Person, Program, Webhook
+from models import (
+    Conversation,
+    Handoff,
+    HandoffEvent,
+    JsonDict,
+    Move,
+    Person,
+    Program,
+    Webhook,
+    changes_one,
+)
 from models import WebhookDelivery as Delivery
-from models.base import JsonDict
-from models.conditional import changes_one
 
 log = structlog.get_logger()
 

@@ -13,8 +13,7 @@ from escalation.speech.message_writer import get_thread
 from gateway.runtime.database import Database
 from gateway.runtime.phone_numbers import as_e164
 from gateway.runtime.stored_text import kept_words
-from models import Channel, Conversation, Message, Person, Program, Speaker
-from models.encryption import phone_index
+from models import Channel, Conversation, Message, Person, Program, Speaker, phone_index
 
 
 class NoProgram(Exception):

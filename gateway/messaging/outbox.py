@@ -20,8 +20,18 @@ from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.runtime.line import Line
 from gateway.runtime.texts import Sent, TextFailed
-from models import Alert, Channel, Conversation, Delivery, Handoff, Message, Owner, Person, Speaker
-from models.conditional import changes_one
+from models import (
+    Alert,
+    Channel,
+    Conversation,
+    Delivery,
+    Handoff,
+    Message,
+    Owner,
+    Person,
+    Speaker,
+    changes_one,
+)
 
 log = structlog.get_logger()
 

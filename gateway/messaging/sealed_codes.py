@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.message_writer import get_thread, say_by_text
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import new_code
-from models import Delivery, Message, Person
-from models.encryption import decrypt, encrypt
+from models import Delivery, Message, Person, decrypt, encrypt
 
 CODE_LASTS = timedelta(minutes=10)
 SCRIPT = "chat_code"

@@ -31,8 +31,8 @@ from models import (
     Program,
     Role,
     Schedule,
+    phone_index,
 )
-from models.encryption import phone_index
 
 
 def change_person(

@@ -12,8 +12,7 @@ from gateway.people.import_file import Details, PeopleFile, Problem, Row, check_
 from gateway.people.import_plan import Effect, Plan, Step, plan
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
-from models import Conversation, Match, MatchKind, Person, Program, Role
-from models.encryption import phone_index
+from models import Conversation, Match, MatchKind, Person, Program, Role, phone_index
 
 
 def add_person(

@@ -27,9 +27,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session, SessionTransaction
 
 from gateway.runtime.line import Line
-from models import ApiToken, AuditEntry, Person, SafeguardingRecord, Webhook
-from models.base import JsonDict
-from models.encryption import seal
+from models import ApiToken, AuditEntry, JsonDict, Person, SafeguardingRecord, Webhook, seal
 
 log = structlog.get_logger()
 

@@ -15,9 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
-from models import OneTimeKey, Person
-from models.conditional import changes_one
-from models.encryption import fingerprint
+from models import OneTimeKey, Person, changes_one, fingerprint
 
 Purpose = Literal["chat", "sign_in"]
 

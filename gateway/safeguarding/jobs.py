@@ -10,8 +10,7 @@ from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import NotifyOverdue, list_notified_managers, tell
-from models import Person, SafeguardingRecord
-from models.conditional import changes_one
+from models import Person, SafeguardingRecord, changes_one
 
 # Until there is a person to text.
 TRY_AGAIN = timedelta(minutes=10)

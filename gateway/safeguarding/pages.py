@@ -18,8 +18,7 @@ from gateway.runtime.audit import note_about, read
 from gateway.runtime.spreadsheets import Table
 from gateway.web.downloads import download, read_format
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
-from models import Concern, Person, SafeguardingRecord
-from models.conditional import changes_one
+from models import Concern, Person, SafeguardingRecord, changes_one
 
 router = APIRouter()
 

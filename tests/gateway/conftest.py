@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from gateway.demo import seed_demo
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
-from models.encryption import use_key
+from models import use_key
 from tests.browsers import CHROMIUM, FLAGS
 from tests.processes import KEY, OnRasa, Stack
 from tests.rasa_server import RasaServer

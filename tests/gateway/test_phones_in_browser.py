@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from gateway.demo import seed_demo
 from gateway.runtime.database import Database, make_engine
-from models.encryption import use_key
+from models import use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, Process
 

@@ -9,8 +9,23 @@ from sqlalchemy import delete, inspect, select, text, update
 from sqlalchemy.exc import DatabaseError, StatementError
 
 from gateway.runtime.database import Database, make_engine, migration_config
-from models import Base, CheckIn, Handoff, HandoffEvent, Message, Move, Person, Speaker, Status
-from models.encryption import BadKey, NoKey, WrongKey, decrypt, encrypt, use_key
+from models import (
+    BadKey,
+    Base,
+    CheckIn,
+    Handoff,
+    HandoffEvent,
+    Message,
+    Move,
+    NoKey,
+    Person,
+    Speaker,
+    Status,
+    WrongKey,
+    decrypt,
+    encrypt,
+    use_key,
+)
 from tests.line import MAYA, SAM, Talk
 
 

@@ -20,9 +20,8 @@ from gateway.people.import_file import Problem as Refused
 from gateway.people.import_plan import plan
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
-from models import AuditEntry, Match, MatchKind, Program, Role
+from models import AuditEntry, Match, MatchKind, Program, Role, fingerprint, phone_index
 from models import Person as PersonRow
-from models.encryption import fingerprint, phone_index
 
 router = APIRouter(prefix="/people", tags=["people"])
 

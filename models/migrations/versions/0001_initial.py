@@ -120,7 +120,7 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 
 def forbid(name: str, table: str, change: str, reason: str) -> None:
-    """Make the database itself refuse `change`, whoever asks."""
+    """Make the database itself refuse `change`."""
     when = ""
     if name == "handoff_event_no_update":
         # Closing reasons can hold a mentee's words, so erasing them must stay possible.

@@ -35,8 +35,8 @@ from models import (
     Snooze,
     Status,
     Urgency,
+    phone_index,
 )
-from models.encryption import phone_index
 from tests.line import JO, MAYA, NAMES, NOOR, RUTH, SAM, Talk
 
 LIMITS = load_policy().mentors

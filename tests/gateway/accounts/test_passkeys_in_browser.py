@@ -12,8 +12,7 @@ from gateway.demo import seed_demo
 from gateway.people.enrollment import enroll
 from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
-from models import Program
-from models.encryption import use_key
+from models import Program, use_key
 from tests.browsers import fits, has_come_in, open_context
 from tests.processes import KEY, Process
 

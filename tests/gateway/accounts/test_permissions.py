@@ -55,8 +55,9 @@ from models import (
     Webhook,
     WebhookDelivery,
     WebSession,
+    phone_index,
+    use_key,
 )
-from models.encryption import phone_index, use_key
 from tests.conftest import KEY
 from tests.line import JO, MAYA, SAM, Talk
 from tests.web_client import Web

@@ -20,8 +20,7 @@ from gateway.people.enrollment import enroll
 from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
-from models import Channel, Person, Program
-from models.encryption import phone_index, use_key
+from models import Channel, Person, Program, phone_index, use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, ROOT, OnRasa, Process
 

@@ -23,6 +23,7 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.labels import CHECK_IN_NAMES
 from gateway.worker import do_work
 from models import (
+    CHECK_INS,
     Conversation,
     Need,
     Person,
@@ -33,7 +34,6 @@ from models import (
     SkipReason,
     Urgency,
 )
-from models.check_ins import CHECK_INS
 from tests.conftest import KEY
 from tests.line import JO, MAYA, MORNING, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web

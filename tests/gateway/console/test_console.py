@@ -12,6 +12,7 @@ from gateway.handoffs.presence import is_worth_noting, touch
 from gateway.runtime.database import Database
 from models import (
     AuditEntry,
+    Base,
     CannedReply,
     Channel,
     CheckIn,
@@ -32,7 +33,6 @@ from models import (
     Status,
     Transfer,
 )
-from models.base import Base
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.many_handoffs import HELD, WAITING, fill
 from tests.web_client import ASKS, Web

@@ -15,8 +15,7 @@ from escalation.speech.script import load_script
 from gateway.cli import app
 from gateway.conversations.over_reliance import OverReliantMentee, over_reliant_mentees
 from gateway.runtime.database import Database, make_engine
-from models import DecisionRecord, Match, Person, ScheduledCheckIn
-from models.schedules import Schedule
+from models import DecisionRecord, Match, Person, Schedule, ScheduledCheckIn
 from tests.line import JO, MAYA, RUTH, SAM, Talk
 from tests.processes import KEY
 from tests.web_client import Web

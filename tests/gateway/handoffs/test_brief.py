@@ -21,6 +21,7 @@ from gateway.handoffs.brief.facts import Facts, read_facts
 from gateway.handoffs.brief.guide import BRIEF_FILE, BadBrief, load_guide
 from gateway.handoffs.brief.trend import HEIGHT, WIDTH
 from models import (
+    CHECK_INS,
     CheckIn,
     Conversation,
     DecisionRecord,
@@ -34,7 +35,6 @@ from models import (
     Status,
     Urgency,
 )
-from models.check_ins import CHECK_INS
 from tests.line import MAYA, MORNING, NOOR, SAM, Talk
 
 GUIDE = load_guide()

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from models import AuditEntry, Match, MatchKind, Person, Program, Role
-from models.encryption import phone_index
+from models import AuditEntry, Match, MatchKind, Person, Program, Role, phone_index
 from tests.gateway.reporting.test_log import rows_of
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk

@@ -26,8 +26,8 @@ from models import (
     Role,
     SafeguardingRecord,
     Urgency,
+    phone_index,
 )
-from models.encryption import phone_index
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.many_handoffs import fill

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
-from models.encryption import use_key
+from models import use_key
 from tests.browsers import first_paint, fits, open_context
 from tests.conftest import KEY
 from tests.gateway.reporting.test_log import a_concern

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.runtime.database import Database, make_engine
-from models.encryption import use_key
+from models import use_key
 from tests.browsers import fits, open_context, violations
 from tests.conftest import KEY
 from tests.line import RUTH, SAM, Talk

@@ -15,8 +15,7 @@ from gateway.cli import app
 from gateway.runtime import audit
 from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, head_kept, note, read
 from gateway.runtime.database import Database
-from models import AuditEntry
-from models.encryption import use_key
+from models import AuditEntry, use_key
 from tests.conftest import KEY
 from tests.line import RUTH, SAM, Talk
 

@@ -17,8 +17,7 @@ from gateway.runtime.one_time_keys import (
     use_link,
 )
 from gateway.runtime.one_time_keys import _hash_code as hash_of_code
-from models import OneTimeKey, Person
-from models.encryption import use_key
+from models import OneTimeKey, Person, use_key
 from tests.line import MAYA, SAM, Talk
 
 LASTS = timedelta(minutes=10)

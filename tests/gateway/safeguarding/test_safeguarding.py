@@ -11,8 +11,16 @@ from escalation.handoffs.availability import mentors_under_concern
 from gateway.safeguarding.concern_by_text import is_about_concern
 from gateway.safeguarding.records import NO_WORDS, NotifyOverdue
 from gateway.worker import do_work
-from models import AuditEntry, Concern, Person, Role, SafeguardingRecord, Status, Urgency
-from models.encryption import phone_index
+from models import (
+    AuditEntry,
+    Concern,
+    Person,
+    Role,
+    SafeguardingRecord,
+    Status,
+    Urgency,
+    phone_index,
+)
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 

@@ -24,8 +24,17 @@ from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
 from gateway.runtime.pulse import Pulse
-from models import Channel, Conversation, HandoffEvent, Message, Move, Outcome, Person, Status
-from models.encryption import phone_index
+from models import (
+    Channel,
+    Conversation,
+    HandoffEvent,
+    Message,
+    Move,
+    Outcome,
+    Person,
+    Status,
+    phone_index,
+)
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.processes import Process
 from tests.web_client import ASKS, HERE, PASSWORD, Web, give_password
