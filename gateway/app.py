@@ -39,11 +39,11 @@ from gateway.reporting import metrics_pages
 from gateway.reporting import pages as reporting_pages
 from gateway.review import pages as review_pages
 from gateway.runtime.line import Line
-from gateway.runtime.pulse import Pulse
 from gateway.runtime.settings import Settings
 from gateway.safeguarding import pages as safeguarding_pages
 from gateway.web import health, metrics
 from gateway.web.i18n import said_to
+from gateway.web.pulse import Pulse
 from gateway.web.rendering import (
     CANNOT_BE_READ,
     NO_SUCH_PAGE,

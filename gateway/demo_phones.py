@@ -15,7 +15,7 @@ from gateway.accounts.sessions import get_viewer
 from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.messaging.outbox import spoken
 from gateway.runtime.labels import masked
-from gateway.runtime.texts import Sent
+from gateway.runtime.line import Sent
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Channel, Conversation, Delivery, Message, Person, Role, phone_index
 

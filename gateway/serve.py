@@ -23,9 +23,8 @@ from gateway.pipeline.turns import take_turns
 from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
-from gateway.runtime.line import Line
+from gateway.runtime.line import Line, Texts
 from gateway.runtime.settings import ROOT, Settings
-from gateway.runtime.texts import Texts
 from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person, use_key
 

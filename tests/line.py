@@ -25,8 +25,7 @@ from gateway.messaging.inbox import Incoming, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.jobs import Engine
-from gateway.runtime.line import Line
-from gateway.runtime.texts import Sent, TextFailed
+from gateway.runtime.line import Line, Sent, TextFailed
 from gateway.worker import GRACE, KINDS, CleanUp, Watchdog, do_work, find_due
 from models import (
     Channel,

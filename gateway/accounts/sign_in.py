@@ -24,7 +24,7 @@ from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, new_link, use_link
-from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.user_input import as_e164
 from gateway.web.rendering import Number, PageRefused, get_line, get_settings, go_to, page
 from models import Person, Role, phone_index
 

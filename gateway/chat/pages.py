@@ -39,8 +39,8 @@ from gateway.chat.thread import (
     note_shown,
 )
 from gateway.messaging.inbox import record_on_web
-from gateway.runtime.pulse import Pulse
 from gateway.web.i18n import said_to
+from gateway.web.pulse import Pulse
 from gateway.web.rendering import PageRefused, get_line, page
 from models import Message, Person
 

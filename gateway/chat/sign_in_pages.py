@@ -14,7 +14,7 @@ from gateway.chat.chat_page import build_view, may_enter, show_chat
 from gateway.chat.invitations import text_code
 from gateway.chat.sign_in import COOKIE, forget, get_mentee, remember, sign_mentee_in
 from gateway.runtime.one_time_keys import KeyRefused, use_code, use_link
-from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.user_input import as_e164
 from gateway.web.i18n import request_language, said_to
 from gateway.web.rendering import Number, PageRefused, get_line, get_settings, page
 from models import Person, Role, phone_index

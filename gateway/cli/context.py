@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from escalation.policy import POLICY_FILE, Policy, load_policy
 from gateway.runtime.database import Database
-from gateway.runtime.phone_numbers import as_e164
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import Settings, load_settings
+from gateway.runtime.user_input import as_e164
 from gateway.serve import open_database
 from models import Person, Program, phone_index
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.conversations.relay import LONGEST_TEXT
-from gateway.runtime.stored_text import too_long
+from gateway.runtime.user_input import too_long
 from models import CannedReply, Person, changes_one
 
 LONGEST_TITLE = 60

@@ -30,7 +30,12 @@ from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import PageRefused, env, get_line, page
+from gateway.web.rendering import (
+    PageRefused,
+    env,
+    get_line,
+    page,
+)
 from models import (
     CannedReply,
     Channel,

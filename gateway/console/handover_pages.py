@@ -21,7 +21,7 @@ from gateway.handoffs.debriefs import answer_debrief
 from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
 from gateway.runtime.line import Line
-from gateway.runtime.stored_text import too_long
+from gateway.runtime.user_input import too_long
 from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
 from models import Debrief, Handoff, Person, Role, Transfer
 

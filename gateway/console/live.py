@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.accounts.sessions import may_listen
-from gateway.runtime.pulse import Pulse
+from gateway.web.pulse import Pulse
 
 router = APIRouter()
 

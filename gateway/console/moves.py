@@ -15,7 +15,12 @@ from gateway.handoffs.notes import BadNote
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import PageRefused, get_line, go_to, wants_part
+from gateway.web.rendering import (
+    PageRefused,
+    get_line,
+    go_to,
+    wants_part,
+)
 from models import Handoff, Person
 
 # Another tab, or a browser without our script, may send one click twice.

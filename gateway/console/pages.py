@@ -33,7 +33,7 @@ from gateway.handoffs.queue import (
 )
 from gateway.runtime import audit
 from gateway.runtime.line import Line
-from gateway.runtime.stored_text import too_long
+from gateway.runtime.user_input import too_long
 from gateway.web.i18n import said_to
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
 from models import Handoff, Message, Outcome, Person, Role, Status

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
 from gateway.conversations.recipients import managers_to_text
-from gateway.runtime.stored_text import kept_words
+from gateway.runtime.user_input import kept_words
 from models import Debrief, Person
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.moves import NotHolder
 from escalation.speech.i18n import gettext_noop
-from gateway.runtime.stored_text import kept_words, too_long
+from gateway.runtime.user_input import kept_words, too_long
 from models import Handoff, Note, Person, Role
 
 LONGEST_NOTE = 4000

@@ -11,8 +11,7 @@ from escalation.handoffs.handoffs import lock_conversation
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread
 from gateway.runtime.database import Database
-from gateway.runtime.phone_numbers import as_e164
-from gateway.runtime.stored_text import kept_words
+from gateway.runtime.user_input import as_e164, kept_words
 from models import Channel, Conversation, Message, Person, Program, Speaker, phone_index
 
 

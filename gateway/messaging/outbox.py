@@ -18,8 +18,7 @@ from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
-from gateway.runtime.line import Line
-from gateway.runtime.texts import Sent, TextFailed
+from gateway.runtime.line import Line, Sent, TextFailed
 from models import (
     Alert,
     Channel,

@@ -10,7 +10,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from gateway.messaging.outbox import BAD_NUMBER, OPTED_OUT
-from gateway.runtime.texts import Sent, TextFailed
+from gateway.runtime.line import Sent, TextFailed
 
 # Sending the same text again would not help. Everything else (429, 5xx, a wrong token, no answer)
 # is tried again until policy.toml's give_up_after_minutes.

@@ -12,7 +12,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from escalation.speech.i18n import LANGUAGES, LANGUAGES_OF_STAFF, gettext_noop, phrase
-from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.user_input import as_e164
 from models import Role
 
 COLUMNS = ("role", "name", "phone", "timezone", "mentor", "language")

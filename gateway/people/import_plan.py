@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, language_name, phrase
 from escalation.speech.i18n import known as known_language
 from gateway.people.import_file import PeopleFile, Problem, Row
-from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.user_input import as_e164
 from models import Match, MatchKind, Person, Program, Role, phone_index
 
 # The same sentence for every number that is in use where the reader may not look.

@@ -35,7 +35,13 @@ from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.downloads import download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    get_line,
+    go_to,
+    page,
+)
 from models import Person, Program, Role
 
 router = APIRouter(prefix="/people")

@@ -19,7 +19,14 @@ from gateway.people.rota import Edit
 from gateway.people.week_ahead import absences_ahead, week_ahead
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    env,
+    get_line,
+    go_to,
+    page,
+)
 from models import Person, Program
 
 router = APIRouter(prefix="/program")

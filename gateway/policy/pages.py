@@ -31,7 +31,14 @@ from gateway.runtime.policy_versions import (
 )
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import Number, PageRefused, get_line, get_settings, go_to, page
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    get_line,
+    get_settings,
+    go_to,
+    page,
+)
 from models import Person, PolicyVersion, Program
 
 router = APIRouter(prefix="/policy")

@@ -32,7 +32,14 @@ from gateway.runtime.spreadsheets import Form
 from gateway.web.downloads import download, read_format
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import Number, PageRefused, env, get_line, page, wants_part
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    env,
+    get_line,
+    page,
+    wants_part,
+)
 from models import AuditEntry, Need, Outcome, Person, Program, Role, Urgency
 
 router = APIRouter()

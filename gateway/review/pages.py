@@ -30,7 +30,15 @@ from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page, wants_part
+from gateway.web.rendering import (
+    Number,
+    PageRefused,
+    env,
+    get_line,
+    go_to,
+    page,
+    wants_part,
+)
 from models import Conversation, Handoff, Person, Role, Verdict, VerdictRecord
 
 router = APIRouter()

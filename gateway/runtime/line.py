@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from escalation.ruleset import Rules
 from escalation.signals import Signals
 from gateway.runtime.database import Database
 from gateway.runtime.policy_versions import Versions
-from gateway.runtime.texts import Texts
+from models import Delivery
 
 log = structlog.get_logger()
 
@@ -24,6 +25,35 @@ Clock = Callable[[], datetime]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The provider has accepted a text under `provider_id`."""
+
+    provider_id: str
+    delivery: Delivery = Delivery.SENT
+
+
+class TextFailed(Exception):
+    """A text was not accepted. `final` says that sending it again would not help."""
+
+    def __init__(self, code: str, *, final: bool) -> None:
+        self.code = code
+        self.final = final
+        super().__init__(f"The text was not accepted ({code}).")
+
+
+class Texts(Protocol):
+    """A service that sends texts. Both methods raise TextFailed."""
+
+    def send(self, to: str, words: str, *, message_id: int) -> Sent: ...
+
+    def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
+        """Each text with these words to this number that the provider accepted since then.
+
+        After a crash while a text was being sent, this tells whether it was accepted.
+        """
 
 
 @dataclass

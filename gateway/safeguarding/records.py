@@ -21,7 +21,7 @@ from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.policy_versions import policy_in_use
-from gateway.runtime.stored_text import kept_words
+from gateway.runtime.user_input import kept_words
 from models import (
     Concern,
     Conversation,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway.runtime.texts import TextFailed
+from gateway.runtime.line import TextFailed
 from models import Alert, Delivery, HandoffEvent, Match, Message, Move, Person, Program, Status
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 

@@ -30,7 +30,7 @@ from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.one_time_keys import new_link
-from gateway.runtime.pulse import Pulse
+from gateway.web.pulse import Pulse
 from models import (
     AgeBand,
     ApiToken,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.chat.sign_in import COOKIE
-from gateway.runtime.texts import TextFailed
+from gateway.runtime.line import TextFailed
 from models import (
     Delivery,
     OneTimeKey,

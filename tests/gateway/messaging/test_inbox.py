@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
-from gateway.runtime.phone_numbers import as_e164
+from gateway.runtime.user_input import as_e164
 from models import Channel, Conversation, DecisionRecord, Message
 from tests.line import MAYA, MORNING, SAM, STRANGER, Talk
 

@@ -4,7 +4,7 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.runtime.database import Database, make_engine
-from gateway.runtime.texts import TextFailed
+from gateway.runtime.line import TextFailed
 from tests.line import MAYA, SAM, Talk
 from tests.web_client import Web
 

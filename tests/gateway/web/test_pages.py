@@ -23,7 +23,7 @@ from gateway.handoffs.exports import handoffs_csv
 from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
-from gateway.runtime.pulse import Pulse
+from gateway.web.pulse import Pulse
 from models import (
     Channel,
     Conversation,

@@ -16,8 +16,8 @@ from escalation.speech import i18n
 from escalation.speech.i18n import Phrase, in_language, joined, phrase, phrase_counted, with_capital
 from gateway.accounts.rate_limit import RateLimits
 from gateway.authoring.translations import TEMPLATES_OF
-from gateway.runtime.pulse import Pulse
 from gateway.web import i18n as pages
+from gateway.web.pulse import Pulse
 from models import Person, Role
 from tests.gateway.accounts.test_permissions import ROUTES, World, ask, world
 from tests.line import MAYA, SAM, Talk

@@ -1,4 +1,6 @@
-"""Text as the database stores it."""
+"""What people type, as the database stores it."""
+
+import phonenumbers
 
 from escalation.speech.i18n import Phrase, phrase
 
@@ -18,3 +20,14 @@ def too_long(words: str, longest: int) -> Phrase | None:
         longest=longest,
         excess=excess,
     )
+
+
+def as_e164(phone: str, region: str = "US") -> str | None:
+    """The number in E.164, such as +12025550101; None if it cannot be a phone number."""
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
