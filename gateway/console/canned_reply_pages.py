@@ -6,7 +6,8 @@ from fastapi import APIRouter, Form, Request, Response
 
 from gateway.accounts.sessions import Manager
 from gateway.console.canned_replies import ReplyRefused, list_replies, remove_reply, write_reply
-from gateway.console.moves import DOUBLE_CLICK, cleaned
+from gateway.console.moves import DOUBLE_CLICK
+from gateway.runtime.user_input import cleaned
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page, wants_part
 from models import Person
 

@@ -25,7 +25,7 @@ from gateway.handoffs.notes import list_notes, may_note
 from gateway.handoffs.presence import is_worth_noting, touch
 from gateway.handoffs.queue import is_excluded
 from gateway.handoffs.thread import readable_thread
-from gateway.review.pages import Judging, judging_handoff
+from gateway.review.judging import Judging, judging_handoff
 from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language

@@ -15,13 +15,13 @@ from escalation.handoffs.transfers import (
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Mentor
 from gateway.console.handoff_page import build_view, note_reading
-from gateway.console.moves import DOUBLE_CLICK, STAY, act, cleaned
+from gateway.console.moves import DOUBLE_CLICK, STAY, act
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.handoffs.debriefs import answer_debrief
 from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
 from gateway.runtime.line import Line
-from gateway.runtime.user_input import too_long
+from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
 from models import Debrief, Handoff, Person, Role, Transfer
 

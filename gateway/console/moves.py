@@ -65,12 +65,6 @@ def act(
     return go_to(request, then or f"/console/{number}")
 
 
-def cleaned(words: str) -> str:
-    """Words that a database accepts, with one kind of line break."""
-    whole = words.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
-
-
 def _refuse(
     request: Request, number: int, person: Person, refused: PageRefused, form: Form | None
 ) -> Response:

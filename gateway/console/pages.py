@@ -20,7 +20,7 @@ from gateway.console.handoff_page import (
     show,
     why_not_writable,
 )
-from gateway.console.moves import DOUBLE_CLICK, STAY, act, cleaned
+from gateway.console.moves import DOUBLE_CLICK, STAY, act
 from gateway.conversations.relay import LONGEST_TEXT, write_to_mentee
 from gateway.handoffs.presence import leave
 from gateway.handoffs.queue import (
@@ -33,7 +33,7 @@ from gateway.handoffs.queue import (
 )
 from gateway.runtime import audit
 from gateway.runtime.line import Line
-from gateway.runtime.user_input import too_long
+from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.i18n import said_to
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
 from models import Handoff, Message, Outcome, Person, Role, Status

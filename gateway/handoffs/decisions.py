@@ -36,8 +36,8 @@ def highlight_spans(words: str, spans: Sequence[tuple[int, int, str]]) -> tuple[
     return tuple(Segment("".join(letter for letter, _ in run), axis) for axis, run in cut)
 
 
-def highlight_evidence(record: DecisionRecord, words: str) -> tuple[Segment, ...]:
-    spans = json.loads(record.evidence)
+def highlight_evidence(record: DecisionRecord | None, words: str) -> tuple[Segment, ...]:
+    spans = json.loads(record.evidence) if record else []
     return highlight_spans(words, [(span["start"], span["end"], span["axis"]) for span in spans])
 
 

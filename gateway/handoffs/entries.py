@@ -1,6 +1,7 @@
 """One step of a handoff's timeline, in plain words."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -25,9 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """`after` counts from the previous step, `since_opened` from the opening of the handoff; what
-    led to the handoff has a negative `since_opened`.
-    """
+    """`after` is the time since the step before."""
 
     at: datetime
     kind: Kind
@@ -35,7 +34,6 @@ class Entry:
     details: tuple[str, ...] = ()
     quote: tuple[Segment, ...] = ()
     after: timedelta = timedelta()
-    since_opened: timedelta = timedelta()
 
 
 def decision_entry(record: DecisionRecord, *, quote: tuple[Segment, ...] = ()) -> Entry:
@@ -50,3 +48,11 @@ def decision_entry(record: DecisionRecord, *, quote: tuple[Segment, ...] = ()) -
         details=decision_details(record),
         quote=quote,
     )
+
+
+def with_waits(steps: Sequence[Entry]) -> list[Entry]:
+    """The steps, each with the time since the one before."""
+    return [
+        replace(step, after=max(step.at - earlier.at, timedelta()))
+        for earlier, step in zip([*steps[:1], *steps], steps, strict=False)
+    ]

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.moves import NotHolder
 from escalation.speech.i18n import gettext_noop
-from gateway.runtime.user_input import kept_words, too_long
+from gateway.runtime.user_input import cleaned, too_long
 from models import Handoff, Note, Person, Role
 
 LONGEST_NOTE = 4000
@@ -33,7 +33,7 @@ def write_note(
     """
     if not may_note(handoff, by):
         raise NotHolder(handoff, by)
-    words = kept_words(words.replace("\r\n", "\n")).strip()
+    words = cleaned(words)
     if not words:
         raise BadNote(gettext_noop("Write a note first."))
     if sentence := too_long(words, LONGEST_NOTE):

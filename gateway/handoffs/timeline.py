@@ -1,7 +1,6 @@
 """What happened in a handoff, step by step, read back from the rows. Times are UTC."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
@@ -9,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from escalation.speech.i18n import joined, phrase, phrase_counted
 from gateway.handoffs.decisions import find_decision, highlight_evidence, highlight_spans
-from gateway.handoffs.entries import Entry, Kind, decision_entry
+from gateway.handoffs.entries import Entry, Kind, decision_entry, with_waits
 from gateway.handoffs.timeline_moves import list_moves
 from gateway.runtime.labels import (
     CHECK_IN_NAMES,
@@ -53,11 +52,7 @@ def timeline(session: Session, handoff_id: int) -> list[Entry]:
     # Steps of one transaction have the same time, and the order above is cause before effect.
     steps.sort(key=lambda step: step.at)
     steps.append(_count(session, handoff, steps[-1].at))
-    before = [steps[0], *steps]
-    return [
-        replace(step, after=step.at - earlier.at, since_opened=step.at - handoff.opened_at)
-        for step, earlier in zip(steps, before, strict=False)
-    ]
+    return with_waits(steps)
 
 
 def _check_ins(session: Session, handoff: Handoff) -> list[Entry]:

@@ -26,7 +26,8 @@ from gateway.handoffs.handoff_list import (
 )
 from gateway.handoffs.timeline import timeline
 from gateway.reporting.exceptions import list_unknown_numbers, list_unreachable
-from gateway.review.pages import judging_handoff, to_review
+from gateway.review.judging import judging_handoff
+from gateway.review.pages import to_review
 from gateway.runtime.audit import entries_about, latest_entries, read
 from gateway.runtime.spreadsheets import Form
 from gateway.web.downloads import download, read_format

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, defer, lazyload
+from sqlalchemy.orm import Session, aliased, defer, lazyload
 
 from gateway.handoffs.timeline import LED_UP_TO
 from gateway.review.sampling import Week, get_week, not_handed_over
@@ -27,7 +27,7 @@ class Judged:
     """A verdict on a handoff, or on a week of a conversation without one.
 
     `connection` is the highest score in what led to it; None where the connection threshold
-    played no part. `weight` is how many of its kind it stands for: a reviewed conversation was one
+    played no part. `weight` is how many of its kind it represents: a reviewed conversation was one
     of ten drawn, a judged handoff one of nearly all.
     """
 
@@ -44,14 +44,27 @@ class Judged:
         return self.verdict is Verdict.SHOULD_EARLIER
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Subject:
-    """What verdicts are about: a handoff, or a week up to the mentee's last message in it."""
+    """What verdicts are about: a handoff, or a week up to the mentee's last message in it.
+
+    `closed_before` is when the conversation's handoff before was closed. `verdicts` has the latest
+    one of each person, by their id, in the order given.
+    """
 
     conversation_id: int
     handoff: Handoff | None
+    closed_before: datetime | None
     week: Week
-    verdicts: tuple[VerdictRecord, ...]
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+
+    def led_to(self, at: datetime) -> bool:
+        """Whether a message of this time was part of what led to the handoff, or of the week."""
+        if self.handoff is None:
+            return self.week.starts_at <= at < self.week.ends_at
+        opened = self.handoff.opened_at
+        since = opened - LED_UP_TO
+        return max(since, self.closed_before or since) < at <= opened
 
 
 def judged_since(
@@ -59,62 +72,43 @@ def judged_since(
 ) -> list[Judged]:
     """Each subject once, by its latest verdict: its author could read the earlier ones."""
     subjects = _read_subjects(session, program, since)
-    threads = {subject.conversation_id for subject in subjects}
-    closed, scores = _closing_times(session, threads), _connection_scores(session, threads)
+    scores = _connection_scores(session, {subject.conversation_id for subject in subjects})
     weights = _weigh(session, program, subjects, now=now)
     return [
         Judged(
             handed_over=subject.handoff is not None,
-            verdict=subject.verdicts[-1].verdict,
-            connection=_highest_score(
-                subject, closed[subject.conversation_id], scores[subject.conversation_id]
-            ),
+            verdict=[*subject.verdicts.values()][-1],
+            connection=_highest_score(subject, scores[subject.conversation_id]),
             weight=weight,
-            agreed=len({record.verdict for record in subject.verdicts}) == 1,
+            agreed=len(set(subject.verdicts.values())) == 1,
         )
         for subject, weight in zip(subjects, weights, strict=True)
     ]
 
 
 def _read_subjects(session: Session, program: Program, since: datetime) -> list[_Subject]:
+    earlier = aliased(Handoff)
+    closed_before = select(func.max(earlier.closed_at)).where(
+        earlier.conversation_id == Handoff.conversation_id, earlier.id < Handoff.id
+    )
     rows = session.execute(
-        select(VerdictRecord, Handoff, Message.at)
+        select(VerdictRecord, Handoff, closed_before.scalar_subquery(), Message.at)
         .join(Conversation, Conversation.id == VerdictRecord.conversation_id)
         .outerjoin(Handoff, Handoff.id == VerdictRecord.handoff_id)
         .outerjoin(Message, Message.id == VerdictRecord.message_id)
         .where(Conversation.program_id == program.id, VerdictRecord.at >= since)
         .order_by(VerdictRecord.id)
         .options(lazyload("*"), defer(VerdictRecord.note))
-    ).all()
-    latest: dict[tuple[int | None, int | None], dict[int, VerdictRecord]] = defaultdict(dict)
-    about: dict[tuple[int | None, int | None], tuple[Handoff | None, datetime]] = {}
-    for record, handoff, written_at in rows:
-        key = (record.handoff_id, record.message_id)
-        latest[key].pop(record.by_id, None)  # so that the latest verdict comes last
-        latest[key][record.by_id] = record
-        about[key] = (handoff, handoff.opened_at if handoff else written_at)
-    subjects = []
-    for key, by_person in latest.items():
-        (judged, at), verdicts = about[key], tuple(by_person.values())
-        week = get_week(at, program.timezone)
-        subjects.append(_Subject(verdicts[0].conversation_id, judged, week, verdicts))
-    return subjects
-
-
-def _closing_times(
-    session: Session, conversations: set[int]
-) -> Mapping[int, list[tuple[int, datetime]]]:
-    """By conversation: the id of each closed handoff and when it was closed."""
-    rows = session.execute(
-        select(Handoff.conversation_id, Handoff.id, Handoff.closed_at).where(
-            Handoff.conversation_id.in_(conversations), Handoff.closed_at.is_not(None)
-        )
     )
-    closed: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
-    for conversation, handoff, at in rows:
-        assert at is not None
-        closed[conversation].append((handoff, at))
-    return closed
+    subjects: dict[tuple[int | None, int | None], _Subject] = {}
+    for record, handoff, closed_at, written_at in rows:
+        key = (record.handoff_id, record.message_id)
+        week = get_week(handoff.opened_at if handoff else written_at, program.timezone)
+        fresh = _Subject(record.conversation_id, handoff, closed_at, week)
+        verdicts = subjects.setdefault(key, fresh).verdicts
+        verdicts.pop(record.by_id, None)  # so that the latest verdict comes last
+        verdicts[record.by_id] = record.verdict
+    return [*subjects.values()]
 
 
 def _connection_scores(
@@ -125,7 +119,6 @@ def _connection_scores(
         select(Message.conversation_id, Message.at, DecisionRecord.connection)
         .join(Message, Message.id == DecisionRecord.message_id)
         .where(Message.conversation_id.in_(conversations))
-        .order_by(DecisionRecord.id)
     )
     scores: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
     for conversation, at, connection in rows:
@@ -133,33 +126,23 @@ def _connection_scores(
     return scores
 
 
-def _highest_score(
-    subject: _Subject,
-    closed: Iterable[tuple[int, datetime]],
-    scores: Iterable[tuple[datetime, float]],
-) -> float | None:
-    """The highest threshold that would have brought a person.
+def _highest_score(subject: _Subject, scores: Iterable[tuple[datetime, float]]) -> float | None:
+    """The highest connection threshold that would have brought a person.
 
     A crisis, a request, or a stuck bot brings one at any threshold, so those handoffs have none.
     """
-    handoff = subject.handoff
-    if handoff is None:
-        starts, ends = subject.week.starts_at, subject.week.ends_at
-        return max((score for at, score in scores if starts <= at < ends), default=None)
-    if handoff.need is not Need.CONNECTION:
+    if subject.handoff is not None and subject.handoff.need is not Need.CONNECTION:
         return None
-    opened = handoff.opened_at
-    after = max([opened - LED_UP_TO, *(at for one, at in closed if one < handoff.id)])
-    return max((score for at, score in scores if after < at <= opened), default=None)
+    return max((score for at, score in scores if subject.led_to(at)), default=None)
 
 
 def _weigh(
     session: Session, program: Program, subjects: Sequence[_Subject], *, now: datetime
 ) -> list[float]:
-    """How many each subject stands for, in the weeks that were reviewed.
+    """How many each subject represents, in the weeks that were reviewed.
 
-    A reviewed conversation stands for its share of all in its week that were not handed over. A
-    judged handoff stands for its share of all handoffs of its need since the first subject, scaled
+    A reviewed conversation represents its share of all in its week that were not handed over. A
+    judged handoff represents its share of all handoffs of its need since the first subject, scaled
     from that time to as many weeks as were reviewed.
     """
     if not subjects:

@@ -5,21 +5,18 @@ without a handoff.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from gateway.handoffs.decisions import highlight_evidence, highlight_spans
-from gateway.handoffs.entries import Entry, Kind, decision_entry
+from gateway.handoffs.decisions import highlight_evidence
+from gateway.handoffs.entries import Entry, Kind, decision_entry, with_waits
 from gateway.runtime.labels import delivery_status, display_name
 from models import Conversation, DecisionRecord, Handoff, Message, Program, Speaker
-
-_WEEK = re.compile(r"(\d{4})-W(\d\d)")
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,7 @@ class Week:
     @property
     def name(self) -> str:
         """As ISO 8601 writes it: 2026-W45."""
-        year, week, _ = self.monday.isocalendar()
-        return f"{year:04}-W{week:02}"
+        return f"{self.monday:%G-W%V}"
 
     @property
     def starts_at(self) -> datetime:
@@ -42,6 +38,9 @@ class Week:
     @property
     def ends_at(self) -> datetime:
         return datetime.combine(self.monday + timedelta(days=7), time(), ZoneInfo(self.timezone))
+
+    def has(self, at: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+        return (at >= self.starts_at) & (at < self.ends_at)
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,12 @@ def last_full_week(program: Program, *, now: datetime) -> Week:
 
 def week_named(name: str, program: Program) -> Week | None:
     """The reverse of `Week.name`; None if there is no such week."""
-    written = _WEEK.fullmatch(name)
-    if written is None:
-        return None
     try:
-        monday = date.fromisocalendar(int(written[1]), int(written[2]), 1)
-        # The calendar's first and last days have no neighbors in every time zone.
-        return Week(monday, program.timezone) if 1 < monday.year < 9999 else None
+        week = Week(date.fromisoformat(name), program.timezone)
     except ValueError:
         return None
+    # The calendar's first and last days have no neighbors in every time zone.
+    return week if week.name == name and 1 < week.monday.year < 9999 else None
 
 
 def draw(week: str, conversations: Iterable[int], size: int) -> list[int]:
@@ -86,11 +82,11 @@ def draw(week: str, conversations: Iterable[int], size: int) -> list[int]:
     manager gets the same sample on each reload and cannot draw until they like it. The week is
     part of it so that each week draws different mentees.
     """
-    return sorted(conversations, key=lambda conversation: _lot(week, conversation))[:size]
 
+    def lot(conversation: int) -> bytes:
+        return hashlib.sha256(f"{week} {conversation}".encode()).digest()
 
-def _lot(week: str, conversation: int) -> bytes:
-    return hashlib.sha256(f"{week} {conversation}".encode()).digest()
+    return sorted(conversations, key=lot)[:size]
 
 
 def draw_sample(session: Session, program: Program, week: Week, size: int) -> list[NotHandedOver]:
@@ -101,14 +97,10 @@ def draw_sample(session: Session, program: Program, week: Week, size: int) -> li
 
 def not_handed_over(session: Session, program: Program, week: Week) -> list[NotHandedOver]:
     """Conversations in which a mentee wrote that week and no handoff was open at any time."""
-    was_open = (
-        select(Handoff.id)
-        .where(
-            Handoff.conversation_id == Message.conversation_id,
-            Handoff.opened_at < week.ends_at,
-            Handoff.closed_at.is_(None) | (Handoff.closed_at >= week.starts_at),
-        )
-        .exists()
+    was_open = exists().where(
+        Handoff.conversation_id == Message.conversation_id,
+        Handoff.opened_at < week.ends_at,
+        Handoff.closed_at.is_(None) | (Handoff.closed_at >= week.starts_at),
     )
     rows = session.execute(
         select(Message.conversation_id, func.max(Message.id), func.count())
@@ -116,49 +108,30 @@ def not_handed_over(session: Session, program: Program, week: Week) -> list[NotH
         .where(
             Conversation.program_id == program.id,
             Message.speaker == Speaker.MENTEE,
-            _within(week),
+            week.has(Message.at),
             ~was_open,
         )
         .group_by(Message.conversation_id)
-        .order_by(Message.conversation_id)
     )
     return [NotHandedOver(*row) for row in rows]
 
 
 def what_happened(session: Session, conversation: Conversation, week: Week) -> list[Entry]:
     """Each message of the week, followed by its decision."""
-    rows = session.execute(_said(conversation, week)).all()
-    steps = [step for message, record in rows for step in _steps(conversation, message, record)]
-    before = [*steps[:1], *steps]
-    return [
-        replace(step, after=max(step.at - earlier.at, timedelta()))
-        for step, earlier in zip(steps, before, strict=False)
-    ]
-
-
-def _said(conversation: Conversation, week: Week) -> Select[Message, DecisionRecord | None]:
-    return (
+    rows = session.execute(
         select(Message, DecisionRecord)
         .outerjoin(DecisionRecord, DecisionRecord.message_id == Message.id)
-        .where(Message.conversation_id == conversation.id, _within(week))
+        .where(Message.conversation_id == conversation.id, week.has(Message.at))
         .order_by(Message.id)
     )
-
-
-def _steps(
-    conversation: Conversation, message: Message, record: DecisionRecord | None
-) -> list[Entry]:
-    plain = highlight_spans(message.words, [])
-    if message.outgoing:
-        speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
-        what = f"{speaker} wrote: {delivery_status(message)}"
-        return [Entry(message.at, Kind.REPLIED, what, quote=plain)]
-    what = f"{display_name(conversation)} wrote"
-    if record is None:
-        return [Entry(message.at, Kind.WROTE, what, quote=plain)]
-    quote = highlight_evidence(record, message.words)
-    return [Entry(message.at, Kind.WROTE, what, quote=quote), decision_entry(record)]
-
-
-def _within(week: Week) -> ColumnElement[bool]:
-    return (Message.at >= week.starts_at) & (Message.at < week.ends_at)
+    steps = []
+    for message, record in rows:
+        kind, what = Kind.WROTE, f"{display_name(conversation)} wrote"
+        if message.outgoing:
+            speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
+            kind, what = Kind.REPLIED, f"{speaker} wrote: {delivery_status(message)}"
+        quote = highlight_evidence(record, message.words)
+        steps.append(Entry(message.at, kind, what, quote=quote))
+        if record is not None:
+            steps.append(decision_entry(record))
+    return with_waits(steps)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from escalation.intervals import Numbers, wilson
-from escalation.speech.i18n import phrase
+from escalation.speech.i18n import Phrase, phrase
 from gateway.review.judgments import Judged
 
 # With 30 verdicts, the 95% interval of one half is 0.33 to 0.67 (Wilson); fewer say too little.
@@ -47,15 +47,11 @@ class Suggestion:
     holds_in: float
 
 
-@dataclass(frozen=True)
-class NoSuggestion:
-    why: str
-
-
 def suggest(
     judged: Iterable[Judged], *, in_use: float, needed_at_least: float
-) -> Suggestion | NoSuggestion:
-    """The lowest threshold at which at least `needed_at_least` of the handoffs needed a person.
+) -> Suggestion | Phrase:
+    """The lowest threshold at which at least `needed_at_least` of the handoffs needed a person, or
+    the reason why none is suggested.
 
     The lower bound of the share's 95% interval has to reach the target. Because weights differ,
     the interval uses Kish's effective sample size. The interval of the threshold comes from
@@ -64,29 +60,23 @@ def suggest(
     counted = [one for one in judged if one.connection is not None]
     left = sum(not one.handed_over for one in counted)
     if len(counted) < AT_LEAST:
-        return NoSuggestion(
-            phrase(
-                "too few verdicts ({count}; {at_least} needed)",
-                count=len(counted),
-                at_least=AT_LEAST,
-            )
+        return phrase(
+            "too few verdicts ({count}; {at_least} needed)",
+            count=len(counted),
+            at_least=AT_LEAST,
         )
     if left < AT_LEAST_NOT_HANDED_OVER:
-        return NoSuggestion(
-            phrase(
-                "too few verdicts on conversations without a handoff ({left}; {at_least} needed)",
-                left=left,
-                at_least=AT_LEAST_NOT_HANDED_OVER,
-            )
+        return phrase(
+            "too few verdicts on conversations without a handoff ({left}; {at_least} needed)",
+            left=left,
+            at_least=AT_LEAST_NOT_HANDED_OVER,
         )
     table = _Table.of(counted)
     threshold = table.lowest(needed_at_least)
     if threshold is None:
-        return NoSuggestion(
-            phrase(
-                "no threshold is sure to reach {share:.0%} of handoffs that needed a person",
-                share=needed_at_least,
-            )
+        return phrase(
+            "no threshold is sure to reach {share:.0%} of handoffs that needed a person",
+            share=needed_at_least,
         )
     resampled = [one.lowest(needed_at_least) for one in table.resampled()]
     held = [one for one in resampled if one is not None]

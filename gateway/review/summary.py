@@ -1,5 +1,7 @@
 """A program's verdicts in a few lines: for `warmline verdicts` and for the managers' log."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from escalation.intervals import Rate
 from escalation.policy import Policy
-from escalation.speech.i18n import gettext_noop, phrase, phrase_counted
-from gateway.review.judgments import judged_since
-from gateway.review.matrix import Matrix, build_matrix
-from gateway.review.suggestion import NoSuggestion, Reach, Suggestion, suggest
-from models import Program
+from escalation.speech.i18n import Phrase, gettext_noop, phrase, phrase_counted
+from gateway.review.judgments import Judged, judged_since
+from gateway.review.suggestion import Reach, Suggestion, suggest
+from models import Program, Verdict
 
 # Older verdicts are about another model and another policy.
 LOOKED_BACK = timedelta(weeks=26)
@@ -27,13 +28,33 @@ NO_CRISIS_THRESHOLD = (
 )
 
 
+class Matrix:
+    """Decisions against verdicts. A handoff that should have come earlier was needed, too."""
+
+    def __init__(self, judged: Iterable[Judged]) -> None:
+        counts = Counter((one.handed_over, one.verdict) for one in judged)
+        late = counts[True, Verdict.SHOULD_EARLIER]
+        self.judged = counts.total()
+        self.handed_over_needed = counts[True, Verdict.RIGHT] + late
+        self.handed_over_not_needed = counts[True, Verdict.SHOULD_NOT]
+        self.left_needed = counts[False, Verdict.SHOULD_EARLIER]
+        self.left_not_needed = counts[False, Verdict.RIGHT]
+        # The shares of handoffs that were needed, of those the late ones, and of conversations
+        # without a handoff that needed one.
+        self.handed_over = Rate(
+            self.handed_over_needed, self.handed_over_needed + self.handed_over_not_needed
+        )
+        self.came_late = Rate(late, self.handed_over_needed)
+        self.missed = Rate(self.left_needed, self.left_needed + self.left_not_needed)
+
+
 @dataclass(frozen=True)
 class Summary:
     """`differed` counts decisions that two people judged differently."""
 
     matrix: Matrix
     differed: int
-    connection: Suggestion | NoSuggestion
+    connection: Suggestion | Phrase
     needed_at_least: float
     weeks: int
 
@@ -49,7 +70,7 @@ def summarize(
     judged = judged_since(session, program, since=now - looked_back, now=now)
     needed, in_use = policy.review.needed_at_least, policy.thresholds.connection
     return Summary(
-        matrix=build_matrix(judged),
+        matrix=Matrix(judged),
         differed=sum(not one.agreed for one in judged),
         connection=suggest(judged, in_use=in_use, needed_at_least=needed),
         needed_at_least=needed,
@@ -67,10 +88,17 @@ def print_verdicts(out: Console, program: str, summary: Summary) -> None:
         out.print(sentence, highlight=False, soft_wrap=True)
 
     say(f"{program}: {judged_in_words(summary)} Ranges are 95% intervals.")
-    for table in (_matrix_table(matrix), _rates_table(matrix)):
-        out.print()
-        out.print(table)
-    out.print()
+    counts = Table(box=None, pad_edge=False, header_style="bold")
+    counts.add_column("")
+    counts.add_column("a person was needed", justify="right")
+    counts.add_column("not needed", justify="right")
+    counts.add_row("handoff", str(matrix.handed_over_needed), str(matrix.handed_over_not_needed))
+    counts.add_row("no handoff", str(matrix.left_needed), str(matrix.left_not_needed))
+    rates = Table(box=None, pad_edge=False, show_header=False)
+    for name, rate in list_rates(matrix):
+        rates.add_row(name, rate_in_words(rate))
+    for part in ("", counts, "", rates, ""):
+        out.print(part)
     for sentence in (*suggestion_in_words(summary), NO_CRISIS_THRESHOLD, NOTHING_CHANGES):
         say(sentence)
 
@@ -110,39 +138,34 @@ def rate_in_words(rate: Rate) -> str:
 
 
 def suggestion_in_words(summary: Summary) -> list[str]:
-    asked = f"{summary.needed_at_least:.0%}"
-    match summary.connection:
-        case NoSuggestion(why):
-            return [phrase("No suggestion for the connection threshold: {why}.", why=why)]
-        case Suggestion() as found:
-            return [
-                phrase(
-                    "Suggested connection threshold: {threshold:.2f} (95% interval {low:.2f} to "
-                    "{high:.2f}, {judged} verdicts). In use: {in_use:.2f}.",
-                    threshold=found.suggested.threshold,
-                    low=found.low,
-                    high=found.high,
-                    judged=found.judged,
-                    in_use=found.in_use.threshold,
-                ),
-                phrase(
-                    "It is the lowest threshold at which at least {asked} of handoffs need a "
-                    "person, with 95% confidence.",
-                    asked=asked,
-                ),
-                *_reliability(found),
-                _reach_in_words(found.suggested),
-                _reach_in_words(found.in_use),
-            ]
-
-
-def _reliability(found: Suggestion) -> list[str]:
-    if found.holds_in > 0.975:
-        return []
-    warning = (
-        "It is not reliable yet ({share:.0%} of resamplings find none): collect more verdicts."
-    )
-    return [phrase(warning, share=1 - found.holds_in)]
+    found = summary.connection
+    if isinstance(found, Phrase):
+        return [phrase("No suggestion for the connection threshold: {why}.", why=found)]
+    sentences = [
+        phrase(
+            "Suggested connection threshold: {threshold:.2f} (95% interval {low:.2f} to "
+            "{high:.2f}, {judged} verdicts). In use: {in_use:.2f}.",
+            threshold=found.suggested.threshold,
+            low=found.low,
+            high=found.high,
+            judged=found.judged,
+            in_use=found.in_use.threshold,
+        ),
+        phrase(
+            "It is the lowest threshold at which at least {asked} of handoffs need a person, with "
+            "95% confidence.",
+            asked=f"{summary.needed_at_least:.0%}",
+        ),
+    ]
+    if found.holds_in <= 0.975:
+        sentences.append(
+            phrase(
+                "It is not reliable yet ({share:.0%} of resamplings find none): collect more "
+                "verdicts.",
+                share=1 - found.holds_in,
+            )
+        )
+    return [*sentences, _reach_in_words(found.suggested), _reach_in_words(found.in_use)]
 
 
 def _reach_in_words(reach: Reach) -> str:
@@ -158,20 +181,3 @@ def _reach_in_words(reach: Reach) -> str:
         needed=reach.needed,
         reached=reach.reached,
     )
-
-
-def _matrix_table(matrix: Matrix) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    table.add_column("a person was needed", justify="right")
-    table.add_column("not needed", justify="right")
-    table.add_row("handoff", str(matrix.handed_over_needed), str(matrix.handed_over_not_needed))
-    table.add_row("no handoff", str(matrix.left_needed), str(matrix.left_not_needed))
-    return table
-
-
-def _rates_table(matrix: Matrix) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for name, rate in list_rates(matrix):
-        table.add_row(name, rate_in_words(rate))
-    return table

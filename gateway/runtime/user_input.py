@@ -10,6 +10,12 @@ def kept_words(words: str) -> str:
     return words.replace("\x00", "\ufffd")
 
 
+def cleaned(words: str) -> str:
+    """Words of a form that a database accepts, with one kind of line break."""
+    whole = words.encode("utf-8", "replace").decode("utf-8")
+    return kept_words(whole.replace("\r\n", "\n")).strip()
+
+
 def too_long(words: str, longest: int) -> Phrase | None:
     """A sentence for the author, if there are more than `longest` characters."""
     excess = len(words) - longest
