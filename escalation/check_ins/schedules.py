@@ -1,7 +1,7 @@
-"""When a scheduled check-in is asked, reminded of and given up. Pure: times in, times out.
+"""When a scheduled check-in is asked, reminded of, and missed. Pure: times in, times out.
 
-A schedule wishes for a local time on some days of the week. Nothing automated goes out in the
-quiet hours; what falls into them waits until they end.
+A schedule has a local time on some days of the week. Nothing automated goes out in the quiet hours;
+a check-in that falls into them waits until they end.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,7 +13,7 @@ from escalation.policy import SchedulePolicy
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = timedelta(days=1)
-# From one week's wish to the next, and a day on either side for quiet hours and time zones.
+# A week, and a day on either side for quiet hours and time zones.
 LOOK_AHEAD = 9
 
 
@@ -26,10 +26,10 @@ class BadDays(ValueError):
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One day's check-in: its local date, and as UTC the wished time and when it may go out."""
+    """One day's check-in: its local date, and in UTC its planned time and when it may go out."""
 
     local_date: date
-    wished_at: datetime
+    planned_at: datetime
     due_at: datetime
 
 
@@ -43,37 +43,30 @@ def read_days(written: str) -> frozenset[int]:
 
 
 def days_in_words(days: Iterable[int]) -> str:
-    """The days as a schedule keeps them, Monday first: mon,thu."""
+    """As in the database, Monday first: mon,thu."""
     return ",".join(DAYS[day] for day in sorted(days))
 
 
 def next_occurrence(
-    days: Collection[int],
-    at: time,
-    zone: ZoneInfo,
-    *,
-    after: datetime,
-    policy: SchedulePolicy,
+    days: Collection[int], at: time, zone: ZoneInfo, *, after: datetime, policy: SchedulePolicy
 ) -> Occurrence:
     """The first occurrence that is due after `after`. `days` are days of the week, 0 for Monday."""
-    # What is due now may have been wished for yesterday evening.
+    # One that is due now may have been planned for yesterday evening.
     first = after.astimezone(zone).date() - DAY
-    for count in range(LOOK_AHEAD + 1):
-        day = first + count * DAY
-        if day.weekday() not in days:
-            continue
-        wished_at = on_the_wall(day, at, zone)
-        due_at = out_of_quiet_hours(wished_at, zone, policy)
-        if due_at > after:
-            return Occurrence(day, wished_at, due_at)
+    for day in (first + count * DAY for count in range(LOOK_AHEAD + 1)):
+        if day.weekday() in days:
+            planned_at = on_the_wall(day, at, zone)
+            due_at = out_of_quiet_hours(planned_at, zone, policy)
+            if due_at > after:
+                return Occurrence(day, planned_at, due_at)
     raise BadDays(days_in_words(days))  # without a day there is no occurrence
 
 
 def on_the_wall(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The moment, in UTC, at which clocks in `zone` show `at` on `day`, to the minute.
 
-    A time that clocks skip is moved to the next one they show; of a time that they show twice
-    it is the first.
+    A time that clocks skip moves to the next one they show; of a time that they show twice, we
+    take the first.
     """
     wall = datetime.combine(day, at.replace(second=0, microsecond=0, fold=0))
     while not _is_shown(wall, zone):
@@ -100,14 +93,13 @@ def is_quiet(moment: datetime, zone: ZoneInfo, policy: SchedulePolicy) -> bool:
 
 def reminder_due_at(sent_at: datetime, zone: ZoneInfo, policy: SchedulePolicy) -> datetime | None:
     """When the one reminder is due; None when the check-in counts as missed before that."""
-    due_at = out_of_quiet_hours(
-        sent_at + timedelta(minutes=policy.remind_after_minutes), zone, policy
-    )
+    remind_at = sent_at + timedelta(minutes=policy.remind_after_minutes)
+    due_at = out_of_quiet_hours(remind_at, zone, policy)
     return due_at if due_at < missed_at(sent_at, policy) else None
 
 
 def missed_at(sent_at: datetime, policy: SchedulePolicy) -> datetime:
-    """When a check-in without an answer counts as missed. Nothing is sent about it."""
+    """When a check-in without an answer counts as missed. We send nothing about it."""
     return sent_at + timedelta(minutes=policy.missed_after_minutes)
 
 

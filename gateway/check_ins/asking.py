@@ -1,6 +1,7 @@
 """Asking a check-in that is due, unless the mentee cannot be asked now."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,12 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.client import Answer, BotAway
+from escalation.check_ins.scales import SCALES
 from escalation.check_ins.schedules import is_quiet, out_of_quiet_hours
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import enqueue
+from escalation.policy import SchedulePolicy
 from escalation.speech.disclosure import FIRST_DISCLOSURE
 from escalation.speech.message_writer import get_thread, say
-from gateway.check_ins.answers import LONG_FORM
 from gateway.check_ins.schedules import AskCheckIn, CloseCheckIn, closing_at
 from gateway.conversations.bot_events import record_skill_step
 from gateway.conversations.bot_texts import say_bots_words
@@ -27,8 +29,70 @@ from models import Conversation, Message, ScheduledCheckIn, SkipReason
 log = structlog.get_logger()
 
 TRY_AGAIN = timedelta(minutes=1)
-# What may be over before it is too late; anything else counts for that day.
+# Reasons that may pass before it is too late; any other cancels that day's check-in.
 MAY_PASS = (SkipReason.IN_AN_EXERCISE, SkipReason.BOT_AWAY)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A scheduled check-in and the thread that it goes to. `line` has the program's rules."""
+
+    session: Session
+    line: Line
+    scheduled: ScheduledCheckIn
+    conversation: Conversation
+    now: datetime
+
+    @property
+    def policy(self) -> SchedulePolicy:
+        return self.line.rules.policy.schedule
+
+    @property
+    def closes_at(self) -> datetime:
+        zone = ZoneInfo(self.scheduled.schedule.person.timezone)
+        return closing_at(self.scheduled, zone, self.policy, now=self.now)
+
+    def say(self, key: str, **blanks: object) -> None:
+        say(self.session, self.line.rules, self.conversation, key, now=self.now, **blanks)
+
+    def find_skip_reason(self) -> SkipReason | None:
+        """Why we may not write to this mentee about this check-in now."""
+        schedule, conversation = self.scheduled.schedule, self.conversation
+        if schedule.person.opted_out_at is not None:
+            return SkipReason.OPTED_OUT
+        if not schedule.person.can_be_texted:
+            return SkipReason.UNREACHABLE
+        if schedule.paused:
+            return SkipReason.PAUSED
+        if terms_due(self.session, conversation, self.line.rules.policy.consent):
+            return SkipReason.NO_TERMS
+        if get_open_handoff(self.session, conversation) is not None:
+            return SkipReason.WITH_A_PERSON
+        own, in_progress = schedule.check_in, conversation.skill
+        longer = SCALES[own].longer if own in SCALES else None
+        if self.scheduled.sent_at is not None and in_progress in (own, longer):
+            return None  # until it is answered, the check-in itself is in progress
+        if is_in_exercise(self.session, self.line, conversation, now=self.now):
+            return SkipReason.IN_AN_EXERCISE
+        return None
+
+
+def is_in_exercise(
+    session: Session, line: Line, conversation: Conversation, *, now: datetime
+) -> bool:
+    """Whether the mentee is in an exercise, and did not drop it a while ago."""
+    lasts = timedelta(minutes=line.rules.policy.schedule.exercise_lasts_minutes)
+    wrote = select(Message.id).where(
+        Message.conversation_id == conversation.id,
+        Message.outgoing.is_(False),
+        Message.at > now - lasts,
+    )
+    return conversation.skill is not None and session.scalar(wrote.limit(1)) is not None
+
+
+def skip(scheduled: ScheduledCheckIn, reason: SkipReason, *, now: datetime) -> None:
+    scheduled.skipped_at, scheduled.skip_reason = now, reason
+    log.info("check-in skipped", scheduled=scheduled.id, reason=reason.value)
 
 
 def ask_check_in(line: Line, job: AskCheckIn) -> None:
@@ -48,7 +112,7 @@ def ask_check_in(line: Line, job: AskCheckIn) -> None:
         conversation_id = get_thread(session, line.rules, person).id
     is_away = False
     try:
-        # A try that comes late may have come into the quiet hours.
+        # A late try may fall into the quiet hours.
         if not is_quiet(now, zone, policy) and _ask(line, job, conversation_id, now=now):
             return
     except BotAway as away:
@@ -61,13 +125,8 @@ def ask_check_in(line: Line, job: AskCheckIn) -> None:
         enqueue(session, job, at=min(again_at, too_late_at))
 
 
-def skip(scheduled: ScheduledCheckIn, skip_reason: SkipReason, *, now: datetime) -> None:
-    scheduled.skipped_at, scheduled.skip_reason = now, skip_reason
-    log.info("check-in skipped", scheduled=scheduled.id, reason=skip_reason.value)
-
-
 def _ask(line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime) -> bool:
-    """True once it was asked or skipped; False if a worker is in this conversation, or for now.
+    """True if it was asked or skipped; False to try again, or if a worker has the conversation.
 
     Raises BotAway.
     """
@@ -75,49 +134,30 @@ def _ask(line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime) ->
     if not acquire_lease(line, conversation_id, worker):
         return False
     try:
-        return _ask_alone(line, job.scheduled_id, conversation_id, now=now)
+        with line.database.reading() as session:
+            due = _find_due(session, line, job, conversation_id, now=now)
+            reason, kind = due.find_skip_reason(), due.scheduled.schedule.check_in
+        # No transaction is open while the bot answers.
+        answer = None if reason else _begin(line, due.conversation, kind)
+        with acting(line) as session:
+            lock_conversation(session, conversation_id)
+            due = _find_due(session, line, job, conversation_id, now=now)
+            return _say_or_skip(due, answer, reason)
     finally:
         release_lease(line, conversation_id, worker)
-        # A message recorded meanwhile found the lease taken and was left to us.
+        # A message that arrived meanwhile found the lease taken and was left to us.
         line.soon(line.take_turns, conversation_id)
 
 
-def _ask_alone(line: Line, scheduled_id: int, conversation_id: int, *, now: datetime) -> bool:
-    with line.database.reading() as session:
-        conversation = session.get_one(Conversation, conversation_id)
-        scheduled = session.get_one(ScheduledCheckIn, scheduled_id)
-        kind = scheduled.schedule.check_in
-        zone = ZoneInfo(scheduled.schedule.person.timezone)
-        skip_reason = find_skip_reason(session, line, conversation, scheduled, now=now)
-    answer = None if skip_reason else _begin(line, conversation, kind)
-
-    with acting(line) as session:
-        conversation = lock_conversation(session, conversation_id)
-        scheduled = session.get_one(ScheduledCheckIn, scheduled_id, populate_existing=True)
-        if scheduled.sent_at is not None or scheduled.skipped_at is not None:
-            return True
-        # A mentor may have claimed it, or the mentee texted STOP, while the bot was asked.
-        skip_reason = skip_reason or find_skip_reason(
-            session, line, conversation, scheduled, now=now
-        )
-        if skip_reason is None and answer is not None and _asks(answer):
-            _say(session, line, conversation, answer, now=now)
-            scheduled.sent_at, scheduled.skip_reason = now, None
-            at = closing_at(scheduled, zone, line.rules.policy.schedule, now=now)
-            enqueue(session, CloseCheckIn(scheduled.id), at=at)
-            return True
-        if answer is not None:
-            # The bot has asked into the void; it must not take the next message for the answer.
-            conversation.skill, conversation.forget_bot = None, True
-        scheduled.skip_reason = skip_reason or SkipReason.BOT_AWAY
-        if scheduled.skip_reason in MAY_PASS:
-            return False
-        skip(scheduled, scheduled.skip_reason, now=now)
-        return True
+def _find_due(
+    session: Session, line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime
+) -> Due:
+    scheduled = session.get_one(ScheduledCheckIn, job.scheduled_id)
+    return Due(session, line, scheduled, session.get_one(Conversation, conversation_id), now)
 
 
 def _begin(line: Line, conversation: Conversation, kind: str) -> Answer:
-    """No transaction is open. Raises BotAway."""
+    """Raises BotAway."""
     if conversation.forget_bot:
         line.bot.forget(conversation.id)
     answer = line.bot.begin(conversation.id, kind)
@@ -130,58 +170,38 @@ def _asks(answer: Answer) -> bool:
     return bool(answer.words) and not answer.not_understood
 
 
-def _say(
-    session: Session, line: Line, conversation: Conversation, answer: Answer, *, now: datetime
-) -> None:
+def _say_or_skip(due: Due, answer: Answer | None, reason: SkipReason | None) -> bool:
+    """False if it may be asked later that day."""
+    scheduled, conversation = due.scheduled, due.conversation
+    if scheduled.sent_at is not None or scheduled.skipped_at is not None:
+        return True
+    # While the bot was asked, a mentor may have claimed it, or the mentee texted STOP.
+    reason = reason or due.find_skip_reason()
+    if reason is None and answer is not None and _asks(answer):
+        _say(due, answer)
+        scheduled.sent_at, scheduled.skip_reason = due.now, None
+        enqueue(due.session, CloseCheckIn(scheduled.id), at=due.closes_at)
+        return True
+    if answer is not None:
+        # The bot has begun the check-in unheard; it must not take the next message for the answer.
+        conversation.skill, conversation.forget_bot = None, True
+    scheduled.skip_reason = reason or SkipReason.BOT_AWAY
+    if scheduled.skip_reason in MAY_PASS:
+        return False
+    skip(scheduled, scheduled.skip_reason, now=due.now)
+    return True
+
+
+def _say(due: Due, answer: Answer) -> None:
+    session, conversation = due.session, due.conversation
     introduced = select(Message.id).where(
         Message.conversation_id == conversation.id, Message.script == FIRST_DISCLOSURE
     )
     if session.scalar(introduced.limit(1)) is None:
-        say(session, line.rules, conversation, FIRST_DISCLOSURE, now=now)
-    say(session, line.rules, conversation, "scheduled_check_in", now=now)
+        due.say(FIRST_DISCLOSURE)
+    due.say("scheduled_check_in")
     for words in answer.words:
-        say_bots_words(session, conversation, words, now=now, dropped=False)
+        say_bots_words(session, conversation, words, now=due.now, dropped=False)
     conversation.forget_bot = False
     for step in answer.skills:
-        record_skill_step(session, conversation, None, step, now=now)
-
-
-def find_skip_reason(
-    session: Session,
-    line: Line,
-    conversation: Conversation,
-    scheduled: ScheduledCheckIn,
-    *,
-    now: datetime,
-) -> SkipReason | None:
-    """Why we may not write to this mentee about this check-in now."""
-    schedule = scheduled.schedule
-    if schedule.person.opted_out_at is not None:
-        return SkipReason.OPTED_OUT
-    if not schedule.person.can_be_texted:
-        return SkipReason.UNREACHABLE
-    if schedule.paused:
-        return SkipReason.PAUSED
-    if terms_due(session, conversation, line.rules.policy.consent):
-        return SkipReason.NO_TERMS
-    if get_open_handoff(session, conversation) is not None:
-        return SkipReason.WITH_A_PERSON
-    under_way, own = conversation.skill, schedule.check_in
-    if scheduled.sent_at is not None and under_way in (own, LONG_FORM.get(own, own)):
-        return None  # what was asked is itself under way until it is answered
-    if under_way is not None and _wrote_lately(session, line, conversation, now=now):
-        return SkipReason.IN_AN_EXERCISE
-    return None
-
-
-def _wrote_lately(
-    session: Session, line: Line, conversation: Conversation, *, now: datetime
-) -> bool:
-    """An exercise that was dropped in silence a while ago is no longer under way."""
-    lasts = timedelta(minutes=line.rules.policy.schedule.exercise_lasts_minutes)
-    wrote = select(Message.id).where(
-        Message.conversation_id == conversation.id,
-        Message.outgoing.is_(False),
-        Message.at > now - lasts,
-    )
-    return session.scalar(wrote.limit(1)) is not None
+        record_skill_step(session, conversation, None, step, now=due.now)

@@ -1,15 +1,13 @@
-"""After a handoff the mentee is asked how it went; a no asks whether somebody should come again.
+"""Questions to a mentee after a handoff; after a no we ask whether someone should come again.
 
-Nothing reopens the old handoff: a need that is still there is a new one. What is asked next is
-read from the row, so that an answer by text and one on the page cannot get in each other's way.
+Nothing reopens the old handoff: a need that remains is a new one. The next question follows from
+the row, so that an answer by text and one on the page do not conflict.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,25 +17,14 @@ from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.conversations.turn import Turn
 from gateway.runtime.line import Line
-from models import (
-    Conversation,
-    FollowUp,
-    Handoff,
-    HandoffEvent,
-    Message,
-    Move,
-    Person,
-    Program,
-)
-
-log = structlog.get_logger()
+from models import Conversation, FollowUp, Handoff, HandoffEvent, Message, Move, Person
 
 YES_WORDS = frozenset({"ok", "okay", "k", "yes", "y", "yeah", "yep", "yup", "sure", "yes please"})
 NO_WORDS = frozenset({"no", "n", "nope", "nah", "not really", "no thanks", "no thank you"})
 
 
 class Question(StrEnum):
-    """What is asked. AGAIN is whether somebody should come again, after a no."""
+    """AGAIN, after a no: whether someone should come again."""
 
     REACHED = "reached"
     HELPED = "helped"
@@ -47,24 +34,16 @@ class Question(StrEnum):
     @property
     def line(self) -> str:
         """The line of the script that asks it."""
-        return LINES[self]
-
-
-LINES = {
-    Question.REACHED: "follow_up_reached",
-    Question.HELPED: "follow_up_helped",
-    Question.HEARD: "follow_up_heard",
-    Question.AGAIN: "follow_up_again",
-}
+        return f"follow_up_{self}"
 
 
 def next_question(follow_up: FollowUp) -> Question | None:
-    """What is to be asked next, or None when everything was answered."""
+    """None when everything was answered."""
     if follow_up.answered_at is not None:
         return None
     if follow_up.reached is None:
         return Question.REACHED
-    # Who was not reached, or not helped, is asked one thing more: the rest can wait.
+    # Mentees who were not reached, or not helped, get one more question: the rest can wait.
     if follow_up.reached is False or follow_up.helped is False:
         return Question.AGAIN
     if follow_up.helped is None:
@@ -73,7 +52,7 @@ def next_question(follow_up: FollowUp) -> Question | None:
 
 
 def yes_or_no(words: str) -> bool | None:
-    """What a text answers, if it is a plain yes or no and nothing else."""
+    """The answer of a text that is a plain yes or no and nothing else."""
     word = one_word(words).rstrip("?,; ")
     if word in YES_WORDS or word in {"\N{THUMBS UP SIGN}", "\N{OK HAND SIGN}"}:
         return True
@@ -91,13 +70,10 @@ def who_came(session: Session, handoff: Handoff) -> Person | None:
     )
 
 
-# --- answering ---
-
-
 def get_open_follow_up(
     session: Session, conversation: Conversation, policy: FollowUpPolicy, *, now: datetime
 ) -> FollowUp | None:
-    """The one that still waits for an answer, if any. After its time it is left alone."""
+    """The one that still waits for an answer, if any."""
     return session.scalar(
         select(FollowUp)
         .join(Handoff, Handoff.id == FollowUp.handoff_id)
@@ -120,7 +96,7 @@ class FollowUpAnswer:
 
 
 def match_follow_up(turn: Turn) -> FollowUpAnswer | None:
-    """A plain yes or no, when the question is the last thing that was said."""
+    """A plain yes or no, if our question is the last message before it."""
     says = yes_or_no(turn.words)
     if says is None:
         return None
@@ -135,14 +111,13 @@ def match_follow_up(turn: Turn) -> FollowUpAnswer | None:
 
 
 def act_on_follow_up(turn: Turn, _: FollowUpAnswer) -> bool:
-    """Record the answer, and ask the next question."""
     answer = match_follow_up(turn)
     if answer is None:  # answered on the page a moment ago
         turn.say("follow_up_thanks")
         return True
     session, line, conversation = turn.session, turn.line, turn.conversation
-    follow_up = session.get_one(FollowUp, answer.follow_up_id)
     record_answer(session, line, conversation, answer, message=turn.message, now=turn.now)
+    follow_up = session.get_one(FollowUp, answer.follow_up_id)
     if (following := next_question(follow_up)) is not None:
         turn.say(following.line)
     elif answer.question is Question.HEARD:
@@ -167,38 +142,14 @@ def record_answer(
     """
     opened = None
     follow_up = session.get_one(FollowUp, answer.follow_up_id)
-    match answer.question:
-        case Question.REACHED:
-            follow_up.reached = answer.says
-        case Question.HELPED:
-            follow_up.helped = answer.says
-        case Question.HEARD:
-            follow_up.heard, follow_up.answered_at = answer.says, now
-        case Question.AGAIN:
-            follow_up.answered_at = now
-            opened = get_open_handoff(session, conversation)
-            if answer.says and opened is None:
-                opened = ask_for_a_person(session, line, conversation, message=message, now=now)
-                follow_up.led_to_id = opened.id
+    if answer.question is Question.AGAIN:
+        opened = get_open_handoff(session, conversation)
+        if answer.says and opened is None:
+            opened = ask_for_a_person(session, line, conversation, message=message, now=now)
+            follow_up.led_to_id = opened.id
+    else:
+        setattr(follow_up, answer.question, answer.says)
+    if answer.question in (Question.HEARD, Question.AGAIN):
+        follow_up.answered_at = now
     session.flush()
     return opened
-
-
-# --- reading ---
-
-
-def list_follow_ups(
-    session: Session, program: Program, since: datetime, until: datetime
-) -> Sequence[FollowUp]:
-    """What the mentees of a program were asked, from `since` up to `until`; the oldest first."""
-    return session.scalars(
-        select(FollowUp)
-        .join(Handoff, Handoff.id == FollowUp.handoff_id)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(
-            Conversation.program_id == program.id,
-            FollowUp.asked_at >= since,
-            FollowUp.asked_at < until,
-        )
-        .order_by(FollowUp.asked_at, FollowUp.id)
-    ).all()

@@ -1,4 +1,4 @@
-"""The other jobs of a check-in: begin one when it is due; remind once, or note it as missed.
+"""The other jobs of a check-in: begin it when it is due, remind once, note it as missed.
 
 Each job reads its rows again and enqueues the job that follows. No workflow waits.
 """
@@ -14,16 +14,17 @@ from sqlalchemy.orm import Session, lazyload
 from escalation.check_ins.schedules import missed_at
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import Work, enqueue
-from escalation.speech.message_writer import get_thread, say
-from gateway.check_ins.asking import MAY_PASS, TRY_AGAIN, find_skip_reason, skip
+from escalation.speech.message_writer import get_thread
+from gateway.check_ins.asking import MAY_PASS, TRY_AGAIN, Due, skip
 from gateway.check_ins.schedules import (
     KEYWORDS,
+    LAST_STORED,
     AskCheckIn,
     BeginCheckIn,
     CloseCheckIn,
     closing_at,
+    find_next,
     following,
-    last_written,
 )
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
@@ -31,7 +32,7 @@ from models import Person, Schedule, ScheduledCheckIn
 
 log = structlog.get_logger()
 
-# What was due while the gateway was down is noted as not asked, this far back.
+# Check-ins that were due while the gateway was down are noted as skipped, this far back.
 LOOK_BACK = timedelta(days=7)
 
 UNASKED = (ScheduledCheckIn.sent_at.is_(None), ScheduledCheckIn.skipped_at.is_(None))
@@ -44,7 +45,7 @@ UNANSWERED = (
 
 
 def begin_check_in(line: Line, job: BeginCheckIn) -> None:
-    """Write down the occurrence that is due, if one is, and enqueue the next."""
+    """Store the occurrence that is due, if one is, and enqueue the next."""
     now = line.clock()
     with line.database.writing() as session:
         schedule = session.scalar(
@@ -54,9 +55,8 @@ def begin_check_in(line: Line, job: BeginCheckIn) -> None:
             return
         person = schedule.person
         rules = line.of(session, person.program_id).rules
-        zone, policy, after = ZoneInfo(person.timezone), rules.policy.schedule, now - LOOK_BACK
-        _, day, due_at = session.execute(last_written().where(Schedule.id == schedule.id)).one()
-        due = following(schedule, zone, day, due_at, after=after, policy=policy)
+        policy, after = rules.policy.schedule, now - LOOK_BACK
+        due = find_next(session, schedule, policy, after=after)
         if due.due_at <= now:
             get_thread(session, rules, person)
             scheduled = ScheduledCheckIn(
@@ -65,8 +65,7 @@ def begin_check_in(line: Line, job: BeginCheckIn) -> None:
             session.add(scheduled)
             session.flush()
             enqueue(session, AskCheckIn(scheduled.id), at=now)
-            day, due_at = due.local_date, due.due_at
-            due = following(schedule, zone, day, due_at, after=after, policy=policy)
+            due = find_next(session, schedule, policy, after=after)
         enqueue(session, job, at=due.due_at)
 
 
@@ -85,42 +84,42 @@ def close_check_in(line: Line, job: CloseCheckIn) -> None:
         closed = scheduled.answered_at or scheduled.missed_at or scheduled.skipped_at
         if scheduled.sent_at is None or closed:
             return
-        zone, policy = ZoneInfo(person.timezone), line.rules.policy.schedule
-        if now < (at := closing_at(scheduled, zone, policy, now=now)):
+        due = Due(session, line, scheduled, conversation, now)
+        if now < (at := due.closes_at):
             enqueue(session, job, at=at)
             return
-        ends_at = missed_at(scheduled.sent_at, policy)
-        skip_reason = find_skip_reason(session, line, conversation, scheduled, now=now)
-        if skip_reason is not None and skip_reason not in MAY_PASS:
-            skip(scheduled, skip_reason, now=now)
+        ends_at = missed_at(scheduled.sent_at, due.policy)
+        reason = due.find_skip_reason()
+        if reason is not None and reason not in MAY_PASS:
+            skip(scheduled, reason, now=now)
         elif now >= ends_at:
             scheduled.missed_at = now
             log.info("check-in missed", scheduled=scheduled.id)
-        elif skip_reason is not None:
+        elif reason is not None:
             enqueue(session, job, at=min(now + TRY_AGAIN, ends_at))
         else:
-            keyword = KEYWORDS[scheduled.schedule.check_in]
-            say(session, line.rules, conversation, "check_in_reminder", now=now, keyword=keyword)
+            due.say("check_in_reminder", keyword=KEYWORDS[scheduled.schedule.check_in])
             scheduled.reminded_at = now
             enqueue(session, job, at=ends_at)
 
 
-# --- what the rows say was due ---
+# --- for the watchdog: what was due ---
 
 
 def check_ins_to_begin(line: Line, session: Session, before: datetime) -> list[Work]:
-    policy_of = cache(lambda program_id: line.of(session, program_id).rules.policy.schedule)
-    last = {row[0]: (row[1], row[2]) for row in session.execute(last_written())}
+    get_policy = cache(lambda program_id: line.of(session, program_id).rules.policy.schedule)
     # Without the people: their names would be decrypted each time, for nothing.
-    agreed = session.execute(
-        select(Schedule, Person.timezone, Person.program_id)
+    schedules = session.execute(
+        select(Schedule, Person.timezone, Person.program_id, *LAST_STORED)
         .join(Person, Person.id == Schedule.person_id)
+        .outerjoin(ScheduledCheckIn, ScheduledCheckIn.schedule_id == Schedule.id)
         .options(lazyload(Schedule.person))
+        .group_by(Schedule.id, Person.id)
     )
     found: list[Work] = []
-    for schedule, timezone, program_id in agreed:
-        zone, after, policy = ZoneInfo(timezone), before - LOOK_BACK, policy_of(program_id)
-        due = following(schedule, zone, *last[schedule.id], after=after, policy=policy)
+    for schedule, timezone, program_id, *last in schedules:
+        zone, policy = ZoneInfo(timezone), get_policy(program_id)
+        due = following(schedule, zone, policy, *last, after=before - LOOK_BACK)
         if due.due_at <= before:
             found.append(BeginCheckIn(schedule.id))
     return found
@@ -132,7 +131,7 @@ def check_ins_to_ask(line: Line, session: Session, before: datetime) -> list[Wor
 
 
 def check_ins_to_close(line: Line, session: Session, before: datetime) -> list[Work]:
-    policy_of = cache(lambda program_id: line.of(session, program_id).rules.policy.schedule)
+    get_policy = cache(lambda program_id: line.of(session, program_id).rules.policy.schedule)
     unanswered = session.execute(
         select(ScheduledCheckIn, Person.timezone, Person.program_id)
         .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
@@ -143,5 +142,5 @@ def check_ins_to_close(line: Line, session: Session, before: datetime) -> list[W
     return [
         CloseCheckIn(scheduled.id)
         for scheduled, timezone, program_id in unanswered
-        if closing_at(scheduled, ZoneInfo(timezone), policy_of(program_id), now=before) <= before
+        if closing_at(scheduled, ZoneInfo(timezone), get_policy(program_id), now=before) <= before
     ]

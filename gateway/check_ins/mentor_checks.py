@@ -1,8 +1,4 @@
-"""What mentees say of their mentors: the four questions of the mentor check (MATCH), pair by pair.
-
-Only totals and times are read here, never single answers. The mentor's side is not asked: the
-project has no instrument for it.
-"""
+"""The mentor checks (MATCH) of each mentee: only totals and times, never single answers."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,8 +15,8 @@ from models import CheckIn, Conversation, Match, MatchKind, Person, Program
 class Said:
     """A mentee's mentor checks that have a total; lower is worse.
 
-    The mentor is their present own one; which mentor an earlier answer was about is not kept.
-    `low`: the latest total is at the program's cut-off or below it.
+    `mentor` is their current own mentor; we do not store whom an earlier answer was about. `low`:
+    the latest total is at the program's cut-off or below it.
     """
 
     mentee: str
@@ -37,7 +33,7 @@ class Said:
 
 
 def list_mentor_checks(session: Session, program: Program, cut_offs: CutOffs) -> list[Said]:
-    """Of every mentee who is there and has answered; the lowest first, then the longest ago."""
+    """Every active mentee who has answered; the lowest first, then the longest ago."""
     mentor = aliased(Person)
     rows = session.execute(
         select(Conversation.person_id, Person.name, mentor.name, CheckIn.at, CheckIn.score)

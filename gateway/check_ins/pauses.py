@@ -6,8 +6,11 @@ from gateway.check_ins.schedules import list_schedules, next_due
 from gateway.conversations.keywords import one_word
 from gateway.conversations.turn import Turn
 
-PAUSE_WORDS = frozenset({"pause", "pause check-ins", "pause checkins", "pause check ins"})
-RESUME_WORDS = frozenset({"resume", "resume check-ins", "resume checkins", "resume check ins"})
+WORDS = {
+    f"{verb}{what}": verb == "pause"
+    for verb in ("pause", "resume")
+    for what in ("", " check-ins", " checkins", " check ins")
+}
 
 
 def match_pause(turn: Turn) -> bool | None:
@@ -15,10 +18,9 @@ def match_pause(turn: Turn) -> bool | None:
 
     Without a paused check-in, RESUME may mean an exercise.
     """
-    word = one_word(turn.words)
-    if turn.person is None or word not in PAUSE_WORDS | RESUME_WORDS:
+    pauses = WORDS.get(one_word(turn.words))
+    if turn.person is None or pauses is None:
         return None
-    pauses = word in PAUSE_WORDS
     schedules = list_schedules(turn.session, turn.person)
     return pauses if any(schedule.paused or pauses for schedule in schedules) else None
 

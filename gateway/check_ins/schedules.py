@@ -1,4 +1,4 @@
-"""What was agreed on with each mentee: which check-ins, when, and when each is due next."""
+"""The check-ins agreed on with each mentee: which, when, and when each is due next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import (
@@ -22,7 +22,7 @@ from escalation.handoffs.jobs import Work, enqueue
 from escalation.policy import SchedulePolicy
 from models import Person, Schedule, ScheduledCheckIn
 
-# The check-ins that can be agreed on, each with the word that begins it.
+# The check-ins that can be scheduled, each with the word that begins it.
 KEYWORDS = {
     "mood": "MOOD",
     "phq2": "PHQ",
@@ -31,11 +31,13 @@ KEYWORDS = {
     "ucla3": "CONTACT",
     "mentor_check": "MATCH",
 }
+# For each schedule, the latest date and due time that were stored, if any.
+LAST_STORED = (func.max(ScheduledCheckIn.local_date), func.max(ScheduledCheckIn.due_at))
 
 
 @dataclass(frozen=True)
 class BeginCheckIn(Work):
-    """Write down the next occurrence of a schedule when it is due."""
+    """Store the next occurrence of a schedule when it is due."""
 
     name: ClassVar[str] = "begin_check_in"
     queue: ClassVar[str] = "check_ins"
@@ -44,7 +46,7 @@ class BeginCheckIn(Work):
 
 @dataclass(frozen=True)
 class AskCheckIn(Work):
-    """Ask a check-in that was written down."""
+    """Ask a stored check-in."""
 
     name: ClassVar[str] = "ask_check_in"
     queue: ClassVar[str] = "check_ins"
@@ -64,12 +66,12 @@ def agree_on(
     session: Session,
     person: Person,
     check_in: str,
-    *,
     days: frozenset[int],
     at: time,
+    *,
     now: datetime,
 ) -> Schedule:
-    """Set when `person` gets this check-in: the first time, or anew. It is not paused then."""
+    """Create or change the schedule of this check-in, and resume it if it was paused."""
     schedule = agreed_with(session, person, check_in)
     if schedule is None:
         schedule = Schedule(person=person, check_in=check_in, created_at=now)
@@ -77,7 +79,7 @@ def agree_on(
     schedule.days, schedule.at = days_in_words(days), at
     schedule.changed_at, schedule.paused = now, False
     session.flush()
-    # It finds out by itself when it is due.
+    # The job finds out when it is due.
     enqueue(session, BeginCheckIn(schedule.id), at=now)
     return schedule
 
@@ -89,7 +91,7 @@ def agreed_with(session: Session, person: Person, check_in: str) -> Schedule | N
 
 
 def list_schedules(session: Session, person: Person | None = None) -> Sequence[Schedule]:
-    """What is agreed on with one person, or with everybody."""
+    """One person's schedules, or everybody's."""
     schedules = select(Schedule).order_by(Schedule.person_id, Schedule.id)
     if person is not None:
         schedules = schedules.where(Schedule.person_id == person.id)
@@ -100,46 +102,37 @@ def next_due(
     session: Session, schedule: Schedule, *, now: datetime, policy: SchedulePolicy
 ) -> datetime:
     """When this schedule is due next, in its person's time zone, paused or not."""
-    _, last_date, last_due_at = session.execute(
-        last_written().where(Schedule.id == schedule.id)
-    ).one()
-    zone = ZoneInfo(schedule.person.timezone)
-    found = following(schedule, zone, last_date, last_due_at, after=now, policy=policy)
-    return found.due_at.astimezone(zone)
+    due = find_next(session, schedule, policy, after=now)
+    return due.due_at.astimezone(ZoneInfo(schedule.person.timezone))
 
 
-def last_written() -> Select[int, date | None, datetime | None]:
-    """For each schedule, the latest date and due time that were written down, if any was."""
-    return (
-        select(
-            Schedule.id,
-            func.max(ScheduledCheckIn.local_date),
-            func.max(ScheduledCheckIn.due_at),
-        )
-        .outerjoin(ScheduledCheckIn, ScheduledCheckIn.schedule_id == Schedule.id)
-        .group_by(Schedule.id)
-    )
+def find_next(
+    session: Session, schedule: Schedule, policy: SchedulePolicy, *, after: datetime
+) -> Occurrence:
+    stored = select(*LAST_STORED).where(ScheduledCheckIn.schedule_id == schedule.id)
+    last = session.execute(stored).one()
+    return following(schedule, ZoneInfo(schedule.person.timezone), policy, *last, after=after)
 
 
 def following(
     schedule: Schedule,
     zone: ZoneInfo,
+    policy: SchedulePolicy,
     last_date: date | None,
     last_due_at: datetime | None,
     *,
     after: datetime,
-    policy: SchedulePolicy,
 ) -> Occurrence:
-    """The occurrence that comes after the last one written down, and after `after`.
+    """The occurrence after the last one stored, and after `after`.
 
-    One a date, even if the time was changed on it; and none that was wished for before that.
+    At most one a date, even if the time was changed on it; and none planned before that change.
     """
     days = read_days(schedule.days)
     after = max(after, last_due_at or after)
     while True:
         found = next_occurrence(days, schedule.at, zone, after=after, policy=policy)
         is_new = last_date is None or found.local_date > last_date
-        if is_new and found.wished_at >= schedule.changed_at:
+        if is_new and found.planned_at >= schedule.changed_at:
             return found
         after = found.due_at
 

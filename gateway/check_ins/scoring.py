@@ -1,4 +1,4 @@
-"""What a check-in's answers mean: their score, what is said about them, what is asked next."""
+"""The score of a check-in's answers, and what the bot begins next."""
 
 import structlog
 
@@ -11,7 +11,7 @@ log = structlog.get_logger()
 
 
 def score_check_in(check_in: CheckIn | None, policy: Policy) -> Scored | None:
-    """The score of a scale's answers; None for a mood, which is its own, and for one left half-way.
+    """The score of a scale's answers; None for a mood, and for a scale left half-way.
 
     An answer that the scale does not have counts as missing: the bot has asked and moved on.
     """
@@ -26,16 +26,15 @@ def score_check_in(check_in: CheckIn | None, policy: Policy) -> Scored | None:
 def next_to_begin(answer: Answer, scored: Scored | None, *, goal_is_open: bool) -> str | None:
     """The name of what the bot begins right after this answer, or None.
 
-    A short scale at its cut-off goes on with the long one; any other check-in with the goal that
-    was set since the last. After thoughts of death nothing more is asked: a person comes.
+    A short scale at its cut-off continues with the long one; any other check-in with the open goal.
+    After thoughts of death the bot asks nothing more: a person comes.
     """
     if answer.check_in is None or not answer.check_in.finished:
         return None
     if scored is not None and scored.item_nine_positive:
         return None
-    if scored is not None and scored.continues_with is not None:
-        return scored.continues_with
-    return GOAL_FOLLOW_UP if goal_is_open else None
+    longer = scored.continues_with if scored else None
+    return longer or (GOAL_FOLLOW_UP if goal_is_open else None)
 
 
 def _read(scale: Scale, answer: str) -> int | None:

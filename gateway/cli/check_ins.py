@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import BadDays, read_days
 from escalation.policy import POLICY_FILE, Policy, load_policy
-from gateway.check_ins.missed import missed_check_ins
+from gateway.check_ins.answers import missed_check_ins
 from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
 from gateway.cli.context import find_person, list_active_policies, opened_database, refuse
 from gateway.conversations.over_reliance import over_reliant_mentees

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import mentees_with_concern
 from escalation.policy import Policy
-from gateway.check_ins.missed import missed_check_ins
+from gateway.check_ins.answers import missed_check_ins
 from gateway.people.directory import is_silent, last_heard, last_wrote
 from models import CheckIn, Conversation, Handoff, Match, MatchKind, Person, Role, Status
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from escalation.policy import Policy
+from gateway.check_ins.answers import missed_check_ins
 from gateway.check_ins.mentor_checks import list_mentor_checks
-from gateway.check_ins.missed import missed_check_ins
 from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.reporting.exceptions import inactive_mentees, list_unknown_numbers, list_unreachable
 from gateway.reporting.human_contact import Month, list_pairs

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
-from gateway.check_ins.missed import missed_check_ins
+from gateway.check_ins.answers import missed_check_ins
 from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.handoffs.exports import handoffs_table, steps_table
 from gateway.handoffs.handoff_list import (

@@ -1,4 +1,4 @@
-"""Check-ins come at the hour on the mentee's own wall, never at night, and never twice a day."""
+"""Check-ins come at the mentee's own local time, never at night, and never twice a day."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -31,9 +31,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 BERLIN = ZoneInfo("Europe/Berlin")
 SYDNEY = ZoneInfo("Australia/Sydney")
 
-# The nights of the two changes: the date, the skipped or repeated time, and UTC as it was known
-# beforehand from the zones' own rules (2 a.m. and 2 a.m. in New York, 2 and 3 in Berlin, 2 and 3
-# in Sydney).
+# The nights of the two changes: the date, the skipped or repeated time, and UTC from the zones' own
+# rules (2 a.m. and 2 a.m. in New York, 2 and 3 in Berlin, 2 and 3 in Sydney).
 SPRING = [
     (NEW_YORK, date(2027, 3, 14), time(2, 30), datetime(2027, 3, 14, 7, 0, tzinfo=UTC)),
     (BERLIN, date(2027, 3, 28), time(2, 30), datetime(2027, 3, 28, 1, 0, tzinfo=UTC)),
@@ -44,7 +43,6 @@ AUTUMN = [
     (BERLIN, date(2026, 10, 25), time(2, 30), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
     (SYDNEY, date(2027, 4, 4), time(2, 30), datetime(2027, 4, 3, 15, 30, tzinfo=UTC)),
 ]
-CHANGES = SPRING + AUTUMN
 
 
 def following(
@@ -62,42 +60,31 @@ def eve_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day - timedelta(days=1), time(12), zone)
 
 
-@pytest.mark.parametrize(("zone", "day", "skipped", "utc"), SPRING)
-def test_a_time_that_clocks_skip_comes_at_the_next_one_they_show(
-    zone: ZoneInfo, day: date, skipped: time, utc: datetime
-) -> None:
-    (there,) = following(1, skipped, zone, eve_of(day, zone), NO_QUIET)
-    assert (there.local_date, there.due_at) == (day, utc)
-    assert there.due_at.astimezone(zone).time() == time(3, 0)
+def test_a_time_that_clocks_skip_comes_at_the_next_one_they_show() -> None:
+    for zone, day, skipped, utc in SPRING:
+        (there,) = following(1, skipped, zone, eve_of(day, zone), NO_QUIET)
+        assert (there.local_date, there.due_at) == (day, utc)
+        assert there.due_at.astimezone(zone).time() == time(3, 0)
 
 
-@pytest.mark.parametrize(("zone", "day", "twice", "utc"), AUTUMN)
-def test_a_time_that_clocks_show_twice_comes_once_and_the_first_time(
-    zone: ZoneInfo, day: date, twice: time, utc: datetime
-) -> None:
-    first, second = following(2, twice, zone, eve_of(day, zone), NO_QUIET)
-    assert (first.local_date, first.due_at) == (day, utc)
-    assert second.local_date == day + timedelta(days=1)
+def test_a_time_that_clocks_show_twice_comes_once_and_the_first_time() -> None:
+    for zone, day, twice, utc in AUTUMN:
+        first, second = following(2, twice, zone, eve_of(day, zone), NO_QUIET)
+        assert (first.local_date, first.due_at) == (day, utc)
+        assert second.local_date == day + timedelta(days=1)
 
 
-@pytest.mark.parametrize(("zone", "day", "_at", "_utc"), CHANGES)
-def test_six_in_the_evening_stays_six_on_the_wall_through_the_change(
-    zone: ZoneInfo, day: date, _at: time, _utc: datetime
-) -> None:
-    found = following(4, time(18), zone, eve_of(day, zone))
-    assert [there.local_date - day for there in found] == [timedelta(days=n) for n in range(-1, 3)]
-    assert {there.due_at.astimezone(zone).time() for there in found} == {time(18)}
-    hours = {later.due_at - earlier.due_at for earlier, later in pairwise(found)}
-    assert len(hours) == 2, "one of the nights was an hour longer or shorter"
-
-
-@pytest.mark.parametrize(("zone", "day", "_at", "_utc"), CHANGES)
-def test_what_is_wished_for_at_night_comes_at_eight_on_the_wall_after_the_change(
-    zone: ZoneInfo, day: date, _at: time, _utc: datetime
-) -> None:
-    (there,) = following(1, time(22), zone, eve_of(day, zone))
-    assert there.local_date == day - timedelta(days=1)
-    assert there.due_at.astimezone(zone) == datetime.combine(day, time(8), zone)
+def test_local_times_stay_through_the_change_of_clocks() -> None:
+    for zone, day, _, _ in SPRING + AUTUMN:
+        found = following(4, time(18), zone, eve_of(day, zone))
+        dates = [there.local_date - day for there in found]
+        assert dates == [timedelta(days=n) for n in range(-1, 3)]
+        assert {there.due_at.astimezone(zone).time() for there in found} == {time(18)}
+        hours = {later.due_at - earlier.due_at for earlier, later in pairwise(found)}
+        assert len(hours) == 2, "one of the nights was an hour longer or shorter"
+        (night,) = following(1, time(22), zone, eve_of(day, zone))
+        assert night.local_date == day - timedelta(days=1)
+        assert night.due_at.astimezone(zone) == datetime.combine(day, time(8), zone)
 
 
 def test_a_mood_check_in_at_ten_in_the_evening_waits_for_eight_the_next_day() -> None:
@@ -106,20 +93,16 @@ def test_a_mood_check_in_at_ten_in_the_evening_waits_for_eight_the_next_day() ->
     found = next_occurrence(monday, time(22), NEW_YORK, after=after, policy=POLICY)
     assert found.local_date == date(2026, 11, 9)
     assert found.due_at.astimezone(NEW_YORK) == datetime(2026, 11, 10, 8, tzinfo=NEW_YORK)
-    assert found.wished_at.astimezone(NEW_YORK) == datetime(2026, 11, 9, 22, tzinfo=NEW_YORK)
+    assert found.planned_at.astimezone(NEW_YORK) == datetime(2026, 11, 9, 22, tzinfo=NEW_YORK)
 
 
-def test_early_in_the_morning_waits_for_eight_the_same_day() -> None:
-    early = datetime(2026, 11, 9, 6, 30, tzinfo=NEW_YORK)
-    assert out_of_quiet_hours(early, NEW_YORK, POLICY) == early.replace(hour=8, minute=0)
-
-
-def test_eight_is_not_quiet_any_more_and_nine_in_the_evening_is() -> None:
+def test_quiet_hours_are_from_nine_in_the_evening_to_eight() -> None:
     day = datetime(2026, 11, 9, tzinfo=NEW_YORK)
-    assert is_quiet(day.replace(hour=7, minute=59), NEW_YORK, POLICY)
-    assert not is_quiet(day.replace(hour=8), NEW_YORK, POLICY)
-    assert not is_quiet(day.replace(hour=20, minute=59), NEW_YORK, POLICY)
-    assert is_quiet(day.replace(hour=21), NEW_YORK, POLICY)
+    quiet = [(7, 59), (8, 0), (20, 59), (21, 0)]
+    found = [is_quiet(day.replace(hour=h, minute=m), NEW_YORK, POLICY) for h, m in quiet]
+    assert found == [True, False, False, True]
+    early = day.replace(hour=6, minute=30)
+    assert out_of_quiet_hours(early, NEW_YORK, POLICY) == day.replace(hour=8)
 
 
 def test_mondays_and_thursdays_only() -> None:
@@ -138,31 +121,21 @@ def test_what_is_due_this_very_moment_is_not_after_it() -> None:
     assert second.local_date == first.local_date + timedelta(days=1)
 
 
-def test_days_are_kept_in_the_order_of_the_week() -> None:
+def test_days_are_read_and_written_in_the_order_of_the_week() -> None:
     assert days_in_words(read_days("Thursday MON")) == "mon,thu"
+    for unreadable in ("", " , ", "someday", "mon,xyz"):
+        with pytest.raises(BadDays, match="mon,tue,wed"):
+            pytest.fail(f"{unreadable!r} was read as {read_days(unreadable)}")
 
 
-@pytest.mark.parametrize("written", ["", " , ", "someday", "mon,xyz"])
-def test_days_that_cannot_be_read_are_named(written: str) -> None:
-    with pytest.raises(BadDays, match="mon,tue,wed"):
-        read_days(written)
-
-
-def test_the_reminder_comes_four_hours_later_and_silence_after_a_day() -> None:
+def test_one_reminder_comes_by_day_before_the_check_in_counts_as_missed() -> None:
     sent = datetime(2026, 11, 10, 9, tzinfo=NEW_YORK)
     assert reminder_due_at(sent, NEW_YORK, POLICY) == sent + timedelta(hours=4)
     assert missed_at(sent, POLICY) == sent + timedelta(hours=24)
-
-
-def test_a_reminder_that_would_come_at_night_waits_for_eight() -> None:
-    sent = datetime(2026, 11, 10, 18, tzinfo=NEW_YORK)
-    assert reminder_due_at(sent, NEW_YORK, POLICY) == datetime(2026, 11, 11, 8, tzinfo=NEW_YORK)
-
-
-def test_a_reminder_that_would_come_after_it_was_missed_does_not_come() -> None:
+    evening = sent.replace(hour=18)
+    assert reminder_due_at(evening, NEW_YORK, POLICY) == datetime(2026, 11, 11, 8, tzinfo=NEW_YORK)
     short = POLICY.model_copy(update={"missed_after_minutes": 300})
-    sent = datetime(2026, 11, 10, 18, tzinfo=NEW_YORK)
-    assert reminder_due_at(sent, NEW_YORK, short) is None
+    assert reminder_due_at(evening, NEW_YORK, short) is None
 
 
 def test_a_day_that_a_whole_country_skipped_is_made_up_for_the_next_morning() -> None:
@@ -179,7 +152,7 @@ zones = st.sampled_from(
     + [ZoneInfo(name) for name in ("Asia/Kolkata", "Australia/Lord_Howe", "America/Santiago")]
 )
 days_of_week = st.frozensets(st.integers(0, 6), min_size=1)
-wall_times = st.times().map(lambda wish: wish.replace(second=0, microsecond=0))
+wall_times = st.times().map(lambda local: local.replace(second=0, microsecond=0))
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)).map(  # noqa: DTZ001
     lambda naive: naive.replace(tzinfo=UTC)
 )
@@ -201,14 +174,14 @@ def test_no_local_date_has_two_and_none_is_left_out(
 
 
 @given(days=days_of_week, at=wall_times, zone=zones, after=moments)
-def test_nothing_comes_in_quiet_hours_and_all_comes_within_a_day_of_the_wish(
+def test_nothing_comes_in_quiet_hours_and_everything_within_a_day_of_its_time(
     days: frozenset[int], at: time, zone: ZoneInfo, after: datetime
 ) -> None:
     found = next_occurrence(days, at, zone, after=after, policy=POLICY)
     assert not is_quiet(found.due_at, zone, POLICY)
-    assert found.wished_at <= found.due_at < found.wished_at + timedelta(days=1)
-    if not is_quiet(found.wished_at, zone, POLICY):
-        assert found.due_at == found.wished_at
+    assert found.planned_at <= found.due_at < found.planned_at + timedelta(days=1)
+    if not is_quiet(found.planned_at, zone, POLICY):
+        assert found.due_at == found.planned_at
 
 
 @given(
@@ -218,7 +191,7 @@ def test_nothing_comes_in_quiet_hours_and_all_comes_within_a_day_of_the_wish(
     quiet_from=wall_times,
     quiet_until=wall_times,
 )
-def test_whatever_hours_a_program_keeps_quiet_they_are(
+def test_any_quiet_hours_of_a_program_are_quiet(
     at: time, zone: ZoneInfo, after: datetime, quiet_from: time, quiet_until: time
 ) -> None:
     policy = POLICY.model_copy(update={"quiet_from": quiet_from, "quiet_until": quiet_until})
@@ -227,7 +200,7 @@ def test_whatever_hours_a_program_keeps_quiet_they_are(
 
 
 @given(zone=zones, sent=moments)
-def test_a_reminder_never_comes_at_night_and_never_after_the_silence(
+def test_a_reminder_never_comes_at_night_or_after_the_check_in_was_missed(
     zone: ZoneInfo, sent: datetime
 ) -> None:
     due_at = reminder_due_at(sent, zone, POLICY)

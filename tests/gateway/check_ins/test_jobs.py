@@ -13,7 +13,7 @@ from bot.client import Answer, CheckIn, SkillStep
 from escalation.check_ins.schedules import read_days
 from escalation.handoffs.handoffs import claim, open_handoff
 from escalation.handoffs.jobs import Work
-from gateway.check_ins.missed import missed_check_ins
+from gateway.check_ins.answers import missed_check_ins
 from gateway.check_ins.schedules import agree_on
 from gateway.cli import app
 from gateway.conversations.bot_events import open_goal
