@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line, Sent, TextFailed
 from gateway.worker import GRACE, KINDS, CleanUp, Watchdog, do_work, find_due
 from models import (
+    Base,
     Channel,
     Conversation,
     Delivery,
@@ -38,6 +39,8 @@ from models import (
     Role,
     phone_index,
 )
+
+Row = TypeVar("Row", bound=Base)
 
 # A Tuesday morning in New York.
 MORNING = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
@@ -288,6 +291,23 @@ class Talk:
                 )
             )
         return eve
+
+    def sets(self, number: str, **fields: object) -> None:
+        """Change a person's row as if it had always been so."""
+        with self.database.writing() as session:
+            person = session.get_one(Person, self.person(number).id)
+            for field, value in fields.items():
+                setattr(person, field, value)
+
+    def conversation(self, number: str) -> Conversation:
+        of_theirs = Conversation.person_id == self.person(number).id
+        with self.database.reading() as session:
+            return session.scalars(select(Conversation).where(of_theirs)).one()
+
+    def rows(self, table: type[Row]) -> list[Row]:
+        """All rows of a table, the first one first."""
+        with self.database.reading() as session:
+            return list(session.scalars(select(table).order_by(table.__table__.c.id)))
 
     def thread(self, number: str) -> list[Message]:
         with self.database.reading() as session:

@@ -8,7 +8,7 @@ from gateway.app import create_app
 from gateway.runtime.settings import Settings
 from models import Person
 from tests.conftest import KEY
-from tests.line import RUTH, Talk
+from tests.line import MAYA, RUTH, Talk
 
 HERE = "https://warmline.example"
 PASSWORD = "correct horse battery"
@@ -53,6 +53,13 @@ class Web:
 
     def signs_in(self, phone: str, password: str, next: str = "") -> httpx2.Response:
         return self.posts("/sign-in", phone=phone, password=password, next=next)
+
+
+def at_the_chat(talk: Talk, number: str = MAYA) -> Web:
+    """A browser in which this mentee is signed in."""
+    web = Web(talk)
+    assert web.posts(f"/chat/as/{talk.person(number).id}").status_code == 303
+    return web
 
 
 def give_password(talk: Talk, number: str, password: str = PASSWORD) -> None:

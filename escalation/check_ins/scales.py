@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -121,7 +121,7 @@ class Scored:
 _FILE = tomllib.loads(Path(__file__).with_name("scales.toml").read_text("utf-8"))
 
 
-def _read_scale(name: str, entry: dict[str, object]) -> Scale:
+def _read_scale(name: str, entry: dict[str, Any]) -> Scale:
     rows = enumerate(_FILE["words"][entry["words"]], entry["lowest"])
     words = {phrase: value for value, phrases in rows for phrase in phrases}
     return Scale.model_validate({**entry, "name": name, "words": words})

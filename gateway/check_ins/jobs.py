@@ -117,9 +117,9 @@ def check_ins_to_begin(line: Line, session: Session, before: datetime) -> list[W
         .group_by(Schedule.id, Person.id)
     )
     found: list[Work] = []
-    for schedule, timezone, program_id, *last in schedules:
+    for schedule, timezone, program_id, day, due_at in schedules:
         zone, policy = ZoneInfo(timezone), get_policy(program_id)
-        due = following(schedule, zone, policy, *last, after=before - LOOK_BACK)
+        due = following(schedule, zone, policy, day, due_at, after=before - LOOK_BACK)
         if due.due_at <= before:
             found.append(BeginCheckIn(schedule.id))
     return found

@@ -1,6 +1,7 @@
 """What the tests of the gateway share: the browser, and the line it looks at."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -10,6 +11,7 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import use_key
 from tests.browsers import CHROMIUM, FLAGS
+from tests.line import Talk
 from tests.processes import KEY, OnRasa, Stack
 from tests.rasa_server import RasaServer
 
@@ -35,6 +37,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory, rasa: RasaServer) -> Iterator
     demo = OnRasa(folder, rasa).start()
     yield demo
     demo.kill()
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    """The demo's people, in the database that tests.commands.warmline uses."""
+    url = f"sqlite:///{tmp_path / 'warmline.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    monkeypatch.setenv("RASA_URL", "http://127.0.0.1:9")
+    database = Database(make_engine(url))
+    database.migrate()
+    yield Talk(database)
+    database.engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
-"""After a talk the line asks Maya how it went; a no asks whether somebody should come again."""
+"""After a talk Warmline asks Maya how it went; after a no, whether someone should come again."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
 
 from escalation.handoffs.handoffs import resolve
 from escalation.handoffs.jobs import AskFollowUp
-from gateway.check_ins.follow_ups import (
-    Question,
-    list_follow_ups,
-    next_question,
-    yes_or_no,
-)
+from gateway.check_ins.follow_ups import Question, next_question, yes_or_no
+from gateway.reporting.period import Period
+from gateway.reporting.reviews import count_follow_ups
 from gateway.worker import do_work
 from models import (
     Conversation,
@@ -49,7 +45,7 @@ def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
 
 
 def later(talk: Talk, **time: float) -> list[str]:
-    """Time passes; the answer is what Maya's phone then shows."""
+    """Time passes; returns what Maya's phone then shows."""
     talk.passes(**time)
     return shown_to_maya(talk)
 
@@ -64,13 +60,12 @@ def says(talk: Talk, words: str) -> list[str]:
 
 
 def follow_up(talk: Talk) -> FollowUp:
-    with talk.database.reading() as session:
-        return session.scalars(select(FollowUp)).one()
+    [one] = talk.rows(FollowUp)
+    return one
 
 
 def many(talk: Talk) -> int:
-    with talk.database.reading() as session:
-        return len(session.scalars(select(FollowUp.id)).all())
+    return len(talk.rows(FollowUp))
 
 
 def test_maya_is_asked_three_short_questions_once(talk: Talk) -> None:
@@ -89,7 +84,7 @@ def test_maya_is_asked_three_short_questions_once(talk: Talk) -> None:
     assert talk.bot.heard == []
 
 
-def test_who_was_not_reached_is_asked_whether_somebody_should_come(talk: Talk) -> None:
+def test_if_she_was_not_reached_she_is_asked_whether_someone_should_come(talk: Talk) -> None:
     old = talked(talk)
     later(talk, minutes=20)
     [again] = says(talk, "no")
@@ -107,7 +102,7 @@ def test_who_was_not_reached_is_asked_whether_somebody_should_come(talk: Talk) -
     assert talk.handoffs()[0].status is Status.RESOLVED
 
 
-def test_who_was_not_helped_may_leave_it_at_that(talk: Talk) -> None:
+def test_if_she_was_not_helped_she_may_leave_it_at_that(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     says(talk, "OK")
@@ -119,25 +114,18 @@ def test_who_was_not_helped_may_leave_it_at_that(talk: Talk) -> None:
     assert follow_up(talk).answered_at is not None
 
 
-def test_a_crisis_in_place_of_an_answer_still_brings_people(talk: Talk) -> None:
+def test_a_crisis_or_a_request_in_place_of_an_answer_brings_people(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
+    says(talk, "PERSON")
+    assert (talk.handoff().need, len(talk.handoffs())) == (Need.REQUEST, 2)
     shown = says(talk, "no. i want to kill myself tonight")
     assert "988" in shown[0]
     assert talk.handoff().urgency is Urgency.CRISIS
     assert follow_up(talk).reached is None
 
 
-def test_asking_for_a_person_wins_over_the_questions(talk: Talk) -> None:
-    talked(talk)
-    later(talk, minutes=20)
-    says(talk, "PERSON")
-    assert talk.handoff().need is Need.REQUEST
-    assert len(talk.handoffs()) == 2
-    assert follow_up(talk).reached is None
-
-
-def test_other_words_are_for_the_bot_and_a_later_no_is_no_answer(talk: Talk) -> None:
+def test_other_words_are_for_the_bot_and_a_later_no_answers_nothing(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     says(talk, "what is stress")
@@ -146,7 +134,7 @@ def test_other_words_are_for_the_bot_and_a_later_no_is_no_answer(talk: Talk) -> 
     assert follow_up(talk).reached is None
 
 
-def test_it_is_not_the_failed_bot_that_an_answer_is_counted_for(talk: Talk) -> None:
+def test_an_answer_counts_for_our_question_even_after_the_bot_failed(talk: Talk) -> None:
     """Two messages that the bot did not understand, then an answer to our own question."""
     talked(talk)
     talk.bot.away = True
@@ -159,7 +147,7 @@ def test_it_is_not_the_failed_bot_that_an_answer_is_counted_for(talk: Talk) -> N
     assert len(talk.handoffs()) == 1
 
 
-def test_after_a_day_without_an_answer_it_is_left_alone(talk: Talk) -> None:
+def test_after_a_day_an_answer_no_longer_counts(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     assert later(talk, hours=12) == []
@@ -178,7 +166,7 @@ def test_nothing_is_asked_in_the_quiet_hours(talk: Talk) -> None:
     assert len(later(talk, hours=2)) == 1
 
 
-def test_what_could_not_be_asked_for_a_day_is_not_asked_any_more(talk: Talk) -> None:
+def test_after_a_day_without_a_chance_to_ask_she_is_not_asked(talk: Talk) -> None:
     talked(talk)
     talk.texts(MAYA, ASKS)
     assert many(talk) == 0
@@ -202,14 +190,14 @@ def test_nothing_is_asked_while_a_person_is_with_her_or_after_stop(talk: Talk) -
     assert many(talk) == 0
 
 
-def test_one_at_a_time(talk: Talk) -> None:
+def test_she_gets_one_follow_up_at_a_time(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     talk.passes(hours=2)
     talked(talk)
     assert later(talk, minutes=20) == []
     assert many(talk) == 1
-    # The first is left alone after its day; the second is not too late by then.
+    # The first expires after a day; the second is not too late by then.
     assert len(later(talk, hours=22)) == 1
     assert many(talk) == 2
 
@@ -219,15 +207,14 @@ def test_it_waits_until_an_exercise_is_over(talk: Talk) -> None:
     talk.passes(minutes=15)
     talk.texts(MAYA, "hi")
     with talk.database.writing() as session:
-        session.scalars(
-            select(Conversation).where(Conversation.person_id == talk.person(MAYA).id)
-        ).one().skill = "breathing"
+        thread = session.get_one(Conversation, talk.conversation(MAYA).id)
+        thread.skill = "breathing"
     talk.new_texts()
     assert later(talk, minutes=10) == []
     assert len(later(talk, minutes=21)) == 1
 
 
-def test_who_did_not_answer_is_asked_too_but_not_when_nobody_was_needed(talk: Talk) -> None:
+def test_she_is_asked_if_she_did_not_answer_but_not_if_nobody_was_needed(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     first = talk.handoff().id
     talk.texts(SAM, f"TAKE {first}")
@@ -238,7 +225,7 @@ def test_who_did_not_answer_is_asked_too_but_not_when_nobody_was_needed(talk: Ta
     assert len(later(talk, minutes=20)) == 1
 
 
-def test_who_closed_it_is_named_where_nobody_held_it(talk: Talk) -> None:
+def test_the_question_names_who_closed_it_if_nobody_held_it(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, talk.handoff().id)
@@ -256,7 +243,7 @@ def test_who_closed_it_is_named_where_nobody_held_it(talk: Talk) -> None:
     assert "did Ruth reach you?" in asked
 
 
-def test_two_rounds_at_once_and_a_crash_in_between_ask_once(talk: Talk) -> None:
+def test_a_job_that_runs_three_times_asks_once(talk: Talk) -> None:
     talked(talk)
     talk.passes(minutes=20)
     for _ in range(3):
@@ -269,58 +256,42 @@ def test_the_record_of_the_answer_leads_to_the_new_handoff(talk: Talk) -> None:
     later(talk, minutes=20)
     says(talk, "no")
     says(talk, "ok")
-    with talk.database.reading() as session:
-        record = session.scalars(
-            select(DecisionRecord).order_by(DecisionRecord.id.desc()).limit(1)
-        ).one()
+    *_, record = talk.rows(DecisionRecord)
     assert record.handoff_id == talk.handoff().id
 
 
-def test_the_managers_figures_are_of_their_own_program_and_time(talk: Talk) -> None:
+def test_follow_ups_are_counted_in_their_own_program_and_time(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     talk.a_manager_elsewhere()
-    now = talk.clock()
+    now, hour = talk.clock(), timedelta(hours=1)
+    here, elsewhere = talk.rows(Program)
+    cases = [(here, now - hour, 1), (here, now + hour, 0), (elsewhere, now - hour, 0)]
     with talk.database.reading() as session:
-        here, elsewhere = session.scalars(select(Program).order_by(Program.id)).all()
-        hour = timedelta(hours=1)
-        assert len(list_follow_ups(session, here, now - hour, now + hour)) == 1
-        assert len(list_follow_ups(session, here, now + hour, now + 2 * hour)) == 0
-        assert len(list_follow_ups(session, elsewhere, now - hour, now + hour)) == 0
+        for program, since, asked in cases:
+            period = Period(since, since + 2 * hour, program.timezone)
+            assert count_follow_ups(session, program, period).asked == asked
 
 
-@pytest.mark.parametrize(
-    ("reached", "helped", "heard", "following"),
-    [
-        (None, None, None, Question.REACHED),
-        (True, None, None, Question.HELPED),
-        (True, True, None, Question.HEARD),
-        (False, None, None, Question.AGAIN),
-        (True, False, None, Question.AGAIN),
-    ],
-)
-def test_what_is_asked_next(
-    reached: bool | None, helped: bool | None, heard: bool | None, following: Question
-) -> None:
-    row = FollowUp(reached=reached, helped=helped, heard=heard)
-    assert next_question(row) is following
+def test_the_next_question_depends_on_the_answers() -> None:
+    cases: list[tuple[bool | None, bool | None, Question]] = [
+        (None, None, Question.REACHED),
+        (True, None, Question.HELPED),
+        (True, True, Question.HEARD),
+        (False, None, Question.AGAIN),
+        (True, False, Question.AGAIN),
+    ]
+    found = [next_question(FollowUp(reached=one, helped=two)) for one, two, _ in cases]
+    assert found == [question for *_, question in cases]
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        ("OK", True),
-        (" ok. ", True),
-        ("yes", True),
-        ("Nope!", False),
-        ("no", False),
-        ("not sure", None),
-        ("no he never wrote", None),
-        ("", None),
-    ],
-)
-def test_only_a_plain_yes_or_no_is_an_answer(words: str, answer: bool | None) -> None:
-    assert yes_or_no(words) is answer
+def test_only_a_plain_yes_or_no_is_an_answer() -> None:
+    answers = {
+        **dict.fromkeys(["OK", " ok. ", "yes"], True),
+        **dict.fromkeys(["Nope!", "no"], False),
+        **dict.fromkeys(["not sure", "no he never wrote", ""]),
+    }
+    assert {words: yes_or_no(words) for words in answers} == answers
 
 
 def test_noor_is_not_asked_anything(talk: Talk) -> None:

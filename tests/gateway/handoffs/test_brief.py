@@ -229,7 +229,8 @@ def test_a_scale_is_shown_in_its_own_unit_with_its_cut_off() -> None:
     trend = brief_of(check_ins=checked_in("who5", 7, 13)).trend
     assert trend is not None
     assert [point.score for point in trend.points] == [28, 52]
-    assert (trend.lowest, trend.highest, trend.worse) == (0, 100, "lower")
+    assert (trend.lowest, trend.highest, trend.unit) == (0, 100, "percent")
+    assert trend.worse == "lower"
     assert trend.cut_off == CUT_OFFS.of(SCALES["who5"]).cut_off
 
 
