@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from bot.client import Bot
 from escalation.detect import detect
-from escalation.handoffs.jobs import enqueue
 from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
@@ -110,7 +109,6 @@ def make_line(settings: Settings, database: Database) -> Line:
     return Line(
         database=database,
         rules=rules,
-        later=enqueue,
         bot=Bot(settings.rasa_url, timeout_seconds=timeout, token=settings.rasa_token),
         texts=make_texts(settings),
         detect=_detect,

@@ -202,7 +202,7 @@ class Watchdog:
             log.info("the watchdog enqueued jobs", jobs=[work.id for work in lost])
             with self.line.database.writing() as session:
                 for work in lost:
-                    self.engine.later(session, work, at=now)
+                    self.engine.enqueue(session, work, at=now)
         return lost
 
     def _run(self) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from bot.client import Answer, BotAway, SkillStep
 from escalation.detect import detect
-from escalation.handoffs.jobs import Work, enqueue
+from escalation.handoffs.jobs import Work
 from escalation.ruleset import Rules, load_rules
 from escalation.signals import Signals
 from gateway.demo import seed_demo
@@ -167,7 +167,6 @@ class Talk:
         self.line = Line(
             database=database,
             rules=rules or load_rules("https://warmline.example", Channel.SMS),
-            later=enqueue,
             bot=self.bot,  # type: ignore[arg-type]
             texts=self.phones,
             detect=self._detect,

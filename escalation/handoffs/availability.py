@@ -15,6 +15,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from escalation.policy import MentorsPolicy
+from escalation.transaction import Transaction
 from models import (
     Absence,
     Concern,
@@ -147,19 +148,15 @@ def whom_to_call(
 
 
 def get_circumstances(
-    session: Session,
-    handoff: Handoff,
-    people: Iterable[Person],
-    *,
-    now: datetime,
-    limits: MentorsPolicy,
+    tx: Transaction, handoff: Handoff, people: Iterable[Person]
 ) -> dict[int, Circumstances]:
     """By person id."""
+    session, now = tx.session, tx.now
     by_id = {person.id: person for person in people}
     ids = list(by_id)
     away, until = away_now(session, ids, now=now), snoozed_until(session, handoff, now=now)
     held, crises = _held(session, handoff, ids), _crises_taken(session, ids, since=now - WEEK)
-    resting = _resting(session, ids, since=now - timedelta(hours=limits.cool_down_hours))
+    resting = _resting(session, ids, since=now - timedelta(hours=tx.policy.mentors.cool_down_hours))
     concerns = mentors_under_concern(session, handoff.conversation.person_id)
     return {
         one: Circumstances(

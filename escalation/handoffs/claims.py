@@ -7,24 +7,16 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import release
-from escalation.handoffs.jobs import CheckClaim, Later
+from escalation.handoffs.jobs import CheckClaim
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from models import Handoff, HandoffEvent, Message, Move, Speaker, Status
 
 
-def release_if_unanswered(
-    session: Session,
-    handoff: Handoff,
-    event_id: int,
-    *,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> bool:
+def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> bool:
     """Release a claim if its holder wrote nothing since event `event_id`. True if released."""
-    event = session.get_one(HandoffEvent, event_id)
-    moved_on = session.scalar(
+    event = tx.session.get_one(HandoffEvent, event_id)
+    moved_on = tx.session.scalar(
         select(HandoffEvent.id)
         .where(
             HandoffEvent.handoff_id == handoff.id,
@@ -33,15 +25,15 @@ def release_if_unanswered(
         )
         .limit(1)
     )
-    if handoff.status is not Status.CLAIMED or moved_on or _has_written(session, handoff, event.at):
+    if handoff.status is not Status.CLAIMED or moved_on:
+        return False
+    if _has_written(tx.session, handoff, event.at):
         return False
     holder = handoff.mentor
-    minutes = round((now - event.at).total_seconds() / 60)
-    release(session, handoff, by=None, now=now, rules=rules, later=later)
+    minutes = round((tx.now - event.at).total_seconds() / 60)
+    release(tx, handoff, by=None)
     if holder is not None:
-        thread = get_thread(session, rules, holder)
-        key = "released_unanswered"
-        say(session, rules, thread, key, now=now, code=handoff.id, minutes=minutes)
+        tx.tell(holder, "released_unanswered", code=handoff.id, minutes=minutes)
     return True
 
 

@@ -4,14 +4,14 @@ The caller locks the conversation (`lock_conversation`) in the same transaction,
 the bot's next message cannot overtake each other.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
-from escalation.handoffs.jobs import AskFollowUp, Later, enqueue
-from escalation.handoffs.ladder import page, people_to_call, start_climb
+from escalation.handoffs.jobs import AskFollowUp, enqueue
+from escalation.handoffs.ladder import page, people_to_call, snooze, start_climb
 from escalation.handoffs.moves import (
     Closed,
     NotHolder,
@@ -21,8 +21,7 @@ from escalation.handoffs.moves import (
     make_move,
 )
 from escalation.handoffs.transfers import end_transfer
-from escalation.ruleset import Rules
-from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from models import (
     Conversation,
     Debrief,
@@ -34,7 +33,6 @@ from models import (
     Owner,
     Person,
     Role,
-    Snooze,
     Status,
     Urgency,
 )
@@ -93,18 +91,16 @@ def get_owner(handoff: Handoff | None) -> Owner:
 
 
 def open_handoff(
-    session: Session,
+    tx: Transaction,
     conversation: Conversation,
     need: Need,
     urgency: Urgency,
     *,
     message: Message | None,
-    by: Person | None = None,
-    now: datetime,
-    rules: Rules,
-    later: Later,
 ) -> tuple[Handoff, list[Person]]:
     """Open a handoff and page its first rung. Returns it and the people paged at once.
+
+    Without a `message` it comes from a button on the mentee's page.
 
     Raises:
         IntegrityError: the conversation already has an open handoff.
@@ -115,38 +111,22 @@ def open_handoff(
         need=need,
         urgency=urgency,
         status=Status.WAITING,
-        opened_at=now,
+        opened_at=tx.now,
         ladder=0,
         rung=-1,
     )
-    session.add(handoff)
-    session.flush()
-    log_move(
-        session,
-        handoff,
-        Move.OPEN,
-        by=by,
-        now=now,
-        need=need.value,
-        urgency=urgency.name.lower(),
-    )
-    paged = start_climb(session, handoff, now=now, rules=rules, later=later)
-    return handoff, paged
+    tx.session.add(handoff)
+    tx.session.flush()
+    by = conversation.person if message is None else None
+    detail = {"need": need.value, "urgency": urgency.name.lower()}
+    log_move(tx, handoff, Move.OPEN, by=by, **detail)
+    return handoff, start_climb(tx, handoff)
 
 
 def raise_handoff(
-    session: Session,
-    handoff: Handoff,
-    need: Need,
-    urgency: Urgency,
-    *,
-    message: Message | None,
-    by: Person | None = None,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> list[Person]:
-    """Make an open handoff more urgent; software never lowers it. Returns the people paged.
+    tx: Transaction, handoff: Handoff, need: Need, urgency: Urgency, *, message: Message
+) -> None:
+    """Make an open handoff more urgent; software never lowers it.
 
     If it waits, the ladder of the new urgency starts at once. If a mentor holds it, they keep it:
     we page them and the first rung, and their time for a first message starts again.
@@ -156,39 +136,36 @@ def raise_handoff(
     """
     before = handoff.urgency
     make_move(
-        session,
+        tx,
         handoff,
         (Handoff.urgency < urgency) & Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
         urgency=urgency,
         need=need,
     )
     event = log_move(
-        session,
+        tx,
         handoff,
         Move.RAISE,
-        by=by,
-        now=now,
+        by=None,
         need=need.value,
         urgency=urgency.name.lower(),
         was=before.name.lower(),
-        message=message.id if message else None,
+        message=message.id,
     )
     if handoff.status is Status.WAITING:
-        return start_climb(session, handoff, now=now, rules=rules, later=later)
-    _, people = people_to_call(session, handoff, 0, now=now, rules=rules)
+        start_climb(tx, handoff)
+        return
+    _, people = people_to_call(tx, handoff, 0)
     holder = handoff.mentor
     if holder and holder.can_be_texted and not holder.left_at and holder not in people:
         people.insert(0, holder)
     handoff.ladder, handoff.rung = handoff.ladder + 1, 0
-    session.flush()
-    page(session, handoff, people, now=now, rules=rules)
-    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
-    return people
+    tx.session.flush()
+    page(tx, handoff, people)
+    check_claim_later(tx, handoff, event)
 
 
-def claim(
-    session: Session, handoff: Handoff, mentor: Person, *, now: datetime, rules: Rules, later: Later
-) -> None:
+def claim(tx: Transaction, handoff: Handoff, mentor: Person) -> None:
     """Give a waiting handoff to `mentor` and tell the mentee.
 
     If two mentors text TAKE in the same second, the update succeeds for only one of them.
@@ -200,47 +177,40 @@ def claim(
     """
     if handoff.status is not Status.WAITING:
         raise AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)
-    if mentor.id in mentors_under_concern(session, handoff.conversation.person_id):
+    if mentor.id in mentors_under_concern(tx.session, handoff.conversation.person_id):
         raise NotTheirs(handoff, mentor)
     try:
         make_move(
-            session,
+            tx,
             handoff,
             Handoff.status == Status.WAITING,
             status=Status.CLAIMED,
             mentor_id=mentor.id,
-            claimed_at=now,
+            claimed_at=tx.now,
             next_page_at=None,
         )
     except Refused:
         raise (AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)) from None
-    event = log_move(session, handoff, Move.CLAIM, by=mentor, now=now)
+    event = log_move(tx, handoff, Move.CLAIM, by=mentor)
     handoff.conversation.skill = None
     handoff.conversation.forget_bot = True
     may_end = handoff.urgency is not Urgency.CRISIS
     key = "claimed_may_end" if may_end else "claimed"
-    say(session, rules, handoff.conversation, key, now=now, mentor=mentor.name)
-    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+    tx.say_in(handoff.conversation, key, mentor=mentor.name)
+    check_claim_later(tx, handoff, event)
 
 
-def note_human_message(session: Session, handoff: Handoff, *, now: datetime) -> None:
-    session.execute(
+def note_human_message(tx: Transaction, handoff: Handoff) -> None:
+    tx.session.execute(
         update(Handoff)
         .where(Handoff.id == handoff.id, Handoff.first_reply_at.is_(None))
-        .values(first_reply_at=now)
+        .values(first_reply_at=tx.now)
     )
-    session.refresh(handoff)
+    tx.session.refresh(handoff)
 
 
 def release(
-    session: Session,
-    handoff: Handoff,
-    *,
-    by: Person | None,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-    told: str = "released",
+    tx: Transaction, handoff: Handoff, *, by: Person | None, told: str = "released"
 ) -> None:
     """Put a claimed handoff back into the queue, tell the mentee, and start a new ladder.
 
@@ -255,7 +225,7 @@ def release(
     if by is not None and handoff.mentor_id != by.id:
         raise NotHolder(handoff, by)
     make_move(
-        session,
+        tx,
         handoff,
         Handoff.status == Status.CLAIMED,
         status=Status.WAITING,
@@ -263,25 +233,17 @@ def release(
         claimed_at=None,
     )
     held_by = holder.id if holder else None
-    log_move(session, handoff, Move.RELEASE, by=by, now=now, held_by=held_by)
+    log_move(tx, handoff, Move.RELEASE, by=by, held_by=held_by)
     name = holder.name if holder else ""
-    say(session, rules, handoff.conversation, told, now=now, mentor=name)
-    end_transfer(session, handoff, now=now, rules=rules)
+    tx.say_in(handoff.conversation, told, mentor=name)
+    end_transfer(tx, handoff)
     if by is not None:
-        session.add(Snooze(handoff_id=handoff.id, person_id=by.id, at=now, until=NOT_AGAIN))
-        session.flush()
-    start_climb(session, handoff, now=now, rules=rules, later=later)
+        snooze(tx, handoff, by, until=NOT_AGAIN)
+    start_climb(tx, handoff)
 
 
 def resolve(
-    session: Session,
-    handoff: Handoff,
-    outcome: Outcome,
-    *,
-    by: Person,
-    note: str | None,
-    now: datetime,
-    rules: Rules,
+    tx: Transaction, handoff: Handoff, outcome: Outcome, *, by: Person, note: str | None
 ) -> None:
     """Close a handoff with an outcome and tell the mentee; the bot answers again.
 
@@ -298,27 +260,27 @@ def resolve(
         raise NeedsReason(handoff)
     held = handoff.status is Status.CLAIMED
     make_move(
-        session,
+        tx,
         handoff,
         Handoff.status == handoff.status,
         status=Status.RESOLVED,
         outcome=outcome,
-        closed_at=now,
+        closed_at=tx.now,
         next_page_at=None,
         mentor_id=handoff.mentor_id,
     )
-    log_move(session, handoff, Move.RESOLVE, by=by, now=now, note=note, outcome=outcome.value)
+    log_move(tx, handoff, Move.RESOLVE, by=by, note=note, outcome=outcome.value)
     handoff.conversation.forget_bot = True
     key = "returned" if held else "closed_unclaimed"
-    say(session, rules, handoff.conversation, key, now=now, mentor=by.name)
-    end_transfer(session, handoff, now=now, rules=rules)
-    ask_after = timedelta(minutes=rules.policy.follow_up.after_minutes)
-    enqueue(session, AskFollowUp(handoff.id), at=now + ask_after)
+    tx.say_in(handoff.conversation, key, mentor=by.name)
+    end_transfer(tx, handoff)
+    ask_after = timedelta(minutes=tx.policy.follow_up.after_minutes)
+    enqueue(tx.session, AskFollowUp(handoff.id), at=tx.now + ask_after)
     if held and handoff.urgency is Urgency.CRISIS:
-        ask_for_debrief(session, handoff, by, now=now, rules=rules)
+        ask_for_debrief(tx, handoff, by)
 
 
-def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
+def withdraw(tx: Transaction, handoff: Handoff) -> None:
     """End a handoff at the mentee's request, below crisis.
 
     Raises:
@@ -330,37 +292,30 @@ def withdraw(session: Session, handoff: Handoff, *, now: datetime, rules: Rules)
     holder = handoff.mentor
     try:
         make_move(
-            session,
+            tx,
             handoff,
             Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
             status=Status.WITHDRAWN,
-            closed_at=now,
+            closed_at=tx.now,
             next_page_at=None,
         )
     except Refused as refusal:
         raise Closed(handoff) from refusal
-    log_move(session, handoff, Move.WITHDRAW, by=handoff.conversation.person, now=now)
+    log_move(tx, handoff, Move.WITHDRAW, by=handoff.conversation.person)
     handoff.conversation.forget_bot = True
-    say(session, rules, handoff.conversation, "withdrawn", now=now)
-    end_transfer(session, handoff, now=now, rules=rules)
+    tx.say_in(handoff.conversation, "withdrawn")
+    end_transfer(tx, handoff)
     if holder is not None:
-        thread = get_thread(session, rules, holder)
-        say(session, rules, thread, "they_withdrew", now=now, code=handoff.id)
+        tx.tell(holder, "they_withdrew", code=handoff.id)
 
 
-def ask_for_debrief(
-    session: Session, handoff: Handoff, person: Person, *, now: datetime, rules: Rules
-) -> Debrief:
+def ask_for_debrief(tx: Transaction, handoff: Handoff, person: Person) -> None:
     """Ask the mentor who ended a crisis how it was for them, once for each handoff."""
-    asked = session.scalar(select(Debrief).where(Debrief.handoff_id == handoff.id))
-    if asked is not None:
-        return asked
-    debrief = Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=now)
-    session.add(debrief)
-    session.flush()
-    thread = get_thread(session, rules, person)
-    say(session, rules, thread, "debrief_asked", now=now, code=handoff.id)
-    return debrief
+    if tx.session.scalar(select(Debrief.id).where(Debrief.handoff_id == handoff.id)) is not None:
+        return
+    tx.session.add(Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=tx.now))
+    tx.session.flush()
+    tx.tell(person, "debrief_asked", code=handoff.id)
 
 
 def _manager_may_close(handoff: Handoff, by: Person) -> bool:

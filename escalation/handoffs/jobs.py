@@ -5,12 +5,12 @@ A capability defines its own jobs as subclasses of `Work`; `gateway/worker.py` l
 
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
-# The key under which a session knows its engine.
-LATER = "later"
+# The key under which a session knows how its engine enqueues.
+ENQUEUE = "enqueue"
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,14 @@ class Work:
         return None
 
 
-class Later(Protocol):
-    def __call__(self, session: Session, work: Work, *, at: datetime) -> None:
-        """Enqueue `work` for `at` in the transaction of `session`: both happen or neither."""
-
-
 def enqueue(session: Session, work: Work, *, at: datetime) -> None:
-    """Enqueue `work` for `at` in the transaction of `session`.
+    """Enqueue `work` for `at` in the transaction of `session`: both happen or neither.
 
     A command has no engine; there the row alone is written, and the watchdog of the gateway
     finds it.
     """
-    later: Later | None = session.info.get(LATER)
-    if later is not None:
-        later(session, work, at=at)
+    if engine_enqueue := session.info.get(ENQUEUE):
+        engine_enqueue(session, work, at=at)
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,16 @@ from escalation.handoffs.availability import (
 )
 from escalation.handoffs.duty import on_duty
 from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
-from escalation.handoffs.jobs import CheckAlerts, Climb, Later, Recall
+from escalation.handoffs.jobs import CheckAlerts, Climb, Recall, enqueue
+from escalation.handoffs.moves import log_move
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from models import (
     Alert,
     Conversation,
     Delivery,
     Handoff,
-    HandoffEvent,
     Match,
     MatchKind,
     Message,
@@ -45,49 +45,31 @@ from models import (
 HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
 
 
-def start_climb(
-    session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
-) -> list[Person]:
+def start_climb(tx: Transaction, handoff: Handoff) -> list[Person]:
     """Start a new ladder, at once or when the program opens. Returns the people paged now."""
     handoff.ladder += 1
     handoff.rung = -1
-    session.flush()
-    opening = first_page_at(session, handoff, rules, now=now)
-    if opening > now:
-        handoff.next_page_at = opening
-        later(session, Climb(handoff.id, handoff.ladder, 0), at=opening)
-        return []
-    return climb(session, handoff, handoff.ladder, 0, now=now, rules=rules, later=later)
-
-
-def first_page_at(session: Session, handoff: Handoff, rules: Rules, *, now: datetime) -> datetime:
-    """Now, unless this urgency waits for the program's hours."""
-    if rules.policy.ladder_for(handoff.urgency).outside_hours == "wait":
+    tx.session.flush()
+    if tx.policy.ladder_for(handoff.urgency).outside_hours == "wait":
         program = handoff.conversation.program
-        return next_opening(program, now, get_holidays(session, program))
-    return now
+        opening = next_opening(program, tx.now, get_holidays(tx.session, program))
+        if opening > tx.now:
+            handoff.next_page_at = opening
+            enqueue(tx.session, Climb(handoff.id, handoff.ladder, 0), at=opening)
+            return []
+    return climb(tx, handoff, handoff.ladder, 0)
 
 
-def climb(
-    session: Session,
-    handoff: Handoff,
-    ladder: int,
-    rung: int,
-    *,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> list[Person]:
+def climb(tx: Transaction, handoff: Handoff, ladder: int, rung: int) -> list[Person]:
     """Page rung `rung` of ladder number `ladder` and schedule the next. Returns the people paged.
 
     Skips rungs on which we can page no one. Does nothing if a mentor claimed it, a new ladder
     started, or the rung was paged already, so it is safe to run twice.
     """
-    steps = rules.policy.ladder_for(handoff.urgency)
-    rung, people = people_to_call(session, handoff, rung, now=now, rules=rules)
-    next_page_at = now + steps.at(rung).wait
+    rung, people = people_to_call(tx, handoff, rung)
+    next_page_at = tx.now + tx.policy.ladder_for(handoff.urgency).at(rung).wait
     moved = changes_one(
-        session,
+        tx.session,
         update(Handoff)
         .where(
             Handoff.id == handoff.id,
@@ -97,149 +79,113 @@ def climb(
         )
         .values(rung=rung, next_page_at=next_page_at),
     )
-    session.refresh(handoff)
+    tx.session.refresh(handoff)
     if not moved:
         return []
-    page(session, handoff, people, now=now, rules=rules)
-    later(session, Climb(handoff.id, ladder, rung + 1), at=next_page_at)
+    page(tx, handoff, people)
+    enqueue(tx.session, Climb(handoff.id, ladder, rung + 1), at=next_page_at)
     if people:
-        patience = timedelta(minutes=rules.policy.alert.delivered_within_minutes)
-        later(session, CheckAlerts(handoff.id, ladder, rung), at=now + patience)
+        patience = timedelta(minutes=tx.policy.alert.delivered_within_minutes)
+        enqueue(tx.session, CheckAlerts(handoff.id, ladder, rung), at=tx.now + patience)
     return people
 
 
-def page(
-    session: Session, handoff: Handoff, people: list[Person], *, now: datetime, rules: Rules
-) -> None:
-    own = _matched(session, handoff, MatchKind.OWN)
+def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
+    own = _matched(tx.session, handoff, MatchKind.OWN)
     for person in people:
         key = f"alert_{handoff.urgency.name.lower()}"
         if person.id == handoff.mentor_id:
             key = "alert_raised_to_holder"
-        text = say(
-            session,
-            rules,
-            get_thread(session, rules, person),
-            key,
-            now=now,
-            code=handoff.id,
-            whose="your mentee" if person in own else "a mentee",
-            link=rules.link(handoff.id),
-        )
-        session.add(
-            Alert(
-                handoff_id=handoff.id,
-                person_id=person.id,
-                message_id=text.id,
-                ladder=handoff.ladder,
-                rung=handoff.rung,
-                at=now,
-            )
-        )
-    session.add(
-        HandoffEvent(
+        whose = "your mentee" if person in own else "a mentee"
+        link = tx.rules.link(handoff.id)
+        text = tx.tell(person, key, code=handoff.id, whose=whose, link=link)
+        alert = Alert(
             handoff_id=handoff.id,
-            at=now,
-            move=Move.PAGE,
-            detail={
-                "urgency": handoff.urgency.name.lower(),
-                "ladder": handoff.ladder,
-                "rung": handoff.rung,
-                "people": [person.id for person in people],
-            },
+            person_id=person.id,
+            message_id=text.id,
+            ladder=handoff.ladder,
+            rung=handoff.rung,
+            at=tx.now,
         )
+        tx.session.add(alert)
+    log_move(
+        tx,
+        handoff,
+        Move.PAGE,
+        by=None,
+        urgency=handoff.urgency.name.lower(),
+        ladder=handoff.ladder,
+        rung=handoff.rung,
+        people=[person.id for person in people],
     )
-    session.flush()
 
 
-def climb_on_if_nobody_was_reached(
-    session: Session, handoff: Handoff, *, now: datetime, rules: Rules, later: Later
-) -> list[Person]:
+def climb_on_if_nobody_was_reached(tx: Transaction, handoff: Handoff) -> None:
     """Climb at once if no one on the current rung can still answer.
 
     Each text failed, did not arrive in time, or was answered with PASS.
     """
-    alerts = _rung_alerts(session, handoff)
-    said = latest_snoozes(session, handoff)
-    passed = {one for one, snooze in said.items() if snooze.until == NOT_AGAIN}
-    patience = timedelta(minutes=rules.policy.alert.delivered_within_minutes)
+    alerts = tx.session.scalars(
+        select(Alert).where(
+            Alert.handoff_id == handoff.id,
+            Alert.ladder == handoff.ladder,
+            Alert.rung == handoff.rung,
+        )
+    ).all()
+    said = latest_snoozes(tx.session, handoff)
+    passed = {one for one, snoozed in said.items() if snoozed.until == NOT_AGAIN}
+    sent_after = tx.now - timedelta(minutes=tx.policy.alert.delivered_within_minutes)
     may_answer = any(
-        alert.person_id not in passed and _may_still_arrive(alert.message, patience, now=now)
+        alert.person_id not in passed and _may_still_arrive(alert.message, sent_after)
         for alert in alerts
     )
     if not alerts or may_answer:
-        return []
+        return
     # If only people who just passed are left, do not page them again at once.
-    if passed and not _callable_from(session, handoff, 0, now=now, rules=rules)[1]:
-        return []
-    return climb(
-        session, handoff, handoff.ladder, handoff.rung + 1, now=now, rules=rules, later=later
-    )
+    if not passed or _has_others(tx, handoff):
+        climb(tx, handoff, handoff.ladder, handoff.rung + 1)
 
 
-def pass_on(
-    session: Session,
-    handoff: Handoff,
-    person: Person,
-    *,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> bool:
+def pass_on(tx: Transaction, handoff: Handoff, person: Person) -> bool:
     """Stop paging `person` for a waiting handoff. True if there is someone else to page.
 
     If there is no one else at all, the ladder keeps its times and pages `person` again in the end.
     """
-    session.add(Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=NOT_AGAIN))
-    session.flush()
-    _, others = _callable_from(session, handoff, 0, now=now, rules=rules)
-    if not others:
+    snooze(tx, handoff, person, until=NOT_AGAIN)
+    if not _has_others(tx, handoff):
         return False
     if handoff.rung >= 0:
-        climb_on_if_nobody_was_reached(session, handoff, now=now, rules=rules, later=later)
+        climb_on_if_nobody_was_reached(tx, handoff)
     return True
 
 
-def put_off(
-    session: Session,
-    handoff: Handoff,
-    person: Person,
-    until: datetime,
-    *,
-    now: datetime,
-    later: Later,
-) -> None:
+def put_off(tx: Transaction, handoff: Handoff, person: Person, *, until: datetime) -> None:
     """Do not page `person` for a waiting handoff before `until`."""
-    snooze = Snooze(handoff_id=handoff.id, person_id=person.id, at=now, until=until)
-    session.add(snooze)
-    session.flush()
-    later(session, Recall(handoff.id, snooze.id), at=until)
+    snoozed = snooze(tx, handoff, person, until=until)
+    enqueue(tx.session, Recall(handoff.id, snoozed.id), at=until)
 
 
-def recall(
-    session: Session,
-    handoff: Handoff,
-    snooze_id: int,
-    *,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> bool:
-    """Page a person again whose LATER is over, if the handoff still waits. True if paged.
+def snooze(tx: Transaction, handoff: Handoff, person: Person, *, until: datetime) -> Snooze:
+    snoozed = Snooze(handoff_id=handoff.id, person_id=person.id, at=tx.now, until=until)
+    tx.session.add(snoozed)
+    tx.session.flush()
+    return snoozed
+
+
+def recall(tx: Transaction, handoff: Handoff, snooze_id: int) -> None:
+    """Page a person again whose LATER is over, if the handoff still waits.
 
     The ladder gets a new number but keeps its times: its current rung may include this person
     already, and a person has one alert per rung.
     """
-    snooze = session.get_one(Snooze, snooze_id)
-    if not _is_to_be_recalled(session, handoff, snooze, now=now, rules=rules):
-        return False
+    snoozed = tx.session.get_one(Snooze, snooze_id)
+    if not _is_to_be_recalled(tx, handoff, snoozed):
+        return
     handoff.ladder += 1
-    session.flush()
-    person = session.get_one(Person, snooze.person_id)
-    page(session, handoff, [person], now=now, rules=rules)
-    due = handoff.next_page_at or now
-    later(session, Climb(handoff.id, handoff.ladder, handoff.rung + 1), at=due)
-    return True
+    tx.session.flush()
+    page(tx, handoff, [tx.session.get_one(Person, snoozed.person_id)])
+    due = handoff.next_page_at or tx.now
+    enqueue(tx.session, Climb(handoff.id, handoff.ladder, handoff.rung + 1), at=due)
 
 
 def overdue_recalls(
@@ -253,77 +199,57 @@ def overdue_recalls(
         .order_by(Snooze.id)
     )
     return [
-        Recall(handoff.id, snooze.id)
-        for snooze, handoff in snoozes
+        Recall(handoff.id, snoozed.id)
+        for snoozed, handoff in snoozes
         if _is_to_be_recalled(
-            session, handoff, snooze, now=now, rules=get_rules(handoff.conversation.program_id)
+            Transaction(session, get_rules(handoff.conversation.program_id), now), handoff, snoozed
         )
     ]
 
 
-def _is_to_be_recalled(
-    session: Session, handoff: Handoff, snooze: Snooze, *, now: datetime, rules: Rules
-) -> bool:
+def _is_to_be_recalled(tx: Transaction, handoff: Handoff, snoozed: Snooze) -> bool:
     # Before its first rung, the ladder will still page them in their turn.
-    if handoff.status is not Status.WAITING or handoff.rung < 0 or snooze.until > now:
+    if handoff.status is not Status.WAITING or handoff.rung < 0 or snoozed.until > tx.now:
         return False
-    latest = latest_snoozes(session, handoff).get(snooze.person_id)
-    if latest is None or latest.id != snooze.id:
+    latest = latest_snoozes(tx.session, handoff).get(snoozed.person_id)
+    if latest is None or latest.id != snoozed.id:
         return False
     paged_since = select(Alert.id).where(
         Alert.handoff_id == handoff.id,
-        Alert.person_id == snooze.person_id,
-        Alert.at >= snooze.until,
+        Alert.person_id == snoozed.person_id,
+        Alert.at >= snoozed.until,
     )
-    if session.scalar(paged_since.limit(1)) is not None:
+    if tx.session.scalar(paged_since.limit(1)) is not None:
         return False
-    person = session.get_one(Person, snooze.person_id)
-    limits = rules.policy.mentors
-    seen = get_circumstances(session, handoff, [person], now=now, limits=limits)[person.id]
+    person = tx.session.get_one(Person, snoozed.person_id)
+    seen = get_circumstances(tx, handoff, [person])[person.id]
     # They chose the time themselves, so their load does not matter.
     asked = Circumstances(away=seen.away, concern=seen.concern, left=seen.left)
-    kept_away = why_not(asked, handoff.urgency, limits, first=False, climbed=False)
-    return person.can_be_texted and not kept_away
+    reasons = why_not(asked, handoff.urgency, tx.policy.mentors, first=False, climbed=False)
+    return person.can_be_texted and not reasons
 
 
-def _rung_alerts(session: Session, handoff: Handoff) -> list[Alert]:
-    return list(
-        session.scalars(
-            select(Alert).where(
-                Alert.handoff_id == handoff.id,
-                Alert.ladder == handoff.ladder,
-                Alert.rung == handoff.rung,
-            )
-        )
-    )
-
-
-def _may_still_arrive(text: Message, patience: timedelta, *, now: datetime) -> bool:
+def _may_still_arrive(text: Message, sent_after: datetime) -> bool:
     if text.delivery in HOPELESS:
         return False
-    return text.delivery is Delivery.DELIVERED or now < text.at + patience
+    return text.delivery is Delivery.DELIVERED or text.at > sent_after
+
+
+def _has_others(tx: Transaction, handoff: Handoff) -> bool:
+    return bool(people_to_call(tx, handoff, 0, look_past=False)[1])
 
 
 def people_to_call(
-    session: Session, handoff: Handoff, rung: int, *, now: datetime, rules: Rules
+    tx: Transaction, handoff: Handoff, rung: int, *, look_past: bool = True
 ) -> tuple[int, list[Person]]:
-    """The first rung from `rung` on with someone to page; empty only if we can text no one."""
-    return _callable_from(session, handoff, rung, now=now, rules=rules, look_past=True)
+    """The first rung from `rung` on with someone to page.
 
-
-def _callable_from(
-    session: Session,
-    handoff: Handoff,
-    rung: int,
-    *,
-    now: datetime,
-    rules: Rules,
-    look_past: bool = False,
-) -> tuple[int, list[Person]]:
-    steps, limits = rules.policy.ladder_for(handoff.urgency), rules.policy.mentors
-    rungs = [people_on(session, handoff, steps, each, now=now) for each in range(len(steps.rungs))]
+    With `look_past` the list is empty only if we can text no one.
+    """
+    steps, limits = tx.policy.ladder_for(handoff.urgency), tx.policy.mentors
+    rungs = [people_on(tx, handoff, steps, each) for each in range(len(steps.rungs))]
     people = {person.id: person for on_rung in rungs for person in on_rung}
-    seen = get_circumstances(session, handoff, people.values(), now=now, limits=limits)
+    seen = get_circumstances(tx, handoff, people.values())
     rung, called = whom_to_call(
         [{person.id: seen[person.id] for person in on_rung} for on_rung in rungs],
         rung,
@@ -334,34 +260,32 @@ def _callable_from(
     return rung, [people[one] for one in called]
 
 
-def people_on(
-    session: Session, handoff: Handoff, steps: Ladder, rung: int, *, now: datetime
-) -> list[Person]:
+def people_on(tx: Transaction, handoff: Handoff, steps: Ladder, rung: int) -> list[Person]:
     """Everyone on a rung whom we can text now, even if availability rules them out."""
     program = handoff.conversation.program
     skip_mentors = steps.outside_hours == "skip" and not is_within_hours(
-        program, now, get_holidays(session, program)
+        program, tx.now, get_holidays(tx.session, program)
     )
     found: dict[int, Person] = {}
     for group in steps.at(rung).page:
         if skip_mentors and group in ("own", "back_up"):
             continue
-        for person in _group(session, handoff, group, now=now):
+        for person in _group(tx, handoff, group):
             if person.can_be_texted:
                 found.setdefault(person.id, person)
     return list(found.values())
 
 
-def _group(session: Session, handoff: Handoff, group: Group, *, now: datetime) -> list[Person]:
+def _group(tx: Transaction, handoff: Handoff, group: Group) -> list[Person]:
     if group == "own":
-        return _matched(session, handoff, MatchKind.OWN)
+        return _matched(tx.session, handoff, MatchKind.OWN)
     if group == "back_up":
-        return _matched(session, handoff, MatchKind.BACK_UP)
+        return _matched(tx.session, handoff, MatchKind.BACK_UP)
     program = handoff.conversation.program
     if group == "duty":
-        return on_duty(session, program, now=now)
+        return on_duty(tx.session, program, now=tx.now)
     managers = select(Person).where(Person.program_id == program.id, Person.role == Role.MANAGER)
-    return list(session.scalars(managers.order_by(Person.id)))
+    return list(tx.session.scalars(managers.order_by(Person.id)))
 
 
 def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person]:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import WhyNot, get_circumstances, why_not
-from escalation.handoffs.jobs import LapseTransfer, Later, enqueue
+from escalation.handoffs.jobs import LapseTransfer, enqueue
 from escalation.handoffs.moves import (
     Closed,
     NotHolder,
@@ -22,7 +22,7 @@ from escalation.handoffs.moves import (
 )
 from escalation.ruleset import Rules
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
-from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from models import Handoff, Move, Person, Role, Status, Transfer, changes_one
 
 
@@ -68,14 +68,7 @@ class TransferOver(Refused):
 
 
 def offer_transfer(
-    session: Session,
-    handoff: Handoff,
-    *,
-    by: Person,
-    to: Person,
-    note: str | None,
-    now: datetime,
-    rules: Rules,
+    tx: Transaction, handoff: Handoff, *, by: Person, to: Person, note: str | None
 ) -> Transfer:
     """Ask one colleague to take over a handoff. `by` holds it until they accept.
 
@@ -88,32 +81,20 @@ def offer_transfer(
     """
     if handoff.status is not Status.CLAIMED or handoff.mentor_id != by.id:
         raise NotHolder(handoff, by) if handoff.is_open else Closed(handoff)
-    reason = _why_not_to(session, handoff, to, by=by, now=now, rules=rules)
+    reason = _why_not_to(tx, handoff, to, by=by)
     if reason is not None:
-        could = who_could_take(session, handoff, by=by, now=now, rules=rules)
-        raise CannotTransfer(handoff, to, reason, could)
-    transfer = Transfer(
-        handoff_id=handoff.id, from_=by, to=to, at=now, note=(note or "").strip() or None
-    )
-    session.add(transfer)
-    session.flush()
-    enqueue(session, LapseTransfer(transfer.id), at=_lapses_at(transfer, handoff, rules))
-    thread = get_thread(session, rules, to)
-    link = rules.link(handoff.id)
-    say(session, rules, thread, "transfer_asked", now=now, code=handoff.id, who=by.name, link=link)
+        raise CannotTransfer(handoff, to, reason, who_could_take(tx, handoff, by=by))
+    note = (note or "").strip() or None
+    transfer = Transfer(handoff_id=handoff.id, from_=by, to=to, at=tx.now, note=note)
+    tx.session.add(transfer)
+    tx.session.flush()
+    enqueue(tx.session, LapseTransfer(transfer.id), at=_lapses_at(transfer, handoff, tx.rules))
+    link = tx.rules.link(handoff.id)
+    tx.tell(to, "transfer_asked", code=handoff.id, who=by.name, link=link)
     return transfer
 
 
-def answer_transfer(
-    session: Session,
-    transfer: Transfer,
-    *,
-    by: Person,
-    accept: bool,
-    now: datetime,
-    rules: Rules,
-    later: Later,
-) -> None:
+def answer_transfer(tx: Transaction, transfer: Transfer, *, by: Person, accept: bool) -> None:
     """Accept or decline a transfer, and tell the holder.
 
     If accepted, we tell the mentee, and the colleague has the time of a claim for a first message.
@@ -122,35 +103,24 @@ def answer_transfer(
         NotAsked: it was offered to another person.
         TransferOver: it was answered, has expired, or its holder no longer holds it.
     """
-    handoff = session.get_one(Handoff, transfer.handoff_id)
+    handoff = tx.session.get_one(Handoff, transfer.handoff_id)
     if transfer.to_id != by.id:
         raise NotAsked(handoff, by)
-    _answer(session, transfer, handoff, accepted=accept, now=now)
-    holder_thread = get_thread(session, rules, transfer.from_)
+    _answer(tx, transfer, handoff, accepted=accept)
     if not accept:
-        key = "transfer_declined"
-        say(session, rules, holder_thread, key, now=now, code=handoff.id, who=by.name)
+        tx.tell(transfer.from_, "transfer_declined", code=handoff.id, who=by.name)
         return
     still = (Handoff.status == Status.CLAIMED) & (Handoff.mentor_id == transfer.from_id)
     try:
-        make_move(session, handoff, still, mentor_id=by.id)
+        make_move(tx, handoff, still, mentor_id=by.id)
     except Refused:
         raise TransferOver(handoff) from None
-    given_by = transfer.from_id
-    event = log_move(
-        session, handoff, Move.CLAIM, by=by, now=now, transfer=transfer.id, held_by=given_by
-    )
-    say(
-        session,
-        rules,
-        handoff.conversation,
-        "transferred",
-        now=now,
-        mentor=by.name,
-        before=transfer.from_.name,
-    )
-    say(session, rules, holder_thread, "transfer_taken", now=now, code=handoff.id, who=by.name)
-    check_claim_later(session, handoff, event, now=now, rules=rules, later=later)
+    giver = transfer.from_id
+    event = log_move(tx, handoff, Move.CLAIM, by=by, transfer=transfer.id, held_by=giver)
+    names = {"mentor": by.name, "before": transfer.from_.name}
+    tx.say_in(handoff.conversation, "transferred", **names)
+    tx.tell(transfer.from_, "transfer_taken", code=handoff.id, who=by.name)
+    check_claim_later(tx, handoff, event)
 
 
 def get_open_transfer(session: Session, handoff: Handoff) -> Transfer | None:
@@ -169,11 +139,9 @@ def transfers_offered_to(session: Session, person: Person) -> list[Transfer]:
     )
 
 
-def who_could_take(
-    session: Session, handoff: Handoff, *, by: Person, now: datetime, rules: Rules
-) -> list[Person]:
+def who_could_take(tx: Transaction, handoff: Handoff, *, by: Person) -> list[Person]:
     """The colleagues to whom `by` could offer a handoff now."""
-    colleagues = session.scalars(
+    colleagues = tx.session.scalars(
         select(Person)
         .where(
             Person.program_id == handoff.conversation.program_id,
@@ -182,28 +150,20 @@ def who_could_take(
         )
         .order_by(Person.id)
     )
-    return [
-        one
-        for one in colleagues
-        if _why_not_person(session, handoff, one, now=now, rules=rules) is None
-    ]
+    return [one for one in colleagues if _why_not_person(tx, handoff, one) is None]
 
 
-def lapse_if_unanswered(
-    session: Session, transfer: Transfer, *, now: datetime, rules: Rules
-) -> bool:
-    """End an expired offer and tell both. True if it expired now."""
-    handoff = session.get_one(Handoff, transfer.handoff_id)
-    if now < _lapses_at(transfer, handoff, rules):
-        return False
+def lapse_if_unanswered(tx: Transaction, transfer: Transfer) -> None:
+    """End an expired offer and tell both."""
+    handoff = tx.session.get_one(Handoff, transfer.handoff_id)
+    if tx.now < _lapses_at(transfer, handoff, tx.rules):
+        return
     try:
-        _answer(session, transfer, handoff, accepted=False, now=now)
+        _answer(tx, transfer, handoff, accepted=False)
     except TransferOver:
-        return False
+        return
     for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
-        thread = get_thread(session, rules, person)
-        say(session, rules, thread, key, now=now, code=handoff.id, who=transfer.to.name)
-    return True
+        tx.tell(person, key, code=handoff.id, who=transfer.to.name)
 
 
 def overdue_transfers(
@@ -223,40 +183,32 @@ def overdue_transfers(
     ]
 
 
-def end_transfer(session: Session, handoff: Handoff, *, now: datetime, rules: Rules) -> None:
+def end_transfer(tx: Transaction, handoff: Handoff) -> None:
     """End the open offer of a handoff that its holder no longer holds, and tell the colleague."""
-    transfer = get_open_transfer(session, handoff)
-    if transfer is None:
-        return
-    _answer(session, transfer, handoff, accepted=False, now=now)
-    thread = get_thread(session, rules, transfer.to)
-    say(session, rules, thread, "transfer_over", now=now, code=handoff.id)
+    if transfer := get_open_transfer(tx.session, handoff):
+        _answer(tx, transfer, handoff, accepted=False)
+        tx.tell(transfer.to, "transfer_over", code=handoff.id)
 
 
 def _lapses_at(transfer: Transfer, handoff: Handoff, rules: Rules) -> datetime:
     return transfer.at + rules.policy.mentors.transfer_within(handoff.urgency)
 
 
-def _why_not_to(
-    session: Session, handoff: Handoff, to: Person, *, by: Person, now: datetime, rules: Rules
-) -> str | None:
+def _why_not_to(tx: Transaction, handoff: Handoff, to: Person, *, by: Person) -> str | None:
     """A key of CannotTransfer.SENTENCES, or None."""
     if to.id == by.id:
         return "self"
     if to.program_id != handoff.conversation.program_id or to.role is Role.MENTEE:
         return "unknown"
-    if get_open_transfer(session, handoff) is not None:
+    if get_open_transfer(tx.session, handoff) is not None:
         return "offered"
-    return _why_not_person(session, handoff, to, now=now, rules=rules)
+    return _why_not_person(tx, handoff, to)
 
 
-def _why_not_person(
-    session: Session, handoff: Handoff, to: Person, *, now: datetime, rules: Rules
-) -> str | None:
-    limits = rules.policy.mentors
-    seen = get_circumstances(session, handoff, [to], now=now, limits=limits)[to.id]
+def _why_not_person(tx: Transaction, handoff: Handoff, to: Person) -> str | None:
+    seen = get_circumstances(tx, handoff, [to])[to.id]
     # `first`: we ask only them.
-    reasons = why_not(seen, handoff.urgency, limits, first=True, climbed=False)
+    reasons = why_not(seen, handoff.urgency, tx.policy.mentors, first=True, climbed=False)
     if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
         return "unknown"  # only managers may learn of a concern
     if not to.can_be_texted:
@@ -266,15 +218,13 @@ def _why_not_person(
     return "capped" if WhyNot.CAPPED in reasons else None
 
 
-def _answer(
-    session: Session, transfer: Transfer, handoff: Handoff, *, accepted: bool, now: datetime
-) -> None:
+def _answer(tx: Transaction, transfer: Transfer, handoff: Handoff, *, accepted: bool) -> None:
     answer = (
         update(Transfer)
         .where(Transfer.id == transfer.id, Transfer.answered_at.is_(None))
-        .values(accepted=accepted, answered_at=now)
+        .values(accepted=accepted, answered_at=tx.now)
     )
-    answered = changes_one(session, answer)
-    session.refresh(transfer)
+    answered = changes_one(tx.session, answer)
+    tx.session.refresh(transfer)
     if not answered:
         raise TransferOver(handoff)

@@ -162,7 +162,7 @@ def decline(request: Request, mentee: Mentee, number: Number = 0) -> Response:
         if handoff is None or handoff.id != number:
             return "ended"
         try:
-            withdraw(session, handoff, now=line.clock(), rules=line.rules)
+            withdraw(line.at(session), handoff)
         except Closed:
             return "ended"
         except OnlyAPersonCloses as refused:
@@ -282,7 +282,7 @@ def follow_up(
         if following.value != question:
             return "answered"
         given = FollowUpAnswer(asked.id, following, is_yes)
-        opened = record_answer(session, line, conversation, given, message=None, now=now)
+        opened = record_answer(line.at(session), conversation, given, message=None)
         if following is Question.AGAIN:
             return "asked" if opened is not None else "nobody"
         return "answered"

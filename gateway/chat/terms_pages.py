@@ -69,7 +69,7 @@ def person_without_terms(request: Request, mentee: Mentee) -> Response:
     def ask(session: Session, line: Line, conversation: Conversation) -> None:
         conversation.channel = Channel.WEB
         if get_open_handoff(session, conversation) is None:
-            ask_for_a_person(session, line, conversation, message=None, now=line.clock())
+            ask_for_a_person(line.at(session), conversation, message=None)
 
     act(request, mentee, ask)
     return go_to(request, "/chat")

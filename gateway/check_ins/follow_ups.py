@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff
 from escalation.policy import FollowUpPolicy
+from escalation.transaction import Transaction
 from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.conversations.turn import Turn
-from gateway.runtime.line import Line
 from models import Conversation, FollowUp, Handoff, HandoffEvent, Message, Move, Person
 
 YES_WORDS = frozenset({"ok", "okay", "k", "yes", "y", "yeah", "yep", "yup", "sure", "yes please"})
@@ -115,9 +115,8 @@ def act_on_follow_up(turn: Turn, _: FollowUpAnswer) -> bool:
     if answer is None:  # answered on the page a moment ago
         turn.say("follow_up_thanks")
         return True
-    session, line, conversation = turn.session, turn.line, turn.conversation
-    record_answer(session, line, conversation, answer, message=turn.message, now=turn.now)
-    follow_up = session.get_one(FollowUp, answer.follow_up_id)
+    follow_up = turn.session.get_one(FollowUp, answer.follow_up_id)
+    record_answer(turn, turn.conversation, answer, message=turn.message)
     if (following := next_question(follow_up)) is not None:
         turn.say(following.line)
     elif answer.question is Question.HEARD:
@@ -128,28 +127,26 @@ def act_on_follow_up(turn: Turn, _: FollowUpAnswer) -> bool:
 
 
 def record_answer(
-    session: Session,
-    line: Line,
+    tx: Transaction,
     conversation: Conversation,
     answer: FollowUpAnswer,
     *,
     message: Message | None,
-    now: datetime,
 ) -> Handoff | None:
     """Record one answer, by text (`message`) or on the page. The caller holds the conversation.
 
     A yes to AGAIN opens a handoff. For AGAIN the open one is returned.
     """
     opened = None
-    follow_up = session.get_one(FollowUp, answer.follow_up_id)
+    follow_up = tx.session.get_one(FollowUp, answer.follow_up_id)
     if answer.question is Question.AGAIN:
-        opened = get_open_handoff(session, conversation)
+        opened = get_open_handoff(tx.session, conversation)
         if answer.says and opened is None:
-            opened = ask_for_a_person(session, line, conversation, message=message, now=now)
+            opened = ask_for_a_person(tx, conversation, message=message)
             follow_up.led_to_id = opened.id
     else:
         setattr(follow_up, answer.question, answer.says)
     if answer.question in (Question.HEARD, Question.AGAIN):
-        follow_up.answered_at = now
-    session.flush()
+        follow_up.answered_at = tx.now
+    tx.session.flush()
     return opened

@@ -74,23 +74,20 @@ def transfer(
             raise PageRefused(422, gettext_noop("Choose a colleague."))
         if sentence := too_long(handing, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        now = line.clock()
         open_one = get_open_transfer(session, handoff)
         if (
             open_one is not None
             and (open_one.from_id, open_one.to_id) == (mentor.id, colleague.id)
-            and now - open_one.at < DOUBLE_CLICK
+            and line.clock() - open_one.at < DOUBLE_CLICK
         ):
             return
         offer_transfer(
-            session,
+            line.at(session),
             handoff,
             # `mentor` belongs to another database session.
             by=session.get_one(Person, mentor.id),
             to=colleague,
             note=handing,
-            now=now,
-            rules=line.rules,
         )
 
     form = {"to": to, "handing": handing}
@@ -109,22 +106,13 @@ def decline(request: Request, number: Number, mentor: Mentor) -> Response:
 
 def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
-        now = line.clock()
         offer = get_open_transfer(session, handoff)
         if offer is None:
             if _has_answered(session, handoff, mentor, accept=accept):
                 return  # a double click
             raise TransferOver(handoff)
         giver = offer.from_
-        answer_transfer(
-            session,
-            offer,
-            by=mentor,
-            accept=accept,
-            now=now,
-            rules=line.rules,
-            later=line.later,
-        )
+        answer_transfer(line.at(session), offer, by=mentor, accept=accept)
         if accept:
             leave(session, giver, handoff)
 

@@ -101,9 +101,8 @@ def take(request: Request, number: Number, mentor: Mentor) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
         if is_excluded(session, mentor, handoff):
             raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
-        now = line.clock()
         try:
-            claim(session, handoff, mentor, now=now, rules=line.rules, later=line.later)
+            claim(line.at(session), handoff, mentor)
         except AlreadyTaken as taken:
             if taken.holder_id != mentor.id:  # not a double click
                 raise
@@ -124,9 +123,8 @@ def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -
             raise PageRefused(422, sentence)
         if reason := why_not_writable(session, handoff.conversation):
             raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
-        now = line.clock()
         if not _was_just_said(session, handoff, mentor, words, line):
-            write_to_mentee(session, handoff, mentor, words, now=now)
+            write_to_mentee(line.at(session), handoff, mentor, words)
 
     return act(request, number, mentor, move, form={"words": words}, then=STAY)
 
@@ -134,10 +132,9 @@ def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -
 @router.post("/{number}/give-back")
 def give_back(request: Request, number: Number, mentor: Mentor) -> Response:
     def move(session: Session, line: Line, handoff: Handoff) -> None:
-        now = line.clock()
         if not handoff.is_open:
             raise Closed(handoff)
-        release(session, handoff, by=mentor, now=now, rules=line.rules, later=line.later)
+        release(line.at(session), handoff, by=mentor)
         leave(session, mentor, handoff)
 
     return act(request, number, mentor, move, then="/console")
@@ -155,8 +152,7 @@ def done(
             raise PageRefused(422, gettext_noop("Choose how it ended."))
         if sentence := too_long(reason, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        now, rules = line.clock(), line.rules
-        resolve(session, handoff, chosen, by=mentor, note=reason, now=now, rules=rules)
+        resolve(line.at(session), handoff, chosen, by=mentor, note=reason)
         leave(session, mentor, handoff)
 
     return act(request, number, mentor, move, form={"outcome": outcome, "reason": reason})

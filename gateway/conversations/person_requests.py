@@ -9,9 +9,9 @@ from escalation.handoffs.availability import is_away, mentors_under_concern
 from escalation.handoffs.handoffs import open_handoff
 from escalation.handoffs.ladder import get_own_mentor
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
-from escalation.speech.message_writer import conversation_language, say
+from escalation.speech.message_writer import conversation_language
+from escalation.transaction import Transaction
 from gateway.conversations.visibility import what_may_be_read
-from gateway.runtime.line import Line
 from models import Conversation, Handoff, Message, Need, Person, Urgency
 
 A_MENTOR = gettext_noop("a mentor")
@@ -21,38 +21,21 @@ SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_her
 
 
 def ask_for_a_person(
-    session: Session,
-    line: Line,
-    conversation: Conversation,
-    *,
-    message: Message | None,
-    now: datetime,
+    tx: Transaction, conversation: Conversation, *, message: Message | None
 ) -> Handoff:
     """Open a handoff at the mentee's request, and tell them who was asked.
 
     The caller has locked the conversation and checked that it has no open handoff.
     """
-    handoff, paged = open_handoff(
-        session,
-        conversation,
-        Need.REQUEST,
-        Urgency.SOON,
-        message=message,
-        by=conversation.person if message is None else None,
-        now=now,
-        rules=line.rules,
-        later=line.later,
-    )
-    tell_who_is_asked(session, line, handoff, paged, now=now)
+    handoff, paged = open_handoff(tx, conversation, Need.REQUEST, Urgency.SOON, message=message)
+    tell_who_is_asked(tx, handoff, paged)
     return handoff
 
 
-def tell_who_is_asked(
-    session: Session, line: Line, handoff: Handoff, paged: list[Person], *, now: datetime
-) -> None:
+def tell_who_is_asked(tx: Transaction, handoff: Handoff, paged: list[Person]) -> None:
     """Tell the mentee why a person was asked, and who. They have been paged already."""
     conversation = handoff.conversation
-    own = mentor_to_name(session, conversation)
+    own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
     blanks: dict[str, object] = {}
     if own is not None and paged == [own]:
@@ -61,16 +44,17 @@ def tell_who_is_asked(
         names = one_after_another(language, [person.name for person in paged])
         who, blanks = "who_team", {"mentors": names}
     elif handoff.rung < 0 and handoff.next_page_at:
-        who, own = "who_at_opening", mentor_to_name(session, conversation, at=handoff.next_page_at)
+        who = "who_at_opening"
+        own = mentor_to_name(tx.session, conversation, at=handoff.next_page_at)
         blanks = {
             "mentor": own.name if own else in_language(language, A_MENTOR),
-            "time": local_time(handoff.next_page_at, conversation, day=now),
+            "time": local_time(handoff.next_page_at, conversation, day=tx.now),
         }
     else:
         who = "who_nobody"
-    if what_may_be_read(session, handoff, conversation.person) is not None:
+    if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
-    say(session, line.rules, conversation, f"why_{handoff.need.value}", who, now=now, **blanks)
+    tx.say_in(conversation, f"why_{handoff.need.value}", who, **blanks)
 
 
 def mentor_to_name(

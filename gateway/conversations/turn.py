@@ -1,31 +1,26 @@
 """One text while it is handled: what every step of the pipeline needs, in one object."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from escalation.policy import Policy
-from escalation.ruleset import Rules
-from escalation.speech.message_writer import say, say_unless_said_lately
+from escalation.speech.message_writer import say_unless_said_lately
+from escalation.transaction import Transaction
 from gateway.runtime.line import Line
 from models import Conversation, Message, Person
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A recorded text, its conversation, and the transaction in which it is read or acted on.
+class Turn(Transaction):
+    """A recorded text and its conversation, in the transaction that reads it or acts on it.
 
     `line` has the rules of the conversation's program. `in_crisis` is known only when acting.
     """
 
-    session: Session
     line: Line
     conversation: Conversation
     message: Message
-    now: datetime
     in_crisis: bool = False
 
     @property
@@ -43,17 +38,9 @@ class Turn:
         assert self.person is not None  # only enrolled people are staff
         return self.person
 
-    @property
-    def rules(self) -> Rules:
-        return self.line.rules
-
-    @property
-    def policy(self) -> Policy:
-        return self.line.rules.policy
-
     def say(self, *keys: str, **blanks: object) -> None:
         """Answer with lines of the script, joined into one message."""
-        say(self.session, self.rules, self.conversation, *keys, now=self.now, **blanks)
+        self.say_in(self.conversation, *keys, **blanks)
 
     def say_unless_said_lately(self, key: str, *, within_minutes: float, **blanks: object) -> None:
         say_unless_said_lately(

@@ -36,28 +36,24 @@ HandoffWork = Climb | CheckAlerts | CheckClaim | Recall | TellHolder
 
 
 def run_handoff_job(line: Line, work: HandoffWork) -> None:
-    now = line.clock()
     with acting(line) as session:
         handoff = session.get_one(Handoff, work.handoff_id)
         line = line.of(session, handoff.conversation.program_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
+        tx = line.at(session)
         match work:
             case Climb(ladder=ladder, rung=rung):
-                climb(session, handoff, ladder, rung, now=now, rules=line.rules, later=line.later)
+                climb(tx, handoff, ladder, rung)
             case CheckAlerts(ladder=ladder, rung=rung):
                 if (handoff.ladder, handoff.rung) == (ladder, rung):
-                    climb_on_if_nobody_was_reached(
-                        session, handoff, now=now, rules=line.rules, later=line.later
-                    )
+                    climb_on_if_nobody_was_reached(tx, handoff)
             case CheckClaim(event_id=event_id):
-                release_if_unanswered(
-                    session, handoff, event_id, now=now, rules=line.rules, later=line.later
-                )
+                release_if_unanswered(tx, handoff, event_id)
             case Recall(snooze_id=snooze_id):
-                recall(session, handoff, snooze_id, now=now, rules=line.rules, later=line.later)
+                recall(tx, handoff, snooze_id)
             case TellHolder(message_id=message_id):
-                tell_holder_if_unseen(session, line, handoff, message_id, now=now)
+                tell_holder_if_unseen(tx, handoff, message_id)
 
 
 def lapse_transfer(line: Line, work: LapseTransfer) -> None:
@@ -65,8 +61,8 @@ def lapse_transfer(line: Line, work: LapseTransfer) -> None:
         transfer = session.get_one(Transfer, work.transfer_id)
         handoff = session.get_one(Handoff, transfer.handoff_id)
         lock_conversation(session, handoff.conversation_id)
-        rules = line.of(session, handoff.conversation.program_id).rules
-        lapse_if_unanswered(session, transfer, now=line.clock(), rules=rules)
+        line = line.of(session, handoff.conversation.program_id)
+        lapse_if_unanswered(line.at(session), transfer)
 
 
 def overdue_pages(line: Line, session: Session, before: datetime) -> list[Work]:

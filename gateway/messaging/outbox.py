@@ -17,6 +17,7 @@ from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conve
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
+from escalation.transaction import Transaction
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.runtime.line import Line, Sent, TextFailed
 from models import (
@@ -233,7 +234,7 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
             wait = min(FIRST_WAIT * 2 ** min(message.tries - 1, 10), LONGEST_WAIT)
             message.delivery, message.next_try_at = Delivery.QUEUED, now + wait
             work = Deliver(message.conversation_id, message.id, message.tries)
-            line.later(session, work, at=now + wait)
+            enqueue(session, work, at=now + wait)
         log.warning(
             "text not accepted",
             message=message.id,
@@ -263,9 +264,7 @@ def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: 
         handoff = session.get_one(Handoff, alert.handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
-        climb_on_if_nobody_was_reached(
-            session, handoff, now=now, rules=line.rules, later=line.later
-        )
+        climb_on_if_nobody_was_reached(Transaction(session, line.rules, now), handoff)
     if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
         _tell_mentor_it_failed(session, line, message, now=now)
 

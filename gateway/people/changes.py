@@ -156,9 +156,7 @@ def leave(session: Session, person: Person, *, line: Line, by: Person, now: date
     if person.role is Role.MANAGER:
         _keep_a_manager(session, person, by=by)
     for transfer in transfers_offered_to(session, person):
-        answer_transfer(
-            session, transfer, by=person, accept=False, now=now, rules=line.rules, later=line.later
-        )
+        answer_transfer(line.at(session), transfer, by=person, accept=False)
     person.left_at, person.on_duty = now, False
     matched = or_(Match.mentee_id == person.id, Match.mentor_id == person.id)
     session.execute(delete(Match).where(matched))

@@ -47,7 +47,7 @@ def handle(line: Line, message_id: int) -> None:
         conversation = session.get_one(Conversation, message.conversation_id)
         line = line.of(session, conversation.program_id)
         from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
-        turn = Turn(session, line, conversation, message, line.clock())
+        turn = Turn(session, line.rules, line.clock(), line, conversation, message)
         context = read_context(turn) if from_mentee else None
     understood = understand(line, context) if context else None
 
@@ -56,7 +56,7 @@ def handle(line: Line, message_id: int) -> None:
         message = session.get_one(Message, message_id)
         if message.handled_at is not None:
             return
-        turn = Turn(session, line, conversation, message, line.clock())
+        turn = Turn(session, line.rules, line.clock(), line, conversation, message)
         message.handled_at = message.moved_at = turn.now
         if understood is not None:
             act_on_mentee_text(turn, understood)

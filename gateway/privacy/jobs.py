@@ -48,7 +48,7 @@ def run_erasure(line: Line, job: Erase) -> None:
             return
         handoff = get_open_handoff(session, conversation)
         if handoff is not None:
-            withdraw(session, handoff, now=now, rules=line.rules)
+            withdraw(line.at(session), handoff)
         erase(session, conversation.person, by=conversation.person, now=now)
     log.info("erased at the mentee's request", conversation=conversation_id)
 

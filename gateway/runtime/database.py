@@ -1,5 +1,6 @@
 """One engine, one kind of session, the same on SQLite and PostgreSQL."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event, inspect, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from escalation.handoffs.jobs import LATER, Later
+from escalation.handoffs.jobs import ENQUEUE
 from models import Program
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class Database:
         self._write = sessionmaker(engine, expire_on_commit=False, info=self._info)
         self._read = sessionmaker(engine.execution_options(only_reads=True), expire_on_commit=False)
 
-    def enqueues_with(self, later: Later) -> None:
+    def enqueues_with(self, enqueue: Callable[..., None]) -> None:
         """Let every writing session enqueue jobs in its own transaction."""
-        self._info[LATER] = later
+        self._info[ENQUEUE] = enqueue
 
     def writing(self) -> AbstractContextManager[Session]:
         return self._write.begin()

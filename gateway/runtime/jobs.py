@@ -82,9 +82,9 @@ class Engine:
             serializer=PortableJson(),
             application_name="warmline",
         )
-        self.database.enqueues_with(self.later)
+        self.database.enqueues_with(self.enqueue)
 
-    def later(self, session: Session, work: Work, *, at: datetime) -> None:
+    def enqueue(self, session: Session, work: Work, *, at: datetime) -> None:
         """Enqueue `work` for `at` in the session's transaction; the same for the same `at` once."""
         if self._client is None:
             raise RuntimeError("The engine takes no jobs before it is started.")

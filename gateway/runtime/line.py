@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy.orm import Session
 
 from bot.client import Bot
-from escalation.handoffs.jobs import Later
 from escalation.ruleset import Rules
 from escalation.signals import Signals
+from escalation.transaction import Transaction
 from gateway.runtime.database import Database
 from gateway.runtime.policy_versions import Versions
 from models import Delivery
@@ -66,7 +66,6 @@ class Line:
 
     database: Database
     rules: Rules
-    later: Later
     bot: Bot
     texts: Texts
     detect: Detect
@@ -89,6 +88,10 @@ class Line:
         file = self.file_rules or self.rules
         rules = self.versions.get_rules(session, program_id, file)
         return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
+
+    def at(self, session: Session) -> Transaction:
+        """What a move in `session` needs: these rules, and the time now."""
+        return Transaction(session, self.rules, self.clock())
 
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
         """Do `work` on another thread at once.

@@ -17,6 +17,7 @@ from escalation.handoffs.jobs import Work, enqueue
 from escalation.policy import load_policy
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -146,17 +147,9 @@ def _take_from(
     session: Session, line: Line, handoff: Handoff, mentor: Person, *, now: datetime
 ) -> None:
     """Whoever holds the mentee's handoff and is flagged holds it no longer; others are asked."""
-    release(
-        session,
-        handoff,
-        by=None,
-        now=now,
-        rules=line.rules,
-        later=line.later,
-        told="taken_back",
-    )
-    thread = get_thread(session, line.rules, mentor)
-    say(session, line.rules, thread, "released_mentor", now=now, code=handoff.id)
+    tx = Transaction(session, line.rules, now)
+    release(tx, handoff, by=None, told="taken_back")
+    tx.tell(mentor, "released_mentor", code=handoff.id)
 
 
 def _open_about(

@@ -88,15 +88,8 @@ def offered(talk: Talk) -> Span:
     talk.texts(SAM, "Hi Maya")
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, talk.handoff().id)
-        offer_transfer(
-            session,
-            handoff,
-            by=person(talk, session, SAM),
-            to=person(talk, session, NOOR),
-            note=None,
-            now=talk.clock(),
-            rules=talk.line.rules,
-        )
+        sam, noor = person(talk, session, SAM), person(talk, session, NOOR)
+        offer_transfer(talk.line.at(session), handoff, by=sam, to=noor, note=None)
     return {"minutes": 31}
 
 

@@ -81,40 +81,22 @@ def _carry_out(
 
 
 def _hand_off(turn: Turn, need: Need, urgency: Urgency) -> Handoff:
-    handoff, paged = open_handoff(
-        turn.session,
-        turn.conversation,
-        need,
-        urgency,
-        message=turn.message,
-        now=turn.now,
-        rules=turn.rules,
-        later=turn.line.later,
-    )
-    tell_who_is_asked(turn.session, turn.line, handoff, paged, now=turn.now)
+    handoff, paged = open_handoff(turn, turn.conversation, need, urgency, message=turn.message)
+    tell_who_is_asked(turn, handoff, paged)
     return handoff
 
 
 def _raise(turn: Turn, handoff: Handoff, need: Need, urgency: Urgency) -> None:
-    raise_handoff(
-        turn.session,
-        handoff,
-        need,
-        urgency,
-        message=turn.message,
-        now=turn.now,
-        rules=turn.rules,
-        later=turn.line.later,
-    )
+    raise_handoff(turn, handoff, need, urgency, message=turn.message)
     turn.say(f"why_{need.value}", "raised")
-    tell_holder(turn.session, turn.line, handoff, turn.message, now=turn.now)
+    tell_holder(turn, handoff, turn.message)
 
 
 def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
     if one_word(turn.words) in WITHDRAW_WORDS:
         _withdraw(turn, handoff)
     elif handoff.mentor is not None:
-        tell_holder(turn.session, turn.line, handoff, turn.message, now=turn.now)
+        tell_holder(turn, handoff, turn.message)
     else:
         turn.say_unless_said_lately(
             "still_waiting",
@@ -125,6 +107,6 @@ def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
 
 def _withdraw(turn: Turn, handoff: Handoff) -> None:
     try:
-        withdraw(turn.session, handoff, now=turn.now, rules=turn.rules)
+        withdraw(turn, handoff)
     except OnlyAPersonCloses:
         turn.say("withdraw_refused")

@@ -85,7 +85,7 @@ def snooze(turn: Turn, command: Typed) -> None:
     if handoff.status is Status.CLAIMED:
         raise AlreadyTaken(handoff)
     until = turn.now + timedelta(minutes=minutes)
-    put_off(turn.session, handoff, turn.mentor, until, now=turn.now, later=turn.line.later)
+    put_off(turn, handoff, turn.mentor, until=until)
     turn.say("put_off", code=code, until=mentors_time(turn, until))
 
 

@@ -29,15 +29,13 @@ def take(turn: Turn, command: Typed) -> None:
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
         return
-    rules, later = turn.rules, turn.line.later
-    claim(turn.session, handoff, turn.mentor, now=turn.now, rules=rules, later=later)
-    turn.say("you_have", code=code, link=rules.link(code))
+    claim(turn, handoff, turn.mentor)
+    turn.say("you_have", code=code, link=turn.rules.link(code))
 
 
 def pass_(turn: Turn, command: Typed) -> None:
     """Decline a colleague's offer, give back a handoff, or decline a page."""
-    session, mentor, rules, later = turn.session, turn.mentor, turn.rules, turn.line.later
-    offered = {offer.handoff_id for offer in transfers_offered_to(session, mentor)}
+    offered = {offer.handoff_id for offer in transfers_offered_to(turn.session, turn.mentor)}
     could = sorted(offered.union(codes(list_held(turn)), codes(list_paged(turn))))
     code = pick(command, could, which="pass_which", none="hold_none")
     handoff = find_handoff(turn, code)
@@ -46,10 +44,10 @@ def pass_(turn: Turn, command: Typed) -> None:
     elif not handoff.is_open:
         raise Closed(handoff)
     elif handoff.status is Status.WAITING:
-        others = pass_on(session, handoff, mentor, now=turn.now, rules=rules, later=later)
+        others = pass_on(turn, handoff, turn.mentor)
         turn.say("passed" if others else "passed_last", code=code)
-    elif handoff.mentor_id == mentor.id:
-        release(session, handoff, by=mentor, now=turn.now, rules=rules, later=later)
+    elif handoff.mentor_id == turn.mentor.id:
+        release(turn, handoff, by=turn.mentor)
         turn.say("released_mentor", code=code)
     else:
         raise AlreadyTaken(handoff)
@@ -63,9 +61,8 @@ def done(turn: Turn, command: Typed) -> None:
         if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:
             raise Refusal("done_needs_outcome", code=code)
         outcome = Outcome.TALKED
-    mentor, rules = turn.mentor, turn.rules
     try:
-        resolve(turn.session, handoff, outcome, by=mentor, note=reason, now=turn.now, rules=rules)
+        resolve(turn, handoff, outcome, by=turn.mentor, note=reason)
     except NeedsReason:
         raise Refusal("done_needs_reason", code=code) from None
     turn.say("done", code=code, outcome=outcome.value)
@@ -94,6 +91,4 @@ def write_words(turn: Turn, _: bool) -> None:
     if code is None and not held:
         raise Refusal("hold_none")
     handoff = held[0] if code is None else find_held(turn, code)
-    write_to_mentee(
-        turn.session, handoff, turn.mentor, words, now=turn.now, relayed_from=turn.message
-    )
+    write_to_mentee(turn, handoff, turn.mentor, words, relayed_from=turn.message)

@@ -52,27 +52,19 @@ def match_give(turn: Turn) -> Give | None:
 
 
 def give(turn: Turn, command: Give) -> None:
-    held, rules = list_held(turn), turn.rules
+    held = list_held(turn)
     if command.code is None and len(held) != 1:
         raise which_of(held) if held else Refusal("hold_none")
     code = held[0].id if command.code is None else command.code
     handoff = find_handoff(turn, code)
     if len(command.to) > 1:
-        raise Refusal("give_which", who=command.to[0].name, link=rules.link(code))
+        raise Refusal("give_which", who=command.to[0].name, link=turn.rules.link(code))
     if not command.to:
-        could = who_could_take(turn.session, handoff, by=turn.mentor, now=turn.now, rules=rules)
+        could = who_could_take(turn, handoff, by=turn.mentor)
         raise Refusal("give_how", code=code, who=could[0].name if could else "Alex")
     (to,) = command.to
     try:
-        offer_transfer(
-            turn.session,
-            handoff,
-            by=turn.mentor,
-            to=to,
-            note=command.note,
-            now=turn.now,
-            rules=rules,
-        )
+        offer_transfer(turn, handoff, by=turn.mentor, to=to, note=command.note)
     except CannotTransfer as refused:
         raise Refusal("give_refused", code=code, why=refused.sentence) from None
     minutes = turn.policy.mentors.transfer_within(handoff.urgency) / timedelta(minutes=1)
@@ -98,21 +90,13 @@ def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:
 
 
 def answer_offer(turn: Turn, transfer: Transfer, *, accept: bool) -> None:
-    code, rules, later = transfer.handoff_id, turn.rules, turn.line.later
+    code = transfer.handoff_id
     try:
-        answer_transfer(
-            turn.session,
-            transfer,
-            by=turn.mentor,
-            accept=accept,
-            now=turn.now,
-            rules=rules,
-            later=later,
-        )
+        answer_transfer(turn, transfer, by=turn.mentor, accept=accept)
     except TransferOver:
         raise Refusal("not_offered", code=code) from None
     if accept:
-        turn.say("you_have", code=code, link=rules.link(code))
+        turn.say("you_have", code=code, link=turn.rules.link(code))
     else:
         turn.say("you_declined", code=code, who=transfer.from_.name)
 

@@ -20,6 +20,7 @@ from escalation.handoffs.availability import (
 )
 from escalation.handoffs.ladder import people_to_call
 from escalation.policy import load_policy
+from escalation.transaction import Transaction
 from models import (
     Absence,
     Concern,
@@ -202,7 +203,7 @@ def test_a_crisis_always_pages_somebody_if_anybody_can_be_texted(
                     )
                 )
         session.flush()
-        _, people = people_to_call(session, handoff, rung, now=now, rules=rules)
+        _, people = people_to_call(Transaction(session, rules, now), handoff, rung)
         assert bool(people) == (not all(stopped.values()))
         assert all(person.can_be_texted for person in people)
         session.rollback()

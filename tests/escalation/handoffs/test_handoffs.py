@@ -48,7 +48,7 @@ def move(talk: Talk, handoff_id: int, verb: Callable[..., None], **given: object
         handoff = session.get_one(Handoff, handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
-        verb(session, handoff, now=talk.clock(), rules=talk.line.rules, **given)
+        verb(talk.line.at(session), handoff, **given)
         return handoff
 
 
@@ -65,7 +65,7 @@ def test_two_mentors_take_it_at_the_same_instant_two_hundred_times(talk: Talk) -
         ) -> None:
             start.wait()
             try:
-                move(talk, handoff_id, claim, mentor=mentor, later=talk.kept)
+                move(talk, handoff_id, claim, mentor=mentor)
                 results[mentor.name] = "has it"
             except AlreadyTaken as refusal:
                 results[mentor.name] = f"told: {refusal.holder}"
@@ -79,23 +79,15 @@ def test_two_mentors_take_it_at_the_same_instant_two_hundred_times(talk: Talk) -
         assert holder is not None
         other = next(mentor for mentor in mentors if mentor.id != holder.id)
         assert results == {holder.name: "has it", other.name: f"told: {holder.name}"}, turn
-        move(talk, handoff_id, release, by=holder, later=talk.kept)
+        move(talk, handoff_id, release, by=holder)
 
 
 def test_a_conversation_has_one_open_handoff_and_the_database_says_so(talk: Talk) -> None:
     waiting_handoff(talk)
     with pytest.raises(IntegrityError), talk.database.writing() as session:
         conversation = session.get_one(Conversation, talk.handoff().conversation_id)
-        open_handoff(
-            session,
-            conversation,
-            Need.REQUEST,
-            Urgency.SOON,
-            message=None,
-            now=talk.clock(),
-            rules=talk.line.rules,
-            later=talk.kept,
-        )
+        tx = talk.line.at(session)
+        open_handoff(tx, conversation, Need.REQUEST, Urgency.SOON, message=None)
     assert len(talk.handoffs()) == 1
 
 
@@ -111,7 +103,7 @@ def test_the_log_cannot_be_rewritten(talk: Talk) -> None:
 def test_only_the_holder_closes_it(talk: Talk) -> None:
     handoff_id = waiting_handoff(talk)
     sam, noor = talk.person(SAM), talk.person(NOOR)
-    move(talk, handoff_id, claim, mentor=sam, later=talk.kept)
+    move(talk, handoff_id, claim, mentor=sam)
     with pytest.raises(NotHolder):
         move(talk, handoff_id, resolve, outcome=Outcome.TALKED, by=noor, note=None)
     assert talk.handoff().status is Status.CLAIMED
@@ -131,7 +123,7 @@ def test_a_crisis_is_closed_with_a_reason_and_not_by_the_mentee(talk: Talk) -> N
     handoff_id = talk.handoff().id
     with pytest.raises(OnlyAPersonCloses):
         move(talk, handoff_id, withdraw)
-    move(talk, handoff_id, claim, mentor=noor, later=talk.kept)
+    move(talk, handoff_id, claim, mentor=noor)
     with pytest.raises(NeedsReason):
         move(talk, handoff_id, resolve, outcome=Outcome.REFERRED, by=noor, note="  ")
     assert talk.handoff().status is Status.CLAIMED
@@ -144,7 +136,7 @@ def test_what_is_closed_stays_closed_and_a_new_need_is_a_new_handoff(talk: Talk)
     handoff_id = waiting_handoff(talk)
     talk.texts(MAYA, "never mind")
     with pytest.raises(Closed):
-        move(talk, handoff_id, claim, mentor=talk.person(SAM), later=talk.kept)
+        move(talk, handoff_id, claim, mentor=talk.person(SAM))
     assert waiting_handoff(talk) != handoff_id
 
 

@@ -37,13 +37,10 @@ def held(talk: Talk) -> Talk:
 
 def offer(talk: Talk, *, by: str = SAM, to: str = NOOR, note: str | None = None) -> int:
     with acting(talk.line) as session:
-        handoff = session.get_one(Handoff, 1)
+        handoff = session.get_one(Handoff, talk.handoff().id)
         lock_conversation(session, handoff.conversation_id)
         giver, asked = (session.get_one(Person, talk.person(one).id) for one in (by, to))
-        rules, now = talk.line.rules, talk.clock()
-        return offer_transfer(
-            session, handoff, by=giver, to=asked, note=note, now=now, rules=rules
-        ).id
+        return offer_transfer(talk.line.at(session), handoff, by=giver, to=asked, note=note).id
 
 
 def answer(talk: Talk, transfer_id: int, *, by: str = NOOR, accept: bool = True) -> None:
@@ -52,15 +49,8 @@ def answer(talk: Talk, transfer_id: int, *, by: str = NOOR, accept: bool = True)
         handoff = session.get_one(Handoff, transfer.handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(transfer)
-        answer_transfer(
-            session,
-            transfer,
-            by=session.get_one(Person, talk.person(by).id),
-            accept=accept,
-            now=talk.clock(),
-            rules=talk.line.rules,
-            later=talk.kept,
-        )
+        person = session.get_one(Person, talk.person(by).id)
+        answer_transfer(talk.line.at(session), transfer, by=person, accept=accept)
 
 
 def holder(talk: Talk) -> str | None:
@@ -148,18 +138,7 @@ def test_an_offer_is_answered_once_and_by_whom_it_was_made_to(held: Talk) -> Non
 def test_accepting_and_ending_at_the_same_moment_leaves_one_of_the_two(held: Talk) -> None:
     for turn in range(1, 11):
         code = held.handoff().id
-        with held.database.writing() as session:
-            handoff = session.get_one(Handoff, code)
-            lock_conversation(session, handoff.conversation_id)
-            offer_transfer(
-                session,
-                handoff,
-                by=session.get_one(Person, held.person(SAM).id),
-                to=session.get_one(Person, held.person(NOOR).id),
-                note=None,
-                now=held.clock(),
-                rules=held.line.rules,
-            )
+        offer(held)
         start = threading.Barrier(2)
 
         def text(number: str, words: str, start: threading.Barrier = start) -> None:

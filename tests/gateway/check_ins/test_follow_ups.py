@@ -230,15 +230,7 @@ def test_the_question_names_who_closed_it_if_nobody_held_it(talk: Talk) -> None:
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, talk.handoff().id)
         ruth = session.get_one(Person, talk.person(RUTH).id)
-        resolve(
-            session,
-            handoff,
-            Outcome.REFERRED,
-            by=ruth,
-            note=None,
-            now=talk.clock(),
-            rules=talk.line.rules,
-        )
+        resolve(talk.line.at(session), handoff, Outcome.REFERRED, by=ruth, note=None)
     *_, asked = later(talk, minutes=20)
     assert "did Ruth reach you?" in asked
 

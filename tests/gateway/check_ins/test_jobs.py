@@ -50,20 +50,12 @@ def agrees(
 
 def is_taken(talk: Talk, mentor: str) -> None:
     """Maya gets a handoff, and `mentor` claims it, as in another process."""
-    rules, later, now = talk.line.rules, talk.line.later, talk.clock()
     with talk.database.writing() as session:
-        handoff, _ = open_handoff(
-            session,
-            session.get_one(Conversation, talk.conversation(MAYA).id),
-            Need.CONNECTION,
-            Urgency.SOON,
-            message=None,
-            now=now,
-            rules=rules,
-            later=later,
-        )
+        tx = talk.line.at(session)
+        conversation = session.get_one(Conversation, talk.conversation(MAYA).id)
+        handoff, _ = open_handoff(tx, conversation, Need.CONNECTION, Urgency.SOON, message=None)
         person = session.get_one(Person, talk.person(mentor).id)
-        claim(session, handoff, person, now=now, rules=rules, later=later)
+        claim(tx, handoff, person)
 
 
 def scheduled(talk: Talk, number: str = MAYA) -> list[ScheduledCheckIn]:

@@ -99,9 +99,7 @@ def test_a_transfer_offer_returns_when_its_recipient_leaves(talk: Talk, web: Web
     with talk.database.writing() as session:
         sam, noor = (session.get_one(Person, talk.person(who).id) for who in (SAM, NOOR))
         handoff = session.get_one(Handoff, talk.handoff().id)
-        offer_transfer(
-            session, handoff, by=sam, to=noor, note="", now=talk.clock(), rules=talk.line.rules
-        )
+        offer_transfer(talk.line.at(session), handoff, by=sam, to=noor, note="")
     assert web.posts(address(talk, NOOR) + "/leave").status_code == 303
     with talk.database.reading() as session:
         assert session.scalars(select(Transfer)).one().accepted is False

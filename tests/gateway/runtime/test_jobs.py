@@ -59,7 +59,7 @@ def now() -> datetime:
 def keep(database: Database, engine: Engine, *works: Work, wait: float = 0) -> None:
     with database.writing() as session:
         for work in works:
-            engine.later(session, work, at=now() + timedelta(seconds=wait))
+            engine.enqueue(session, work, at=now() + timedelta(seconds=wait))
 
 
 def test_each_kind_of_work_is_known_to_the_engine() -> None:
@@ -80,7 +80,7 @@ def test_work_kept_in_a_transaction_that_fails_is_not_done(
     database: Database, engine: Engine, diary: Diary
 ) -> None:
     with pytest.raises(KeyError), database.writing() as session:
-        engine.later(session, Climb(1, 1, 0), at=now())
+        engine.enqueue(session, Climb(1, 1, 0), at=now())
         raise KeyError
     keep(database, engine, Climb(2, 1, 0))
     assert diary.waits_for(1)
