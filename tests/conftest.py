@@ -1,4 +1,4 @@
-"""The cast and the databases. A test that takes `database` runs on both, but for OF_PAGES.
+"""The cast and the databases.
 
 Maya is a mentee; Sam is her own mentor; Noor is her back-up, on duty, and mentors Jo; Ruth is
 the program's manager. Nobody enrolled the stranger.
@@ -23,8 +23,8 @@ from tests.memory import roomy
 from tests.postgres import PostgresServer
 from tests.rasa_server import RasaServer
 
-# One dialect, and the statements compiled for it, for all engines of one kind: a quarter of the
-# time of a test went into compiling again what the one before had compiled for its own engine.
+# All engines of one kind share a dialect and its compiled statements. Compiling them again for
+# each test's own engine took a quarter of the time.
 COMPILED: dict[str, tuple[Dialect, LRUCache[Any, Any]]] = {}
 
 
@@ -35,7 +35,7 @@ def engine_for_a_test(url: str) -> Engine:
     return engine
 
 
-# These take longest and begin first, so that no worker has one of them left at the end.
+# The longest begin first, so that no worker has one of them left at the end.
 LONGEST = (
     "test_accessibility",
     "test_crash",
@@ -54,29 +54,21 @@ LONGEST = (
 )
 
 
-# What these files look at is on a page, or in a text that is answered at once; what is decided,
-# recorded, delivered and counted has files of its own. Each of their tests runs on one of the two
-# databases, half of them on either; `pytest --every-database` runs all on both.
-OF_PAGES = (
-    "test_absences",
-    "test_brief",
-    "test_chat",
-    "test_commands",
-    "test_consents",
-    "test_console",
-    "test_follow_ups",
-    "test_import",
-    "test_languages",
-    "test_mentor_texts",
-    "test_pages",
-    "test_passkeys",
-    "test_people",
-    "test_policy_editor",
-    "test_rota",
-    "test_sign_in",
-    "test_stop",
-    "test_terms_by_text",
-    "test_verdicts",
+# Locks, transactions, types, and SQL functions differ between the databases. These tests depend on
+# them and run on both. Every other test runs on one, chosen by its name, half of them on each;
+# `pytest --every-database` runs all on both.
+ON_BOTH = (
+    "tests/escalation/handoffs",
+    "tests/gateway/chat/test_chat_after_a_kill",
+    "tests/gateway/messaging",
+    "tests/gateway/privacy/test_data_requests",
+    "tests/gateway/reporting/test_human_contact",
+    "tests/gateway/reporting/test_metrics",
+    "tests/gateway/reporting/test_staffing_forecast",
+    "tests/gateway/runtime",
+    "tests/gateway/test_crash",
+    "tests/gateway/test_worker",
+    "tests/models",
 )
 
 
@@ -88,8 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: the collector need not go through it with every test, which
-    took a tenth of the time. A gateway does the same when it starts."""
+    # The collector otherwise goes through every imported module again: a tenth of the time.
     gc.collect()
     gc.freeze()
 
@@ -99,22 +90,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if config.getoption("--every-database") or _one_is_named(config):
         return
-    left_out = {item for item in items if item.path.stem in OF_PAGES and _is_the_others_turn(item)}
+    left_out = {item for item in items if _belongs_to_the_other_database(item)}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 
 
 def _one_is_named(config: pytest.Config) -> bool:
-    """Who names a test, or a part of names, gets what they named."""
+    """A developer who names a test gets it on both databases."""
     return bool(config.getoption("keyword")) or any("::" in one for one in config.args)
 
 
-def _is_the_others_turn(item: pytest.Item) -> bool:
-    """Whether a test is for the other database: always the same one for a test."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    database = parameters.get("database_url")
+def _belongs_to_the_other_database(item: pytest.Item) -> bool:
+    """The choice depends on the test's name alone, so that each run makes the same one."""
+    database = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
+    if database is None or item.nodeid.startswith(ON_BOTH):
+        return False
     name = item.nodeid.replace(str(database), "")
-    return database is not None and database != ("sqlite", "postgres")[crc32(name.encode()) % 2]
+    return bool(database != ("sqlite", "postgres")[crc32(name.encode()) % 2])
 
 
 # Made for the tests; it opens nothing else.
