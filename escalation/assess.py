@@ -3,26 +3,16 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from escalation.decide import BotState, Do, Standing, decide
 from escalation.detect import detect
 from escalation.policy import Policy, load_policy
-from escalation.signals import Evidence
 
 
 class BadLine(Exception):
     """The problem with one line; `assess_lines` adds its number."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One message to assess. `history` holds the mentee's earlier messages, oldest first."""
-
-    id: str | int
-    text: str
-    history: tuple[str, ...] = ()
 
 
 def assess_lines(lines: Iterable[str], policy: Policy) -> Iterator[str]:
@@ -31,13 +21,14 @@ def assess_lines(lines: Iterable[str], policy: Policy) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            answer = _answer(_question(line), policy)
+            answer = _answer(*_question(line), policy)
         except BadLine as problem:
             answer = {"id": None, "error": f"line {number}: {problem}"}
         yield json.dumps(answer)
 
 
-def _question(line: str) -> Question:
+def _question(line: str) -> tuple[str | int, str, tuple[str, ...]]:
+    """The id, the text, and the mentee's earlier texts, oldest first."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -51,7 +42,7 @@ def _question(line: str) -> Question:
         raise BadLine("text is missing, or is not text")
     if not isinstance(history, list):
         raise BadLine("history is not a list")
-    return Question(who, text, tuple(_mentees_words(history)))
+    return who, text, tuple(_mentees_words(history))
 
 
 def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
@@ -66,30 +57,20 @@ def _mentees_words(history: Iterable[Any]) -> Iterator[str]:
             raise BadLine("a message in history has no text")
 
 
-def _answer(question: Question, policy: Policy) -> dict[str, Any]:
-    signals = detect(question.text, question.history)
+def _answer(who: str | int, text: str, history: tuple[str, ...], policy: Policy) -> dict[str, Any]:
+    signals = detect(text, history)
     # As if no handoff is open and the bot has an answer.
     decision = decide(signals, Standing(), policy, BotState.ANSWERED)
     return {
-        "id": question.id,
+        "id": who,
         "crisis": round(signals.crisis, 4),
         "connection": round(signals.connection, 4),
         "tools": round(signals.tools, 4),
         "asks_for_person": signals.asked_for_person,
         "urgency": "none" if decision.urgency is None else decision.urgency.name.lower(),
         "offers_person": decision.do is Do.OFFER,
-        "evidence": [_span(evidence) for evidence in signals.evidence],
+        "evidence": [asdict(evidence) for evidence in signals.evidence],
         "version": signals.version,
-    }
-
-
-def _span(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "axis": evidence.axis.value,
-        "start": evidence.start,
-        "end": evidence.end,
-        "quote": evidence.quote,
-        "rule": evidence.rule,
     }
 
 

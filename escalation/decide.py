@@ -97,12 +97,8 @@ def decide(
     marks = policy.thresholds
 
     if signals.crisis >= marks.crisis:
-        return _bring(
-            standing,
-            Need.CRISIS,
-            Urgency.CRISIS,
-            gettext_noop("crisis score at or above the threshold"),
-        )
+        why = gettext_noop("crisis score at or above the threshold")
+        return _bring(standing, Need.CRISIS, Urgency.CRISIS, why)
 
     if signals.item_nine:
         return _bring(standing, Need.CRISIS, Urgency.CRISIS, "PHQ-9 item 9 above 0")
@@ -111,12 +107,8 @@ def decide(
         return Decision(Do.STAND_BACK, gettext_noop("a mentor holds the conversation"))
 
     if signals.crisis >= marks.concern:
-        return _bring(
-            standing,
-            Need.CONCERN,
-            Urgency.SOON,
-            gettext_noop("crisis score at or above the concern threshold"),
-        )
+        why = gettext_noop("crisis score at or above the concern threshold")
+        return _bring(standing, Need.CONCERN, Urgency.SOON, why)
 
     if signals.asked_for_person:
         return _bring(standing, Need.REQUEST, Urgency.SOON, gettext_noop("asked for a person"))
@@ -124,11 +116,8 @@ def decide(
     if standing.owner is Owner.QUEUE:
         wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS
         if wanted and bot is BotState.ANSWERED:
-            return Decision(
-                Do.REPLY,
-                gettext_noop("asked for an exercise by name while waiting"),
-                bot_speaks=True,
-            )
+            why = gettext_noop("asked for an exercise by name while waiting")
+            return Decision(Do.REPLY, why, bot_speaks=True)
         return Decision(Do.STAND_BACK, gettext_noop("a person was already asked"))
 
     if standing.offered and signals.says is YesOrNo.YES:
@@ -139,28 +128,21 @@ def decide(
         return Decision(Do.LEAVE_IT, gettext_noop("said no to the offer of a person"))
 
     if signals.connection >= marks.connection:
-        if signals.tools >= marks.tools and bot is BotState.ANSWERED:
-            why = gettext_noop("connection and tools scores at or above their thresholds")
-            return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE, bot_speaks=True)
+        both = signals.tools >= marks.tools and bot is BotState.ANSWERED
         why = gettext_noop("connection score at or above the threshold")
-        return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE)
+        if both:
+            why = gettext_noop("connection and tools scores at or above their thresholds")
+        return Decision(Do.HAND_OFF, why, Need.CONNECTION, Urgency.ROUTINE, bot_speaks=both)
 
     if bot is not BotState.ANSWERED and standing.failures + 1 >= policy.bot.stuck_after:
-        return Decision(
-            Do.HAND_OFF,
-            gettext_noop("the bot failed to help several times"),
-            Need.STUCK,
-            Urgency.ROUTINE,
-        )
+        why = gettext_noop("the bot failed to help several times")
+        return Decision(Do.HAND_OFF, why, Need.STUCK, Urgency.ROUTINE)
 
     speaks = bot is not BotState.AWAY
     may_ask = not standing.offered_lately and not standing.skill_wanted
     if may_ask and signals.connection >= marks.offer:
-        return Decision(
-            Do.OFFER,
-            gettext_noop("connection score at or above the offer threshold"),
-            bot_speaks=speaks,
-        )
+        why = gettext_noop("connection score at or above the offer threshold")
+        return Decision(Do.OFFER, why, bot_speaks=speaks)
 
     # We do not know what they need, so ask.
     if may_ask and not signals.covered:

@@ -98,7 +98,7 @@ def signs_in(reliance: Reliance, policy: ReliancePolicy) -> frozenset[Sign]:
     return frozenset(sign for sign, held in holds.items() if held)
 
 
-def leans_too_much(signs: Collection[Sign], policy: ReliancePolicy) -> bool:
+def is_over_reliance(signs: Collection[Sign], policy: ReliancePolicy) -> bool:
     """One plain sentence is enough; figures need a second sign."""
     return Sign.SAID in signs or len(signs) >= policy.signs_needed
 

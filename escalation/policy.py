@@ -102,6 +102,10 @@ class AnswerWithin(Part):
     soon: Minutes
     crisis: Minutes
 
+    def at(self, urgency: Urgency) -> timedelta:
+        minutes: float = getattr(self, urgency.name.lower())
+        return timedelta(minutes=minutes)
+
 
 class Claim(Part):
     answer_within_minutes: AnswerWithin
@@ -166,11 +170,10 @@ class Targets(Part):
 
     def within(self, urgency: Urgency) -> dict[str, timedelta]:
         """Keys: first_alert, claim, first_reply."""
-        name = urgency.name.lower()
         return {
-            "first_alert": timedelta(minutes=getattr(self.first_alert_minutes, name)),
-            "claim": timedelta(minutes=getattr(self.claim_minutes, name)),
-            "first_reply": timedelta(minutes=getattr(self.first_reply_minutes, name)),
+            "first_alert": self.first_alert_minutes.at(urgency),
+            "claim": self.claim_minutes.at(urgency),
+            "first_reply": self.first_reply_minutes.at(urgency),
         }
 
 
@@ -205,10 +208,6 @@ class MentorsPolicy(Part):
     away_ends_at: time
     transfer_within_minutes: AnswerWithin
     debrief_open_days: Annotated[float, Field(gt=0)]
-
-    def transfer_within(self, urgency: Urgency) -> timedelta:
-        minutes: float = getattr(self.transfer_within_minutes, urgency.name.lower())
-        return timedelta(minutes=minutes)
 
 
 class ChatPolicy(Part):
@@ -291,10 +290,6 @@ class Policy(Part):
     def ladder_for(self, urgency: Urgency) -> Ladder:
         ladder: Ladder = getattr(self.ladder, urgency.name.lower())
         return ladder
-
-    def answer_within(self, urgency: Urgency) -> timedelta:
-        minutes: float = getattr(self.claim.answer_within_minutes, urgency.name.lower())
-        return timedelta(minutes=minutes)
 
 
 def load_policy(file: Path = POLICY_FILE) -> Policy:

@@ -5,16 +5,13 @@ reasons one by one (`LOOKED_PAST`) until someone is left. Three reasons always h
 left the program, cannot be texted, or the mentee has an open concern about them.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from escalation.policy import MentorsPolicy
 from escalation.transaction import Transaction
 from models import (
     Absence,
@@ -32,7 +29,6 @@ from models import (
 
 # The end of a PASS: a LATER forever. Both databases can store this time.
 NOT_AGAIN = datetime(9000, 1, 1, tzinfo=UTC)
-WEEK = timedelta(days=7)
 # An open console page reports every 30 seconds.
 LOOKING = timedelta(seconds=60)
 
@@ -49,83 +45,37 @@ class WhyNot(StrEnum):
 
 # Reasons to drop when no one is left, in order. In a crisis we page people who are away before
 # people who passed on this handoff.
+LOAD_AND_LATER = (WhyNot.CAPPED, WhyNot.RESTING, WhyNot.LATER)
 LOOKED_PAST: Mapping[Urgency, Sequence[WhyNot]] = {
-    Urgency.ROUTINE: (
-        WhyNot.CAPPED,
-        WhyNot.RESTING,
-        WhyNot.LATER,
-        WhyNot.PASSED,
-        WhyNot.AWAY,
-    ),
-    Urgency.SOON: (
-        WhyNot.CAPPED,
-        WhyNot.RESTING,
-        WhyNot.LATER,
-        WhyNot.PASSED,
-        WhyNot.AWAY,
-    ),
-    Urgency.CRISIS: (
-        WhyNot.CAPPED,
-        WhyNot.RESTING,
-        WhyNot.LATER,
-        WhyNot.AWAY,
-        WhyNot.PASSED,
-    ),
+    Urgency.ROUTINE: (*LOAD_AND_LATER, WhyNot.PASSED, WhyNot.AWAY),
+    Urgency.SOON: (*LOAD_AND_LATER, WhyNot.PASSED, WhyNot.AWAY),
+    Urgency.CRISIS: (*LOAD_AND_LATER, WhyNot.AWAY, WhyNot.PASSED),
 }
 
 
-@dataclass(frozen=True)
-class Circumstances:
-    """One person in relation to one handoff.
+Reasons = frozenset[WhyNot]
 
-    `held`: other handoffs they hold. `crises`: crises they claimed in the last seven days.
+
+def still_apply(reasons: Reasons, urgency: Urgency, *, first: bool, climbed: bool) -> Reasons:
+    """In a crisis, load and rest keep a person off the `first` rung only.
+
+    Once its ladder was `climbed` without a claim, we also page people who are away.
     """
-
-    held: int = 0
-    crises: int = 0
-    resting: bool = False
-    later: bool = False
-    passed: bool = False
-    away: bool = False
-    concern: bool = False
-    left: bool = False
-
-
-def why_not(
-    seen: Circumstances, urgency: Urgency, limits: MentorsPolicy, *, first: bool, climbed: bool
-) -> frozenset[WhyNot]:
-    """Every reason not to page a person.
-
-    In a crisis, load and rest keep a person off the `first` rung only. Once the ladder was
-    `climbed` without a claim, we also page people who are away.
-    """
-    crisis = urgency is Urgency.CRISIS
-    loaded = seen.held >= limits.most_held or (crisis and seen.crises >= limits.most_crises_a_week)
-    reasons = {
-        WhyNot.CAPPED: loaded and (first or not crisis),
-        WhyNot.RESTING: seen.resting and (first or not crisis),
-        WhyNot.LATER: seen.later,
-        WhyNot.PASSED: seen.passed,
-        WhyNot.AWAY: seen.away and not (crisis and climbed),
-        WhyNot.CONCERN: seen.concern,
-        WhyNot.LEFT: seen.left,
-    }
-    return frozenset(reason for reason, holds in reasons.items() if holds)
+    if urgency is Urgency.CRISIS and not first:
+        reasons -= {WhyNot.CAPPED, WhyNot.RESTING}
+    if urgency is Urgency.CRISIS and climbed:
+        reasons -= {WhyNot.AWAY}
+    return reasons
 
 
 def whom_to_call(
-    rungs: Sequence[Mapping[int, Circumstances]],
-    rung: int,
-    urgency: Urgency,
-    limits: MentorsPolicy,
-    *,
-    look_past: bool = True,
+    rungs: Sequence[Mapping[int, Reasons]], rung: int, urgency: Urgency, *, look_past: bool = True
 ) -> tuple[int, list[int]]:
     """The first rung from `rung` on with people to page, and who they are.
 
-    `rungs` holds the people we can text on each rung. We skip rungs without anyone to page, then
-    try earlier rungs as if they were the last one, and only then drop reasons. Without
-    `look_past` the list can be empty although people are there.
+    `rungs` holds the people we can text on each rung, with the reasons not to page them. We skip
+    rungs without anyone to page, then try earlier rungs as if they were the last one, and only
+    then drop reasons. Without `look_past` the list can be empty although people are there.
     """
     last = len(rungs) - 1
     onward = range(min(rung, last), last + 1)
@@ -139,37 +89,38 @@ def whom_to_call(
             first, climbed = called_as == 0, called_as > last
             called = [
                 person
-                for person, seen in rungs[candidate].items()
-                if why_not(seen, urgency, limits, first=first, climbed=climbed) <= looked_past
+                for person, reasons in rungs[candidate].items()
+                if still_apply(reasons, urgency, first=first, climbed=climbed) <= looked_past
             ]
             if called:
                 return called_as, called
     return max(rung, last), []
 
 
-def get_circumstances(
-    tx: Transaction, handoff: Handoff, people: Iterable[Person]
-) -> dict[int, Circumstances]:
-    """By person id."""
-    session, now = tx.session, tx.now
-    by_id = {person.id: person for person in people}
-    ids = list(by_id)
-    away, until = away_now(session, ids, now=now), snoozed_until(session, handoff, now=now)
-    held, crises = _held(session, handoff, ids), _crises_taken(session, ids, since=now - WEEK)
-    resting = _resting(session, ids, since=now - timedelta(hours=tx.policy.mentors.cool_down_hours))
-    concerns = mentors_under_concern(session, handoff.conversation.person_id)
-    return {
-        one: Circumstances(
-            held=held[one],
-            crises=crises[one],
-            resting=one in resting,
-            later=one in until and until[one] != NOT_AGAIN,
-            passed=until.get(one) == NOT_AGAIN,
-            away=one in away,
-            concern=one in concerns,
-            left=person.left_at is not None,
+def get_reasons(
+    tx: Transaction, handoff: Handoff, people: Collection[Person]
+) -> dict[int, Reasons]:
+    """Every reason not to page each person for `handoff`, by person id."""
+    session, now, limits = tx.session, tx.now, tx.policy.mentors
+    ids = [person.id for person in people]
+    capped = _holders(session, handoff, ids, at_least=limits.most_held)
+    if handoff.urgency is Urgency.CRISIS:
+        capped |= _claimed_crises(
+            session, ids, at_least=limits.most_crises_a_week, since=now - timedelta(weeks=1)
         )
-        for one, person in by_id.items()
+    snoozes = latest_snoozes(session, handoff).values()
+    passed = {snooze.person_id for snooze in snoozes if snooze.until == NOT_AGAIN}
+    found: dict[WhyNot, Collection[int | None]] = {
+        WhyNot.CAPPED: capped,
+        WhyNot.RESTING: _resting(session, ids, since=now - timedelta(hours=limits.cool_down_hours)),
+        WhyNot.LATER: {one.person_id for one in snoozes if now < one.until} - passed,
+        WhyNot.PASSED: passed,
+        WhyNot.AWAY: away_now(session, ids, now=now),
+        WhyNot.CONCERN: mentors_under_concern(session, handoff.conversation.person_id),
+        WhyNot.LEFT: {person.id for person in people if person.left_at is not None},
+    }
+    return {
+        one: frozenset(reason for reason, theirs in found.items() if one in theirs) for one in ids
     }
 
 
@@ -192,10 +143,6 @@ def away_now(session: Session, people: Iterable[int], *, now: datetime) -> dict[
     return longest
 
 
-def is_away(session: Session, person: Person, *, now: datetime) -> bool:
-    return bool(away_now(session, [person.id], now=now))
-
-
 def latest_snoozes(session: Session, handoff: Handoff) -> dict[int, Snooze]:
     """Each person's last LATER or PASS on a waiting handoff, by person id.
 
@@ -212,14 +159,7 @@ def latest_snoozes(session: Session, handoff: Handoff) -> dict[int, Snooze]:
     return {snooze.person_id: snooze for snooze in session.scalars(said)}
 
 
-def snoozed_until(session: Session, handoff: Handoff, *, now: datetime) -> dict[int, datetime]:
-    """Until when not to page each person for `handoff`; NOT_AGAIN for a PASS."""
-    latest = latest_snoozes(session, handoff)
-    return {one: snooze.until for one, snooze in latest.items() if snooze.until > now}
-
-
 def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | None]:
-    """The mentors about whom this mentee has an open concern."""
     return set(
         session.scalars(
             select(SafeguardingRecord.mentor_id).where(
@@ -233,7 +173,6 @@ def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | 
 
 
 def mentees_with_concern(person: Person) -> Select[int]:
-    """The mentees who have an open concern about this person."""
     return select(SafeguardingRecord.mentee_id).where(
         SafeguardingRecord.mentor_id == person.id,
         SafeguardingRecord.concern == Concern.MENTOR,
@@ -255,34 +194,42 @@ def last_looked(session: Session, person: Person, handoff: Handoff) -> datetime 
     )
 
 
-def _held(session: Session, handoff: Handoff, people: list[int]) -> Counter[int]:
-    return Counter(
-        one
-        for one in session.scalars(
-            select(Handoff.mentor_id).where(
+def _holders(
+    session: Session, handoff: Handoff, people: list[int], *, at_least: int
+) -> set[int | None]:
+    """People who hold so many other handoffs."""
+    return set(
+        session.scalars(
+            select(Handoff.mentor_id)
+            .where(
                 Handoff.status == Status.CLAIMED,
                 Handoff.mentor_id.in_(people),
                 Handoff.id != handoff.id,
             )
+            .group_by(Handoff.mentor_id)
+            .having(func.count() >= at_least)
         )
-        if one is not None
     )
 
 
-def _crises_taken(session: Session, people: list[int], *, since: datetime) -> Counter[int]:
-    """How many crises each claimed since then, including handoffs that became a crisis later."""
-    taken = session.execute(
-        select(HandoffEvent.by_id, HandoffEvent.handoff_id)
-        .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
-        .where(
-            HandoffEvent.move == Move.CLAIM,
-            HandoffEvent.by_id.in_(people),
-            HandoffEvent.at > since,
-            Handoff.urgency == Urgency.CRISIS,
+def _claimed_crises(
+    session: Session, people: list[int], *, at_least: int, since: datetime
+) -> set[int | None]:
+    """People who claimed so many crises, including handoffs that became a crisis later."""
+    return set(
+        session.scalars(
+            select(HandoffEvent.by_id)
+            .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
+            .where(
+                HandoffEvent.move == Move.CLAIM,
+                HandoffEvent.by_id.in_(people),
+                HandoffEvent.at > since,
+                Handoff.urgency == Urgency.CRISIS,
+            )
+            .group_by(HandoffEvent.by_id)
+            .having(func.count(HandoffEvent.handoff_id.distinct()) >= at_least)
         )
-        .distinct()
     )
-    return Counter(by for by, _ in taken if by is not None)
 
 
 def _resting(session: Session, people: list[int], *, since: datetime) -> set[int | None]:

@@ -51,32 +51,38 @@ class Rota:
 
 def get_rota(session: Session, program: Program) -> Rota:
     """Without people who left."""
-    people = session.scalars(
-        select(Person).where(
-            Person.program_id == program.id,
-            Person.role != Role.MENTEE,
-            Person.left_at.is_(None),
-        )
-    ).all()
     shifts = session.scalars(
         select(DutyShift)
         .join(Person, Person.id == DutyShift.person_id)
         .where(Person.program_id == program.id)
         .order_by(DutyShift.weekday, DutyShift.begins_at, DutyShift.id)
-    ).all()
+    )
     overrides = session.scalars(
         select(DutyOverride)
         .join(Person, Person.id == DutyOverride.person_id)
         .where(Person.program_id == program.id)
         .order_by(DutyOverride.id)
-    ).all()
-    return Rota(
-        program.timezone,
-        {person.id: person for person in people},
-        tuple(shifts),
-        tuple(overrides),
     )
+    people = {person.id: person for person in list_staff(session, program.id)}
+    return Rota(program.timezone, people, tuple(shifts), tuple(overrides))
 
 
 def on_duty(session: Session, program: Program, *, now: datetime) -> list[Person]:
     return get_rota(session, program).on_duty(now)
+
+
+def list_staff(session: Session, program_id: int) -> list[Person]:
+    """The program's mentors and managers, without those who left."""
+    staff = select(Person).where(
+        Person.program_id == program_id, Person.role != Role.MENTEE, Person.left_at.is_(None)
+    )
+    return list(session.scalars(staff.order_by(Person.id)))
+
+
+def managers_to_text(session: Session, program_id: int, *, but: int | None = None) -> list[Person]:
+    """The program's managers who can be texted, except the person with the id `but`."""
+    return [
+        person
+        for person in list_staff(session, program_id)
+        if person.role is Role.MANAGER and person.can_be_texted and person.id != but
+    ]

@@ -4,13 +4,14 @@ The caller locks the conversation (`lock_conversation`) in the same transaction,
 the bot's next message cannot overtake each other.
 """
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
-from escalation.handoffs.jobs import AskFollowUp, enqueue
+from escalation.handoffs.jobs import AskFollowUp, CheckClaim, enqueue
 from escalation.handoffs.ladder import page, people_to_call, snooze, start_climb
 from escalation.handoffs.moves import (
     Closed,
@@ -21,11 +22,13 @@ from escalation.handoffs.moves import (
     make_move,
 )
 from escalation.handoffs.transfers import end_transfer
+from escalation.ruleset import Rules
 from escalation.transaction import Transaction
 from models import (
     Conversation,
     Debrief,
     Handoff,
+    HandoffEvent,
     Message,
     Move,
     Need,
@@ -33,6 +36,7 @@ from models import (
     Owner,
     Person,
     Role,
+    Speaker,
     Status,
     Urgency,
 )
@@ -200,15 +204,6 @@ def claim(tx: Transaction, handoff: Handoff, mentor: Person) -> None:
     check_claim_later(tx, handoff, event)
 
 
-def note_human_message(tx: Transaction, handoff: Handoff) -> None:
-    tx.session.execute(
-        update(Handoff)
-        .where(Handoff.id == handoff.id, Handoff.first_reply_at.is_(None))
-        .values(first_reply_at=tx.now)
-    )
-    tx.session.refresh(handoff)
-
-
 def release(
     tx: Transaction, handoff: Handoff, *, by: Person | None, told: str = "released"
 ) -> None:
@@ -254,7 +249,8 @@ def resolve(
     """
     if not handoff.is_open:
         raise Closed(handoff)
-    if handoff.mentor_id != by.id and not _manager_may_close(handoff, by):
+    manager_may_close = by.role is Role.MANAGER and handoff.status is Status.WAITING
+    if handoff.mentor_id != by.id and not manager_may_close:
         raise NotHolder(handoff, by)
     if handoff.urgency is Urgency.CRISIS and not (note or "").strip():
         raise NeedsReason(handoff)
@@ -318,5 +314,59 @@ def ask_for_debrief(tx: Transaction, handoff: Handoff, person: Person) -> None:
     tx.tell(person, "debrief_asked", code=handoff.id)
 
 
-def _manager_may_close(handoff: Handoff, by: Person) -> bool:
-    return by.role is Role.MANAGER and handoff.status is Status.WAITING
+def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> None:
+    """Release a claim if its holder wrote nothing since event `event_id`."""
+    event = tx.session.get_one(HandoffEvent, event_id)
+    moved_on = tx.session.scalar(
+        select(HandoffEvent.id)
+        .where(
+            HandoffEvent.handoff_id == handoff.id,
+            HandoffEvent.id > event_id,
+            HandoffEvent.move.in_([Move.CLAIM, Move.RAISE, Move.RELEASE]),
+        )
+        .limit(1)
+    )
+    if handoff.status is not Status.CLAIMED or moved_on:
+        return
+    if _has_written(tx.session, handoff, event.at):
+        return
+    holder = handoff.mentor
+    minutes = round((tx.now - event.at).total_seconds() / 60)
+    release(tx, handoff, by=None)
+    if holder is not None:
+        tx.tell(holder, "released_unanswered", code=handoff.id, minutes=minutes)
+
+
+def overdue_claims(
+    session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
+) -> list[CheckClaim]:
+    """The claim checks that were due by `now` and whose holder has not written yet."""
+    overdue = []
+    for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
+        event = session.scalars(
+            select(HandoffEvent)
+            .where(
+                HandoffEvent.handoff_id == handoff.id,
+                HandoffEvent.move.in_([Move.CLAIM, Move.RAISE]),
+            )
+            .order_by(HandoffEvent.id.desc())
+            .limit(1)
+        ).one()
+        rules = get_rules(handoff.conversation.program_id)
+        due = event.at + rules.policy.claim.answer_within_minutes.at(handoff.urgency)
+        if due < now and not _has_written(session, handoff, event.at):
+            overdue.append(CheckClaim(handoff.id, event.id))
+    return overdue
+
+
+def _has_written(session: Session, handoff: Handoff, since: datetime) -> bool:
+    written = select(
+        exists().where(
+            Message.conversation_id == handoff.conversation_id,
+            Message.outgoing,
+            Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
+            Message.speaker_id == handoff.mentor_id,
+            Message.at >= since,
+        )
+    )
+    return bool(session.scalar(written))

@@ -46,18 +46,14 @@ def next_opening(
     opening = local
     for days in range(LONGEST_CLOSED + 1):
         day = local.date() + timedelta(days=days)
-        opening = _on_the_wall(day, program.opens_at, zone)
+        # Local time, so that 8:00 stays 8:00 when daylight saving time starts or ends.
+        opening = datetime.combine(day, program.opens_at, zone)
         if day in holidays:
             continue
-        midnight = _on_the_wall(day, time(0), zone)
+        midnight = datetime.combine(day, time(0), zone)
         # After a holiday, hours that run overnight start at midnight.
         if midnight > local and is_within_hours(program, midnight, holidays):
             return midnight
         if opening > local:
             return opening
     return opening
-
-
-def _on_the_wall(day: date, at: time, zone: ZoneInfo) -> datetime:
-    # Local time, so that 8:00 stays 8:00 when daylight saving time starts or ends.
-    return datetime.combine(day, at, zone)

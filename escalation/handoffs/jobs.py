@@ -105,8 +105,6 @@ class LapseTransfer(Work):
 
 @dataclass(frozen=True)
 class AskFollowUp(Work):
-    """Ask the mentee how a handoff went."""
-
     name: ClassVar[str] = "ask_follow_up"
     queue: ClassVar[str] = "scheduled"
     handoff_id: int
@@ -114,8 +112,6 @@ class AskFollowUp(Work):
 
 @dataclass(frozen=True)
 class TextUnseen(Work):
-    """Text a mentee that a message waits on their page."""
-
     name: ClassVar[str] = "text_unseen"
     queue: ClassVar[str] = "scheduled"
     conversation_id: int

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import (
     NOT_AGAIN,
-    Circumstances,
-    get_circumstances,
+    WhyNot,
+    get_reasons,
     latest_snoozes,
     whom_to_call,
-    why_not,
 )
-from escalation.handoffs.duty import on_duty
+from escalation.handoffs.duty import managers_to_text, on_duty
 from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.handoffs.jobs import CheckAlerts, Climb, Recall, enqueue
 from escalation.handoffs.moves import log_move
@@ -35,7 +34,6 @@ from models import (
     Message,
     Move,
     Person,
-    Role,
     Snooze,
     Status,
     changes_one,
@@ -91,7 +89,7 @@ def climb(tx: Transaction, handoff: Handoff, ladder: int, rung: int) -> list[Per
 
 
 def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
-    own = _matched(tx.session, handoff, MatchKind.OWN)
+    own = _matched(tx.session, handoff.conversation, MatchKind.OWN)
     for person in people:
         key = f"alert_{handoff.urgency.name.lower()}"
         if person.id == handoff.mentor_id:
@@ -120,7 +118,7 @@ def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
     )
 
 
-def climb_on_if_nobody_was_reached(tx: Transaction, handoff: Handoff) -> None:
+def climb_if_unreached(tx: Transaction, handoff: Handoff) -> None:
     """Climb at once if no one on the current rung can still answer.
 
     Each text failed, did not arrive in time, or was answered with PASS.
@@ -155,12 +153,11 @@ def pass_on(tx: Transaction, handoff: Handoff, person: Person) -> bool:
     if not _has_others(tx, handoff):
         return False
     if handoff.rung >= 0:
-        climb_on_if_nobody_was_reached(tx, handoff)
+        climb_if_unreached(tx, handoff)
     return True
 
 
 def put_off(tx: Transaction, handoff: Handoff, person: Person, *, until: datetime) -> None:
-    """Do not page `person` for a waiting handoff before `until`."""
     snoozed = snooze(tx, handoff, person, until=until)
     enqueue(tx.session, Recall(handoff.id, snoozed.id), at=until)
 
@@ -222,11 +219,9 @@ def _is_to_be_recalled(tx: Transaction, handoff: Handoff, snoozed: Snooze) -> bo
     if tx.session.scalar(paged_since.limit(1)) is not None:
         return False
     person = tx.session.get_one(Person, snoozed.person_id)
-    seen = get_circumstances(tx, handoff, [person])[person.id]
+    reasons = get_reasons(tx, handoff, [person])[person.id]
     # They chose the time themselves, so their load does not matter.
-    asked = Circumstances(away=seen.away, concern=seen.concern, left=seen.left)
-    reasons = why_not(asked, handoff.urgency, tx.policy.mentors, first=False, climbed=False)
-    return person.can_be_texted and not reasons
+    return person.can_be_texted and not reasons & {WhyNot.AWAY, WhyNot.CONCERN, WhyNot.LEFT}
 
 
 def _may_still_arrive(text: Message, sent_after: datetime) -> bool:
@@ -246,17 +241,12 @@ def people_to_call(
 
     With `look_past` the list is empty only if we can text no one.
     """
-    steps, limits = tx.policy.ladder_for(handoff.urgency), tx.policy.mentors
+    steps = tx.policy.ladder_for(handoff.urgency)
     rungs = [people_on(tx, handoff, steps, each) for each in range(len(steps.rungs))]
     people = {person.id: person for on_rung in rungs for person in on_rung}
-    seen = get_circumstances(tx, handoff, people.values())
-    rung, called = whom_to_call(
-        [{person.id: seen[person.id] for person in on_rung} for on_rung in rungs],
-        rung,
-        handoff.urgency,
-        limits,
-        look_past=look_past,
-    )
+    reasons = get_reasons(tx, handoff, people.values())
+    with_reasons = [{person.id: reasons[person.id] for person in on_rung} for on_rung in rungs]
+    rung, called = whom_to_call(with_reasons, rung, handoff.urgency, look_past=look_past)
     return rung, [people[one] for one in called]
 
 
@@ -278,21 +268,20 @@ def people_on(tx: Transaction, handoff: Handoff, steps: Ladder, rung: int) -> li
 
 def _group(tx: Transaction, handoff: Handoff, group: Group) -> list[Person]:
     if group == "own":
-        return _matched(tx.session, handoff, MatchKind.OWN)
+        return _matched(tx.session, handoff.conversation, MatchKind.OWN)
     if group == "back_up":
-        return _matched(tx.session, handoff, MatchKind.BACK_UP)
+        return _matched(tx.session, handoff.conversation, MatchKind.BACK_UP)
     program = handoff.conversation.program
     if group == "duty":
         return on_duty(tx.session, program, now=tx.now)
-    managers = select(Person).where(Person.program_id == program.id, Person.role == Role.MANAGER)
-    return list(tx.session.scalars(managers.order_by(Person.id)))
+    return managers_to_text(tx.session, program.id)
 
 
-def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person]:
+def _matched(session: Session, conversation: Conversation, kind: MatchKind) -> list[Person]:
     matched = (
         select(Person)
         .join(Match, Match.mentor_id == Person.id)
-        .where(Match.mentee_id == handoff.conversation.person_id, Match.kind == kind)
+        .where(Match.mentee_id == conversation.person_id, Match.kind == kind)
         .order_by(Match.id)
     )
     return list(session.scalars(matched))
@@ -300,21 +289,5 @@ def _matched(session: Session, handoff: Handoff, kind: MatchKind) -> list[Person
 
 def get_own_mentor(session: Session, conversation: Conversation) -> Person | None:
     """The mentee's own mentor, unless that person has left the program."""
-    return session.scalar(
-        select(Person)
-        .join(Match, Match.mentor_id == Person.id)
-        .where(
-            Match.mentee_id == conversation.person_id,
-            Match.kind == MatchKind.OWN,
-            Person.left_at.is_(None),
-        )
-    )
-
-
-def is_overdue(handoff: Handoff, *, now: datetime, grace: timedelta) -> bool:
-    """Whether a rung was due and was not paged: its job was lost and must run now."""
-    return (
-        handoff.status is Status.WAITING
-        and handoff.next_page_at is not None
-        and now > handoff.next_page_at + grace
-    )
+    own = _matched(session, conversation, MatchKind.OWN)
+    return next((mentor for mentor in own if mentor.left_at is None), None)

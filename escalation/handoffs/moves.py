@@ -59,5 +59,5 @@ def log_move(
 
 
 def check_claim_later(tx: Transaction, handoff: Handoff, event: HandoffEvent) -> None:
-    at = tx.now + tx.policy.answer_within(handoff.urgency)
+    at = tx.now + tx.policy.claim.answer_within_minutes.at(handoff.urgency)
     enqueue(tx.session, CheckClaim(handoff.id, event.id), at=at)

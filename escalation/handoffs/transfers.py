@@ -10,7 +10,8 @@ from typing import ClassVar
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import WhyNot, get_circumstances, why_not
+from escalation.handoffs.availability import WhyNot, get_reasons
+from escalation.handoffs.duty import list_staff
 from escalation.handoffs.jobs import LapseTransfer, enqueue
 from escalation.handoffs.moves import (
     Closed,
@@ -140,21 +141,13 @@ def transfers_offered_to(session: Session, person: Person) -> list[Transfer]:
 
 
 def who_could_take(tx: Transaction, handoff: Handoff, *, by: Person) -> list[Person]:
-    """The colleagues to whom `by` could offer a handoff now."""
-    colleagues = tx.session.scalars(
-        select(Person)
-        .where(
-            Person.program_id == handoff.conversation.program_id,
-            Person.role != Role.MENTEE,
-            Person.id != by.id,
-        )
-        .order_by(Person.id)
-    )
-    return [one for one in colleagues if _why_not_person(tx, handoff, one) is None]
+    colleagues = list_staff(tx.session, handoff.conversation.program_id)
+    return [
+        one for one in colleagues if one.id != by.id and _why_not_person(tx, handoff, one) is None
+    ]
 
 
 def lapse_if_unanswered(tx: Transaction, transfer: Transfer) -> None:
-    """End an expired offer and tell both."""
     handoff = tx.session.get_one(Handoff, transfer.handoff_id)
     if tx.now < _lapses_at(transfer, handoff, tx.rules):
         return
@@ -191,7 +184,7 @@ def end_transfer(tx: Transaction, handoff: Handoff) -> None:
 
 
 def _lapses_at(transfer: Transfer, handoff: Handoff, rules: Rules) -> datetime:
-    return transfer.at + rules.policy.mentors.transfer_within(handoff.urgency)
+    return transfer.at + rules.policy.mentors.transfer_within_minutes.at(handoff.urgency)
 
 
 def _why_not_to(tx: Transaction, handoff: Handoff, to: Person, *, by: Person) -> str | None:
@@ -206,9 +199,7 @@ def _why_not_to(tx: Transaction, handoff: Handoff, to: Person, *, by: Person) ->
 
 
 def _why_not_person(tx: Transaction, handoff: Handoff, to: Person) -> str | None:
-    seen = get_circumstances(tx, handoff, [to])[to.id]
-    # `first`: we ask only them.
-    reasons = why_not(seen, handoff.urgency, tx.policy.mentors, first=True, climbed=False)
+    reasons = get_reasons(tx, handoff, [to])[to.id]
     if WhyNot.LEFT in reasons or WhyNot.CONCERN in reasons:
         return "unknown"  # only managers may learn of a concern
     if not to.can_be_texted:

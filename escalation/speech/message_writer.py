@@ -3,7 +3,7 @@
 The speaker of a message is written once and never changes.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 import structlog
@@ -97,32 +97,6 @@ def speak_as_person(
     relayed_from: Message | None = None,
 ) -> Message:
     return _write(session, conversation, words, now=now, person=person, relayed_from=relayed_from)
-
-
-def say_unless_said_lately(
-    session: Session,
-    rules: Rules,
-    conversation: Conversation,
-    key: str,
-    *,
-    within_minutes: float,
-    now: datetime,
-    **blanks: object,
-) -> None:
-    """Write script line `key` unless the same text was written here within that time.
-
-    With other blanks it is another text: a mentor can have two mentees.
-    """
-    words = rules.script.line(key, language=conversation_language(conversation), **blanks)
-    said = session.scalars(
-        select(Message).where(
-            Message.conversation_id == conversation.id,
-            Message.script == key,
-            Message.at > now - timedelta(minutes=within_minutes),
-        )
-    )
-    if all(message.words != words for message in said):
-        say(session, rules, conversation, key, now=now, **blanks)
 
 
 def conversation_language(conversation: Conversation) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from models import AuditEntry, Conversation, Handoff, Need, Outcome, Person, Status, Urgency
 
 SHOWN = 50

@@ -17,6 +17,7 @@ from escalation.handoffs.jobs import enqueue
 from escalation.policy import SchedulePolicy
 from escalation.speech.disclosure import FIRST_DISCLOSURE
 from escalation.speech.message_writer import get_thread, say
+from escalation.transaction import Transaction
 from gateway.check_ins.schedules import AskCheckIn, CloseCheckIn, closing_at
 from gateway.conversations.bot_events import record_skill_step
 from gateway.conversations.bot_texts import say_bots_words
@@ -200,8 +201,9 @@ def _say(due: Due, answer: Answer) -> None:
     if session.scalar(introduced.limit(1)) is None:
         due.say(FIRST_DISCLOSURE)
     due.say("scheduled_check_in")
+    tx = Transaction(session, due.line.rules, due.now)
     for words in answer.words:
-        say_bots_words(session, conversation, words, now=due.now, dropped=False)
+        say_bots_words(tx, conversation, words)
     conversation.forget_bot = False
     for step in answer.skills:
-        record_skill_step(session, conversation, None, step, now=due.now)
+        record_skill_step(tx, conversation, step)

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.handoffs import get_open_handoff
 from escalation.policy import FollowUpPolicy
 from escalation.transaction import Transaction
-from gateway.conversations.keywords import one_word
 from gateway.conversations.person_requests import ask_for_a_person
+from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
 from models import Conversation, FollowUp, Handoff, HandoffEvent, Message, Move, Person
 

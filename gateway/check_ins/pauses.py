@@ -3,7 +3,7 @@
 from escalation.speech.i18n import DEFAULT_LANGUAGE, written
 from escalation.speech.message_writer import conversation_language
 from gateway.check_ins.schedules import list_schedules, next_due
-from gateway.conversations.keywords import one_word
+from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
 
 WORDS = {

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import phrase
 from gateway.console.canned_replies import filled, list_replies
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from gateway.handoffs.brief.build import Brief, build_brief
 from gateway.handoffs.brief.facts import read_facts
 from gateway.handoffs.brief.guide import load_guide

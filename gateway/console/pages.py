@@ -124,7 +124,7 @@ def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -
         if reason := why_not_writable(session, handoff.conversation):
             raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
         if not _was_just_said(session, handoff, mentor, words, line):
-            write_to_mentee(line.at(session), handoff, mentor, words)
+            write_to_mentee(line.at(session), handoff, words)
 
     return act(request, number, mentor, move, form={"words": words}, then=STAY)
 

@@ -1,7 +1,6 @@
 """Recording what the bot reports about skills, check-ins, and goals."""
 
 import json
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,13 +8,13 @@ from sqlalchemy.orm import Session
 from bot.client import CheckIn as ReportedCheckIn
 from bot.client import SkillStep
 from escalation.check_ins.scales import Scored
+from escalation.transaction import Transaction
 from gateway.conversations.turn import Turn
 from models import (
     CHECK_INS,
     CheckIn,
     Conversation,
     Goal,
-    GoalResult,
     Message,
     Schedule,
     ScheduledCheckIn,
@@ -29,12 +28,7 @@ GOAL_FOLLOW_UP = "goal_follow_up"
 
 
 def record_skill_step(
-    session: Session,
-    conversation: Conversation,
-    message: Message | None,
-    step: SkillStep,
-    *,
-    now: datetime,
+    tx: Transaction, conversation: Conversation, step: SkillStep, *, message: Message | None = None
 ) -> None:
     """Record that a skill or check-in was started, resumed, finished, or left.
 
@@ -46,28 +40,26 @@ def record_skill_step(
         conversation.skill = step.name
     elif conversation.skill == step.name:
         conversation.skill = None
-    use = _in_progress(session, conversation)
+    use = _in_progress(tx.session, conversation)
     if use is not None and use.skill != step.name and begins:
-        _end(session, use, message, SkillOutcome.LEFT, now=now)
+        _end(tx, use, SkillOutcome.LEFT, message)
+        use = None
     if step.name in (*CHECK_INS, GOAL_FOLLOW_UP):
         if step.state == "left":
-            _skip_scheduled(session, conversation, step.name, now=now)
+            _skip_scheduled(tx, conversation, step.name)
     elif begins:
-        _begin(session, conversation, message, step, now=now)
+        _begin(tx, conversation, step, use, message)
     elif use is not None and use.skill == step.name:
         use.before = use.before if step.before is None else step.before
         use.after = step.after
-        _end(session, use, message, SkillOutcome(step.state), now=now)
+        _end(tx, use, SkillOutcome(step.state), message)
 
 
-def leave_skill(
-    session: Session, conversation: Conversation, message: Message | None, *, now: datetime
-) -> None:
+def leave_skill(turn: Turn) -> None:
     """A person takes over: the skill in progress counts as left."""
-    conversation.skill = None
-    use = _in_progress(session, conversation)
-    if use is not None:
-        _end(session, use, message, SkillOutcome.LEFT, now=now)
+    turn.conversation.skill = None
+    if use := _in_progress(turn.session, turn.conversation):
+        _end(turn, use, SkillOutcome.LEFT, turn.message)
 
 
 def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None) -> bool:
@@ -97,12 +89,6 @@ def record_check_in(turn: Turn, reported: ReportedCheckIn, scored: Scored | None
     return True
 
 
-def record_goal(turn: Turn, words: str) -> None:
-    goal = Goal(conversation_id=turn.conversation.id, words=words, set_at=turn.now)
-    turn.session.add(goal)
-    turn.session.flush()
-
-
 def open_goal(session: Session, conversation: Conversation) -> Goal | None:
     """The latest goal, unless Warmline has asked about it already."""
     goal = session.scalar(
@@ -114,14 +100,6 @@ def open_goal(session: Session, conversation: Conversation) -> Goal | None:
     return goal if goal is not None and goal.followed_up_at is None else None
 
 
-def record_goal_result(turn: Turn, result: str) -> None:
-    """Record how the open goal went: done, partly, or not_yet."""
-    goal = open_goal(turn.session, turn.conversation)
-    if goal is not None:
-        goal.followed_up_at, goal.result = turn.now, GoalResult(result)
-        turn.session.flush()
-
-
 def _in_progress(session: Session, conversation: Conversation) -> SkillUse | None:
     return session.scalar(
         select(SkillUse).where(
@@ -131,29 +109,27 @@ def _in_progress(session: Session, conversation: Conversation) -> SkillUse | Non
 
 
 def _begin(
-    session: Session,
+    tx: Transaction,
     conversation: Conversation,
-    message: Message | None,
     step: SkillStep,
-    *,
-    now: datetime,
+    use: SkillUse | None,
+    message: Message | None,
 ) -> None:
-    """Start a use, or resume the one that was left. A use still in progress counts as left."""
-    use = _in_progress(session, conversation)
+    """Start a use, or resume the one that was left. `use` is in progress: it counts as left."""
     if step.state == "resumed":
-        use = use or _left_last(session, conversation, step.name)
+        use = use or _left_last(tx.session, conversation, step.name)
         if use is not None:
             use.ended_at = use.outcome = use.message_id = None
-            session.flush()
+            tx.session.flush()
             return
     if use is not None:
-        _end(session, use, message, SkillOutcome.LEFT, now=now)
-    session.add(
+        _end(tx, use, SkillOutcome.LEFT, message)
+    tx.session.add(
         SkillUse(
-            conversation_id=conversation.id, skill=step.name, started_at=now, before=step.before
+            conversation_id=conversation.id, skill=step.name, started_at=tx.now, before=step.before
         )
     )
-    session.flush()
+    tx.session.flush()
 
 
 def _left_last(session: Session, conversation: Conversation, skill: str) -> SkillUse | None:
@@ -166,24 +142,15 @@ def _left_last(session: Session, conversation: Conversation, skill: str) -> Skil
     return use if use is not None and use.outcome is SkillOutcome.LEFT else None
 
 
-def _end(
-    session: Session,
-    use: SkillUse,
-    message: Message | None,
-    outcome: SkillOutcome,
-    *,
-    now: datetime,
-) -> None:
-    use.ended_at, use.outcome = now, outcome
+def _end(tx: Transaction, use: SkillUse, outcome: SkillOutcome, message: Message | None) -> None:
+    use.ended_at, use.outcome = tx.now, outcome
     use.message_id = message.id if message else None
-    session.flush()  # before the next one: only one may be in progress
+    tx.session.flush()  # before the next one: only one may be in progress
 
 
-def _skip_scheduled(
-    session: Session, conversation: Conversation, kind: str, *, now: datetime
-) -> None:
+def _skip_scheduled(tx: Transaction, conversation: Conversation, kind: str) -> None:
     """A mentee who leaves a check-in is not reminded of it, and did not miss it."""
-    asked = session.scalars(
+    asked = tx.session.scalars(
         select(ScheduledCheckIn)
         .join(Schedule)
         .where(
@@ -196,5 +163,5 @@ def _skip_scheduled(
         )
     )
     for scheduled in asked:
-        scheduled.skipped_at, scheduled.skip_reason = now, SkipReason.LEFT
-    session.flush()
+        scheduled.skipped_at, scheduled.skip_reason = tx.now, SkipReason.LEFT
+    tx.session.flush()

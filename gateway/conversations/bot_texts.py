@@ -5,12 +5,7 @@ they are recorded; a text without a translation is sent in English.
 """
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
 from functools import cache
-
-from babel.messages.catalog import Message as Entry
-from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import (
     DEFAULT_LANGUAGE,
@@ -21,6 +16,7 @@ from escalation.speech.i18n import (
     read_catalog,
 )
 from escalation.speech.message_writer import conversation_language, speak_as_bot
+from escalation.transaction import Transaction
 from models import Conversation
 
 FILE = "bot.po"
@@ -28,10 +24,10 @@ BLANK = re.compile(r"\{(\w+)\}")
 
 
 def say_bots_words(
-    session: Session, conversation: Conversation, words: str, *, now: datetime, dropped: bool
+    tx: Transaction, conversation: Conversation, words: str, *, dropped: bool = False
 ) -> None:
     said = in_readers_language(conversation_language(conversation), words)
-    speak_as_bot(session, conversation, said, now=now, dropped=dropped, own_words=words)
+    speak_as_bot(tx.session, conversation, said, now=tx.now, dropped=dropped, own_words=words)
 
 
 def in_readers_language(language: str, words: str) -> str:
@@ -62,15 +58,11 @@ def _filling(language: str, name: str, value: str) -> str:
 @cache
 def _with_blanks(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Texts with blanks, as patterns. The text with the most fixed words is tried first."""
-    entries = [str(entry.id) for entry in _entries(language) if BLANK.search(str(entry.id))]
-    entries.sort(key=lambda msgid: len(BLANK.sub("", msgid)), reverse=True)
-    return [(_pattern(msgid), msgid) for msgid in entries]
-
-
-def _entries(language: str) -> Iterator[Entry]:
     file = FOLDER / language / FILE
-    if file.exists():
-        yield from (entry for entry in read_catalog(file, language) if not entry.context)
+    entries = read_catalog(file, language) if file.exists() else ()
+    msgids = [str(one.id) for one in entries if not one.context and BLANK.search(str(one.id))]
+    msgids.sort(key=lambda msgid: len(BLANK.sub("", msgid)), reverse=True)
+    return [(_pattern(msgid), msgid) for msgid in msgids]
 
 
 def _pattern(msgid: str) -> re.Pattern[str]:

@@ -6,18 +6,18 @@ from escalation.decide import BotState, Standing
 from escalation.signals import Signals, YesOrNo
 from models import DecisionRecord, Urgency
 
+# Inputs that are stored as they are.
+OF_SIGNALS = ("item_nine", "covered")
+OF_STANDING = ("failures", "skill_wanted", "offered", "offered_lately")
+
 
 def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:
     """The inputs of `decide` that have no column of their own."""
     return {
         "says": signals.says.value if signals.says else None,
-        "item_nine": signals.item_nine,
-        "covered": signals.covered,
         "urgency": standing.urgency.value if standing.urgency else None,
-        "failures": standing.failures,
-        "skill_wanted": standing.skill_wanted,
-        "offered": standing.offered,
-        "offered_lately": standing.offered_lately,
+        **{name: getattr(signals, name) for name in OF_SIGNALS},
+        **{name: getattr(standing, name) for name in OF_STANDING},
     }
 
 
@@ -33,16 +33,12 @@ def decided_on(record: DecisionRecord) -> tuple[Signals, Standing, BotState]:
         tools=record.tools,
         asked_for_person=record.asked_for_person,
         says=YesOrNo(seen["says"]) if seen.get("says") else None,
-        item_nine=seen.get("item_nine", False),
-        covered=seen.get("covered", True),
         version=record.version,
+        **{name: seen[name] for name in OF_SIGNALS if name in seen},
     )
     standing = Standing(
         owner=record.owner,
         urgency=Urgency(seen["urgency"]) if seen.get("urgency") else None,
-        failures=seen.get("failures", 0),
-        skill_wanted=seen.get("skill_wanted", False),
-        offered=seen.get("offered", False),
-        offered_lately=seen.get("offered_lately", False),
+        **{name: seen[name] for name in OF_STANDING if name in seen},
     )
     return signals, standing, BotState(record.bot)

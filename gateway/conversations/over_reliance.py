@@ -5,10 +5,10 @@ one".
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
@@ -21,7 +21,7 @@ from escalation.over_reliance import (
     Reliance,
     Sign,
     Written,
-    leans_too_much,
+    is_over_reliance,
     measure_over_reliance,
     nudge_allowed,
     says_only_you,
@@ -43,7 +43,9 @@ from models import (
     Speaker,
 )
 
-NUDGES = ("lean_own", "lean_team")
+T = TypeVar("T")
+
+NUDGES = ("nudge_own", "nudge_team")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,29 @@ class OverReliantMentee:
 
     @property
     def figures(self) -> list[str]:
-        return _describe(self.reliance, self.signs)
+        """The signs that hold, each with its figure."""
+        use = self.reliance
+        said = {
+            Sign.SAID: gettext_noop("wrote that they can only talk to the bot"),
+            Sign.DAYS: phrase("wrote on {days} of the last 7 days", days=use.days),
+            Sign.NIGHT: phrase(
+                "{share:.0%} of {messages} messages at night",
+                share=use.night_share,
+                messages=use.messages,
+            ),
+            Sign.BOT: phrase(
+                "{share:.0%} of {messages} messages to the bot only",
+                share=use.bot_share,
+                messages=use.messages,
+            ),
+            Sign.CONTACT: phrase(
+                "{from_people} messages from people in {weeks} weeks, down from {before}",
+                from_people=use.from_people,
+                weeks=LATELY.days // 7,
+                before=use.from_people_before,
+            ),
+        }
+        return [words for sign, words in said.items() if sign in self.signs]
 
 
 def over_reliant_mentees(
@@ -66,127 +90,89 @@ def over_reliant_mentees(
     theirs: ColumnElement[bool] = Conversation.person_id.is_not(None)
     if program_id is not None:
         theirs = Conversation.program_id == program_id
-    used = _reliance_in(session, theirs, policy, now=now)
-    people = select(Conversation.id, Person).join(Person, Person.id == Conversation.person_id)
-    named = {number: person.name for number, person in session.execute(people.where(theirs))}
     measured = [
-        OverReliantMentee(named[number], signs_in(reliance, policy), reliance)
-        for number, reliance in used.items()
+        OverReliantMentee(person.name, signs_in(reliance, policy), reliance)
+        for person, reliance in _measure(session, theirs, policy, now=now)
     ]
-    found = [one for one in measured if leans_too_much(one.signs, policy)]
+    found = [one for one in measured if is_over_reliance(one.signs, policy)]
     return sorted(found, key=lambda one: (-len(one.signs), one.mentee))
 
 
-def _describe(reliance: Reliance, signs: frozenset[Sign]) -> list[str]:
-    """The signs that hold, each with its figure."""
-    weeks = LATELY.days // 7
-    said = {
-        Sign.SAID: gettext_noop("wrote that they can only talk to the bot"),
-        Sign.DAYS: phrase("wrote on {days} of the last 7 days", days=reliance.days),
-        Sign.NIGHT: phrase(
-            "{share:.0%} of {messages} messages at night",
-            share=reliance.night_share,
-            messages=reliance.messages,
-        ),
-        Sign.BOT: phrase(
-            "{share:.0%} of {messages} messages to the bot only",
-            share=reliance.bot_share,
-            messages=reliance.messages,
-        ),
-        Sign.CONTACT: phrase(
-            "{from_people} messages from people in {weeks} weeks, down from {from_people_before}",
-            from_people=reliance.from_people,
-            weeks=weeks,
-            from_people_before=reliance.from_people_before,
-        ),
-    }
-    return [words for sign, words in said.items() if sign in signs]
+def nudge(
+    turn: Turn, decision: Decision, standing: Standing, *, small_talk: bool
+) -> dict[str, Any]:
+    """Point a mentee who over-relies on the bot to their mentor, unless it was done lately.
 
-
-def said_only_you(message: Message, standing: Standing) -> bool:
-    """Whether the mentee says so of the bot; to a mentor who holds it, "you" is the mentor."""
-    return standing.owner is not Owner.MENTOR and says_only_you(message.words)
-
-
-def may_nudge(decision: Decision, standing: Standing) -> bool:
-    """Only after the bot's own answer, with nobody asked or offered lately, and outside a skill."""
-    return (
-        decision.do is Do.REPLY
+    Only after the bot's own answer, outside a skill, and with no one asked or offered lately.
+    Returns what the decision record notes: that the text said so, and the signs of a nudge.
+    """
+    # To a mentor who holds the handoff, "you" is the mentor.
+    only_you = standing.owner is not Owner.MENTOR and says_only_you(turn.words)
+    may_nudge = (
+        small_talk
+        and decision.do is Do.REPLY
         and decision.bot_speaks
         and standing.owner is Owner.BOT
         and not standing.skill_wanted
         and not standing.offered_lately
+        and nudge_allowed(_nudged_at(turn), now=turn.now, policy=turn.policy.reliance)
     )
-
-
-def nudge_if_leaning(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
-    """Point a mentee who over-relies on the bot to their mentor, unless it was done lately.
-
-    Returns the signs of over-reliance it was said for.
-    """
-    session, conversation, policy = turn.session, turn.conversation, turn.policy.reliance
-    if not nudge_allowed(_nudged_at(session, conversation), now=turn.now, policy=policy):
-        return frozenset()
-    signs = _signs_at(turn, only_you=only_you)
-    if not leans_too_much(signs, policy):
-        return frozenset()
-    own = mentor_to_name(session, conversation)
-    if own is not None:
-        turn.say("lean_own", mentor=own.name)
+    signs = _signs_now(turn, only_you=only_you) if may_nudge else frozenset()
+    if not is_over_reliance(signs, turn.policy.reliance):
+        return {"only_you": only_you, "nudged_for": []}
+    if own := mentor_to_name(turn.session, turn.conversation):
+        turn.say("nudge_own", mentor=own.name)
     else:
-        turn.say("lean_team")
-    return signs
-
-
-def noted(only_you: bool, signs: frozenset[Sign]) -> dict[str, Any]:
-    """For the decision record: that the message said so, and the signs of a nudge."""
+        turn.say("nudge_team")
     return {"only_you": only_you, "nudged_for": sorted(signs)}
 
 
-def _signs_at(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
+def _nudged_at(turn: Turn) -> datetime | None:
+    return turn.session.scalar(
+        select(func.max(Message.at)).where(
+            Message.conversation_id == turn.conversation.id, Message.script.in_(NUDGES)
+        )
+    )
+
+
+def _signs_now(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
     """Without what was said on an earlier day: that had its own nudge."""
     if only_you:
         return frozenset({Sign.SAID})
     policy, here = turn.policy.reliance, Conversation.id == turn.conversation.id
-    used = _reliance_in(turn.session, here, policy, now=turn.now)
-    return signs_in(used.get(turn.conversation.id, Reliance()), policy) - {Sign.SAID}
+    measured = _measure(turn.session, here, policy, now=turn.now)
+    return frozenset[Sign]().union(*(signs_in(use, policy) for _, use in measured)) - {Sign.SAID}
 
 
-def _nudged_at(session: Session, conversation: Conversation) -> datetime | None:
-    return session.scalar(
-        select(func.max(Message.at)).where(
-            Message.conversation_id == conversation.id, Message.script.in_(NUDGES)
-        )
-    )
-
-
-def _reliance_in(
+def _measure(
     session: Session, those: ColumnElement[bool], policy: ReliancePolicy, *, now: datetime
-) -> dict[int, Reliance]:
-    """By conversation, of all in which a mentee wrote lately."""
-    zones = _get_zones(session, those)
+) -> Iterator[tuple[Person, Reliance]]:
+    """Each mentee who wrote lately in those conversations."""
     from_people = _from_people(session, those, since=now - LOOKED_BACK)
-    return {
-        number: measure_over_reliance(
-            written, from_people[number], zones[number], now=now, policy=policy
-        )
-        for number, written in _written(session, those, since=now - LATELY).items()
-    }
-
-
-def _get_zones(session: Session, those: ColumnElement[bool]) -> dict[int, ZoneInfo]:
-    rows = session.execute(
-        select(Conversation.id, Person.timezone)
-        .join(Person, Person.id == Conversation.person_id)
-        .where(those)
-    )
-    return {number: ZoneInfo(timezone) for number, timezone in rows}
+    written = _written(session, those, since=now - LATELY)
+    people = select(Conversation.id, Person).join(Person, Person.id == Conversation.person_id)
+    for number, person in session.execute(people.where(those)):
+        if number in written:
+            zone, contact = ZoneInfo(person.timezone), from_people.get(number, [])
+            use = measure_over_reliance(written[number], contact, zone, now=now, policy=policy)
+            yield person, use
 
 
 def _written(
     session: Session, those: ColumnElement[bool], *, since: datetime
 ) -> Mapping[int, list[Written]]:
     """What mentees wrote of their own accord: answers to an agreed check-in are left out."""
+    answers_check_in = (
+        select(ScheduledCheckIn.id)
+        .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
+        .where(
+            Schedule.person_id == Conversation.person_id,
+            ScheduledCheckIn.sent_at <= Message.at,
+            ScheduledCheckIn.answered_at >= Message.at,
+        )
+        .correlate(Conversation, Message)
+        .exists()
+    )
     rows = session.execute(
         select(
             Message.conversation_id,
@@ -200,33 +186,19 @@ def _written(
             those,
             Message.speaker == Speaker.MENTEE,
             Message.at > since,
-            ~_answers_what_was_agreed(),
+            ~answers_check_in,
         )
     )
-    written: dict[int, list[Written]] = defaultdict(list)
-    for number, at, handoff_id, only_you in rows:
-        written[number].append(Written(at, handoff_id is None, bool(only_you)))
-    return written
-
-
-def _answers_what_was_agreed() -> ColumnElement[bool]:
-    return (
-        select(ScheduledCheckIn.id)
-        .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
-        .where(
-            Schedule.person_id == Conversation.person_id,
-            ScheduledCheckIn.sent_at <= Message.at,
-            ScheduledCheckIn.answered_at >= Message.at,
-        )
-        .correlate(Conversation, Message)
-        .exists()
+    return _group(
+        (number, Written(at, handoff_id is None, bool(only_you)))
+        for number, at, handoff_id, only_you in rows
     )
 
 
 def _from_people(
     session: Session, those: ColumnElement[bool], *, since: datetime
 ) -> Mapping[int, list[datetime]]:
-    """When a mentor or manager wrote to a mentee through the line."""
+    """When a mentor or manager wrote to a mentee through Warmline."""
     rows = session.execute(
         select(Message.conversation_id, Message.at)
         .join(Conversation, Conversation.id == Message.conversation_id)
@@ -238,7 +210,11 @@ def _from_people(
             Message.at > since,
         )
     )
-    times: dict[int, list[datetime]] = defaultdict(list)
-    for number, at in rows:
-        times[number].append(at)
-    return times
+    return _group((number, at) for number, at in rows)
+
+
+def _group(rows: Iterable[tuple[int, T]]) -> Mapping[int, list[T]]:
+    grouped: dict[int, list[T]] = defaultdict(list)
+    for number, row in rows:
+        grouped[number].append(row)
+    return grouped

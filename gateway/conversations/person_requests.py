@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import is_away, mentors_under_concern
+from escalation.handoffs.availability import away_now, mentors_under_concern
 from escalation.handoffs.handoffs import open_handoff
 from escalation.handoffs.ladder import get_own_mentor
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
 from escalation.speech.message_writer import conversation_language
 from escalation.transaction import Transaction
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from models import Conversation, Handoff, Message, Need, Person, Urgency
 
 A_MENTOR = gettext_noop("a mentor")
@@ -21,20 +21,18 @@ SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_her
 
 
 def ask_for_a_person(
-    tx: Transaction, conversation: Conversation, *, message: Message | None
+    tx: Transaction,
+    conversation: Conversation,
+    need: Need = Need.REQUEST,
+    urgency: Urgency = Urgency.SOON,
+    *,
+    message: Message | None,
 ) -> Handoff:
-    """Open a handoff at the mentee's request, and tell them who was asked.
+    """Open a handoff, and tell the mentee why and who was asked. They have been paged already.
 
     The caller has locked the conversation and checked that it has no open handoff.
     """
-    handoff, paged = open_handoff(tx, conversation, Need.REQUEST, Urgency.SOON, message=message)
-    tell_who_is_asked(tx, handoff, paged)
-    return handoff
-
-
-def tell_who_is_asked(tx: Transaction, handoff: Handoff, paged: list[Person]) -> None:
-    """Tell the mentee why a person was asked, and who. They have been paged already."""
-    conversation = handoff.conversation
+    handoff, paged = open_handoff(tx, conversation, need, urgency, message=message)
     own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
     blanks: dict[str, object] = {}
@@ -54,7 +52,8 @@ def tell_who_is_asked(tx: Transaction, handoff: Handoff, paged: list[Person]) ->
         who = "who_nobody"
     if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
-    tx.say_in(conversation, f"why_{handoff.need.value}", who, **blanks)
+    tx.say_in(conversation, f"why_{need.value}", who, **blanks)
+    return handoff
 
 
 def mentor_to_name(
@@ -67,7 +66,7 @@ def mentor_to_name(
     own = get_own_mentor(session, conversation)
     if own is None or own.id in mentors_under_concern(session, conversation.person_id):
         return None
-    return None if at is not None and is_away(session, own, now=at) else own
+    return None if at is not None and away_now(session, [own.id], now=at) else own
 
 
 def local_time(at: datetime, conversation: Conversation, *, day: datetime | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Buttons for the answers that the bot's last words offer. Each sends ordinary words."""
+"""One-word answers, and buttons for those that the bot's last words offer."""
 
 import re
 from collections.abc import Iterable
@@ -33,8 +33,16 @@ class Choice:
     label: str
 
 
+def one_word(words: str) -> str:
+    """The words in lower case without punctuation; a keyword of any language in English."""
+    return (keyword_meant(words) or without_punctuation(words)).casefold()
+
+
+def without_punctuation(words: str) -> str:
+    return words.strip().strip(".!")
+
+
 def choices_in(said: Iterable[str]) -> list[Choice]:
-    """The answers that these messages of the bot offer, each once, in order."""
     found: dict[str, Choice] = {}
     for words in said:
         for choice in _choices_in(words):

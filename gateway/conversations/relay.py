@@ -1,26 +1,95 @@
-"""Relaying a mentor's words to a mentee."""
+"""What passes between a mentee and the mentor who holds their handoff."""
 
-from escalation.handoffs.handoffs import note_human_message
-from escalation.speech.message_writer import speak_as_person
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.availability import LOOKING, is_looking_at, last_looked
+from escalation.handoffs.jobs import TellHolder, enqueue
+from escalation.speech.message_writer import get_thread, speak_as_person
 from escalation.transaction import Transaction
-from models import Handoff, Message, Person
+from models import Handoff, Message, Person, Urgency
 
 # Twilio takes 1,600 characters, including the mentor's name in front.
 LONGEST_TEXT = 1500
 
 
 def write_to_mentee(
-    tx: Transaction,
-    handoff: Handoff,
-    mentor: Person,
-    words: str,
-    *,
-    relayed_from: Message | None = None,
+    tx: Transaction, handoff: Handoff, words: str, *, relayed_from: Message | None = None
 ) -> None:
-    """The caller has checked that the mentor holds the handoff."""
+    """Write to the mentee as the mentor who holds the handoff. The caller has locked it."""
+    assert handoff.mentor is not None
     for start in range(0, max(len(words), 1), LONGEST_TEXT):
         part = words[start : start + LONGEST_TEXT]
         speak_as_person(
-            tx.session, handoff.conversation, mentor, part, now=tx.now, relayed_from=relayed_from
+            tx.session,
+            handoff.conversation,
+            handoff.mentor,
+            part,
+            now=tx.now,
+            relayed_from=relayed_from,
         )
-    note_human_message(tx, handoff)
+    handoff.first_reply_at = handoff.first_reply_at or tx.now
+    tx.session.flush()
+
+
+def tell_holder(tx: Transaction, handoff: Handoff, message: Message) -> None:
+    """Text the mentor a link, or the mentee's words if the policy says so.
+
+    A mentor who has the conversation open in the console gets no text. An open page reports in at
+    intervals, so it shows only later whether they saw the message: then Warmline looks once more.
+    """
+    if handoff.mentor is None:
+        return
+    if is_looking_at(tx.session, handoff.mentor, handoff, now=tx.now):
+        enqueue(tx.session, TellHolder(handoff.id, message.id), at=tx.now + LOOKING)
+        return
+    _text(tx, handoff, handoff.mentor, message)
+
+
+def tell_holder_if_unseen(tx: Transaction, handoff: Handoff, message_id: int) -> None:
+    """Text the mentor if the page was closed before the message, unless they wrote since."""
+    message, mentor = tx.session.get(Message, message_id), handoff.mentor
+    if message is None or mentor is None or not handoff.is_open:
+        return
+    seen_at = last_looked(tx.session, mentor, handoff)
+    if seen_at is not None and seen_at >= message.at:
+        return
+    answered = select(Message.id).where(
+        Message.conversation_id == message.conversation_id,
+        Message.id > message.id,
+        Message.speaker_id == mentor.id,
+    )
+    if tx.session.scalar(answered.limit(1)) is None:
+        _text(tx, handoff, mentor, message)
+
+
+def _text(tx: Transaction, handoff: Handoff, mentor: Person, message: Message) -> None:
+    if tx.policy.relay.mentor_sms == "words":
+        tx.tell(mentor, "mentee_words", code=handoff.id, words=message.words)
+        return
+    tx.say_unless_said_lately(
+        get_thread(tx.session, tx.rules, mentor),
+        "new_message",
+        within_minutes=tx.policy.repeat.new_message_minutes,
+        code=handoff.id,
+        link=tx.rules.link(handoff.id),
+    )
+
+
+def what_may_be_read(session: Session, handoff: Handoff, person: Person | None) -> int | None:
+    """The id of the first message that the mentor may read; None for the whole thread.
+
+    `person` is the mentee. A mentee who shares only a summary shares the thread from the message
+    on that asked for a person. In a crisis the mentor reads everything; the mentee's page says so.
+    """
+    if person is None or person.shares_whole or handoff.urgency is Urgency.CRISIS:
+        return None
+    if handoff.opened_by_message_id is not None:
+        return handoff.opened_by_message_id
+    # Opened without a message: with a button, or by staff.
+    newest_before = session.scalar(
+        select(func.max(Message.id)).where(
+            Message.conversation_id == handoff.conversation_id, Message.at < handoff.opened_at
+        )
+    )
+    return (newest_before or 0) + 1

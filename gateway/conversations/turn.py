@@ -5,7 +5,6 @@ from functools import cached_property
 
 from sqlalchemy import select
 
-from escalation.speech.message_writer import say_unless_said_lately
 from escalation.transaction import Transaction
 from gateway.runtime.line import Line
 from models import Conversation, Message, Person
@@ -42,20 +41,8 @@ class Turn(Transaction):
         """Answer with lines of the script, joined into one message."""
         self.say_in(self.conversation, *keys, **blanks)
 
-    def say_unless_said_lately(self, key: str, *, within_minutes: float, **blanks: object) -> None:
-        say_unless_said_lately(
-            self.session,
-            self.rules,
-            self.conversation,
-            key,
-            within_minutes=within_minutes,
-            now=self.now,
-            **blanks,
-        )
-
     @cached_property
     def last_said(self) -> Message | None:
-        """The latest message to this person before their text."""
         return self.session.scalar(
             select(Message)
             .where(

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.duty import managers_to_text
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
-from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.user_input import kept_words
 from models import Debrief, Person
 

@@ -1,14 +1,17 @@
 """The jobs of a handoff, and how its rows show that one was due and did not run."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.claims import overdue_claims, release_if_unanswered
-from escalation.handoffs.handoffs import lock_conversation
+from escalation.handoffs.handoffs import (
+    lock_conversation,
+    overdue_claims,
+    release_if_unanswered,
+)
 from escalation.handoffs.jobs import (
     CheckAlerts,
     CheckClaim,
@@ -20,14 +23,13 @@ from escalation.handoffs.jobs import (
 )
 from escalation.handoffs.ladder import (
     climb,
-    climb_on_if_nobody_was_reached,
-    is_overdue,
+    climb_if_unreached,
     overdue_recalls,
     recall,
 )
 from escalation.handoffs.transfers import lapse_if_unanswered, overdue_transfers
 from escalation.ruleset import Rules
-from gateway.conversations.holder_alerts import tell_holder_if_unseen
+from gateway.conversations.relay import tell_holder_if_unseen
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import Handoff, Status, Transfer
@@ -47,7 +49,7 @@ def run_handoff_job(line: Line, work: HandoffWork) -> None:
                 climb(tx, handoff, ladder, rung)
             case CheckAlerts(ladder=ladder, rung=rung):
                 if (handoff.ladder, handoff.rung) == (ladder, rung):
-                    climb_on_if_nobody_was_reached(tx, handoff)
+                    climb_if_unreached(tx, handoff)
             case CheckClaim(event_id=event_id):
                 release_if_unanswered(tx, handoff, event_id)
             case Recall(snooze_id=snooze_id):
@@ -66,12 +68,10 @@ def lapse_transfer(line: Line, work: LapseTransfer) -> None:
 
 
 def overdue_pages(line: Line, session: Session, before: datetime) -> list[Work]:
-    waiting = session.scalars(select(Handoff).where(Handoff.status == Status.WAITING))
-    return [
-        Climb(handoff.id, handoff.ladder, handoff.rung + 1)
-        for handoff in waiting
-        if is_overdue(handoff, now=before, grace=timedelta(0))
-    ]
+    overdue = session.scalars(
+        select(Handoff).where(Handoff.status == Status.WAITING, Handoff.next_page_at < before)
+    )
+    return [Climb(handoff.id, handoff.ladder, handoff.rung + 1) for handoff in overdue]
 
 
 def overdue_claim_checks(line: Line, session: Session, before: datetime) -> list[Work]:

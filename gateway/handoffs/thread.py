@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from gateway.safeguarding.concern_by_text import is_for_managers_only
 from models import Handoff, Message
 

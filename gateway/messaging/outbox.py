@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
-from escalation.handoffs.ladder import climb_on_if_nobody_was_reached
+from escalation.handoffs.ladder import climb_if_unreached
 from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
 from escalation.transaction import Transaction
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
@@ -264,7 +264,7 @@ def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: 
         handoff = session.get_one(Handoff, alert.handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
-        climb_on_if_nobody_was_reached(Transaction(session, line.rules, now), handoff)
+        climb_if_unreached(Transaction(session, line.rules, now), handoff)
     if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
         _tell_mentor_it_failed(session, line, message, now=now)
 

@@ -6,7 +6,7 @@ another worker takes it.
 
 import uuid
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from escalation.handoffs.handoffs import lock_conversation
 from gateway.conversations.lease import acquire_lease, release_lease
@@ -15,7 +15,7 @@ from gateway.messaging.outbox import acting
 from gateway.pipeline.mentee.act import act_on_mentee_text
 from gateway.pipeline.mentee.context import read_context
 from gateway.pipeline.mentee.understand import understand
-from gateway.pipeline.mentor.act import act_on_mentor_text
+from gateway.pipeline.mentor.commands import act_on_mentor_text
 from gateway.runtime.line import Line
 from models import Conversation, Message, Speaker
 
@@ -27,12 +27,12 @@ def take_turns(line: Line, conversation_id: int) -> None:
     lease taken and was left to us.
     """
     worker = uuid.uuid4().hex
-    while _has_unhandled(line, conversation_id):
-        if not acquire_lease(line, conversation_id, worker):
-            return
+    while _next_unhandled(line, conversation_id) and acquire_lease(line, conversation_id, worker):
         try:
-            while (message_id := _next_unhandled(line, conversation_id, worker)) is not None:
+            while message_id := _next_unhandled(line, conversation_id):
                 handle(line, message_id)
+                if not acquire_lease(line, conversation_id, worker):
+                    break
         finally:
             release_lease(line, conversation_id, worker)
 
@@ -64,23 +64,12 @@ def handle(line: Line, message_id: int) -> None:
             act_on_mentor_text(turn)
 
 
-def _has_unhandled(line: Line, conversation_id: int) -> bool:
-    with line.database.reading() as session:
-        return session.scalar(_unhandled(conversation_id)) is not None
-
-
-def _next_unhandled(line: Line, conversation_id: int, worker: str) -> int | None:
-    """The next message, if this worker can renew its lease."""
-    if not acquire_lease(line, conversation_id, worker):
-        return None
-    with line.database.reading() as session:
-        return session.scalar(_unhandled(conversation_id))
-
-
-def _unhandled(conversation_id: int) -> Select[int]:
-    return (
+def _next_unhandled(line: Line, conversation_id: int) -> int | None:
+    unhandled = (
         select(Message.id)
         .where(Message.conversation_id == conversation_id, Message.handled_at.is_(None))
         .order_by(Message.id)
         .limit(1)
     )
+    with line.database.reading() as session:
+        return session.scalar(unhandled)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.conversations.keywords import one_word
+from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
 from gateway.privacy.data_requests import erasure_due_at, take_back_wish, wish_erasure
 

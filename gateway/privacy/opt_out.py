@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from escalation.speech.i18n import LANGUAGES, bare, in_language
 from escalation.speech.message_writer import STOP_CONFIRMED
-from gateway.conversations.keywords import one_word, without_punctuation
+from gateway.conversations.quick_replies import one_word, without_punctuation
 from gateway.conversations.turn import Turn
 from gateway.runtime.audit import note_about
 from models import Channel, Message, Person, Role

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from escalation.policy import ConsentPolicy
 from escalation.speech.i18n import bare
 from escalation.speech.message_writer import get_thread, say
-from gateway.conversations.keywords import one_word
+from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
 from gateway.privacy.terms import BANDS, agree, get_consent, given_by
 from gateway.runtime.line import Line

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.handoffs import get_open_handoff, release
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.policy import load_policy
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, say
 from escalation.transaction import Transaction
-from gateway.conversations.recipients import managers_to_text
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.policy_versions import policy_in_use

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.ladder import get_own_mentor
 from escalation.policy import CheckInCutOffs
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from models import CheckIn, DecisionRecord, Goal, Handoff, Message, Person, SkillUse
 
 SKILLS_WITHIN = timedelta(days=30)

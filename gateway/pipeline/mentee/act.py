@@ -6,15 +6,14 @@ from escalation.decide import Decision, Do, decide
 from escalation.handoffs.handoffs import (
     OnlyAPersonCloses,
     get_open_handoff,
-    open_handoff,
     raise_handoff,
     withdraw,
 )
 from gateway.conversations.decision_records import decision_inputs
-from gateway.conversations.holder_alerts import tell_holder
-from gateway.conversations.keywords import one_word
-from gateway.conversations.over_reliance import may_nudge, noted, nudge_if_leaning, said_only_you
-from gateway.conversations.person_requests import local_time, tell_who_is_asked
+from gateway.conversations.over_reliance import nudge
+from gateway.conversations.person_requests import ask_for_a_person, local_time
+from gateway.conversations.quick_replies import one_word
+from gateway.conversations.relay import tell_holder
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
@@ -36,16 +35,14 @@ def act_on_mentee_text(turn: Turn, understood: Understood) -> None:
     handoff = get_open_handoff(turn.session, turn.conversation)
     standing = read_standing(turn, handoff)
     decision = decide(understood.signals, standing, turn.policy, understood.bot)
-    only_you = said_only_you(turn.message, standing)
     handoff = _carry_out(turn, understood, decision, handoff)
-    nudges = may_nudge(decision, standing) and understood.is_small_talk
-    signs = nudge_if_leaning(turn, only_you=only_you) if nudges else frozenset()
+    noted = nudge(turn, decision, standing, small_talk=understood.is_small_talk)
     if understood.answer is not None and understood.context.forget_bot:
         turn.conversation.forget_bot = False
     record = make_decision_record(turn, understood, standing, decision)
     record.dropped = record_bot_events(turn, understood, decision)
     record.handoff_id = handoff.id if handoff else None
-    record.seen = decision_inputs(understood.signals, standing) | noted(only_you, signs)
+    record.seen = decision_inputs(understood.signals, standing) | noted
     turn.session.add(record)
 
 
@@ -64,10 +61,12 @@ def _carry_out(
         case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
             if decision.bot_speaks:
                 speak_for_bot(turn, understood)
-            return _hand_off(turn, need, urgency)
+            return ask_for_a_person(turn, turn.conversation, need, urgency, message=turn.message)
         case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
             assert handoff is not None  # only an open handoff is raised
-            _raise(turn, handoff, need, urgency)
+            raise_handoff(turn, handoff, need, urgency, message=turn.message)
+            turn.say(f"why_{need.value}", "raised")
+            tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
             _leave_to_person(turn, handoff)
@@ -80,33 +79,18 @@ def _carry_out(
     return handoff
 
 
-def _hand_off(turn: Turn, need: Need, urgency: Urgency) -> Handoff:
-    handoff, paged = open_handoff(turn, turn.conversation, need, urgency, message=turn.message)
-    tell_who_is_asked(turn, handoff, paged)
-    return handoff
-
-
-def _raise(turn: Turn, handoff: Handoff, need: Need, urgency: Urgency) -> None:
-    raise_handoff(turn, handoff, need, urgency, message=turn.message)
-    turn.say(f"why_{need.value}", "raised")
-    tell_holder(turn, handoff, turn.message)
-
-
 def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
     if one_word(turn.words) in WITHDRAW_WORDS:
-        _withdraw(turn, handoff)
+        try:
+            withdraw(turn, handoff)
+        except OnlyAPersonCloses:
+            turn.say("withdraw_refused")
     elif handoff.mentor is not None:
         tell_holder(turn, handoff, turn.message)
     else:
         turn.say_unless_said_lately(
+            turn.conversation,
             "still_waiting",
             within_minutes=turn.policy.repeat.still_waiting_minutes,
             time=local_time(handoff.opened_at, turn.conversation),
         )
-
-
-def _withdraw(turn: Turn, handoff: Handoff) -> None:
-    try:
-        withdraw(turn, handoff)
-    except OnlyAPersonCloses:
-        turn.say("withdraw_refused")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from escalation.speech.i18n import known, language_name, language_named
 from gateway.check_ins.follow_ups import act_on_follow_up, match_follow_up
 from gateway.check_ins.pauses import act_on_pause, match_pause
-from gateway.conversations.language_choice import act_on_language, match_language
 from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Command
 from gateway.privacy.erasure_by_text import (
@@ -15,8 +15,9 @@ from gateway.privacy.erasure_by_text import (
 )
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 from gateway.privacy.terms_by_text import act_on_terms, match_terms
+from gateway.runtime.audit import note_about
 from gateway.safeguarding.concern_by_text import act_on_concern, match_concern
-from models import Speaker
+from models import Role, Speaker
 
 
 def _match_stranger(turn: Turn) -> bool | None:
@@ -27,10 +28,30 @@ def _act_on_stranger(turn: Turn, _: bool) -> bool:
     if turn.person is not None:  # enrolled a moment ago
         return False
     turn.say_unless_said_lately(
+        turn.conversation,
         "unknown_number",
         within_minutes=turn.policy.repeat.unknown_number_minutes,
         program=turn.conversation.program.name,
     )
+    return True
+
+
+def _match_language(turn: Turn) -> str | None:
+    """Another language than the mentee's own, which may be a school subject."""
+    person, named = turn.person, language_named(turn.words)
+    if person is None or person.role is not Role.MENTEE or named == known(person.language):
+        return None
+    return named
+
+
+def _act_on_language(turn: Turn, language: str) -> bool:
+    person = turn.person
+    if person is None or _match_language(turn) is None:
+        return False  # changed on the page a moment ago
+    before, person.language = known(person.language), language
+    turn.session.flush()
+    note_about(turn.session, person, f"language.{language}", by=person, now=turn.now)
+    turn.say("language_changed", tongue=language_name(before).upper())
     return True
 
 
@@ -43,7 +64,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(match_erasure, act_on_erasure),
     Command(match_new_message, act_on_new_message, bot_hears=True),
     Command(match_pause, act_on_pause),
-    Command(match_language, act_on_language),
+    Command(_match_language, _act_on_language),
 )
 
 # Answered in the bot's place, if the decision is that Warmline answers. A crisis or a request for

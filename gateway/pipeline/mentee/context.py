@@ -4,6 +4,7 @@ is acted on."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 
 from sqlalchemy import select
 
@@ -61,18 +62,22 @@ def read_context(turn: Turn) -> Context:
 
 
 def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
+    offer, last, at = turn.policy.offer, turn.last_said, turn.message.at
     named = turn.policy.bot.names_a_skill(keyword_meant(turn.words) or turn.words)
-    answer_within = timedelta(minutes=turn.policy.offer.answer_within_minutes)
-    last = turn.last_said
+    answerable_since = at - timedelta(minutes=offer.answer_within_minutes)
+    offered = select(Message.id).where(
+        Message.conversation_id == turn.conversation.id,
+        Message.id < turn.message.id,
+        Message.script.in_(OFFERS),
+        Message.at > at - timedelta(hours=offer.again_after_hours),
+    )
     return Standing(
         owner=get_owner(handoff),
         urgency=handoff.urgency if handoff else None,
         failures=_failures_in_a_row(turn),
         skill_wanted=named or turn.conversation.skill is not None,
-        offered=last is not None
-        and last.script in OFFERS
-        and last.at > turn.message.at - answer_within,
-        offered_lately=_offered_lately(turn),
+        offered=last is not None and last.script in OFFERS and last.at > answerable_since,
+        offered_lately=turn.session.scalar(offered.limit(1)) is not None,
     )
 
 
@@ -80,17 +85,6 @@ def _numbered_answer(turn: Turn) -> str | None:
     if known(conversation_language(turn.conversation)) == DEFAULT_LANGUAGE:
         return None
     return answer_meant(turn.last_said.words, turn.words) if turn.last_said else None
-
-
-def _offered_lately(turn: Turn) -> bool:
-    since = turn.message.at - timedelta(hours=turn.policy.offer.again_after_hours)
-    offer = select(Message.id).where(
-        Message.conversation_id == turn.conversation.id,
-        Message.id < turn.message.id,
-        Message.script.in_(OFFERS),
-        Message.at > since,
-    )
-    return turn.session.scalar(offer.limit(1)) is not None
 
 
 def _failures_in_a_row(turn: Turn) -> int:
@@ -102,12 +96,11 @@ def _failures_in_a_row(turn: Turn) -> int:
         .order_by(DecisionRecord.id.desc())
         .limit(turn.policy.bot.stuck_after)
     )
-    failures = 0
-    for record in latest:
-        if record.bot not in (BotState.AWAY, BotState.NOT_UNDERSTOOD) or record.handoff_id:
-            break
-        failures += 1
-    return failures
+    failed = (
+        record.bot in (BotState.AWAY, BotState.NOT_UNDERSTOOD) and not record.handoff_id
+        for record in latest
+    )
+    return sum(1 for _ in takewhile(bool, failed))
 
 
 def _earlier_texts(turn: Turn) -> list[str]:

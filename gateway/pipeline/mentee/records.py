@@ -5,21 +5,18 @@ from dataclasses import asdict
 
 from bot.client import Answer, SkillStep
 from escalation.counterfactual import counterfactual
-from escalation.decide import BotState, Decision, Standing, quadrant
-from escalation.policy import Policy
-from escalation.signals import Signals
+from escalation.decide import Decision, Standing, quadrant
 from gateway.check_ins.answers import note_answer
 from gateway.conversations.bot_events import (
     leave_skill,
+    open_goal,
     record_check_in,
-    record_goal,
-    record_goal_result,
     record_skill_step,
 )
 from gateway.conversations.bot_texts import say_bots_words
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentee.understand import Understood
-from models import DecisionRecord, Urgency
+from models import DecisionRecord, Goal, GoalResult, Urgency
 
 
 def record_bot_events(turn: Turn, understood: Understood, decision: Decision) -> int:
@@ -36,13 +33,13 @@ def record_bot_events(turn: Turn, understood: Understood, decision: Decision) ->
         return 0
     unsent = (*answer.words, *begun.words)
     for words in unsent:
-        say_bots_words(turn.session, turn.conversation, words, now=turn.now, dropped=True)
+        say_bots_words(turn, turn.conversation, words, dropped=True)
     _end_exercise(turn)
     return len(unsent)
 
 
 def _end_exercise(turn: Turn) -> None:
-    leave_skill(turn.session, turn.conversation, turn.message, now=turn.now)
+    leave_skill(turn)
     turn.conversation.forget_bot = True
 
 
@@ -50,9 +47,10 @@ def _record_what_ended(turn: Turn, understood: Understood, answer: Answer) -> No
     """Finished skills, goals, and check-ins count whether the bot or a person speaks next."""
     _record_steps(turn, answer.skills, done=True)
     if answer.goal is not None:
-        record_goal(turn, answer.goal)
-    if answer.goal_result is not None:
-        record_goal_result(turn, answer.goal_result)
+        here = turn.conversation.id
+        turn.session.add(Goal(conversation_id=here, words=answer.goal, set_at=turn.now))
+    if answer.goal_result is not None and (goal := open_goal(turn.session, turn.conversation)):
+        goal.followed_up_at, goal.result = turn.now, GoalResult(answer.goal_result)
     if answer.check_in is not None:
         if record_check_in(turn, answer.check_in, understood.scored):
             note_answer(turn.session, turn.conversation, answer.check_in.kind, now=turn.now)
@@ -63,13 +61,14 @@ def _record_what_ended(turn: Turn, understood: Understood, answer: Answer) -> No
 def _record_steps(turn: Turn, steps: tuple[SkillStep, ...], *, done: bool) -> None:
     for step in steps:
         if (step.state == "done") is done:
-            record_skill_step(turn.session, turn.conversation, turn.message, step, now=turn.now)
+            record_skill_step(turn, turn.conversation, step, message=turn.message)
 
 
 def make_decision_record(
     turn: Turn, understood: Understood, standing: Standing, decision: Decision
 ) -> DecisionRecord:
     signals, policy = understood.signals, turn.policy
+    point = counterfactual(signals, standing, policy, understood.bot)
     return DecisionRecord(
         message_id=turn.message.id,
         at=turn.now,
@@ -85,21 +84,13 @@ def make_decision_record(
         decision=decision.do,
         why=decision.why,
         quadrant=quadrant(signals, policy),
-        counterfactual=_counterfactual(signals, standing, policy, understood.bot),
+        counterfactual=point
+        and {
+            "axis": point.axis.value,
+            "score": point.score,
+            "needed": point.needed,
+            "decision": point.decision.do.value,
+            "urgency": point.decision.urgency.name.lower() if point.decision.urgency else None,
+            "why": point.decision.why,
+        },
     )
-
-
-def _counterfactual(
-    signals: Signals, standing: Standing, policy: Policy, bot: BotState
-) -> dict[str, object] | None:
-    point = counterfactual(signals, standing, policy, bot)
-    if point is None:
-        return None
-    return {
-        "axis": point.axis.value,
-        "score": point.score,
-        "needed": point.needed,
-        "decision": point.decision.do.value,
-        "urgency": point.decision.urgency.name.lower() if point.decision.urgency else None,
-        "why": point.decision.why,
-    }

@@ -18,7 +18,7 @@ def reply(turn: Turn, understood: Understood) -> None:
         turn.say("too_long")
     if understood.bot is BotState.AWAY:
         minutes = turn.policy.repeat.bot_away_minutes
-        turn.say_unless_said_lately("bot_away", within_minutes=minutes)
+        turn.say_unless_said_lately(turn.conversation, "bot_away", within_minutes=minutes)
     else:
         speak_for_bot(turn, understood)
 
@@ -39,7 +39,7 @@ def speak_for_bot(turn: Turn, understood: Understood) -> None:
 
 def _write(turn: Turn, answer: Answer | None) -> None:
     for words in answer.words if answer else ():
-        say_bots_words(turn.session, turn.conversation, words, now=turn.now, dropped=False)
+        say_bots_words(turn, turn.conversation, words)
 
 
 def offer_person(turn: Turn) -> None:

@@ -33,7 +33,6 @@ class Understood:
 
     @property
     def continues(self) -> bool:
-        """Whether a short scale goes on with its long form."""
         return self.scored is not None and self.scored.continues_with is not None
 
     @property
@@ -50,7 +49,8 @@ def understand(line: Line, context: Context) -> Understood:
     signals = line.detect(message.words, context.history)
     if context.keyword:
         signals = replace(signals, covered=True)  # short, but no one has to ask what it means
-    if not _asks_bot(line, context, signals):
+    asks_bot = context.bot_hears and bool(message.words.strip())
+    if not asks_bot or not bot_may_answer(signals, context.standing, line.rules.policy):
         # The script knows what to say to a follow-up: this is no text that the bot failed to get.
         by_script = context.reply is not None and context.reply.command is FOLLOW_UP
         return Understood(context, signals, BotState.ANSWERED if by_script else BotState.NOT_ASKED)
@@ -69,14 +69,6 @@ def understand(line: Line, context: Context) -> Understood:
         answer,
         scored,
         _begin_what_follows(line, context, answer, scored),
-    )
-
-
-def _asks_bot(line: Line, context: Context, signals: Signals) -> bool:
-    return (
-        context.bot_hears
-        and bool(context.message.words.strip())
-        and bot_may_answer(signals, context.standing, line.rules.policy)
     )
 
 

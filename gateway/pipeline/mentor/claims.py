@@ -9,6 +9,7 @@ from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.handovers import answer_offer, find_offer
 from gateway.pipeline.mentor.lookup import (
     Refusal,
+    ambiguous,
     codes,
     find_handoff,
     find_held,
@@ -17,7 +18,6 @@ from gateway.pipeline.mentor.lookup import (
     list_paged,
     list_waiting,
     pick,
-    which_of,
 )
 from gateway.pipeline.mentor.read import Typed, read_addressed, split_outcome
 from models import Outcome, Status, Urgency
@@ -83,12 +83,11 @@ def send_brief(turn: Turn, command: Typed) -> None:
 
 
 def write_words(turn: Turn, _: bool) -> None:
-    """Give the mentor's words to the mentee whose handoff they hold, under the mentor's name."""
     held = list_held(turn)
     code, words = read_addressed(turn.words, set(codes(held)))
     if code is None and len(held) > 1:
-        raise which_of(held)
+        raise ambiguous(held)
     if code is None and not held:
         raise Refusal("hold_none")
     handoff = held[0] if code is None else find_held(turn, code)
-    write_to_mentee(turn, handoff, turn.mentor, words, relayed_from=turn.message)
+    write_to_mentee(turn, handoff, words, relayed_from=turn.message)

@@ -1,9 +1,14 @@
-"""The commands that a mentor can text, in order. Any other text is words for their mentee."""
+"""The commands that a mentor can text, in order. Any other text is words for their mentee.
+
+A text that could mean two things is refused with the choice.
+"""
 
 from typing import Any
 
+from escalation.handoffs.handoffs import AlreadyTaken
+from escalation.handoffs.moves import NotHolder, Refused
 from gateway.conversations.turn import Turn
-from gateway.pipeline.commands import Command
+from gateway.pipeline.commands import Command, find_commands
 from gateway.pipeline.mentor.absences import (
     end_absence,
     match_away,
@@ -13,7 +18,7 @@ from gateway.pipeline.mentor.absences import (
 )
 from gateway.pipeline.mentor.claims import done, list_queue, pass_, send_brief, take, write_words
 from gateway.pipeline.mentor.handovers import accept, give, match_give
-from gateway.pipeline.mentor.lookup import typed
+from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 
@@ -44,3 +49,20 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(match_talk, talk),
     Command(lambda _: True, write_words),
 )
+
+
+def act_on_mentor_text(turn: Turn) -> None:
+    try:
+        # Found one by one, so that nothing is looked up for the commands after the one that acts.
+        any(command.act(turn) for command in find_commands(turn, COMMANDS))
+    except Refusal as refusal:
+        turn.say(refusal.key, **refusal.blanks)
+    except AlreadyTaken as taken:
+        if taken.holder_id == turn.mentor.id:
+            turn.say("already_yours", code=taken.handoff.id)
+        else:
+            turn.say("taken_by_other", code=taken.handoff.id, holder=taken.holder)
+    except NotHolder as refused:
+        turn.say("not_yours", code=refused.handoff.id)
+    except Refused as refused:
+        turn.say("is_closed", code=refused.handoff.id)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
-
+from escalation.handoffs.duty import list_staff
 from escalation.handoffs.handoffs import AlreadyTaken
 from escalation.handoffs.transfers import (
     CannotTransfer,
@@ -20,15 +19,15 @@ from escalation.handoffs.transfers import (
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.lookup import (
     Refusal,
+    ambiguous,
     codes,
     find_handoff,
     list_held,
     pick,
     typed,
-    which_of,
 )
 from gateway.pipeline.mentor.read import Typed
-from models import Handoff, Person, Role, Transfer
+from models import Handoff, Person, Transfer
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def match_give(turn: Turn) -> Give | None:
 def give(turn: Turn, command: Give) -> None:
     held = list_held(turn)
     if command.code is None and len(held) != 1:
-        raise which_of(held) if held else Refusal("hold_none")
+        raise ambiguous(held) if held else Refusal("hold_none")
     code = held[0].id if command.code is None else command.code
     handoff = find_handoff(turn, code)
     if len(command.to) > 1:
@@ -67,7 +66,7 @@ def give(turn: Turn, command: Give) -> None:
         offer_transfer(turn, handoff, by=turn.mentor, to=to, note=command.note)
     except CannotTransfer as refused:
         raise Refusal("give_refused", code=code, why=refused.sentence) from None
-    minutes = turn.policy.mentors.transfer_within(handoff.urgency) / timedelta(minutes=1)
+    minutes = turn.policy.mentors.transfer_within_minutes.at(handoff.urgency) / timedelta(minutes=1)
     turn.say("given", code=code, who=to.name, minutes=round(minutes))
 
 
@@ -84,7 +83,6 @@ def accept(turn: Turn, command: Typed) -> None:
 
 
 def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:
-    """A colleague's open offer of this handoff to this mentor."""
     transfer = get_open_transfer(turn.session, handoff)
     return transfer if transfer is not None and transfer.to_id == turn.mentor.id else None
 
@@ -106,17 +104,10 @@ def _find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:
 
     The longest name wins. The mentor counts only if no one else has that name.
     """
-    colleagues = turn.session.scalars(
-        select(Person)
-        .where(
-            Person.program_id == turn.mentor.program_id,
-            Person.role != Role.MENTEE,
-            Person.left_at.is_(None),
-        )
-        .order_by(Person.id)
-    )
     found = [
-        one for one in colleagues if re.match(rf"{re.escape(one.name)}(?!\w)", words, re.IGNORECASE)
+        one
+        for one in list_staff(turn.session, turn.mentor.program_id)
+        if re.match(rf"{re.escape(one.name)}(?!\w)", words, re.IGNORECASE)
     ]
     longest = max((len(one.name) for one in found), default=0)
     named = [one for one in found if len(one.name) == longest]

@@ -21,7 +21,7 @@ from models import Alert, Conversation, Handoff, Status
 
 
 class Refusal(Exception):
-    """A command that cannot be carried out. The mentor gets the line `key` of the script."""
+    """A command that cannot be carried out. The mentor gets script line `key`."""
 
     def __init__(self, key: str, **blanks: object) -> None:
         super().__init__(key)
@@ -29,7 +29,6 @@ class Refusal(Exception):
 
 
 def typed(*words: str) -> Callable[[Turn], Typed | None]:
-    """Matches a text that gives one of these commands."""
 
     def match(turn: Turn) -> Typed | None:
         command = read_command(turn.words)
@@ -39,7 +38,6 @@ def typed(*words: str) -> Callable[[Turn], Typed | None]:
 
 
 def pick(command: Typed, numbers: Sequence[int], *, which: str, none: str) -> int:
-    """The typed number, or else the only possible one."""
     if command.code is not None:
         return command.code
     if len(numbers) == 1:
@@ -124,8 +122,7 @@ def join_codes(numbers: Iterable[int]) -> str:
     return ", ".join(f"#{number}" for number in numbers)
 
 
-def which_of(held: Sequence[Handoff]) -> Refusal:
-    """Asks which mentee the words or the command are for."""
+def ambiguous(held: Sequence[Handoff]) -> Refusal:
     return Refusal("which_of", codes=join_codes(codes(held)), example=f"#{held[0].id}")
 
 

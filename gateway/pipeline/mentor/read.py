@@ -88,7 +88,6 @@ def read_minutes(rest: str) -> int | None:
 
 
 def read_addressed(words: str, held: set[int]) -> tuple[int | None, str]:
-    """The handoff number that a text begins with, if any, and the words after it."""
     matched = ADDRESSED.fullmatch(words)
     if matched is None:
         return None, words
@@ -100,7 +99,6 @@ def read_addressed(words: str, held: set[int]) -> tuple[int | None, str]:
 
 
 def _read_later(tail: str) -> Typed | None:
-    """Read what follows LATER: a number and minutes, one of the two, or neither."""
     if not tail:
         return Typed("later", None, "")
     matched = PUT_OFF.fullmatch(tail)
