@@ -6,10 +6,11 @@ answers from a table, the phones, which remember what they show, and the job que
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -42,6 +43,9 @@ from models import (
 
 Row = TypeVar("Row", bound=Base)
 
+ASKS = "can i talk to a real person please"
+CRISIS = "i am going to kill myself tonight"
+
 # A Tuesday morning in New York.
 MORNING = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
 
@@ -53,6 +57,18 @@ RUTH = "+12025550121"
 STRANGER = "+12025550199"
 NAMES = {MAYA: "maya", JO: "jo", SAM: "sam", NOOR: "noor", RUTH: "ruth", STRANGER: "stranger"}
 NUMBERS = {name: number for number, name in NAMES.items()}
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Do all of these at the same instant, each on a thread. Returns their results."""
+    start = Barrier(len(acts))
+
+    def begin(act: Callable[[], Any]) -> Any:
+        start.wait()
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(begin, acts))
 
 
 class Clock:
@@ -247,6 +263,27 @@ class Talk:
         self._read = len(self.phones.shown)
         return [(NAMES[number], words) for number, words in shown]
 
+    def paged(self) -> list[str]:
+        """The people who were paged since the last call, by name."""
+        texts = self.new_texts()
+        return sorted(name for name, words in texts if "TAKE" in words and name != "maya")
+
+    def says(self, number: str, words: str) -> str:
+        """A person texts Warmline. Returns its one answer."""
+        before = len(self.read_by(number))
+        self.texts(number, words)
+        (answer,) = self.read_by(number)[before:]
+        return answer.removeprefix("Warmline bot: ")
+
+    def claims(self, mentor: str = SAM, mentee: str = MAYA, asks: str = ASKS) -> int:
+        """A mentee asks for a person, and a mentor claims the handoff and writes."""
+        self.texts(mentee, asks)
+        code = self.handoff().id
+        self.texts(mentor, f"TAKE {code}")
+        self.texts(mentor, f"#{code} hello")
+        self.new_texts()
+        return code
+
     def read_by(self, number: str) -> list[str]:
         """All texts on one phone."""
         return [words for to, words in self.phones.shown if to == number]
@@ -267,9 +304,8 @@ class Talk:
 
     def a_manager_elsewhere(self) -> str:
         """Enroll Eve, who manages another program. Returns her number."""
-        eve = "+12025550150"
+        eve, here = "+12025550150", self.rows(Program)[0]
         with self.database.writing() as session:
-            here = session.scalars(select(Program)).one()
             other = Program(
                 name="Elsewhere",
                 timezone="Europe/Berlin",
@@ -278,18 +314,26 @@ class Talk:
             )
             session.add(other)
             session.flush()
+        self.enrolls("Eve", eve, other, Role.MANAGER)
+        return eve
+
+    def enrolls(
+        self, name: str, number: str, program: Program | None = None, role: Role = Role.MENTEE
+    ) -> None:
+        program = program or self.rows(Program)[0]
+        NAMES.setdefault(number, name.casefold())
+        with self.database.writing() as session:
             session.add(
                 Person(
-                    program_id=other.id,
-                    role=Role.MANAGER,
-                    name="Eve",
-                    phone=eve,
-                    phone_index=phone_index(eve),
-                    timezone="Europe/Berlin",
+                    program_id=program.id,
+                    role=role,
+                    name=name,
+                    phone=number,
+                    phone_index=phone_index(number),
+                    timezone=program.timezone,
                     enrolled_at=self.clock(),
                 )
             )
-        return eve
 
     def sets(self, number: str, **fields: object) -> None:
         """Change a person's row as if it had always been so."""

@@ -4,9 +4,9 @@ A transcript reads like the phones of the people in it:
 
     # A comment.
     maya: hi                          a person texts Warmline
-        maya< Warmline bot: Hi. ...   what their phone then shows; "..." stands for any words
+        maya< Warmline bot: Hi. ...   what their phone then shows; "..." means any words
         sam< ...
-    +5 min                            time passes, and what falls due is done
+    +5 min                            time passes, and jobs run when they are due
 
 After each text and each passing of time, exactly the shown texts have arrived: in any order
 between people, in this order for each person.
@@ -38,7 +38,7 @@ class Beat:
     shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def beats_of(transcript: Path) -> list[Beat]:
+def read_beats(transcript: Path) -> list[Beat]:
     beats: list[Beat] = []
     for number, text in enumerate(transcript.read_text("utf-8").splitlines(), start=1):
         if not text.strip() or text.startswith("#"):
@@ -67,7 +67,7 @@ def as_pattern(expected: str) -> str:
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_the_phones_show_what_the_transcript_says(talk: Talk, transcript: Path) -> None:
-    for beat in beats_of(transcript):
+    for beat in read_beats(transcript):
         happen(talk, beat)
         arrived: dict[str, list[str]] = defaultdict(list)
         for name, words in talk.new_texts():

@@ -14,9 +14,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_with_the_score_it_names_the_decision_it_names_is_taken(
-    seen: Signals, standing: Standing, bot: BotState
-) -> None:
+def test_its_score_leads_to_its_decision(seen: Signals, standing: Standing, bot: BotState) -> None:
     point = counterfactual(seen, standing, POLICY, bot)
     if point is None:
         return
@@ -27,14 +25,14 @@ def test_with_the_score_it_names_the_decision_it_names_is_taken(
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_no_smaller_change_of_one_score_leads_elsewhere(
+def test_no_smaller_change_of_a_score_changes_the_decision(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
     point = counterfactual(seen, standing, POLICY, bot)
     taken = outcome(decide(seen, standing, POLICY, bot))
     reach = 1.0 if point is None else abs(point.needed - point.score)
     if reach < 1e-6:
-        return  # it stands on the mark itself; there is nothing between
+        return  # the score equals the mark
     for axis in (Axis.CRISIS, Axis.CONNECTION, Axis.TOOLS):
         score: float = getattr(seen, axis)
         for share in (0.25, 0.5, 0.99):
@@ -52,13 +50,13 @@ def test_a_message_just_below_the_mark_names_the_mark() -> None:
     assert (point.decision.do, point.decision.need) == (Do.HAND_OFF, Need.CONNECTION)
 
 
-def test_who_asked_for_a_person_would_have_got_one_whatever_the_wishes() -> None:
+def test_after_a_request_for_a_person_only_a_crisis_changes_the_decision() -> None:
     asked = Signals(asked_for_person=True, connection=0.9)
     point = counterfactual(asked, Standing(), POLICY, BotState.NOT_ASKED)
     assert point is not None
-    assert point.axis is Axis.CRISIS, "only as a crisis would it have gone another way"
+    assert point.axis is Axis.CRISIS, "no other score matters"
 
 
-def test_a_crisis_under_way_could_not_have_gone_another_way() -> None:
+def test_in_an_open_crisis_no_score_changes_the_decision() -> None:
     standing = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS)
     assert counterfactual(Signals(), standing, POLICY, BotState.NOT_ASKED) is None

@@ -1,8 +1,7 @@
-"""The order of the policy, as laws."""
+"""The order of the policy, as properties of `decide`."""
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,9 +55,7 @@ bot_states = st.sampled_from(BotState)
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_a_crisis_reaches_a_person_whatever_else_is_true(
-    seen: Signals, standing: Standing, bot: BotState
-) -> None:
+def test_a_crisis_always_reaches_a_person(seen: Signals, standing: Standing, bot: BotState) -> None:
     decision = decide(seen, standing, POLICY, bot)
     if seen.crisis < MARKS.crisis and not seen.item_nine:
         return
@@ -80,7 +77,7 @@ def test_the_bot_never_speaks_while_a_mentor_holds_the_conversation(
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_a_machine_never_lowers_what_is_open_nor_opens_a_second(
+def test_no_decision_lowers_an_open_handoff_or_opens_a_second(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
     decision = decide(seen, standing, POLICY, bot)
@@ -94,7 +91,7 @@ def test_a_machine_never_lowers_what_is_open_nor_opens_a_second(
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_who_asks_for_a_person_gets_one_whether_rasa_runs_or_not(
+def test_a_request_for_a_person_opens_a_handoff_even_if_rasa_is_away(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
     if seen.asked_for_person and standing.owner is Owner.BOT:
@@ -105,45 +102,24 @@ def test_who_asks_for_a_person_gets_one_whether_rasa_runs_or_not(
 
 
 @given(seen=all_signals, standing=standings)
-def test_the_bot_says_nothing_it_did_not_say(seen: Signals, standing: Standing) -> None:
-    """Words are announced only where Rasa gave some."""
+def test_the_bot_speaks_only_if_it_has_an_answer(seen: Signals, standing: Standing) -> None:
     for bot in (BotState.AWAY, BotState.NOT_ASKED):
         if decide(seen, standing, POLICY, bot).bot_speaks:
             assert bot is BotState.NOT_ASKED
             assert standing.owner is Owner.BOT
 
 
-@pytest.mark.parametrize(
-    ("connection", "tools", "expected"),
-    [
-        (0.0, 0.0, (Do.REPLY, None, True)),
-        (0.0, 1.0, (Do.REPLY, None, True)),
-        (1.0, 0.0, (Do.HAND_OFF, Need.CONNECTION, False)),
-        (1.0, 1.0, (Do.HAND_OFF, Need.CONNECTION, True)),
-    ],
-    ids=["light check-in", "a skill from the bot", "a person alone", "a skill and a person"],
-)
-def test_the_four_corners_of_the_square(
-    connection: float, tools: float, expected: tuple[Do, Need | None, bool]
-) -> None:
-    seen = Signals(connection=connection, tools=tools)
-    decision = decide(seen, Standing(), POLICY, BotState.ANSWERED)
-    assert (decision.do, decision.need, decision.bot_speaks) == expected
-
-
-@pytest.mark.parametrize(
-    ("connection", "tools", "corner"),
-    [
-        (0.0, 0.0, Quadrant.NEITHER),
-        (0.0, 1.0, Quadrant.TOOLS),
-        (1.0, 0.0, Quadrant.CONNECTION),
-        (1.0, 1.0, Quadrant.BOTH),
-    ],
-)
-def test_the_quadrant_says_which_corner_it_is(
-    connection: float, tools: float, corner: Quadrant
-) -> None:
-    assert quadrant(Signals(connection=connection, tools=tools), POLICY) is corner
+def test_connection_and_tools_lead_to_four_outcomes() -> None:
+    for connection, tools, corner, expected in (
+        (0.0, 0.0, Quadrant.NEITHER, (Do.REPLY, None, True)),
+        (0.0, 1.0, Quadrant.TOOLS, (Do.REPLY, None, True)),
+        (1.0, 0.0, Quadrant.CONNECTION, (Do.HAND_OFF, Need.CONNECTION, False)),
+        (1.0, 1.0, Quadrant.BOTH, (Do.HAND_OFF, Need.CONNECTION, True)),
+    ):
+        seen = Signals(connection=connection, tools=tools)
+        decision = decide(seen, Standing(), POLICY, BotState.ANSWERED)
+        assert (decision.do, decision.need, decision.bot_speaks) == expected, corner
+        assert quadrant(seen, POLICY) is corner
 
 
 LIKELY = Signals(connection=MARKS.offer)
@@ -154,12 +130,12 @@ def test_weak_evidence_asks_first_and_the_bot_goes_on() -> None:
     assert (decision.do, decision.need, decision.bot_speaks) == (Do.OFFER, None, True)
 
 
-def test_nobody_is_asked_twice_in_a_day_nor_in_an_exercise() -> None:
+def test_no_offer_comes_twice_in_a_day_or_in_an_exercise() -> None:
     for standing in (Standing(offered_lately=True), Standing(skill_wanted=True)):
         assert decide(LIKELY, standing, POLICY, BotState.ANSWERED).do is Do.REPLY
 
 
-def test_yes_to_the_offer_brings_the_mentor_and_no_is_taken_for_an_answer() -> None:
+def test_yes_to_the_offer_brings_the_mentor_and_no_does_not() -> None:
     offered = Standing(offered=True, offered_lately=True)
     yes, no = Signals(says=YesOrNo.YES), Signals(says=YesOrNo.NO)
     brought = decide(yes, offered, POLICY)
@@ -171,7 +147,7 @@ def test_yes_to_the_offer_brings_the_mentor_and_no_is_taken_for_an_answer() -> N
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
-def test_crisis_never_waits_for_a_question(
+def test_a_crisis_never_waits_for_a_question(
     seen: Signals, standing: Standing, bot: BotState
 ) -> None:
     if seen.crisis >= MARKS.concern or seen.item_nine or seen.asked_for_person:
@@ -188,7 +164,7 @@ def test_the_third_answer_that_did_not_help_brings_a_person() -> None:
     assert after(2, BotState.ANSWERED).do is Do.REPLY
 
 
-def test_while_somebody_is_awaited_the_bot_gives_a_skill_only_by_name() -> None:
+def test_while_a_mentee_waits_the_bot_starts_a_skill_only_by_name() -> None:
     waiting = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON)
     by_name = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON, skill_wanted=True)
     in_crisis = Standing(owner=Owner.QUEUE, urgency=Urgency.CRISIS, skill_wanted=True)
@@ -198,10 +174,7 @@ def test_while_somebody_is_awaited_the_bot_gives_a_skill_only_by_name() -> None:
 
 
 @given(seen=all_signals, standing=standings)
-def test_thoughts_of_death_in_a_check_in_are_a_crisis_whatever_else_was_said(
-    seen: Signals, standing: Standing
-) -> None:
-    """PHQ-9's ninth item hands over at once, and the bot adds nothing of its own."""
+def test_phq9_item_9_is_always_a_crisis(seen: Signals, standing: Standing) -> None:
     decision = decide(replace(seen, item_nine=True), standing, POLICY, BotState.ANSWERED)
     assert not decision.bot_speaks
     if standing.urgency is Urgency.CRISIS:
@@ -210,7 +183,7 @@ def test_thoughts_of_death_in_a_check_in_are_a_crisis_whatever_else_was_said(
         assert (decision.need, decision.urgency) == (Need.CRISIS, Urgency.CRISIS)
 
 
-def test_in_a_language_that_is_not_covered_a_person_is_offered_once() -> None:
+def test_in_a_language_that_is_not_covered_we_offer_a_person_once() -> None:
     foreign = Signals(connection=0.1, covered=False)
     assert decide(foreign, Standing(), POLICY, BotState.ANSWERED).do is Do.OFFER
     lately = Standing(offered_lately=True)

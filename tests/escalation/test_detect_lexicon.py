@@ -10,6 +10,8 @@ from escalation.detect.normalize import fold
 from escalation.detect.rules import crisis_hits
 from escalation.detect.wording import in_plain_words
 
+LISTS = lexicon.FOLDER
+
 
 def test_every_kind_of_crisis_has_a_rule() -> None:
     spoken_of = {rule.kind for rule in load_lexicon().crisis}
@@ -24,45 +26,37 @@ def test_every_rule_has_a_name_of_its_own() -> None:
         assert len(names) == len(set(names))
 
 
-def test_ruth_is_told_which_rule_she_broke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for file in lexicon.FOLDER.glob("*.toml"):
-        (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
-    broken = (tmp_path / "crisis.toml").read_text("utf-8").replace("(?:kill|killing", "(?:(kill", 1)
-    (tmp_path / "crisis.toml").write_text(broken, "utf-8")
-    monkeypatch.setattr(lexicon, "FOLDER", tmp_path)
-
-    with pytest.raises(BadLexicon, match=r"crisis\.toml: .*: the pattern does not read"):
-        load_lexicon.__wrapped__()
-
-
-def test_ruth_is_told_which_word_list_is_missing(
+def test_a_mistake_in_a_phrase_list_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for file in lexicon.FOLDER.glob("*.toml"):
-        (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
-    broken = (tmp_path / "idioms.toml").read_text("utf-8").replace("<machine>", "<machin>", 1)
-    (tmp_path / "idioms.toml").write_text(broken, "utf-8")
     monkeypatch.setattr(lexicon, "FOLDER", tmp_path)
+    files = {file.name: file.read_text("utf-8") for file in LISTS.glob("*.toml")}
+    for name, right, wrong, problem in (
+        ("crisis.toml", "(?:kill|killing", "(?:(kill", r"crisis\.toml: .*: the pattern does not"),
+        ("idioms.toml", "<machine>", "<machin>", "no word list <machin>"),
+    ):
+        for file, text in files.items():
+            (tmp_path / file).write_text(text, "utf-8")
+        (tmp_path / name).write_text(files[name].replace(right, wrong, 1), "utf-8")
+        with pytest.raises(BadLexicon, match=problem):
+            load_lexicon.__wrapped__()
 
-    with pytest.raises(BadLexicon, match="no word list <machin>"):
-        load_lexicon.__wrapped__()
+
+PLAIN = {
+    "I can\u2019t  do this": "i can not do this",
+    "kms": "kill myself",
+    "su1c1de": "suicide",
+    "she\u2019d never": "she would never",
+    "k.i.l.l": "kill",
+    "15 pills at 4pm": "15 pills at 4pm",
+    "homework is killing me": "it is very hard",
+    "\U0001f602 ok": "lol ok",
+}
 
 
-@pytest.mark.parametrize(
-    ("written", "plain"),
-    [
-        ("I can\u2019t  do this", "i can not do this"),
-        ("kms", "kill myself"),
-        ("su1c1de", "suicide"),
-        ("she\u2019d never", "she would never"),
-        ("k.i.l.l", "kill"),
-        ("15 pills at 4pm", "15 pills at 4pm"),
-        ("homework is killing me", "it is very hard"),
-        ("\U0001f602 ok", "lol ok"),
-    ],
-)
-def test_disguise_and_slang_read_as_plain_words(written: str, plain: str) -> None:
-    assert in_plain_words(written, load_lexicon()).text.strip() == plain
+def test_disguise_and_slang_read_as_plain_words() -> None:
+    read = {written: in_plain_words(written, load_lexicon()).text.strip() for written in PLAIN}
+    assert read == PLAIN
 
 
 def test_every_folded_character_knows_where_it_came_from() -> None:

@@ -18,7 +18,7 @@ from escalation.over_reliance import (
     Reliance,
     Sign,
     Written,
-    leans_too_much,
+    is_over_reliance,
     measure_over_reliance,
     nudge_allowed,
     says_only_you,
@@ -34,8 +34,8 @@ NOON = datetime(2026, 11, 10, 12, tzinfo=NEW_YORK)
 DAY = timedelta(days=1)
 
 
-def leans(reliance: Reliance, policy: ReliancePolicy = POLICY) -> bool:
-    return leans_too_much(signs_in(reliance, policy), policy)
+def over_relies(reliance: Reliance, policy: ReliancePolicy = POLICY) -> bool:
+    return is_over_reliance(signs_in(reliance, policy), policy)
 
 
 def seen(
@@ -94,24 +94,22 @@ NOT_SAID = [
 ]
 
 
-def test_maya_says_that_the_bot_is_the_only_one_or_does_not() -> None:
+def test_a_message_that_says_only_you_is_recognized() -> None:
     assert not [words for words in SAID if not says_only_you(words)]
     assert not [words for words in NOT_SAID if says_only_you(words)]
 
 
 @given(st.sampled_from(SAID), st.sampled_from(["i never said ", "it is not true that "]))
-def test_whatever_is_denied_in_the_same_breath_was_not_said(words: str, denial: str) -> None:
+def test_a_denied_sentence_does_not_count(words: str, denial: str) -> None:
     assert not says_only_you(denial + words.removeprefix("honestly ").partition(",")[0])
 
 
 @given(st.text())
-def test_no_text_is_too_odd_to_be_read(words: str) -> None:
+def test_no_text_is_too_odd_to_read(words: str) -> None:
     says_only_you(words)
 
 
-def test_ruth_is_told_what_is_wrong_in_her_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mistake_in_the_list_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "reliance.toml").write_text('[[rule]]\nname = "mine"\npattern = "("\n', "utf-8")
     monkeypatch.setattr(lexicon, "FOLDER", tmp_path)
     with pytest.raises(BadLexicon, match=r"reliance\.toml: mine: the pattern does not read"):
@@ -121,32 +119,26 @@ def test_ruth_is_told_what_is_wrong_in_her_list(
 # --- what is counted ---
 
 
-def test_days_are_those_of_the_mentees_own_calendar() -> None:
-    late = [Written(datetime(2026, 11, 9, hour, tzinfo=UTC), to_bot=True) for hour in (4, 20)]
-    assert seen(late).days == 2
-    assert seen(late, zone=ZoneInfo("UTC")).days == 1
+def at(moment: datetime, *, to_bot: bool = True) -> Written:
+    return Written(moment, to_bot)
 
 
-def test_a_week_has_seven_days_and_today_is_one_of_them() -> None:
-    daily = [Written(NOON - n * DAY, to_bot=True) for n in range(20)]
-    assert seen(daily).days == 7
-    assert seen(daily[7:]).days == 0
+def test_days_are_the_last_seven_in_the_mentees_own_calendar() -> None:
+    late = [at(datetime(2026, 11, 9, hour, tzinfo=UTC)) for hour in (4, 20)]
+    assert (seen(late).days, seen(late, zone=ZoneInfo("UTC")).days) == (2, 1)
+    daily = [at(NOON - n * DAY) for n in range(20)]
+    assert (seen(daily).days, seen(daily[7:]).days) == (7, 0)
 
 
-def test_night_is_night_where_the_mentee_lives() -> None:
-    at_two = [Written(NOON.replace(hour=2), to_bot=True)]
-    assert seen(at_two).night_share == 1
-    assert seen(at_two, zone=SYDNEY).night_share == 0
+def test_the_night_lasts_from_eleven_to_six_where_the_mentee_lives() -> None:
+    for clock, night in ((time(22, 59), 0), (time(23), 1), (time(5, 59), 1), (time(6), 0)):
+        moment = datetime.combine(NOON.date() - DAY, clock, NEW_YORK)
+        assert seen([at(moment)]).night_share == night, clock
+    assert seen([at(NOON.replace(hour=2))], zone=SYDNEY).night_share == 0
 
 
-def test_the_night_begins_at_eleven_and_ends_at_six() -> None:
-    for at, night in ((time(22, 59), 0), (time(23), 1), (time(5, 59), 1), (time(6), 0)):
-        moment = datetime.combine(NOON.date() - DAY, at, NEW_YORK)
-        assert seen([Written(moment, to_bot=True)]).night_share == night, at
-
-
-def test_what_was_written_to_people_is_not_the_bots() -> None:
-    mixed = [Written(NOON - n * DAY, to_bot=n % 4 == 0) for n in range(8)]
+def test_messages_during_a_handoff_are_not_to_the_bot() -> None:
+    mixed = [at(NOON - n * DAY, to_bot=n % 4 == 0) for n in range(8)]
     assert seen(mixed).bot_share == 0.25
 
 
@@ -159,7 +151,7 @@ def test_contact_is_compared_with_the_four_weeks_before() -> None:
 # --- what it adds up to ---
 
 
-def test_one_figure_alone_is_not_over_reliance() -> None:
+def test_over_reliance_takes_two_figures_or_one_plain_sentence() -> None:
     for use, sign in (
         (Reliance(messages=40, days=5), Sign.DAYS),
         (Reliance(messages=40, night_share=0.4), Sign.NIGHT),
@@ -167,19 +159,10 @@ def test_one_figure_alone_is_not_over_reliance() -> None:
         (Reliance(messages=40, from_people=3, from_people_before=6), Sign.CONTACT),
     ):
         assert signs_in(use, POLICY) == {sign}
-        assert not leans(use)
-
-
-def test_two_figures_that_agree_do() -> None:
-    assert leans(Reliance(messages=40, days=6, bot_share=1))
-
-
-def test_one_plain_sentence_is_enough() -> None:
-    assert leans(Reliance(messages=1, said_only_you=1))
-
-
-def test_a_few_messages_say_nothing() -> None:
-    assert not leans(Reliance(messages=11, days=7, night_share=1, bot_share=1))
+        assert not over_relies(use)
+    assert over_relies(Reliance(messages=40, days=6, bot_share=1))
+    assert over_relies(Reliance(messages=1, said_only_you=1))
+    assert not over_relies(Reliance(messages=11, days=7, night_share=1, bot_share=1)), "too few"
 
 
 uses = st.builds(
@@ -207,11 +190,11 @@ written = st.builds(Written, at=moments, to_bot=st.booleans(), only_you=st.boole
 
 
 @given(messages=st.lists(written), people=st.lists(moments))
-def test_four_weeks_of_silence_and_nobody_leans_any_more(
+def test_after_four_weeks_of_silence_no_one_over_relies(
     messages: list[Written], people: list[datetime]
 ) -> None:
     later = datetime(2026, 11, 10, tzinfo=UTC) + LATELY
-    assert not leans(seen(messages, people, now=later))
+    assert not over_relies(seen(messages, people, now=later))
 
 
 @given(messages=st.lists(written), people=st.lists(moments), zone=st.sampled_from([SYDNEY, UTC]))
@@ -275,16 +258,16 @@ def drifting(seed: int, *, since: int) -> tuple[list[Written], list[datetime]]:
 def days_flagged(messages: list[Written], people: list[datetime]) -> Iterator[int]:
     """On which days, at noon and counted from the start, the mentee would be on the list."""
     for day in range(7 * WEEKS):
-        if leans(seen(messages, people, now=STARTS + day * DAY + DAY / 2)):
+        if over_relies(seen(messages, people, now=STARTS + day * DAY + DAY / 2)):
             yield day
 
 
-def test_a_mentee_who_uses_it_well_for_half_a_year_is_never_flagged() -> None:
+def test_a_mentee_who_uses_the_bot_moderately_is_never_flagged() -> None:
     flagged = {seed: list(days_flagged(*steady(seed))) for seed in range(20)}
     assert not {seed: days for seed, days in flagged.items() if days}
 
 
-def test_a_mentee_who_drifts_is_seen_within_two_weeks_and_never_before() -> None:
+def test_a_mentee_who_drifts_is_flagged_within_two_weeks_and_not_before() -> None:
     turn = 12
     delays = []
     for seed in range(20):

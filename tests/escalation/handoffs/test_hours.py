@@ -24,21 +24,22 @@ def local(*parts: int) -> datetime:
     return datetime(year, month, day, hour, minute, tzinfo=NEW_YORK)
 
 
-def test_opening_counts_and_closing_does_not() -> None:
-    assert is_within_hours(DAYTIME, local(2026, 11, 10, 8, 0))
-    assert not is_within_hours(DAYTIME, local(2026, 11, 10, 7, 59))
-    assert not is_within_hours(DAYTIME, local(2026, 11, 10, 21, 0))
-
-
-def test_hours_may_reach_over_midnight() -> None:
-    night = program(time(20), time(4))
-    assert is_within_hours(night, local(2026, 11, 10, 23, 0))
-    assert is_within_hours(night, local(2026, 11, 11, 3, 59))
-    assert not is_within_hours(night, local(2026, 11, 11, 4, 0))
-
-
-def test_equal_times_mean_round_the_clock() -> None:
-    assert is_within_hours(program(time(0), time(0)), local(2026, 11, 10, 2, 0))
+def test_hours_include_the_opening_and_not_the_closing_also_past_midnight() -> None:
+    night, always = program(time(20), time(4)), program(time(0), time(0))
+    failures = [
+        (hours.opens_at, at, is_open)
+        for hours, at, is_open in (
+            (DAYTIME, (10, 7, 59), False),
+            (DAYTIME, (10, 8, 0), True),
+            (DAYTIME, (10, 21, 0), False),
+            (night, (10, 23, 0), True),
+            (night, (11, 3, 59), True),
+            (night, (11, 4, 0), False),
+            (always, (10, 2, 0), True),
+        )
+        if is_within_hours(hours, local(2026, 11, *at)) is not is_open
+    ]
+    assert not failures
 
 
 def test_two_in_the_morning_waits_for_eight() -> None:

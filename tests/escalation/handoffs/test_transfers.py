@@ -1,11 +1,10 @@
-"""Handing a conversation to a colleague: offered, held until accepted, and nothing lost between."""
+"""Transfers: the holder offers a handoff to a colleague and keeps it until they accept."""
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import select
 
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder
@@ -14,33 +13,26 @@ from escalation.handoffs.transfers import (
     NotAsked,
     TransferOver,
     answer_transfer,
-    get_open_transfer,
     offer_transfer,
 )
-from escalation.ruleset import Rules
 from gateway.messaging.outbox import acting
 from models import Absence, Handoff, HandoffEvent, Move, Person, Status, Transfer
-from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
-
-ASKS = "can i talk to a real person please"
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk, at_once
 
 
 @pytest.fixture
 def held(talk: Talk) -> Talk:
     """Sam holds Maya's handoff and has written to her."""
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
-    talk.texts(SAM, "Hi Maya")
-    talk.new_texts()
+    talk.claims()
     return talk
 
 
-def offer(talk: Talk, *, by: str = SAM, to: str = NOOR, note: str | None = None) -> int:
+def offer(talk: Talk, *, by: str = SAM, to: str = NOOR, code: int | None = None) -> int:
     with acting(talk.line) as session:
-        handoff = session.get_one(Handoff, talk.handoff().id)
+        handoff = session.get_one(Handoff, code or talk.handoff().id)
         lock_conversation(session, handoff.conversation_id)
         giver, asked = (session.get_one(Person, talk.person(one).id) for one in (by, to))
-        return offer_transfer(talk.line.at(session), handoff, by=giver, to=asked, note=note).id
+        return offer_transfer(talk.line.at(session), handoff, by=giver, to=asked, note=None).id
 
 
 def answer(talk: Talk, transfer_id: int, *, by: str = NOOR, accept: bool = True) -> None:
@@ -58,8 +50,8 @@ def holder(talk: Talk) -> str | None:
     return mentor.name if mentor else None
 
 
-def test_the_holder_holds_it_until_it_is_accepted(held: Talk) -> None:
-    offer(held, note="she would rather write in the evening")
+def test_the_holder_keeps_the_handoff_until_a_colleague_accepts(held: Talk) -> None:
+    offer(held)
     assert held.new_texts() == [
         (
             "noor",
@@ -75,7 +67,7 @@ def test_the_holder_holds_it_until_it_is_accepted(held: Talk) -> None:
     assert holder(held) == "Sam"
 
 
-def test_accepting_tells_the_mentee_who_is_there_and_moves_no_message(held: Talk) -> None:
+def test_the_mentee_reads_who_took_over(held: Talk) -> None:
     transfer = offer(held)
     held.texts(MAYA, "one more thing")
     held.new_texts()
@@ -95,36 +87,32 @@ def test_accepting_tells_the_mentee_who_is_there_and_moves_no_message(held: Talk
     )
 
 
-def test_an_accepted_transfer_stands_in_the_log_as_a_claim(held: Talk) -> None:
+def test_an_accepted_transfer_is_logged_as_a_claim(held: Talk) -> None:
     transfer = offer(held)
     held.passes(minutes=3)
     answer(held, transfer)
-    with held.database.reading() as session:
-        claims = session.scalars(
-            select(HandoffEvent).where(HandoffEvent.move == Move.CLAIM).order_by(HandoffEvent.id)
-        ).all()
+    claims = [event for event in held.rows(HandoffEvent) if event.move is Move.CLAIM]
     sam, noor = held.person(SAM).id, held.person(NOOR).id
     assert [event.by_id for event in claims] == [sam, noor]
     assert claims[1].detail == {"transfer": transfer, "held_by": sam}
     assert held.handoff().claimed_at == claims[0].at, "she waited only until Sam came"
 
 
-def test_whoever_accepts_must_write_like_anybody_who_claims(held: Talk) -> None:
+def test_a_colleague_who_accepts_must_write_in_time_like_any_holder(held: Talk) -> None:
     answer(held, offer(held))
     held.passes(minutes=15)
     assert held.handoff().status is Status.WAITING
     assert any("went back to the queue" in words for words in held.read_by(NOOR))
 
 
-def test_passing_leaves_it_where_it_is_and_says_so(held: Talk) -> None:
+def test_a_declined_transfer_stays_with_the_holder(held: Talk) -> None:
     answer(held, offer(held), accept=False)
-    held.texts(SAM, "WAITING")
     assert any("Noor can't take #1. It stays yours." in words for words in held.read_by(SAM))
     assert holder(held) == "Sam"
     assert "transferred" not in [message.script for message in held.thread(MAYA)]
 
 
-def test_an_offer_is_answered_once_and_by_whom_it_was_made_to(held: Talk) -> None:
+def test_only_the_colleague_answers_an_offer_and_only_once(held: Talk) -> None:
     transfer = offer(held)
     with pytest.raises(NotAsked):
         answer(held, transfer, by=RUTH)
@@ -135,32 +123,20 @@ def test_an_offer_is_answered_once_and_by_whom_it_was_made_to(held: Talk) -> Non
     assert holder(held) == "Noor"
 
 
-def test_accepting_and_ending_at_the_same_moment_leaves_one_of_the_two(held: Talk) -> None:
+def test_of_accepting_and_ending_at_the_same_moment_one_succeeds(held: Talk) -> None:
     for turn in range(1, 11):
         code = held.handoff().id
         offer(held)
-        start = threading.Barrier(2)
-
-        def text(number: str, words: str, start: threading.Barrier = start) -> None:
-            start.wait()
-            held.texts(number, words)
-
-        threads = [
-            threading.Thread(target=text, args=(NOOR, f"ACCEPT {code}")),
-            threading.Thread(target=text, args=(SAM, f"DONE {code} TALKED")),
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(
+            partial(held.texts, NOOR, f"ACCEPT {code}"),
+            partial(held.texts, SAM, f"DONE {code} TALKED"),
+        )
         handoff = held.handoff()
         assert handoff.mentor is not None
         ended = (handoff.status, handoff.mentor.name)
         assert ended in ((Status.CLAIMED, "Noor"), (Status.RESOLVED, "Sam")), turn
         held.texts(NOOR, f"DONE {code} NOTNEEDED")
-        held.texts(MAYA, ASKS)
-        held.texts(SAM, f"TAKE {code + 1}")
-        held.texts(SAM, f"#{code + 1} hello")
+        held.claims()
 
 
 def test_one_offer_at_a_time(held: Talk) -> None:
@@ -170,7 +146,7 @@ def test_one_offer_at_a_time(held: Talk) -> None:
     assert refused.value.sentence == "You already offered it to a colleague. Wait for the answer."
 
 
-def test_only_the_holder_gives_and_nothing_that_is_closed(held: Talk) -> None:
+def test_only_the_holder_offers_and_only_an_open_handoff(held: Talk) -> None:
     with pytest.raises(NotHolder):
         offer(held, by=NOOR, to=RUTH)
     held.texts(SAM, "DONE 1")
@@ -178,70 +154,47 @@ def test_only_the_holder_gives_and_nothing_that_is_closed(held: Talk) -> None:
         offer(held)
 
 
-def test_who_is_away_is_not_asked_and_it_is_said_who_could(held: Talk) -> None:
-    noor, now = held.person(NOOR).id, held.clock()
-    with held.database.writing() as session:
-        session.add(Absence(person_id=noor, begins_at=now, by_id=noor))
-    with pytest.raises(CannotTransfer) as refused:
-        offer(held)
-    assert refused.value.sentence == "Noor is away. These can: Ruth."
+def test_a_refused_offer_says_why_and_who_could_take_it(held: Talk) -> None:
+    def refusal(to: str) -> str:
+        with pytest.raises(CannotTransfer) as refused:
+            offer(held, to=to, code=1)
+        return str(refused.value.sentence)
 
-
-def test_who_has_left_or_has_no_phone_is_not_asked(held: Talk) -> None:
-    with held.database.writing() as session:
-        session.get_one(Person, held.person(NOOR).id).left_at = held.clock()
-        session.get_one(Person, held.person(RUTH).id).opted_out_at = held.clock()
-    with pytest.raises(CannotTransfer) as refused:
-        offer(held)
-    assert refused.value.sentence.startswith("There is no such colleague.")
-    with pytest.raises(CannotTransfer) as refused:
-        offer(held, to=RUTH)
-    assert refused.value.sentence == "We can't text Ruth. No one else can take it right now."
-
-
-def test_a_mentee_and_somebody_of_another_program_are_not_asked(held: Talk) -> None:
+    others = " These can: Noor, Ruth."
+    assert refusal(SAM) == "You hold it yourself." + others
     for number in (JO, held.a_manager_elsewhere()):
-        with pytest.raises(CannotTransfer, match="unknown"):
-            offer(held, to=number)
-    with pytest.raises(CannotTransfer, match="self"):
-        offer(held, to=SAM)
-
-
-def test_who_has_as_much_as_one_should_carry_is_not_asked(held: Talk) -> None:
-    held.line.rules = _with_most_held(held, 1)
-    held.texts(JO, ASKS)
-    held.texts(NOOR, "TAKE 2")
-    with pytest.raises(CannotTransfer) as refused:
-        offer(held)
-    assert refused.value.sentence == ("Noor already has enough to carry. These can: Ruth.")
-
-
-def _with_most_held(talk: Talk, most: int) -> Rules:
-    rules = talk.line.rules
-    mentors = rules.policy.mentors.model_copy(update={"most_held": most})
+        assert refusal(number) == "There is no such colleague." + others
+    rules, noor = held.line.rules, held.person(NOOR).id
+    mentors = rules.policy.mentors.model_copy(update={"most_held": 1})
     policy = rules.policy.model_copy(update={"mentors": mentors})
-    return replace(rules, policy=policy)
+    held.line.rules = replace(rules, policy=policy)
+    held.claims(NOOR, JO)
+    assert refusal(NOOR) == "Noor already has enough to carry. These can: Ruth."
+    with held.database.writing() as session:
+        session.add(Absence(person_id=noor, begins_at=held.clock(), by_id=noor))
+    assert refusal(NOOR) == "Noor is away. These can: Ruth."
+    held.sets(RUTH, opted_out_at=held.clock())
+    assert refusal(RUTH) == "We can't text Ruth. No one else can take it right now."
+    held.sets(NOOR, left_at=held.clock())
+    assert refusal(NOOR).startswith("There is no such colleague.")
 
 
-@pytest.mark.parametrize("words", ["DONE 1", "PASS 1"])
-def test_what_is_ended_or_given_back_is_no_longer_offered(held: Talk, words: str) -> None:
-    transfer = offer(held)
-    held.new_texts()
-    held.texts(SAM, words)
-    told = held.new_texts()
-    assert ("noor", "Warmline bot: #1 is no longer offered to you. There is nothing to do.") in told
-    with pytest.raises(TransferOver):
-        answer(held, transfer)
+def test_an_offer_ends_when_the_handoff_is_closed_released_or_withdrawn(held: Talk) -> None:
+    for code, (number, words) in enumerate(
+        [(SAM, "PASS 1"), (SAM, "DONE 2"), (MAYA, "never mind")], start=1
+    ):
+        transfer = offer(held)
+        held.new_texts()
+        held.texts(number, words)
+        over = f"Warmline bot: #{code} is no longer offered to you. There is nothing to do."
+        assert ("noor", over) in held.new_texts(), words
+        with pytest.raises(TransferOver):
+            answer(held, transfer)
+        held.texts(MAYA, "never mind")
+        held.claims()
 
 
-def test_what_the_mentee_withdraws_is_no_longer_offered(held: Talk) -> None:
-    offer(held)
-    held.texts(MAYA, "never mind")
-    with held.database.reading() as session:
-        assert get_open_transfer(session, session.get_one(Handoff, 1)) is None
-
-
-def test_an_offer_that_nobody_answers_lapses(held: Talk) -> None:
+def test_an_offer_expires_without_an_answer(held: Talk) -> None:
     offer(held)
     held.new_texts()
     held.clock.now += timedelta(minutes=14)
@@ -262,48 +215,37 @@ def test_an_offer_that_nobody_answers_lapses(held: Talk) -> None:
 # --- by SMS ---
 
 
-def says(talk: Talk, number: str, words: str) -> str:
-    talk.texts(number, words)
-    return talk.read_by(number)[-1].removeprefix("Warmline bot: ")
-
-
 def test_give_and_accept_by_text(held: Talk) -> None:
-    assert says(held, SAM, "give 1 to noor: she prefers evenings") == (
+    assert held.says(SAM, "give 1 to noor: she prefers evenings") == (
         "We asked Noor to take #1. They have 15 minutes to answer. Until then it is yours."
     )
     assert not any("evenings" in words for words in held.read_by(NOOR))
-    assert says(held, NOOR, "Accept").startswith("You have #1.")
-    assert says(held, SAM, "WAITING")
+    assert held.says(NOOR, "Accept").startswith("You have #1.")
     assert "Noor has #1 now. We told your mentee." in " ".join(held.read_by(SAM))
-    with held.database.reading() as session:
-        assert session.scalars(select(Transfer)).one().note == "she prefers evenings"
+    assert [transfer.note for transfer in held.rows(Transfer)] == ["she prefers evenings"]
 
 
-def test_take_on_what_one_is_offered_accepts_it(held: Talk) -> None:
+def test_take_accepts_and_pass_declines_an_offer(held: Talk) -> None:
     offer(held)
-    assert says(held, NOOR, "TAKE 1").startswith("You have #1.")
+    assert "stays with Sam" in held.says(NOOR, "pass")
+    assert holder(held) == "Sam"
+    offer(held)
+    assert held.says(NOOR, "TAKE 1").startswith("You have #1.")
     assert holder(held) == "Noor"
 
 
-def test_pass_on_what_one_is_offered_declines_it(held: Talk) -> None:
-    offer(held)
-    assert "stays with Sam" in says(held, NOOR, "pass")
+def test_a_refused_give_says_what_to_do_instead(held: Talk) -> None:
+    assert "like GIVE 1 to Noor" in held.says(SAM, "GIVE 1")
+    assert "like GIVE 1 to Noor" in held.says(SAM, "GIVE 1 to Maximilian")
+    assert "You hold it yourself." in held.says(SAM, "GIVE 1 to Sam")
+    assert "You do not hold #1" in held.says(RUTH, "GIVE 1 to Noor")
+    assert "There is no #9" in held.says(SAM, "GIVE 9 to Noor")
+    assert "No one has offered you a handoff" in held.says(NOOR, "ACCEPT")
+    assert "already" in held.says(SAM, "ACCEPT 1")
     assert holder(held) == "Sam"
 
 
-def test_give_is_refused_with_what_can_be_done(held: Talk) -> None:
-    assert "like GIVE 1 to Noor" in says(held, SAM, "GIVE 1")
-    assert "like GIVE 1 to Noor" in says(held, SAM, "GIVE 1 to Maximilian")
-    assert "You hold it yourself." in says(held, SAM, "GIVE 1 to Sam")
-    assert "You do not hold #1" in says(held, RUTH, "GIVE 1 to Noor")
-    assert "There is no #9" in says(held, SAM, "GIVE 9 to Noor")
-    assert "No one has offered you a handoff" in says(held, NOOR, "ACCEPT")
-    assert "already" in says(held, SAM, "ACCEPT 1")
-    assert holder(held) == "Sam"
-
-
-def test_two_colleagues_of_one_name_are_told_apart_in_the_console(held: Talk) -> None:
-    with held.database.writing() as session:
-        session.get_one(Person, held.person(RUTH).id).name = "Noor"
-    assert "more than one Noor" in says(held, SAM, "GIVE 1 to Noor")
+def test_two_colleagues_with_one_name_need_the_console(held: Talk) -> None:
+    held.sets(RUTH, name="Noor")
+    assert "more than one Noor" in held.says(SAM, "GIVE 1 to Noor")
     assert holder(held) == "Sam"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from escalation.policy import Policy
 from escalation.ruleset import Rules, load_rules
@@ -73,30 +73,23 @@ def test_anything_else_is_neither_yes_nor_no(talk: Talk) -> None:
     assert talk.handoffs() == []
 
 
-def test_a_late_yes_does_not_accept_the_offer(talk: Talk) -> None:
+def test_a_late_yes_does_not_accept_the_offer_and_a_crisis_does_not_wait(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.passes(hours=13)
     talk.texts(MAYA, "yes")
     assert talk.handoffs() == []
-
-
-def test_a_crisis_after_the_offer_does_not_wait_for_the_answer(talk: Talk) -> None:
+    talk.passes(hours=12)
     talk.texts(MAYA, LONELY)
     talk.texts(MAYA, "i want to kill myself")
     assert talk.handoff().urgency is Urgency.CRISIS
 
 
-def test_with_rasa_away_the_offer_still_comes(talk: Talk) -> None:
+def test_without_a_mentor_she_is_offered_the_team_even_if_rasa_is_away(talk: Talk) -> None:
+    with talk.database.writing() as session:
+        session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
     talk.bot.away = True
     talk.texts(MAYA, LONELY)
     assert "technical trouble" in talk.read_by(MAYA)[-2]
-    assert ASKS_SAM in latest(talk)
-
-
-def test_without_a_mentor_she_is_offered_the_team(talk: Talk) -> None:
-    with talk.database.writing() as session:
-        session.execute(delete(Match).where(Match.mentee_id == talk.person(MAYA).id))
-    talk.texts(MAYA, LONELY)
     assert "Should I ask a mentor to text you here? OK or NO" in latest(talk)
 
 
@@ -109,8 +102,7 @@ def test_an_unknown_number_gets_no_offer(talk: Talk) -> None:
 def test_the_decision_record_says_what_would_have_changed_it(talk: Talk) -> None:
     talk.texts(MAYA, LONELY)
     talk.texts(MAYA, "yes")
-    with talk.database.reading() as session:
-        *_, offer, yes = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
+    *_, offer, yes = talk.rows(DecisionRecord)
     assert (offer.decision, offer.owner) == ("offer", Owner.BOT)
     assert offer.counterfactual is not None
     assert offer.counterfactual["decision"] in ("reply", "hand_off")
@@ -119,14 +111,10 @@ def test_the_decision_record_says_what_would_have_changed_it(talk: Talk) -> None
     assert (yes.seen["says"], yes.seen["offered"]) == ("yes", True)
 
 
-def test_a_text_in_an_uncovered_language_gets_an_offer_and_the_record_says_why(
-    talk: Talk,
-) -> None:
+def test_a_text_in_an_uncovered_language_gets_an_offer(talk: Talk) -> None:
     talk.texts(MAYA, "я больше не хочу так жить, мне очень плохо")
     assert ASKS_SAM in latest(talk)
-    with talk.database.reading() as session:
-        record = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id.desc())).first()
-        assert record is not None
-        assert record.why == "detection does not cover this language"
-        assert record.seen is not None
-        assert record.seen["covered"] is False
+    record = talk.rows(DecisionRecord)[-1]
+    assert record.why == "detection does not cover this language"
+    assert record.seen is not None
+    assert record.seen["covered"] is False

@@ -13,9 +13,9 @@ from escalation.over_reliance import Sign
 from escalation.speech.guard import claims
 from escalation.speech.script import load_script
 from gateway.cli import app
-from gateway.conversations.over_reliance import OverReliantMentee, over_reliant_mentees
+from gateway.conversations.over_reliance import NUDGES, OverReliantMentee, over_reliant_mentees
 from gateway.runtime.database import Database, make_engine
-from models import DecisionRecord, Match, Person, Schedule, ScheduledCheckIn
+from models import DecisionRecord, Match, Schedule, ScheduledCheckIn
 from tests.line import JO, MAYA, RUTH, SAM, Talk
 from tests.processes import KEY
 from tests.web_client import Web
@@ -76,25 +76,14 @@ def test_the_nudge_comes_again_after_a_week_and_pages_no_one(talk: Talk) -> None
     assert talk.read_by(SAM) == []
 
 
-def test_only_you_leads_to_a_nudge_at_once(talk: Talk) -> None:
+def test_only_you_leads_to_one_nudge_at_once(talk: Talk) -> None:
     talk.texts(MAYA, ONLY_YOU)
     assert f"You wrote: {ONLY_YOU}" in talk.read_by(MAYA)[-2]
     assert TELLS in talk.read_by(MAYA)[-1]
     talk.texts(MAYA, ONLY_YOU)
-    assert len(nudges(talk)) == 1
-
-
-def test_only_you_is_answered_once(talk: Talk) -> None:
-    talk.texts(MAYA, ONLY_YOU)
     talk.passes(days=10)
     talk.texts(MAYA, "how do tides work")
     assert len(nudges(talk)) == 1
-
-
-def test_not_the_only_one_leads_to_no_nudge(talk: Talk) -> None:
-    talk.texts(MAYA, "you're not the only one i can talk to")
-    assert nudges(talk) == []
-    assert on_the_list(talk) == []
 
 
 def test_the_nudge_names_person_and_it_works(talk: Talk) -> None:
@@ -111,28 +100,26 @@ def test_without_a_mentor_the_nudge_names_the_programs(talk: Talk) -> None:
     assert "Talking with a mentor may help more" in talk.read_by(MAYA)[-1]
 
 
-def test_not_in_a_crisis(talk: Talk) -> None:
+def test_no_nudge_without_the_bot_or_while_she_waits_or_in_a_crisis(talk: Talk) -> None:
+    talk.bot.away = True
+    talk.texts(MAYA, ONLY_YOU)
+    talk.bot.away = False
+    talk.texts(MAYA, "can i talk to a person please")
+    talk.texts(MAYA, ONLY_YOU)
+    talk.texts(MAYA, "never mind")
     talk.texts(MAYA, f"i want to kill myself and {ONLY_YOU}")
     assert "988" in talk.read_by(MAYA)[-1]
     assert nudges(talk) == []
 
 
-def test_not_while_she_waits_for_a_person(talk: Talk) -> None:
-    talk.texts(MAYA, "can i talk to a person please")
-    talk.texts(MAYA, ONLY_YOU)
-    assert nudges(talk) == []
-
-
 def test_only_you_to_a_mentor_is_about_the_mentor(talk: Talk) -> None:
-    talk.texts(MAYA, "can i talk to a person please")
-    talk.texts(SAM, "take")
-    talk.texts(SAM, "Hey Maya, Sam here.")
+    talk.claims()
     talk.texts(MAYA, ONLY_YOU)
     assert nudges(talk) == []
     assert on_the_list(talk) == []
 
 
-def test_not_in_an_exercise_but_after_it(talk: Talk) -> None:
+def test_no_nudge_in_an_exercise_but_after_it(talk: Talk) -> None:
     writes_daily(talk, days=5)
     talk.passes(days=1)
     talk.texts(MAYA, "breathing")
@@ -145,28 +132,19 @@ def test_not_in_an_exercise_but_after_it(talk: Talk) -> None:
     assert len(nudges(talk)) == 1
 
 
-def test_not_while_the_bot_is_away(talk: Talk) -> None:
-    talk.bot.away = True
-    talk.texts(MAYA, ONLY_YOU)
-    assert nudges(talk) == []
-
-
 def test_the_decision_record_names_the_signs_behind_a_nudge(talk: Talk) -> None:
     writes_daily(talk, days=6)
     talk.texts(MAYA, ONLY_YOU)
-    with talk.database.reading() as session:
-        records = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
-    seen = [record.seen or {} for record in records]
+    seen = [record.seen or {} for record in talk.rows(DecisionRecord)]
     assert [one["nudged_for"] for one in seen if one["nudged_for"]] == [["bot", "days"]]
     assert [one["only_you"] for one in seen if one["only_you"]] == [True]
 
 
-@pytest.mark.parametrize("key", ["lean_own", "lean_team"])
-def test_the_nudge_does_not_blame_and_names_person(key: str) -> None:
-    line = load_script().line(key, mentor="Sam")
-    assert "PERSON" in line
-    assert claims(line) == ()
-    assert not re.search(r"\b(?:too (?:much|often)|should|must|addict\w*|problem)\b", line)
+def test_the_nudge_does_not_blame_and_names_person() -> None:
+    for line in (load_script().line(key, mentor="Sam") for key in NUDGES):
+        assert "PERSON" in line
+        assert claims(line) == ()
+        assert not re.search(r"\b(?:too (?:much|often)|should|must|addict\w*|problem)\b", line)
 
 
 # --- the list ---
@@ -195,8 +173,7 @@ def test_night_is_measured_in_the_mentees_time_zone(talk: Talk) -> None:
     writes_daily(talk, days=7, hour=2)
     (maya,) = on_the_list(talk)
     assert Sign.NIGHT in maya.signs
-    with talk.database.writing() as session:
-        session.get_one(Person, talk.person(MAYA).id).timezone = "Australia/Sydney"
+    talk.sets(MAYA, timezone="Australia/Sydney")
     (maya,) = on_the_list(talk)
     assert Sign.NIGHT not in maya.signs
 
@@ -229,9 +206,8 @@ def test_after_four_weeks_without_signs_a_mentee_leaves_the_list(talk: Talk) -> 
 
 
 def test_less_human_contact_shows_both_figures(talk: Talk) -> None:
-    talk.texts(MAYA, "can i talk to a person please")
-    talk.texts(SAM, "take")
-    for words in ("Hey Maya, Sam here.", "How is it going?", "I see.", "Same time next week?"):
+    talk.claims()
+    for words in ("How is it going?", "I see.", "Same time next week?"):
         talk.texts(SAM, words)
     talk.texts(SAM, "done")
     talk.passes(days=27)

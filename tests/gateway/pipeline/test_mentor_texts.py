@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -13,11 +12,7 @@ from gateway.pipeline.mentor.read import WORDS, Typed, read_command
 from gateway.privacy.opt_out import HELP_WORDS, START_WORDS, STOP_WORDS
 from gateway.worker import do_work
 from models import Alert, Debrief, Message, Note, Snooze, Status
-from tests.line import JO, MAYA, NOOR, NUMBERS, RUTH, SAM, Talk
-
-ASKS = "can i talk to a real person please"
-CRISIS = "i am going to kill myself tonight"
-
+from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, NUMBERS, RUTH, SAM, Talk
 
 TYPED = {
     "TAKE 7": ("take", 7, ""),
@@ -68,7 +63,7 @@ NOT_TYPED = [
 ]
 
 
-def test_how_a_text_is_read() -> None:
+def test_a_text_is_a_command_or_words() -> None:
     expected = {text: Typed(*command) for text, command in TYPED.items()}
     assert {text: read_command(text) for text in TYPED} == expected
     assert [text for text in NOT_TYPED if read_command(text)] == []
@@ -99,7 +94,7 @@ def test_no_command_is_a_word_that_carriers_act_on() -> None:
     assert not set(WORDS) & carriers
 
 
-def test_each_text_of_a_mentor_is_answered_or_passed_on(talk: Talk) -> None:
+def test_each_text_of_a_mentor_is_answered_or_relayed(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
     for words in ("take 99", "done", "pass", "hello", "#1 hi", "WAITING", "take 1", "take 1"):
         talk.new_texts()
@@ -108,9 +103,7 @@ def test_each_text_of_a_mentor_is_answered_or_passed_on(talk: Talk) -> None:
 
 
 def test_a_mentors_long_text_arrives_whole_in_parts(talk: Talk) -> None:
-    talk.texts(MAYA, "can i talk to a person")
-    talk.texts(SAM, "take")
-    talk.new_texts()
+    talk.claims()
     words = "I wrote you a long letter. " * 120
     talk.texts(SAM, words)
     parts = [text.removeprefix("Sam: ") for name, text in talk.new_texts() if name == "maya"]
@@ -119,23 +112,6 @@ def test_a_mentors_long_text_arrives_whole_in_parts(talk: Talk) -> None:
 
 
 # --- words or a command? ---
-
-
-@pytest.fixture
-def sam_holds_maya(talk: Talk) -> Talk:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
-    talk.texts(SAM, "hello")
-    talk.new_texts()
-    return talk
-
-
-def says(talk: Talk, number: str, words: str) -> str:
-    """Text Warmline, and return the one answer."""
-    before = len(talk.read_by(number))
-    talk.texts(number, words)
-    (answer,) = talk.read_by(number)[before:]
-    return answer.removeprefix("Warmline bot: ")
 
 
 ORDINARY = [
@@ -154,26 +130,19 @@ PERHAPS_A_COMMAND = [
 ]
 
 
-def test_ordinary_words_go_to_the_mentors_mentee(sam_holds_maya: Talk) -> None:
+def test_ordinary_words_go_to_the_mentee_and_a_possible_command_does_not(talk: Talk) -> None:
+    talk.claims()
     for words in ORDINARY:
-        sam_holds_maya.texts(SAM, words)
-        assert sam_holds_maya.new_texts() == [("maya", f"Sam: {words}")]
-
-
-def test_a_possible_command_is_answered_and_never_reaches_the_mentee(
-    sam_holds_maya: Talk,
-) -> None:
+        talk.texts(SAM, words)
+        assert talk.new_texts() == [("maya", f"Sam: {words}")]
     for words in PERHAPS_A_COMMAND:
-        sam_holds_maya.texts(SAM, words)
-        assert [name for name, _ in sam_holds_maya.new_texts()] == ["sam"], words
-
-
-def test_an_unreadable_away_is_refused_with_the_choice(sam_holds_maya: Talk) -> None:
-    answer = says(sam_holds_maya, SAM, "away until late, sorry")
+        talk.texts(SAM, words)
+        assert [name for name, _ in talk.new_texts()] == ["sam"], words
+    answer = talk.says(SAM, "away until late, sorry")
     assert "AWAY until Monday" in answer
     assert "start with #1" in answer
-    sam_holds_maya.texts(SAM, "#1 away until late, sorry")
-    assert sam_holds_maya.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
+    talk.texts(SAM, "#1 away until late, sorry")
+    assert talk.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
 
 
 ODD = [*WORDS, "TAKE", "NOTE", "AWAY until", "LATER", "GIVE 1 to", "#1", "1:", "7", "30", "Noor"]
@@ -191,7 +160,7 @@ odd_words = st.sampled_from(ODD)
     words=st.lists(odd_words | st.text(max_size=8), max_size=5).map(" ".join)
     | st.text(max_size=60),
 )
-def test_any_text_of_a_mentor_is_answered_or_passed_on(talk: Talk, who: str, words: str) -> None:
+def test_any_text_of_a_mentor_is_answered_or_relayed(talk: Talk, who: str, words: str) -> None:
     """The examples share a database: each text meets what the earlier ones did."""
     if not talk.handoffs():
         talk.texts(MAYA, CRISIS)
@@ -212,22 +181,20 @@ def test_any_text_of_a_mentor_is_answered_or_passed_on(talk: Talk, who: str, wor
 def test_pass_pages_the_next_mentor_at_once_and_not_this_one_again(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.new_texts()
-    talk.texts(SAM, "PASS 1")
-    told = talk.new_texts()
-    assert (
-        "sam",
-        "Warmline bot: #1: we won't page you for it again. We are asking others.",
-    ) in told
-    assert [name for name, words in told if "TAKE" in words] == ["noor"]
+    assert talk.says(SAM, "PASS 1") == "#1: we won't page you for it again. We are asking others."
+    assert talk.paged() == ["noor"]
     talk.passes(hours=2)
-    assert "sam" not in [name for name, words in talk.new_texts() if "TAKE" in words]
+    assert "sam" not in talk.paged()
+    talk.texts(MAYA, CRISIS)
+    talk.passes(minutes=4)
+    assert "sam" in talk.paged(), "a pass counts only until the handoff is raised"
 
 
 def test_pass_waits_for_others_on_the_rung(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
     talk.new_texts()
     talk.texts(NOOR, "pass")
-    assert [name for name, words in talk.new_texts() if "TAKE" in words] == []
+    assert talk.paged() == []
     talk.texts(RUTH, "pass")
     assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["sam"]
 
@@ -237,56 +204,38 @@ def test_the_last_mentor_who_passes_reads_that_no_one_else_is_available(talk: Ta
     for number in (NOOR, RUTH):
         talk.texts(number, "STOP")
     talk.new_texts()
-    assert "no one else is available" in says(talk, SAM, "PASS 1")
+    assert "no one else is available" in talk.says(SAM, "PASS 1")
     talk.passes(minutes=4)
     assert "TAKE" not in talk.read_by(SAM)[-1]
     talk.passes(minutes=2)
     assert "TAKE 1 to answer" in talk.read_by(SAM)[-1], "one mentor is always paged"
 
 
-def test_a_pass_does_not_count_once_the_handoff_is_raised(talk: Talk) -> None:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "PASS 1")
-    talk.texts(NOOR, "PASS 1")
-    talk.passes(minutes=1)
-    talk.new_texts()
-    talk.texts(MAYA, CRISIS)
-    assert sorted(n for n, words in talk.new_texts() if "URGENT" in words) == ["noor", "ruth"]
-
-
 def test_a_mentor_who_releases_a_handoff_is_not_paged_for_it_again(talk: Talk) -> None:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
-    talk.new_texts()
-    talk.texts(SAM, "PASS")
-    told = talk.new_texts()
-    assert [name for name, words in told if "TAKE 1 to" in words] == ["noor"]
-    assert talk.handoff().status is Status.WAITING
-
-
-def test_an_ambiguous_pass_is_refused_with_the_choice(talk: Talk) -> None:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
-    talk.texts(SAM, "hello")
+    talk.claims()
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
-    assert "#1, #2" in says(talk, SAM, "pass")
-    assert talk.handoffs()[0].status is Status.CLAIMED
+    assert "#1, #2" in talk.says(SAM, "pass"), "it could mean either"
+    talk.texts(JO, "never mind")
+    talk.new_texts()
+    talk.texts(SAM, "PASS 1")
+    assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["noor"]
+    assert talk.handoffs()[0].status is Status.WAITING
 
 
 def test_later_pages_the_mentor_again_when_it_ends(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    assert "page you again Tue 10 Nov 10:30" in says(talk, SAM, "LATER 30")
+    assert "page you again Tue 10 Nov 10:30" in talk.says(SAM, "LATER 30")
     talk.new_texts()
     talk.passes(minutes=29)
-    called = [name for name, words in talk.new_texts() if "TAKE" in words]
+    called = talk.paged()
     assert "noor" in called, "the ladder climbs on meanwhile"
     assert "sam" not in called
     talk.passes(minutes=1)
-    assert [name for name, words in talk.new_texts() if "TAKE" in words].count("sam") == 1
+    assert talk.paged().count("sam") == 1
     talk.passes(minutes=60)
     assert talk.handoff().status is Status.WAITING
-    assert "ruth" in [name for name, words in talk.new_texts() if "TAKE" in words], "and goes on"
+    assert "ruth" in talk.paged(), "and goes on"
 
 
 def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
@@ -297,15 +246,34 @@ def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
     talk.texts(SAM, "later 5")
     talk.new_texts()
     talk.passes(minutes=5)
-    assert [name for name, words in talk.new_texts() if "TAKE" in words] == ["sam"]
+    assert talk.paged() == ["sam"]
     talk.passes(minutes=54)
     assert talk.new_texts() == []
     talk.passes(minutes=1)
-    assert [name for name, words in talk.new_texts() if "TAKE" in words] == ["noor"]
+    assert talk.paged() == ["noor"]
 
 
-def test_later_does_not_page_again_for_a_claimed_handoff(talk: Talk) -> None:
+def test_later_pages_once_even_if_the_job_is_lost_or_repeated(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "LATER 1 30")
+    talk.kept.work.clear()
+    talk.clock.now += timedelta(minutes=31)
+    talk.new_texts()
+    talk.sweeps()
+    talk.sweeps()
+    do_work(talk.line, Recall(1, talk.rows(Snooze)[0].id))
+    assert [alert.person_id for alert in talk.rows(Alert)].count(talk.person(SAM).id) == 2
+
+
+def test_the_last_later_counts_and_none_after_a_claim(talk: Talk) -> None:
+    talk.texts(MAYA, ASKS)
+    talk.texts(SAM, "LATER 1 10")
+    talk.texts(SAM, "LATER 1 60")
+    talk.new_texts()
+    talk.passes(minutes=30)
+    assert "sam" not in talk.paged()
+    talk.passes(minutes=30)
+    assert "sam" in talk.paged()
     talk.texts(SAM, "LATER 1 30")
     talk.texts(NOOR, "TAKE 1")
     talk.texts(NOOR, "hello")
@@ -314,40 +282,11 @@ def test_later_does_not_page_again_for_a_claimed_handoff(talk: Talk) -> None:
     assert talk.new_texts() == []
 
 
-def test_later_pages_once_even_if_the_job_is_lost_or_repeated(
-    talk: Talk,
-) -> None:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "LATER 1 30")
-    talk.kept.work.clear()
-    talk.clock.now += timedelta(minutes=31)
-    talk.new_texts()
-    talk.sweeps()
-    talk.sweeps()
-    with talk.database.reading() as session:
-        snooze = session.scalars(select(Snooze)).one()
-        do_work(talk.line, Recall(1, snooze.id))
-        alerts = session.scalars(select(Alert).where(Alert.person_id == talk.person(SAM).id)).all()
-    assert len(alerts) == 2
-
-
-def test_the_last_later_counts(talk: Talk) -> None:
-    talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "LATER 1 10")
-    talk.texts(SAM, "LATER 1 60")
-    talk.new_texts()
-    talk.passes(minutes=30)
-    assert "sam" not in [name for name, words in talk.new_texts() if "TAKE" in words]
-    talk.passes(minutes=30)
-    assert "sam" in [name for name, words in talk.new_texts() if "TAKE" in words]
-
-
 def test_later_takes_five_minutes_to_twelve_hours(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     for minutes in (4, 721, 99999):
-        assert "5 to 720" in says(talk, SAM, f"LATER 1 {minutes}")
-    with talk.database.reading() as session:
-        assert session.scalars(select(Snooze)).all() == []
+        assert "5 to 720" in talk.says(SAM, f"LATER 1 {minutes}")
+    assert talk.rows(Snooze) == []
 
 
 def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(talk: Talk) -> None:
@@ -356,17 +295,17 @@ def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(ta
         talk.texts(JO, "never mind")
     talk.texts(MAYA, ASKS)
     assert talk.handoff().id == 5
-    assert "5 minutes, or #5?" in says(talk, SAM, "LATER 5")
-    assert "like LATER 5 30" in says(talk, SAM, "LATER #5")
-    assert "page you again" in says(talk, SAM, "LATER 5 5")
+    assert "5 minutes, or #5?" in talk.says(SAM, "LATER 5")
+    assert "like LATER 5 30" in talk.says(SAM, "LATER #5")
+    assert "page you again" in talk.says(SAM, "LATER 5 5")
 
 
 def test_later_after_two_pages_is_refused_with_the_choice(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
-    assert "We paged you for #1, #2" in says(talk, SAM, "LATER 30")
-    assert "page you again" in says(talk, SAM, "LATER 2 30")
+    assert "We paged you for #1, #2" in talk.says(SAM, "LATER 30")
+    assert "page you again" in talk.says(SAM, "LATER 2 30")
 
 
 # --- BRIEF, NOTE ---
@@ -374,19 +313,19 @@ def test_later_after_two_pages_is_refused_with_the_choice(talk: Talk) -> None:
 
 def test_brief_sends_only_a_link(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
-    assert says(talk, NOOR, "Brief") == "#1: https://warmline.example/console/1"
+    assert talk.says(NOOR, "Brief") == "#1: https://warmline.example/console/1"
     talk.texts(JO, ASKS)
-    assert "#1, #2" in says(talk, NOOR, "brief")
-    assert says(talk, NOOR, "brief 2") == "#2: https://warmline.example/console/2"
-    assert "There is no #9" in says(talk, NOOR, "brief 9")
-    assert "There is no #1" in says(talk, talk.a_manager_elsewhere(), "brief 1")
+    assert "#1, #2" in talk.says(NOOR, "brief")
+    assert talk.says(NOOR, "brief 2") == "#2: https://warmline.example/console/2"
+    assert "There is no #9" in talk.says(NOOR, "brief 9")
+    assert "There is no #1" in talk.says(talk.a_manager_elsewhere(), "brief 1")
 
 
-def test_a_note_is_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) -> None:
-    talk = sam_holds_maya
-    assert "Note saved for #1" in says(talk, SAM, "NOTE 1 lives with her aunt")
-    assert "Note saved for #1" in says(talk, RUTH, "note 1 the aunt was told")
-    assert "you don't hold #" in says(talk, NOOR, "note 1 who is this")
+def test_a_note_is_encrypted_and_never_reaches_the_mentee(talk: Talk) -> None:
+    talk.claims()
+    assert "Note saved for #1" in talk.says(SAM, "NOTE 1 lives with her aunt")
+    assert "Note saved for #1" in talk.says(RUTH, "note 1 the aunt was told")
+    assert "you don't hold #" in talk.says(NOOR, "note 1 who is this")
     with talk.database.reading() as session:
         notes = session.scalars(select(Note).order_by(Note.id)).all()
         raw = session.connection().exec_driver_sql("SELECT words FROM note").scalars().all()
@@ -394,24 +333,22 @@ def test_a_note_is_encrypted_and_never_reaches_the_mentee(sam_holds_maya: Talk) 
     assert not any("aunt" in words for words in raw)
     assert not any("aunt" in words for words in talk.read_by(MAYA))
     talk.texts(SAM, "DONE 1")
-    assert "Note saved for #1" in says(talk, SAM, "NOTE 1 all well")
+    assert "Note saved for #1" in talk.says(SAM, "NOTE 1 all well")
 
 
 # --- after a crisis ---
 
 
 def ends_a_crisis(talk: Talk, mentor: str) -> None:
-    talk.texts(MAYA, CRISIS)
-    code = talk.handoff().id
-    for words in (f"TAKE {code}", "hello", f"DONE {code} REFERRED her aunt is with her now"):
-        talk.texts(mentor, words)
+    code = talk.claims(mentor, asks=CRISIS)
+    talk.texts(mentor, f"DONE {code} REFERRED her aunt is with her now")
 
 
 def test_the_mentor_is_asked_for_a_debrief_after_a_crisis(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     assert "heavy one" in talk.read_by(NOOR)[-1] or "heavy one" in talk.read_by(NOOR)[-2]
-    assert "Saved for you" in says(talk, NOOR, "DEBRIEF it shook me")
-    assert "Saved for you" in says(talk, NOOR, "debrief: and I slept badly")
+    assert "Saved for you" in talk.says(NOOR, "DEBRIEF it shook me")
+    assert "Saved for you" in talk.says(NOOR, "debrief: and I slept badly")
     with talk.database.reading() as session:
         debrief = session.scalars(select(Debrief)).one()
         raw = session.connection().exec_driver_sql("SELECT words FROM debrief").scalar()
@@ -424,29 +361,26 @@ def test_the_mentor_is_asked_for_a_debrief_after_a_crisis(talk: Talk) -> None:
 def test_talk_asks_the_managers_once_to_call_and_reveals_nothing(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR)
     talk.new_texts()
-    assert "asked your managers to call you" in says(talk, NOOR, "TALK")
+    assert "asked your managers to call you" in talk.says(NOOR, "TALK")
     assert [words for name, words in talk.new_texts() if name == "ruth"] == [
         "Warmline bot: Noor ended #1, a crisis, and asks one of you to call."
     ]
-    says(talk, NOOR, "talk")
+    talk.says(NOOR, "talk")
     assert "ruth" not in [name for name, _ in talk.new_texts()]
 
 
-def test_talk_with_no_manager_left_to_text_says_so(talk: Talk) -> None:
+def test_talk_without_a_manager_to_text_says_so(talk: Talk) -> None:
     ends_a_crisis(talk, RUTH)
-    assert "call one yourself" in says(talk, RUTH, "TALK")
+    assert "call one yourself" in talk.says(RUTH, "TALK")
 
 
 def test_only_the_holder_of_a_crisis_is_asked_for_a_debrief(talk: Talk) -> None:
-    talk.texts(MAYA, ASKS)
-    for words in ("TAKE", "hello", "DONE"):
-        talk.texts(SAM, words)
-    talk.texts(MAYA, CRISIS)
-    talk.texts(RUTH, "TAKE 2")
+    talk.claims()
+    talk.texts(SAM, "DONE")
+    talk.claims(RUTH, asks=CRISIS)
     talk.texts(RUTH, "PASS 2")
-    with talk.database.reading() as session:
-        assert session.scalars(select(Debrief)).all() == []
-    assert "No debrief is open" in says(talk, SAM, "DEBRIEF fine")
+    assert talk.rows(Debrief) == []
+    assert "No debrief is open" in talk.says(SAM, "DEBRIEF fine")
 
 
 # --- masked numbers, and who has left ---
@@ -484,11 +418,9 @@ def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
 
 def test_a_mentor_who_left_gets_an_answer_and_moves_nothing(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    with talk.database.writing() as session:
-        sam = session.merge(talk.person(SAM))
-        sam.left_at = talk.clock()
+    talk.sets(SAM, left_at=talk.clock())
     for words in ("TAKE 1", "hello Maya", "WAITING", "ON"):
-        assert "no longer a mentor in" in says(talk, SAM, words)
+        assert "no longer a mentor in" in talk.says(SAM, words)
     assert talk.handoff().status is Status.WAITING
 
 

@@ -13,7 +13,7 @@ from bot.client import CheckIn as ToldCheckIn
 from escalation.ruleset import load_rules
 from gateway.chat.handoff_history import own_handoffs
 from gateway.cli import app
-from gateway.conversations.visibility import what_may_be_read
+from gateway.conversations.relay import what_may_be_read
 from gateway.handoffs.notes import write_note
 from gateway.privacy.data_requests import (
     ERASED_NAME,
