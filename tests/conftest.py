@@ -7,7 +7,8 @@ the program's manager. Nobody enrolled the stranger.
 import gc
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -125,37 +126,55 @@ def postgres() -> Iterator[PostgresServer]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def migrated(postgres: PostgresServer) -> str:
-    """A PostgreSQL database with our tables, of which each test gets its own copy."""
-    url = postgres.new_database()
-    database = Database(engine_for_a_test(url))
-    database.migrate()
-    database.engine.dispose()
-    return url
+class Templates:
+    """Databases with our tables, of which each test gets its own copy: empty, or with the cast."""
+
+    def __init__(self, postgres: Callable[[], PostgresServer], folder: Path) -> None:
+        self._postgres = postgres
+        self._folder = folder
+
+    @cache  # noqa: B019  (one object a run)
+    def file(self, with_cast: bool) -> Path:
+        file = self._folder / f"{with_cast}.db"
+        self._make(f"sqlite:///{file}", with_cast)
+        return file
+
+    @cache  # noqa: B019
+    def url(self, with_cast: bool) -> str:
+        url = self._postgres().new_database()
+        self._make(url, with_cast)
+        return url
+
+    def _make(self, url: str, with_cast: bool) -> None:
+        use_key(KEY)
+        database = Database(engine_for_a_test(url))
+        database.migrate()
+        if with_cast:
+            Talk(database)
+        database.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with our tables, of which each test gets its own copy."""
-    file = tmp_path_factory.mktemp("migrated") / "warmline.db"
-    database = Database(engine_for_a_test(f"sqlite:///{file}"))
-    database.migrate()
-    database.engine.dispose()
-    return file
+def templates(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Templates:
+    return Templates(
+        lambda: request.getfixturevalue("postgres"), tmp_path_factory.mktemp("templates")
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database with our tables and nothing in them: SQLite, and again a real PostgreSQL."""
+def database_url(request: pytest.FixtureRequest, templates: Templates) -> Iterator[str]:
+    """A database with our tables, and with the cast in it if the test talks to Warmline."""
+    with_cast = "talk" in request.fixturenames
     if request.param == "sqlite":
         with tempfile.TemporaryDirectory(prefix="warmline-sqlite-", dir=roomy()) as folder:
             file = Path(folder) / "warmline.db"
-            shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+            shutil.copyfile(templates.file(with_cast), file)
             yield f"sqlite:///{file}"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.new_database(template=request.getfixturevalue("migrated"))
+    url = server.new_database(template=templates.url(with_cast))
     yield url
     server.drop_database(url)
 

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -170,6 +171,11 @@ class Kept:
         return first[1]
 
 
+@cache
+def shipped_rules() -> Rules:
+    return load_rules("https://warmline.example", Channel.SMS)
+
+
 class Talk:
     """Drives Warmline the way people do: they text, time passes, they read their phones."""
 
@@ -182,7 +188,7 @@ class Talk:
         database.enqueues_with(self.kept)
         self.line = Line(
             database=database,
-            rules=rules or load_rules("https://warmline.example", Channel.SMS),
+            rules=rules or shipped_rules(),
             bot=self.bot,  # type: ignore[arg-type]
             texts=self.phones,
             detect=self._detect,

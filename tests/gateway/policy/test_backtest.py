@@ -24,6 +24,7 @@ from gateway.policy.backtest import (
 )
 from gateway.runtime.database import Database, make_engine
 from models import Program, Urgency
+from tests.conftest import Templates
 from tests.line import JO, MAYA, SAM, Talk
 from tests.processes import KEY
 
@@ -61,9 +62,9 @@ def acts() -> st.SearchStrategy[tuple[str, str]]:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(acts(), min_size=3, max_size=15))
 def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
-    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
+    templates: Templates, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
 ) -> None:
-    file = shutil.copy(migrated_file, tmp_path_factory.mktemp("replay"))
+    file = shutil.copy(templates.file(False), tmp_path_factory.mktemp("replay"))
     database = Database(make_engine(f"sqlite:///{file}"))
     talk = Talk(database)
     for who, what in acts:
