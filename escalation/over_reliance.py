@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from escalation.detect.lexicon import load_lexicon, load_reliance
+from escalation.detect.lexicon import load_reliance
 from escalation.detect.wording import in_plain_words
 from escalation.policy import ReliancePolicy
 
@@ -110,7 +110,7 @@ def nudge_allowed(nudged_at: datetime | None, *, now: datetime, policy: Reliance
 def says_only_you(words: str) -> bool:
     """Whether a message says that the bot is all they have. Never raises."""
     lexicon = load_reliance()
-    plain = in_plain_words(words, load_lexicon()).text
+    plain = in_plain_words(words).text
     return any(
         not lexicon.denied.search(plain[max(0, match.start() - REACH) : match.start()])
         for rule in lexicon.rules

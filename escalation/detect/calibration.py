@@ -1,4 +1,4 @@
-"""The figures that join rules and head into one probability of crisis."""
+"""The figures that join the rules and the classifier into one probability of crisis."""
 
 import math
 import tomllib
@@ -29,10 +29,10 @@ class Calibration:
     never_below: float
     sure_from: float
 
-    def crisis(self, head: float, hits: Sequence[Hit]) -> float:
-        """Probability of crisis from the head's raw score and the rules, strongest first."""
+    def crisis(self, classifier: float, hits: Sequence[Hit]) -> float:
+        """`classifier`: its raw score. `hits`: strongest first."""
         strongest = hits[0].score if hits else 0.0
-        joined = sigmoid(self.slope * (head + self.rule_weight * strongest) + self.offset)
+        joined = sigmoid(self.slope * (classifier + self.rule_weight * strongest) + self.offset)
         if hits and strongest <= self.denied_below:
             return min(joined, self.denied_at_most)
         if hits and all(hit.guards for hit in hits):
@@ -43,5 +43,4 @@ class Calibration:
 
 @cache
 def load_calibration() -> Calibration:
-    figures = tomllib.loads(FILE.read_text("utf-8"))["crisis"]
-    return Calibration(**figures)
+    return Calibration(**tomllib.loads(FILE.read_text("utf-8"))["crisis"])

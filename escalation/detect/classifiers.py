@@ -1,13 +1,12 @@
-"""The trained layer: three small heads over sentence features and cues.
+"""Three small classifiers over sentence features and cues: one for crisis, one for each axis.
 
-A head is a logistic regression. The two axes are separate heads that share nothing but their
-inputs. Weights are plain numbers in classifiers.json, written by
-`python -m escalation.detect.training.train` and checked by their hash.
+Each is a logistic regression. `python -m escalation.detect.training.train` writes the weights to
+classifiers.json, and their hash beside them.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from escalation.detect.lexicon import Cue
+from escalation.detect.lexicon import load_lexicon
 from escalation.detect.sentences import Vector
 
 WEIGHTS = Path(__file__).with_name("classifiers.json")
 WEIGHTS_SHA256 = Path(__file__).with_name("classifiers.sha256")
 
-# Numbers in a sentence's features, which come first in a head's inputs.
+# The sentence features, which are the first inputs of a classifier.
 VECTOR = 384
-# What a cue counts beside a unit vector of 384 numbers. Twice as much as at first carried over
-# better to messages of others (docs/evidence.md).
+# The weight of a cue beside a unit vector of 384 numbers. Twice the first choice carried over
+# better to texts of others (docs/evidence.md).
 CUE_WEIGHT = 1.4
 # Messages of this many words or more count as long.
 LONG = 80
@@ -39,9 +38,9 @@ class WeightsDamaged(Exception):
 
 
 @dataclass(frozen=True)
-class Head:
-    """Reads as many of the inputs as it has weights: the crisis head only the sentence features,
-    since the words of crisis are the rules' part."""
+class Classifier:
+    """Reads as many of the inputs as it has weights. The crisis classifier reads only the sentence
+    features, because the rules read the words."""
 
     weights: Vector
     bias: float
@@ -52,8 +51,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Context:
-    """How much a wish in the message itself counts beside the same wish in the message together
-    with those before it. Learned from conversations labeled turn by turn."""
+    """Weighs the raw score of a message alone against that of the message with those before it.
+
+    Learned from conversations labeled turn by turn.
+    """
 
     now: float
     together: float
@@ -64,32 +65,32 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Heads:
-    """`version` names the weights; it changes with every training that changes a number."""
+class Classifiers:
+    """`version` changes with every training that changes a number."""
 
-    crisis: Head
-    connection: Head
-    tools: Head
+    crisis: Classifier
+    connection: Classifier
+    tools: Classifier
     connection_in_context: Context
     tools_in_context: Context
     version: str
 
 
-def build_inputs(vector: Vector, text: str, cues: Sequence[Cue]) -> Vector:
-    """What a head reads: a unit vector, whether each cue's words are there, and the length."""
-    seen = [1.0 if cue.pattern.search(text) else 0.0 for cue in cues]
+def build_inputs(vector: Vector, text: str) -> Vector:
+    """A unit vector, whether each cue matches the plain words, and their length."""
+    seen = [1.0 if cue.pattern.search(text) else 0.0 for cue in load_lexicon().cues]
     length = min(len(text.split()), LONG) / LONG
     beside = CUE_WEIGHT * np.array([*seen, length], dtype=np.float32)
     return np.concatenate([vector, beside])
 
 
-def _head(numbers: Mapping[str, Any]) -> Head:
-    return Head(np.array(numbers["weights"], dtype=np.float32), float(numbers["bias"]))
+def _classifier(numbers: Mapping[str, Any]) -> Classifier:
+    return Classifier(np.array(numbers["weights"], dtype=np.float32), float(numbers["bias"]))
 
 
 @cache
-def load_heads() -> Heads:
-    """Raises WeightsDamaged when the file is missing, or is not the one that was trained."""
+def load_classifiers() -> Classifiers:
+    """Raises WeightsDamaged if the file is missing or its hash is another."""
     try:
         content, expected = WEIGHTS.read_bytes(), WEIGHTS_SHA256.read_text("ascii").split()[0]
     except (OSError, IndexError) as error:
@@ -98,11 +99,11 @@ def load_heads() -> Heads:
     if sha256 != expected:
         raise WeightsDamaged("is not the file that was trained")
     numbers = json.loads(content)
-    heads, context = numbers["heads"], numbers["context"]
-    return Heads(
-        crisis=_head(heads["crisis"]),
-        connection=_head(heads["connection"]),
-        tools=_head(heads["tools"]),
+    classifiers, context = numbers["heads"], numbers["context"]
+    return Classifiers(
+        crisis=_classifier(classifiers["crisis"]),
+        connection=_classifier(classifiers["connection"]),
+        tools=_classifier(classifiers["tools"]),
         connection_in_context=Context(**context["connection"]),
         tools_in_context=Context(**context["tools"]),
         version=sha256[:8],

@@ -1,7 +1,7 @@
-"""Is a message in a language that the detector was made for?
+"""Whether a message is in a language that the detector was made for.
 
-By words, not by a language model: those of English are known (spelling.py), and every language
-writes mostly little words, of which a few dozen are listed for each (coverage.toml).
+It goes by words: spelling.py knows the English ones, and coverage.toml lists a few dozen function
+words of each other language.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from escalation.detect.lexicon import SPANISH, load_lexicon
-from escalation.detect.normalize import fold
+from escalation.detect.normalize import normalize
 from escalation.detect.spelling import english
 from escalation.signals import Axis
 
@@ -21,22 +21,22 @@ LANGUAGES = Path(__file__).with_name("coverage.toml")
 # A message is covered when more than this share of its words is English. Measured on our own
 # examples and on sentences in 58 other languages, cut to 4 to 14 words.
 ENGLISH_SHARE = 0.5
-# Of fewer words, one must be known from another language: "gm", "brb" and names are no evidence.
+# A message of fewer words is not covered only if it has a word that we know from another language:
+# "gm", "brb" and names are no evidence.
 FEW = 4
-# How often a word was counted before it is evidence of English by itself.
+# How often films must use a word before it is evidence of English by itself.
 COUNTED = 100
 
-# What a message shows on the whole: the mean label of the 1,869 turns of our own conversations.
+# The mean label of the 1,869 turns of our own conversations.
 USUAL = {Axis.CRISIS: 0.03, Axis.CONNECTION: 0.35, Axis.TOOLS: 0.09}
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-
 LINK = re.compile(r"\b(?:https?://|www\.)\S+")
 
 
 @dataclass(frozen=True)
 class FunctionWords:
-    """`spanish` are those of the others by which a message is read as Spanish, too."""
+    """`spanish` are those of the others that show that a message is in Spanish."""
 
     english: frozenset[str]
     others: frozenset[str]
@@ -47,37 +47,32 @@ class FunctionWords:
 def _function_words() -> FunctionWords:
     lists = tomllib.loads(LANGUAGES.read_text("utf-8"))
     ours = frozenset(lists["english"].split())
-    others = frozenset(word for words in lists["others"].values() for word in words.split())
+    others = frozenset(" ".join(lists["others"].values()).split())
     spanish = load_lexicon(SPANISH).signs.union(lists["others"]["spanish"].split()) - ours
     return FunctionWords(ours, (others - ours) | spanish, spanish)
 
 
 def covered(text: str) -> bool:
-    """False for words in another language or script. True where there are no words to judge by.
+    """False for words in another language or script; True if there are no words to judge by.
 
-    Never raises. Of a message in two languages, more than half of the words must be English.
+    In a mix of two languages, more than half of the words must be English. Never raises.
     """
-    words = WORD.findall(LINK.sub(" ", fold(text).text))
-    if not words:
-        return True
-    if _mostly_english(words):
+    words = WORD.findall(LINK.sub(" ", normalize(text).text))
+    if not words or _mostly_english(words):
         return True
     return len(words) < FEW and not any(map(_is_another_language, words))
 
 
-def may_be_spanish(folded: str) -> bool:
-    """Whether a word of a folded text is known as Spanish, or its words are mostly not English."""
-    words = WORD.findall(folded)
+def may_be_spanish(normalized: str) -> bool:
+    """Whether it has a Spanish word, or its words are mostly not English."""
+    words = WORD.findall(normalized)
     if not _function_words().spanish.isdisjoint(words):
         return True
     return bool(words) and not _mostly_english(words)
 
 
 def less_sure(score: float, axis: Axis) -> float:
-    """A head's score of words that it was not made for: half of it is what messages usually show.
-
-    For heads alone. What a rule saw, it saw.
-    """
+    """A classifier's score for words it was not trained on, moved half-way to the usual score."""
     return (score + USUAL[axis]) / 2
 
 
@@ -87,8 +82,7 @@ def _mostly_english(words: Sequence[str]) -> bool:
 
 def _is_english(word: str) -> bool:
     first = word.partition("'")[0]
-    little = _function_words()
-    if first in little.english:
+    if first in _function_words().english:
         return True
     if _is_another_language(first):
         return False
@@ -96,5 +90,5 @@ def _is_english(word: str) -> bool:
 
 
 def _is_another_language(word: str) -> bool:
-    # What folding leaves in other letters is no English word.
+    # Normalizing turned everything that looks like English into ASCII.
     return not word.isascii() or word in _function_words().others

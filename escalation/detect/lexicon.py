@@ -1,7 +1,6 @@
 """The phrase lists under escalation/lexicon, read and checked once.
 
-The files are meant to be read and edited by a clinician; a mistake in one is named with its
-file and rule, and nothing starts.
+Clinicians edit them. A mistake stops the start, and the error names the file and the entry.
 """
 
 import hashlib
@@ -12,24 +11,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 
 from escalation.signals import Axis, YesOrNo
 
 FOLDER = Path(__file__).parent.parent / "lexicon"
-FILES = ("spellings", "idioms", "crisis", "requests", "guards", "wishes")
 
-# English is the language that the heads were trained on, and the only one with cues for them. The
-# files of another are named after it: es_crisis.toml.
+# The classifiers were trained on English, so only English has cues for them. The files of another
+# language are named after it: es_crisis.toml.
 ENGLISH, SPANISH = "en", "es"
 
+# In a shorter form, such as "idk", too little is left to tell which word a slip comes from.
 LONG_FORM = 6
 
 LIST_NAME = re.compile(r"<([a-z_0-9]+)>")
 
 
 class Kind(StrEnum):
-    """What a crisis sentence speaks of."""
+    """What a crisis sentence is about."""
 
     IDEATION = "ideation"
     PASSIVE = "passive"
@@ -44,7 +45,7 @@ class Kind(StrEnum):
 
 
 class Where(StrEnum):
-    """Which words around a match a guard looks at."""
+    """Which words around a match a guard reads."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -58,64 +59,75 @@ class BadLexicon(Exception):
         super().__init__(f"{file}: {problem}. Correct it and start again.")
 
 
-@dataclass(frozen=True)
-class Spellings:
-    """`sought` are those of the words that a slip of the finger may have meant."""
+def _compile(pattern: object, info: ValidationInfo) -> re.Pattern[str]:
+    """With the word lists of the file, which the context holds, in place of their <names>."""
+    lists: Mapping[str, list[str]] = info.context or {}
 
-    words: Mapping[str, str]
-    sought: frozenset[str]
-    phrases: tuple[tuple[re.Pattern[str], str], ...]
+    def alternatives(match: re.Match[str]) -> str:
+        if match[1] not in lists:
+            raise ValueError(f"there is no word list <{match[1]}>")
+        words = (LIST_NAME.sub(alternatives, word) for word in lists[match[1]])
+        return f"(?:{'|'.join(words)})"
+
+    try:
+        return re.compile(LIST_NAME.sub(alternatives, str(pattern)))
+    except re.error as error:
+        raise ValueError(f"the pattern does not compile: {error}") from error
 
 
-@dataclass(frozen=True)
-class Idiom:
+Pattern = Annotated[re.Pattern[str], PlainValidator(_compile)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Rule(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
     name: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
+
+
+class Saying(Rule):
+    """`means` replaces the match."""
+
     means: str
 
 
-@dataclass(frozen=True)
-class CrisisRule:
-    name: str
+class CrisisRule(Rule):
     kind: Kind
-    score: float
-    pattern: re.Pattern[str]
+    score: Share
 
 
-@dataclass(frozen=True)
-class RequestRule:
-    name: str
-    pattern: re.Pattern[str]
-
-
-@dataclass(frozen=True)
-class Guard:
-    name: str
+class Guard(Rule):
     where: Where
-    leaves: float
-    kinds: frozenset[Kind]
-    pattern: re.Pattern[str]
-    unless: re.Pattern[str] | None
+    leaves: Share
+    kinds: frozenset[Kind] = frozenset(Kind)
+    unless: Pattern | None = None
+
+
+class Cue(Rule):
+    axis: Axis
 
 
 @dataclass(frozen=True)
-class Cue:
-    name: str
-    axis: Axis
-    pattern: re.Pattern[str]
+class Spellings:
+    """`sought` are those of the words that a slip of the finger may come from."""
+
+    words: Mapping[str, str]
+    sought: frozenset[str]
+    phrases: tuple[Saying, ...]
 
 
 @dataclass(frozen=True)
 class Lexicon:
     """Every phrase list of one language. `version` changes with any edit of any of its files.
 
-    `signs` are words by which a message is known to be in this language; English needs none.
+    `signs` are words that show that a message is in this language; English needs none.
     """
 
     spellings: Spellings
-    idioms: tuple[Idiom, ...]
+    idioms: tuple[Saying, ...]
     crisis: tuple[CrisisRule, ...]
-    requests: tuple[RequestRule, ...]
+    requests: tuple[Rule, ...]
     answers: Mapping[YesOrNo, re.Pattern[str]]
     guards: tuple[Guard, ...]
     cues: tuple[Cue, ...]
@@ -127,155 +139,80 @@ class Lexicon:
 class RelianceLexicon:
     """`denied` is looked for in the words before a match of a rule."""
 
-    rules: tuple[RequestRule, ...]
+    rules: tuple[Rule, ...]
     denied: re.Pattern[str]
 
 
-def _compile(
-    file: Path, name: str, pattern: str, lists: Mapping[str, list[str]]
-) -> re.Pattern[str]:
-    def alternatives(match: re.Match[str]) -> str:
-        if match[1] not in lists:
-            raise BadLexicon(file, f"{name}: there is no word list <{match[1]}>")
-        words = (LIST_NAME.sub(alternatives, word) for word in lists[match[1]])
-        return f"(?:{'|'.join(words)})"
-
-    try:
-        return re.compile(LIST_NAME.sub(alternatives, pattern))
-    except re.error as error:
-        raise BadLexicon(file, f"{name}: the pattern does not read: {error}") from error
+R = TypeVar("R", bound=Rule)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One file, and the way its entries are read."""
+class _File:
+    def __init__(self, name: str) -> None:
+        self.path = FOLDER / f"{name}.toml"
+        try:
+            self.text = self.path.read_text("utf-8")
+            self.content: Mapping[str, Any] = tomllib.loads(self.text)
+        except (OSError, ValueError) as error:
+            raise BadLexicon(self.path, str(error)) from error
 
-    file: Path
-    content: Mapping[str, Any]
+    def entries(self, kind: type[R], table: str = "rule") -> tuple[R, ...]:
+        return tuple(self.entry(kind, one) for one in self.content.get(table, ()))
 
-    def entries(self, table: str) -> list[dict[str, Any]]:
-        return list(self.content.get(table, []))
-
-    def text(self, entry: Mapping[str, Any], key: str) -> str:
-        if not isinstance(entry.get(key), str):
-            raise BadLexicon(self.file, f"{entry.get('name', 'an entry')}: {key} is missing")
-        return str(entry[key])
-
-    def share(self, entry: Mapping[str, Any], key: str) -> float:
-        value = entry.get(key)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise BadLexicon(self.file, f"{entry['name']}: {key} must be between 0 and 1")
-        return float(value)
-
-    def pattern(self, entry: Mapping[str, Any], key: str = "pattern") -> re.Pattern[str]:
-        return _compile(
-            self.file,
-            self.text(entry, "name"),
-            self.text(entry, key),
-            self.content.get("words", {}),
-        )
-
-    def kind(self, entry: Mapping[str, Any], word: str) -> Kind:
-        if word not in set(Kind):
-            raise BadLexicon(self.file, f"{entry['name']}: there is no kind {word!r}")
-        return Kind(word)
+    def entry(self, kind: type[R], entry: Mapping[str, Any]) -> R:
+        try:
+            return kind.model_validate(entry, context=self.content.get("words"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            problem = first["msg"].removeprefix("Value error, ")
+            name = entry.get("name", "an entry")
+            raise BadLexicon(self.path, f"{name}: {key}: {problem}") from error
 
 
-def _source(name: str) -> _Source:
-    file = FOLDER / f"{name}.toml"
-    try:
-        return _Source(file, tomllib.loads(file.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise BadLexicon(file, str(error)) from error
-
-
-def _spellings(source: _Source) -> Spellings:
-    words, phrases = source.content["words"], source.content["phrases"]
+def _spellings(file: _File) -> Spellings:
+    words, phrases = file.content["words"], file.content["phrases"].items()
     return Spellings(
-        words=dict(words),
-        # Of a short form, too little is left to tell what it would be one slip away from.
+        words=words,
         sought=frozenset(w for w, plain in words.items() if w == plain or len(w) >= LONG_FORM),
-        phrases=tuple((_compile(source.file, p, p, {}), plain) for p, plain in phrases.items()),
-    )
-
-
-def _crisis(source: _Source) -> tuple[CrisisRule, ...]:
-    return tuple(
-        CrisisRule(
-            source.text(entry, "name"),
-            source.kind(entry, source.text(entry, "kind")),
-            source.share(entry, "score"),
-            source.pattern(entry),
-        )
-        for entry in source.entries("rule")
-    )
-
-
-def _guards(source: _Source) -> tuple[Guard, ...]:
-    return tuple(
-        Guard(
-            source.text(entry, "name"),
-            Where(source.text(entry, "where")),
-            source.share(entry, "leaves"),
-            frozenset(source.kind(entry, word) for word in entry.get("kinds", list(Kind))),
-            source.pattern(entry),
-            source.pattern(entry, "unless") if "unless" in entry else None,
-        )
-        for entry in source.entries("guard")
-    )
-
-
-def _cues(source: _Source) -> tuple[Cue, ...]:
-    return tuple(
-        Cue(source.text(e, "name"), Axis(source.text(e, "axis")), source.pattern(e))
-        for e in source.entries("cue")
+        phrases=tuple(
+            file.entry(Saying, {"name": p, "pattern": p, "means": m}) for p, m in phrases
+        ),
     )
 
 
 @cache
 def load_lexicon(language: str = ENGLISH) -> Lexicon:
-    """Raises BadLexicon, naming the file, the rule and what is wrong with it."""
-    named = {
-        name: name if language == ENGLISH else f"{language}_{name}"
-        for name in FILES
-        if language == ENGLISH or name != "wishes"
-    }
-    sources = {name: _source(file) for name, file in named.items()}
-    idioms, requests, spellings = sources["idioms"], sources["requests"], sources["spellings"]
-    content = b"".join((FOLDER / f"{file}.toml").read_bytes() for file in named.values())
+    """Raises BadLexicon."""
+    prefix = "" if language == ENGLISH else f"{language}_"
+    names = ("spellings", "idioms", "crisis", "requests", "guards")
+    files = {name: _File(f"{prefix}{name}") for name in names}
+    if language == ENGLISH:
+        files["cues"] = _File("cues")
+    spellings, requests = files["spellings"], files["requests"]
+    answers = requests.content["answers"]
+    content = "".join(file.text for file in files.values())
     return Lexicon(
         spellings=_spellings(spellings),
-        idioms=tuple(
-            Idiom(idioms.text(e, "name"), idioms.pattern(e), idioms.text(e, "means"))
-            for e in idioms.entries("idiom")
-        ),
-        crisis=_crisis(sources["crisis"]),
-        requests=tuple(
-            RequestRule(requests.text(e, "name"), requests.pattern(e))
-            for e in requests.entries("rule")
-        ),
+        idioms=files["idioms"].entries(Saying, "idiom"),
+        crisis=files["crisis"].entries(CrisisRule),
+        requests=requests.entries(Rule),
         answers={
-            answer: _compile(requests.file, answer, requests.content["answers"][answer], {})
+            answer: requests.entry(Rule, {"name": answer, "pattern": answers[answer]}).pattern
             for answer in YesOrNo
         },
-        guards=_guards(sources["guards"]),
-        cues=_cues(sources["wishes"]) if "wishes" in sources else (),
+        guards=files["guards"].entries(Guard, "guard"),
+        cues=files["cues"].entries(Cue, "cue") if "cues" in files else (),
         signs=frozenset(spellings.content.get("signs", {}).get("words", "").split()),
-        version=hashlib.sha256(content).hexdigest()[:8],
+        version=hashlib.sha256(content.encode()).hexdigest()[:8],
     )
 
 
 @cache
 def load_reliance() -> RelianceLexicon:
-    """Apart from `load_lexicon`, whose version names what the scores were made with.
+    """Not part of `load_lexicon`, whose version names what the scores were made with.
 
     Raises BadLexicon.
     """
-    source = _source("reliance")
-    denied = {"name": "denied", **source.content.get("denied", {})}
-    return RelianceLexicon(
-        tuple(
-            RequestRule(source.text(e, "name"), source.pattern(e)) for e in source.entries("rule")
-        ),
-        source.pattern(denied),
-    )
+    file = _File("reliance")
+    denied = {"name": "denied", **file.content.get("denied", {})}
+    return RelianceLexicon(file.entries(Rule), file.entry(Rule, denied).pattern)

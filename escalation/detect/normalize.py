@@ -1,8 +1,7 @@
-"""Reading through disguise: one plain spelling for the rules and the model.
+"""Undo disguises: curly quotes, invisible characters, look-alike letters, digits for letters.
 
-People write with curly quotes, invisible characters, look-alike letters, digits for letters and
-slang. Folding undoes that and remembers, for every folded character, which part of the original
-it came from, so that evidence can quote the message as it was written.
+For every character of the result we know its place in the original, so that evidence can quote the
+message as it was written.
 """
 
 import re
@@ -10,13 +9,14 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
-from escalation.lookalikes import latin, simplify
+from escalation.lookalikes import INVISIBLE, latin, simplify
 
-# A text message is at most 1,600 characters. Of anything longer, the beginning and the end are
-# read: people open with what moves them and close with what they need.
+# A text message has at most 1,600 characters. Of a longer text we read the beginning and the end:
+# people open with what moves them and close with what they need.
 HEAD, TAIL = 1600, 400
-# Some characters unfold into many ("lol" for a laughing face); this much is read of that.
+# Some characters become several ("lol" for a laughing face). We read this many in all.
 MOST = 2 * (HEAD + TAIL)
 
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
@@ -33,7 +33,7 @@ GAPS = re.compile(r"[^\S\n]+")
 
 
 @dataclass(frozen=True)
-class Folded:
+class Normalized:
     """Plain lower-case text. `starts[i]` and `ends[i]` bound, in the original, what became
     character `i`."""
 
@@ -42,11 +42,13 @@ class Folded:
     ends: tuple[int, ...]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Bounds in the original message of the folded span `start:end`, which is not empty."""
+        """Bounds in the original message of `start:end`, which is not empty."""
         return min(self.starts[start:end]), max(self.ends[start:end])
 
-    def replace(self, pattern: re.Pattern[str], words: Callable[[re.Match[str]], str]) -> "Folded":
-        """Put other words in place of each match. They stand for the same part of the original."""
+    def replace(
+        self, pattern: re.Pattern[str], words: Callable[[re.Match[str]], str]
+    ) -> "Normalized":
+        """The new words keep the place of the match that they replace."""
         pieces: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -67,24 +69,22 @@ class Folded:
         pieces.append(self.text[last:])
         starts += self.starts[last:]
         ends += self.ends[last:]
-        return Folded("".join(pieces), tuple(starts), tuple(ends))
+        return Normalized("".join(pieces), tuple(starts), tuple(ends))
 
-    def stripped(self) -> "Folded":
-        """Without white space at its ends: what an emoji leaves there hides the end of a message
-        from the rules that look for it."""
+    def stripped(self) -> "Normalized":
+        """An emoji leaves white space, which would hide the end of a message from the rules."""
         first, past = len(self.text) - len(self.text.lstrip()), len(self.text.rstrip())
-        return Folded(self.text[first:past], self.starts[first:past], self.ends[first:past])
+        return Normalized(self.text[first:past], self.starts[first:past], self.ends[first:past])
 
 
 @lru_cache(maxsize=4096)
 def _plain(char: str) -> str:
-    """What one character reads as: nothing, a space, or plain lower-case letters."""
     if char in LAUGHTER:
         return " lol "
     if char == "\n":
         return "\n"
     kind = unicodedata.category(char)
-    if kind in ("Cf", "Mn", "Me") or char in SKIN_TONES:
+    if kind in INVISIBLE or char in SKIN_TONES:
         return ""
     if kind[0] in "CZ" or kind == "So":
         return " "
@@ -93,11 +93,9 @@ def _plain(char: str) -> str:
 
 def _read(text: str) -> Iterable[tuple[int, str]]:
     if len(text) <= HEAD + TAIL:
-        yield from enumerate(text)
-        return
-    yield from enumerate(text[:HEAD])
-    yield HEAD, "\n"
-    yield from enumerate(text[-TAIL:], start=len(text) - TAIL)
+        return enumerate(text)
+    end = enumerate(text[-TAIL:], start=len(text) - TAIL)
+    return chain(enumerate(text[:HEAD]), [(HEAD, "\n")], end)
 
 
 def _unleet(match: re.Match[str]) -> str:
@@ -105,7 +103,7 @@ def _unleet(match: re.Match[str]) -> str:
 
 
 def _shorten(match: re.Match[str]) -> str:
-    # "diiiie" is "die" and "killlll" is "kill"; three of a kind never stand in an English word.
+    # "diiiie" is "die" and "killlll" is "kill"; no English word has three in a row.
     return match[1] if match[1] in "aiu" else match[1] * 2
 
 
@@ -113,7 +111,7 @@ def _join(match: re.Match[str]) -> str:
     return "".join(char for char in match[0] if char.isalpha())
 
 
-def fold(text: str) -> Folded:
+def normalize(text: str) -> Normalized:
     """Never raises. Time grows with the text up to HEAD + TAIL characters and no further."""
     chars: list[str] = []
     starts: list[int] = []
@@ -128,10 +126,10 @@ def fold(text: str) -> Folded:
     plain = "".join(chars)
     if any("a" <= char <= "z" for char in plain):
         plain = latin(plain)
-    folded = Folded(plain, tuple(starts), tuple(ends))
-    folded = folded.replace(GAPS, lambda _: " ")
-    folded = folded.replace(LEET_INSIDE, _unleet)
-    folded = folded.replace(LEET_LAST, lambda _: "e")
-    folded = folded.replace(LEET_FIRST, lambda _: "s")
-    folded = folded.replace(STRETCHED, _shorten)
-    return folded.replace(SPACED_OUT, _join).stripped()
+    result = Normalized(plain, tuple(starts), tuple(ends))
+    result = result.replace(GAPS, lambda _: " ")
+    result = result.replace(LEET_INSIDE, _unleet)
+    result = result.replace(LEET_LAST, lambda _: "e")
+    result = result.replace(LEET_FIRST, lambda _: "s")
+    result = result.replace(STRETCHED, _shorten)
+    return result.replace(SPACED_OUT, _join).stripped()

@@ -1,35 +1,84 @@
-"""The rule layer: what the phrase lists see, and what the guards leave of it."""
+"""The rule layer: matches of the phrase lists, weakened by the guards."""
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from escalation.detect.lexicon import CrisisRule, Guard, Lexicon, Where
+from escalation.detect.normalize import Normalized
 from escalation.signals import YesOrNo
 
-# Words this far from a match, in the same sentence, may deny it or take it back.
+# Characters around a match, in the same sentence, in which it can be denied or taken back.
 REACH = 60
 SENTENCE_END = re.compile(r"[.!?\n]")
+# A sentence is read this far from the match, and a rule up to this many times.
+FARTHEST, MATCHES = 400, 4
 QUOTED = re.compile(r'"[^"\n]{3,200}"')
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One rule's match in the plain words. `score` is what the guards left of the rule's own."""
+    """One rule's match in the plain words, with its score after the guards."""
 
     rule: str
     start: int
     end: int
-    score: float
+    score: float = 1.0
     guards: tuple[str, ...] = ()
 
 
-def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """Bounds of the sentence, or sentences, that hold `start:end`."""
-    first = max(
-        (m.end() for m in SENTENCE_END.finditer(text, max(0, start - 400), start)), default=0
+@dataclass(frozen=True)
+class Found:
+    """What the rules of one language find in the `plain` words of a message."""
+
+    plain: Normalized
+    crisis: tuple[Hit, ...]
+    requests: tuple[Hit, ...]
+    says: YesOrNo | None
+
+
+def find(plain: Normalized, lexicon: Lexicon) -> Found:
+    return Found(
+        plain,
+        crisis_hits(plain.text, lexicon),
+        request_hits(plain.text, lexicon),
+        plain_answer(plain.text, lexicon),
     )
-    past = SENTENCE_END.search(text, end)
-    return max(first, start - 400), min(past.end() if past else len(text), end + 400)
+
+
+def crisis_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
+    """The strongest match of each crisis rule, strongest first."""
+    hits = []
+    for rule in lexicon.crisis:
+        found = [
+            _weigh(rule, text, match, lexicon.guards)
+            for match in islice(rule.pattern.finditer(text), MATCHES)
+            if match[0]
+        ]
+        if found:
+            hits.append(max(found, key=lambda hit: hit.score))
+    return tuple(sorted(hits, key=lambda hit: -hit.score))
+
+
+def request_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
+    matches = ((rule, rule.pattern.search(text)) for rule in lexicon.requests)
+    return tuple(Hit(rule.name, *match.span()) for rule, match in matches if match)
+
+
+def plain_answer(text: str, lexicon: Lexicon) -> YesOrNo | None:
+    """The yes or no that the whole message is, or None when it says anything else."""
+    answers = (answer for answer, pattern in lexicon.answers.items() if pattern.search(text))
+    return next(answers, None)
+
+
+def _weigh(rule: CrisisRule, text: str, match: re.Match[str], guards: tuple[Guard, ...]) -> Hit:
+    against = [
+        guard
+        for guard in guards
+        if rule.kind in guard.kinds and _speaks_against(guard, text, *match.span())
+    ]
+    score = min([rule.score, *(guard.leaves for guard in against)])
+    return Hit(rule.name, *match.span(), score, tuple(guard.name for guard in against))
 
 
 def _speaks_against(guard: Guard, text: str, start: int, end: int) -> bool:
@@ -49,41 +98,14 @@ def _speaks_against(guard: Guard, text: str, start: int, end: int) -> bool:
             )
     if not guard.pattern.search(around):
         return False
-    # What cancels a denial may reach into the match itself: "not [just] thinking about it".
+    # What cancels a denial can reach into the match itself: "not [just] thinking about it".
     wider = around if guard.where is not Where.BEFORE else around + text[start:end]
     return guard.unless is None or not guard.unless.search(wider)
 
 
-def _weigh(rule: CrisisRule, text: str, start: int, end: int, guards: tuple[Guard, ...]) -> Hit:
-    against = [
-        guard
-        for guard in guards
-        if rule.kind in guard.kinds and _speaks_against(guard, text, start, end)
-    ]
-    score = min([rule.score, *(guard.leaves for guard in against)])
-    return Hit(rule.name, start, end, score, tuple(guard.name for guard in against))
-
-
-def crisis_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
-    """The strongest match of each crisis rule, strongest first."""
-    hits = []
-    for rule in lexicon.crisis:
-        found = [
-            _weigh(rule, text, match.start(), match.end(), lexicon.guards)
-            for _, match in zip(range(4), rule.pattern.finditer(text), strict=False)
-            if match.end() > match.start()
-        ]
-        if found:
-            hits.append(max(found, key=lambda hit: hit.score))
-    return tuple(sorted(hits, key=lambda hit: -hit.score))
-
-
-def request_hits(text: str, lexicon: Lexicon) -> tuple[Hit, ...]:
-    matches = ((rule, rule.pattern.search(text)) for rule in lexicon.requests)
-    return tuple(Hit(rule.name, m.start(), m.end(), 1.0) for rule, m in matches if m)
-
-
-def plain_answer(text: str, lexicon: Lexicon) -> YesOrNo | None:
-    """The yes or no that the whole message is, or None when it says anything else."""
-    answers = (answer for answer, pattern in lexicon.answers.items() if pattern.search(text))
-    return next(answers, None)
+def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
+    """Bounds of the sentence, or sentences, that hold `start:end`."""
+    farthest = max(0, start - FARTHEST)
+    ends = (found.end() for found in SENTENCE_END.finditer(text, farthest, start))
+    past = SENTENCE_END.search(text, end)
+    return max(ends, default=farthest), min(past.end() if past else len(text), end + FARTHEST)

@@ -1,8 +1,7 @@
 """Sentence features: MiniLM, run by onnxruntime from installed packages, on one thread.
 
-One message at a time: the weights are int8 with scales taken from the whole batch, so the same
-message in another batch would get slightly different numbers, and a decision must not depend
-on its neighbors.
+One message at a time: the int8 weights take their scale from the whole batch, so the numbers of a
+message would depend a little on the others in it.
 """
 
 import hashlib
@@ -20,8 +19,8 @@ from tokenizers import Tokenizer
 
 Vector = NDArray[np.float32]
 
-# Beyond this many word pieces (about 50 words) the beginning and the end are read: it halves the
-# time of a long message, and was measured to cost nothing on posts of 70 words.
+# Of more word pieces than this (about 50 words), we read the beginning and the end. That halves the
+# time of a long message and costs no accuracy on posts of 70 words.
 PIECES = 64
 FIRST = 40
 
@@ -81,7 +80,7 @@ def _unit(vector: Vector) -> Vector:
 
 
 def read(text: str) -> Features:
-    """Features of `text`, which has been folded."""
+    """Features of plain words."""
     encoding = _tokenizer().encode(text)
     ids, offsets = encoding.ids, encoding.offsets
     if len(ids) > PIECES:

@@ -1,8 +1,8 @@
-"""Slips of the finger put right: an unknown word is read as the common word one slip away.
+"""Correct slips of the finger: an unknown word is read as the common word one slip away.
 
-Only slips that fingers make are undone: a letter missed, doubled, swapped with the next or hit
-beside its key, and one vowel for another. The first letter is taken as meant. Which words are
-English, and how common each is, comes from pyspellchecker's list, counted over film subtitles.
+A slip is a letter missed, doubled, swapped with the next or hit beside its key, or one vowel for
+another. It is never in the first letter. pyspellchecker's list says which words are English and how
+often film subtitles use each.
 """
 
 import gzip
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHORTEST, LONGEST = 4, 16
-# How often a word was counted before a slip is read as it. A rarer one is about as likely to be
-# what somebody meant as a name that stands in no list.
+# How often films must use a word before a slip is read as it. A rarer word is about as likely as a
+# name that is in no list.
 COMMON = 1000
-# "killin" is "killing", though it was counted itself, when the whole word is so much more common.
+# "killin" is read as "killing", though films have it too, because that is so much more common.
 MUCH_MORE = 20
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -28,7 +28,7 @@ KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def _around(row: int, place: int) -> str:
-    """The keys that touch this one: each row stands a little to the right of the one above."""
+    # Each row is a little to the right of the one above.
     touching = [(row, place - 1), (row, place + 1), (row - 1, place), (row - 1, place + 1)]
     touching += [(row + 1, place - 1), (row + 1, place)]
     return "".join(
@@ -45,8 +45,7 @@ BESIDE = {
 
 @dataclass(frozen=True)
 class Words:
-    """Words in order, and how often each was counted. Arrays: a dictionary takes ten times as
-    much memory."""
+    """Words in order, and their counts. A dictionary would take ten times the memory."""
 
     words: NDArray[np.bytes_]
     counts: NDArray[np.int32]
@@ -60,18 +59,16 @@ class Words:
         return int(self.counts[at]) if found else 0
 
 
-def _counted() -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:
-    packed = (files("spellchecker") / "resources" / "en.json.gz").read_bytes()
-    counted: dict[str, int] = json.loads(gzip.decompress(packed))
-    words = sorted(word for word in counted if word.isascii() and len(word) <= LONGEST)
-    counts = np.array([counted[word] for word in words], dtype=np.int32)
-    return np.array([word.encode() for word in words]), counts
-
-
 @cache
 def english() -> Words:
-    words, counts = _counted()
-    # New strings, so that the memory of the list that was read can be given back.
+    packed = (files("spellchecker") / "resources" / "en.json.gz").read_bytes()
+    counted: dict[str, int] = json.loads(gzip.decompress(packed))
+    usable = [word for word in counted if word.isascii() and len(word) <= LONGEST]
+    words = np.array(usable, dtype=np.bytes_)
+    counts = np.array([counted[word] for word in usable], dtype=np.int32)
+    order = np.argsort(words)
+    words, counts = words[order], counts[order]
+    # New strings, so that the memory of the parsed list can be freed.
     common = frozenset(word.decode() for word in words[counts >= COMMON].tolist())
     return Words(words, counts, common)
 
@@ -80,7 +77,7 @@ def english() -> Words:
 def meant(word: str, ours: frozenset[str] = frozenset()) -> str:
     """The common word that `word`, in lower case, is one slip away from; else the word itself.
 
-    `ours` are words to be read into a slip too, though films do not say them.
+    `ours` are words that count as common, though films do not use them.
     """
     if not _may_slip(word):
         return word
@@ -99,13 +96,13 @@ def meant(word: str, ours: frozenset[str] = frozenset()) -> str:
 def _may_slip(word: str) -> bool:
     if not (word.isascii() and word.isalpha() and word.islower()):
         return False
-    # Of a shorter word, only a missing vowel is put back: "hrt", "tlk".
+    # A shorter word gets only a missing vowel: "hrt", "tlk".
     bare = len(word) == SHORTEST - 1 and not set(word) & set(VOWELS)
     return bare or SHORTEST <= len(word) <= LONGEST
 
 
 def _one_slip_away(word: str) -> Iterator[str]:
-    """Words of at least four letters that begin as this one does: "noor" is not "nor"."""
+    """Words of at least four letters with the same first letter: "noor" is not "nor"."""
     if len(word) < SHORTEST:
         yield from (word[:at] + vowel + word[at:] for at in (1, 2) for vowel in VOWELS)
         return

@@ -155,7 +155,7 @@ def speed_figures(lines: Sequence[str]) -> Iterator[Figure]:
     yield Figure("memory added, MB", figures["memory_mb"], 250, at_most=True)
 
 
-def own_figures(ours: cross_validation.HeldBack) -> Iterator[Figure]:
+def own_figures(ours: cross_validation.CrossValidation) -> Iterator[Figure]:
     for axis in cross_validation.AXES:
         name = f"{axis} calibration error, own held back"
         yield Figure(name, ours.error(axis), 0.05, at_most=True)
@@ -200,7 +200,7 @@ def measure(folder: Path) -> Iterator[str]:
     yield "\non messages of others, at the shipped policy"
     yield from map(str, figures)
 
-    ours, sentiment = cross_validation.held_back()
+    ours, sentiment = cross_validation.cross_validate()
     own = list(own_figures(ours))
     yield "\non our own, held back"
     yield from map(str, own)

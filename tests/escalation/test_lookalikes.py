@@ -1,6 +1,6 @@
 """Detection and the guard read disguised letters alike."""
 
-from escalation.detect.normalize import fold
+from escalation.detect.normalize import normalize
 from escalation.lookalikes import LETTERS, QUOTES
 from escalation.speech.guard import claims
 
@@ -12,7 +12,7 @@ def test_detection_undoes_every_lookalike() -> None:
         chr(letter)
         for table in (LETTERS, QUOTES)
         for letter, plain in table.items()
-        if fold(f"n{chr(letter)}n").text != fold(f"n{plain}n").text
+        if normalize(f"n{chr(letter)}n").text != normalize(f"n{plain}n").text
     }
     assert not missed
 

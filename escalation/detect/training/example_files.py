@@ -1,4 +1,4 @@
-"""The example files, read: messages with their labels, and conversations labeled turn by turn.
+"""Read the example files: messages with labels, and conversations labeled turn by turn.
 
 examples/README.md says how to write them.
 """
@@ -16,8 +16,8 @@ EXAMPLES = Path(__file__).with_name("examples")
 COLUMNS = ["connection", "tools", "crisis", "text"]
 TURN_COLUMNS = ["mentee", "connection", "tools", "crisis", "person", "text"]
 
-# How much an example of each kind speaks for crisis. What is passive, about somebody else or
-# over is not a crisis by itself, and not nothing.
+# The target for crisis, if it is not 1. Passive thoughts, past crises and those of others are not a
+# crisis by themselves, and not nothing.
 CRISIS_SHARE = {Kind.PASSIVE: 0.4, Kind.OTHER: 0.4, Kind.PAST: 0.15}
 
 
@@ -27,7 +27,7 @@ class BadExample(Exception):
 
 
 class Bring(StrEnum):
-    """Whether a person should come, at one point of a conversation."""
+    """Whether a person should come, at one turn of a conversation."""
 
     NO = "-"
     ASK = "ask"
@@ -51,7 +51,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a mentee wrote, where the wishes stand by then, and whether a person should come."""
+    """A mentee's message in a conversation, labeled with what came before it."""
 
     example: Example
     person: Bring
@@ -63,14 +63,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """The mentee's turns; what the other side said is in the file for its reader alone."""
+    """The mentee's turns. The bot's are in the file only for its readers."""
 
     title: str
     turns: tuple[Turn, ...]
 
 
 def read_examples(folder: Path = EXAMPLES, leaving_out: Collection[str] = ()) -> list[Example]:
-    """Those of every file but the ones named. Raises BadExample, naming the file and line."""
+    """From every file but those in `leaving_out`. Raises BadExample."""
     examples = []
     for file in sorted(folder.glob("*.tsv")):
         if file.stem in leaving_out:
@@ -79,23 +79,19 @@ def read_examples(folder: Path = EXAMPLES, leaving_out: Collection[str] = ()) ->
             rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
             next(rows, None)
             for line, cells in enumerate(rows, start=2):
-                if len(cells) != len(COLUMNS):
-                    problem = f"{len(cells)} columns instead of {len(COLUMNS)}"
-                    raise BadExample(file, line, problem)
+                _check_columns(file, line, cells, COLUMNS)
                 examples.append(_example(file, line, cells))
     return examples
 
 
 def read_conversations(folder: Path = EXAMPLES) -> list[Conversation]:
-    """Raises BadExample, naming the file and line."""
-    found: list[Conversation] = []
-    for file in sorted(folder.glob("*.txt")):
-        found += _conversations_in(file)
-    return found
+    """Raises BadExample."""
+    files = sorted(folder.glob("*.txt"))
+    return [conversation for file in files for conversation in _conversations_in(file)]
 
 
 def fingerprint(folder: Path = EXAMPLES) -> str:
-    """Changes with any change to any example file."""
+    """A SHA-256 over all example files."""
     files = sorted([*folder.glob("*.tsv"), *folder.glob("*.txt")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
@@ -109,9 +105,7 @@ def _conversations_in(file: Path) -> Iterator[Conversation]:
                 yield Conversation(title, tuple(turns))
             title, turns = words.removeprefix("#").strip(), []
         elif cells[0] == "mentee":
-            if len(cells) != len(TURN_COLUMNS):
-                problem = f"{len(cells)} columns instead of {len(TURN_COLUMNS)}"
-                raise BadExample(file, line, problem)
+            _check_columns(file, line, cells, TURN_COLUMNS)
             if cells[4] not in set(Bring):
                 raise BadExample(file, line, f"person is -, ask or bring, not {cells[4]!r}")
             example = _example(file, line, [*cells[1:4], cells[5]])
@@ -120,6 +114,11 @@ def _conversations_in(file: Path) -> Iterator[Conversation]:
             raise BadExample(file, line, "a line begins with #, mentee or bot")
     if turns:
         yield Conversation(title, tuple(turns))
+
+
+def _check_columns(file: Path, line: int, cells: Sequence[str], columns: Sequence[str]) -> None:
+    if len(cells) != len(columns):
+        raise BadExample(file, line, f"{len(cells)} columns instead of {len(columns)}")
 
 
 def _example(file: Path, line: int, cells: Sequence[str]) -> Example:

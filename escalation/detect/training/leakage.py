@@ -1,38 +1,31 @@
-"""Is any example close to a text that the detector is measured on?
+"""Whether an example is too close to a text that the detector is measured on.
 
     python -m escalation.detect.training.leakage FOLDER
 
-FOLDER holds evaluation texts as JSON lines. An example is too close when it shares a run of
-words with one of them, or says nearly the same by its sentence features. Greetings and other
-texts of under five words are left out: two people who write "hello" did not copy. Doubles among the
-examples are named too. Takes some minutes; exit 1 if anything is found. Needs scikit-learn, which
-is not needed at run time.
+FOLDER holds evaluation texts as JSON lines. An example is too close if it shares a run of words
+with one of them, or says nearly the same by its sentence features. Texts of under five words do not
+count: two people who write "hello" did not copy. Also finds duplicates among the examples. Takes
+some minutes, and exits with 1 if it finds anything.
 """
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from escalation.detect.lexicon import load_lexicon
-from escalation.detect.sentences import read
 from escalation.detect.training.example_files import read_conversations, read_examples
+from escalation.detect.training.train import features
 from escalation.detect.wording import in_plain_words
 
 FEWEST_WORDS = 5
-# Words in a row that two people do not write by chance.
+# Two people do not write so many words in a row by chance.
 RUN = 10
-# Cosine of the sentence features. Above it, texts say the same thing in nearly the same words.
+# Cosine of the sentence features from which texts say the same thing in nearly the same words.
 TOO_LIKE = 0.90
-# How many examples are compared at a time.
+# Examples compared at a time.
 BLOCK = 256
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -40,7 +33,7 @@ WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 @dataclass(frozen=True)
 class Close:
-    """Two texts that are too like, why, and how much: words in a row, or a cosine."""
+    """`measure`: words in a row, or a cosine."""
 
     ours: str
     theirs: str
@@ -68,7 +61,7 @@ def _texts_in(row: dict[str, object]) -> Iterator[str]:
             yield words
 
 
-def words_of(text: str) -> list[str]:
+def list_words(text: str) -> list[str]:
     return WORD.findall(text.casefold())
 
 
@@ -84,13 +77,15 @@ def sharing_a_run(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Close]
 
 
 def _runs(text: str) -> Iterator[tuple[str, ...]]:
-    words = words_of(text)
+    words = list_words(text)
     for start in range(len(words) - RUN + 1):
         yield tuple(words[start : start + RUN])
 
 
 def saying_the_same(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Close]:
-    mine, others = _features(ours), _features(theirs)
+    mine, others = (
+        features(in_plain_words(text).text for text in texts) for texts in (ours, theirs)
+    )
     for start in range(0, len(ours), BLOCK):
         likeness = mine[start : start + BLOCK] @ others.T
         for row, best in enumerate(likeness.argmax(axis=1)):
@@ -99,41 +94,33 @@ def saying_the_same(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Clos
                 yield Close(ours[start + row], theirs[best], "says the same", measure)
 
 
-def _features(texts: Sequence[str]) -> NDArray[np.float32]:
-    lexicon = load_lexicon()
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return np.stack(
-            list(threads.map(lambda text: read(in_plain_words(text, lexicon).text).whole, texts))
-        )
-
-
-def doubles(texts: Sequence[str]) -> Iterator[str]:
-    """Texts that stand there twice, whatever their case and punctuation."""
+def find_duplicates(texts: Sequence[str]) -> Iterator[str]:
+    """Texts that are there twice, ignoring case and punctuation."""
     seen = set()
     for text in texts:
-        words = tuple(words_of(text)) or (text,)
+        words = tuple(list_words(text)) or (text,)
         if words in seen:
             yield text
         seen.add(words)
 
 
 def main() -> int:
-    cli = argparse.ArgumentParser(description="Is an example close to an evaluation text?")
+    cli = argparse.ArgumentParser(description="Whether an example is close to an evaluation text")
     cli.add_argument("folder", type=Path)
     folder = cli.parse_args().folder
     written = [example.text for example in read_examples()]
     turns = [turn.text for one in read_conversations() for turn in one.turns]
-    ours = [text for text in {*written, *turns} if len(words_of(text)) >= FEWEST_WORDS]
-    theirs = [text for text in evaluation_texts(folder) if len(words_of(text)) >= FEWEST_WORDS]
+    ours = [text for text in {*written, *turns} if len(list_words(text)) >= FEWEST_WORDS]
+    theirs = [text for text in evaluation_texts(folder) if len(list_words(text)) >= FEWEST_WORDS]
     found = [*sharing_a_run(sorted(ours), theirs), *saying_the_same(sorted(ours), theirs)]
     for close in found:
         print(f"{close.why} ({close.measure:.2f}): {close.ours!r}")
-    twice = list(doubles(written))
+    twice = list(find_duplicates(written))
     for text in twice:
         print(f"twice among the examples: {text!r}")
     print(
         f"{len(ours)} of our texts against {len(theirs)} of theirs: {len(found)} too close, "
-        f"{len(twice)} doubles."
+        f"{len(twice)} duplicates."
     )
     return 1 if found or twice else 0
 

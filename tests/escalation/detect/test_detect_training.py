@@ -1,4 +1,4 @@
-"""The weights are those of the example files beside them, and nobody else's."""
+"""The weights are those of the example files beside them."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from escalation.detect import classifiers, sentences
-from escalation.detect.classifiers import WeightsDamaged, load_heads
+from escalation.detect.classifiers import WeightsDamaged, load_classifiers
 from escalation.detect.sentences import ModelDamaged, read
 from escalation.detect.training.example_files import (
     BadExample,
@@ -19,6 +19,7 @@ from escalation.detect.training.example_files import (
     read_conversations,
     read_examples,
 )
+from escalation.detect.training.leakage import find_duplicates
 from escalation.detect.training.train import (
     READS,
     STRENGTH,
@@ -30,6 +31,10 @@ from escalation.detect.training.train import (
 )
 
 
+def test_no_example_is_there_twice() -> None:
+    assert list(find_duplicates([example.text for example in read_examples()])) == []
+
+
 def test_the_weights_were_trained_on_the_examples_as_they_are_now() -> None:
     """When this fails: python -m escalation.detect.training.train"""
     stored = json.loads(classifiers.WEIGHTS.read_text("utf-8"))
@@ -37,13 +42,7 @@ def test_the_weights_were_trained_on_the_examples_as_they_are_now() -> None:
     assert stored["examples_sha256"] == fingerprint()
 
 
-def test_no_message_stands_twice_among_the_examples() -> None:
-    texts = [example.text.lower() for example in read_examples()]
-
-    assert len(texts) == len(set(texts))
-
-
-def test_all_four_corners_of_the_square_are_filled() -> None:
+def test_all_four_corners_have_examples() -> None:
     corners = {(connection, tools): 0 for connection in (0, 2) for tools in (0, 2)}
     for example in read_examples():
         if (example.connection, example.tools) in corners:
@@ -66,11 +65,14 @@ def test_training_is_the_same_twice_and_learns_what_it_is_shown() -> None:
     assert ((inputs @ weights + bias > 0) == (wanted == 1)).all()
 
 
-def test_an_example_with_a_slip_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_mistake_in_an_example_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "some.tsv").write_text("connection\ttools\tcrisis\ttext\n3\t0\t-\thi\n", "utf-8")
+    (tmp_path / "some.txt").write_text("# one\nmentee\t0\t0\t-\tmaybe\thi\n", "utf-8")
 
     with pytest.raises(BadExample, match=r"some\.tsv, line 2: connection and tools are 0, 1 or 2"):
         read_examples(tmp_path)
+    with pytest.raises(BadExample, match=r"some\.txt, line 2: person is -, ask or bring"):
+        read_conversations(tmp_path)
 
 
 def test_a_conversation_is_read_turn_by_turn(tmp_path: Path) -> None:
@@ -97,22 +99,15 @@ def test_a_turn_is_learned_with_what_came_before_it_as_it_is_read_later() -> Non
     assert read[4] == "2 \n 3 \n 4 \n bye!"
 
 
-def test_a_turn_with_a_slip_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "some.txt").write_text("# one\nmentee\t0\t0\t-\tmaybe\thi\n", "utf-8")
-
-    with pytest.raises(BadExample, match=r"some\.txt, line 2: person is -, ask or bring"):
-        read_conversations(tmp_path)
-
-
 def test_weights_that_were_changed_by_hand_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = tmp_path / "heads.json"
+    changed = tmp_path / "classifiers.json"
     changed.write_text(classifiers.WEIGHTS.read_text("utf-8").replace("0.1", "0.2", 1), "utf-8")
     monkeypatch.setattr(classifiers, "WEIGHTS", changed)
 
     with pytest.raises(WeightsDamaged, match="is not the file that was trained"):
-        load_heads.__wrapped__()
+        load_classifiers.__wrapped__()
 
 
 def test_a_model_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:

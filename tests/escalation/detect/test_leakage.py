@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from escalation.detect.training.leakage import (
-    doubles,
     evaluation_texts,
+    find_duplicates,
     saying_the_same,
     sharing_a_run,
 )
@@ -42,8 +42,8 @@ def test_the_same_said_in_other_words_is_found_and_the_same_topic_is_not() -> No
     assert [close.ours for close in found] == [reworded]
 
 
-def test_doubles_are_found_under_other_punctuation() -> None:
-    assert list(doubles(["I miss him.", "i miss him", "I miss her", "👋", "👋"])) == [
+def test_duplicates_are_found_under_other_punctuation() -> None:
+    assert list(find_duplicates(["I miss him.", "i miss him", "I miss her", "👋", "👋"])) == [
         "i miss him",
         "👋",
     ]

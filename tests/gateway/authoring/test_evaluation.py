@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from escalation.detect.training.cross_validation import CORNERS, HeldBack
+from escalation.detect.training.cross_validation import CORNERS, CrossValidation
 from gateway.authoring.evaluation import (
     AT_LEAST,
     AT_MOST,
@@ -74,9 +74,9 @@ def test_assessing_on_every_core_keeps_the_order_and_the_answers() -> None:
 
 
 def test_corners_are_counted_only_where_both_labels_are_clear() -> None:
-    wished = {"connection": np.array([1.0, 0, 1, 0.5]), "tools": np.array([0.0, 1, 1, 1])}
-    said = {"connection": np.array([0.9, 0.1, 0.2, 0.9]), "tools": np.array([0.1, 0.9, 0.9, 0.9])}
-    counts = HeldBack(wished, said).corners()
+    labels = {"connection": np.array([1.0, 0, 1, 0.5]), "tools": np.array([0.0, 1, 1, 1])}
+    scores = {"connection": np.array([0.9, 0.1, 0.2, 0.9]), "tools": np.array([0.1, 0.9, 0.9, 0.9])}
+    counts = CrossValidation(labels, scores).corners()
 
     assert counts.sum() == 3
     assert counts[CORNERS.index("connection"), CORNERS.index("connection")] == 1
