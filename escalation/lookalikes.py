@@ -25,9 +25,9 @@ INVISIBLE = frozenset({"Mn", "Me", "Cf"})  # accents, enclosing marks, formattin
 
 
 def simplify(char: str) -> str:
-    """One character in lower case, without accents, quotes made straight. May be empty or longer.
+    """One character in lower case, without accents, with straight quotes. Can be empty or longer.
 
-    Letters of other alphabets stay: `latin` needs the whole text to judge them.
+    Keeps letters of other alphabets, because `latin` needs the whole text to judge them.
     """
     parts = unicodedata.normalize("NFKD", char.translate(QUOTES)).lower()
     visible = (part for part in parts if unicodedata.category(part) not in INVISIBLE)
@@ -35,5 +35,5 @@ def simplify(char: str) -> str:
 
 
 def latin(text: str) -> str:
-    """Look-alike letters replaced, one for one. `text` is simplified already."""
+    """Replace look-alike letters, one for one. `text` is simplified already."""
     return text.translate(LETTERS)

@@ -1,4 +1,4 @@
-"""The numbers of people who answer at any hour: one file for each language, each with its date."""
+"""Crisis lines that answer at any hour: one file for each language."""
 
 import tomllib
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FOLDER = Path(__file__).parent
-FIRST = "en"
+DEFAULT_LANGUAGE = "en"
 LOOK_AGAIN_AFTER = timedelta(days=180)
 
 
@@ -19,7 +19,7 @@ class BadCrisisLines(Exception):
 
 
 class CrisisLine(BaseModel):
-    """One number. `ways` are how it is reached: tel for a call, sms for a text."""
+    """`ways`: tel for a call, sms for a text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class CrisisLine(BaseModel):
     ways: Annotated[tuple[Literal["tel", "sms"], ...], Field(min_length=1)]
     name: Annotated[str, Field(min_length=1)]
     says: Annotated[str, Field(min_length=1)]
-    # What a text there begins with, where it decides the language.
+    # What a text must begin with to get this language.
     sms_words: str = ""
     verified: date
     source: Annotated[str, Field(min_length=1)]
@@ -40,19 +40,15 @@ class _File(BaseModel):
 
 
 @cache
-def crisis_lines(language: str = FIRST) -> tuple[CrisisLine, ...]:
-    """In `language` (BCP 47) if there is a file for it, otherwise in English.
-
-    Raises:
-        BadCrisisLines: the file cannot be used.
-    """
+def crisis_lines(language: str = DEFAULT_LANGUAGE) -> tuple[CrisisLine, ...]:
+    """In `language` (BCP 47) if it has a file, otherwise in English. Raises BadCrisisLines."""
     files = {file.stem: file for file in FOLDER.glob("*.toml")}
-    file = files.get(language) or files.get(language.split("-")[0]) or files[FIRST]
+    file = files.get(language) or files.get(language.split("-")[0]) or files[DEFAULT_LANGUAGE]
     return read_crisis_lines(file)
 
 
 def read_crisis_lines(file: Path) -> tuple[CrisisLine, ...]:
-    """Raises BadCrisisLines, naming what is wrong."""
+    """Raises BadCrisisLines."""
     try:
         return _File.model_validate(tomllib.loads(file.read_text("utf-8"))).line
     except tomllib.TOMLDecodeError as error:
@@ -64,7 +60,7 @@ def read_crisis_lines(file: Path) -> tuple[CrisisLine, ...]:
 
 
 def to_look_up_again(today: date, folder: Path = FOLDER) -> list[str]:
-    """A sentence for each number that nobody has looked up for too long."""
+    """A sentence for each number whose check is too old."""
     return [
         f"The crisis number {line.number} ({file.name}) was last verified on {line.verified}. "
         f"Look it up at {line.source} and write the new date into escalation/crisis_lines."

@@ -7,24 +7,26 @@ and give words for the mentee to use ("you could say: I am worried about you").
 
 Two checks. Rules find claims by kind. They cannot know every wording, so every other first-person
 statement that is neither denied nor on the list of allowed ones is a claim of kind `first_person`.
-That stops some harmless sentences; their authors learn it when texts are checked, before anything
-runs.
+That stops some harmless sentences. Their authors learn it when `warmline check` reads the texts.
 
 The rules are in guard.toml. `python -m escalation.speech.guard_errors` prints the error rates.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 from escalation.lookalikes import latin, simplify
 
 RULES_FILE = Path(__file__).with_name("guard.toml")
+HEART = "<heart>"
+HEARTS = frozenset("♥❣❤💌💓💔💕💖💗💘💙💚💛💜💝💞🖤🤍🤎🧡🩷🩵🩶🤗🥰😍😘😚😙😗💋🫂🫶😻")
+TOKEN = re.compile(r"<3+|\.{2,}|\d+(?:[.,:]\d+)*|\{\w+\}|[^\W_]+(?:['-][^\W_]+)*|\S|\n")
+ENDS = frozenset(".!?;\n")
 
 
 class Kind(StrEnum):
@@ -41,7 +43,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing claimed. `span` is a substring of the text; `rule` names what found it."""
+    """`span` is a substring of the text; `rule` names what found it."""
 
     kind: Kind
     rule: str
@@ -50,13 +52,14 @@ class Claim:
 
 @lru_cache(maxsize=1024)
 def claims(text: str) -> tuple[Claim, ...]:
-    """Everything `text` claims and must not, if the bot says it. Never raises."""
+    """Everything that the bot must not claim and `text` does. Never raises."""
+    guard = load_guard()
     found: list[Claim] = []
     before = ""
     for sentence in _sentences(_tokens(text)):
         line = _Line(sentence)
-        is_item, before = bool(_NUMBERED.fullmatch(before)), line.words
-        named = [(rule, match) for rule in RULES for match in line.claimed_by(rule)]
+        is_item, before = guard.matches("numbered", before), line.words
+        named = [(rule, match) for rule in guard.claims for match in line.claimed_by(rule)]
         for rule, match in named:
             found.append(Claim(rule.kind, rule.name, line.quote(text, match)))
         if not named and not is_item:
@@ -78,39 +81,53 @@ class Rule:
     deniable: bool
 
 
-class _Fragments:
-    """Expressions with the fragments they name put in."""
+class Guard:
+    def __init__(self) -> None:
+        read = tomllib.loads(RULES_FILE.read_text("utf-8"))
+        self._fragments = {"heart_sign": HEART}
+        for name, entry in read["fragments"].items():
+            self._fragments[name] = self._filled(entry)
+        self.spellings: dict[str, str] = read["spellings"]
+        self.endings: dict[str, str] = read["endings"]
+        self._patterns = {
+            name: re.compile(self._filled(entry))
+            for name, entry in (read["reading"] | read["denials"]).items()
+        }
+        self.claims = tuple(
+            Rule(Kind(kind), f"{kind}.{name}", re.compile(self._filled(entry)), deniable)
+            for table, deniable in (("claims", True), ("claims_in_denials", False))
+            for kind, entries in read[table].items()
+            for name, entry in entries.items()
+        )
+        closed = read["first_person"]
+        self.harmless = re.compile(self._filled(closed["harmless"]))
+        self.first_person = re.compile(
+            self._filled(r"\b(?:i|we) {between}")
+            + f"(?!(?:{self._filled(closed['may_go_on'])})\\b)"
+            + r"(?:[\w'-]+|$|[,.!?:])|\b(?:me|my|mine|myself|us|our|ours|ourselves)\b"
+        )
 
-    def __init__(self, entries: Mapping[str, str | list[str]]) -> None:
-        self._known: dict[str, str] = {"heart_sign": HEART}
-        for name, entry in entries.items():
-            self._known[name] = self.put_into(entry)
-
-    def put_into(self, entry: str | list[str]) -> str:
+    def _filled(self, entry: str | list[str]) -> str:
         joined = entry if isinstance(entry, str) else "".join(entry)
-        return re.sub(r"\{([a-z]\w*)\}", lambda name: self._known[name[1]], joined)
+        return re.sub(r"\{([a-z]\w*)\}", lambda name: self._fragments[name[1]], joined)
+
+    def matches(self, name: str, words: str) -> bool:
+        return self._patterns[name].fullmatch(words) is not None
+
+    def finds(self, name: str, words: str, start: int = 0) -> bool:
+        return self._patterns[name].search(words, start) is not None
+
+    def without(self, name: str, words: str) -> str:
+        return self._patterns[name].sub("", words)
+
+    def ends(self, name: str, words: str) -> list[int]:
+        return [match.end() for match in self._patterns[name].finditer(words)]
 
 
-def _rules(read: Mapping[str, Any], fragments: _Fragments) -> Iterator[Rule]:
-    for table, deniable in (("claims", True), ("claims_in_denials", False)):
-        for kind, entries in read[table].items():
-            for name, entry in entries.items():
-                pattern = re.compile(fragments.put_into(entry))
-                yield Rule(Kind(kind), f"{kind}.{name}", pattern, deniable)
-
-
-HEART = "<heart>"
-_READ = tomllib.loads(RULES_FILE.read_text("utf-8"))
-_FRAGMENTS = _Fragments(_READ["fragments"])
-RULES = tuple(_rules(_READ, _FRAGMENTS))
-_FIRST_PERSON = re.compile(
-    _FRAGMENTS.put_into(r"\b(?:i|we) {between}")
-    + f"(?!(?:{_FRAGMENTS.put_into(_READ['first_person']['may_go_on'])})\\b)"
-    + r"(?:[\w'-]+|$|[,.!?:])|\b(?:me|my|mine|myself|us|our|ours|ourselves)\b"
-)
-_HARMLESS = re.compile(_FRAGMENTS.put_into(_READ["first_person"]["harmless"]))
-# "2/4. I can be honest with my mentor.": an item of a questionnaire, in the mentee's person.
-_NUMBERED = re.compile(r"\d+ / \d+ \.")
+@cache
+def load_guard() -> Guard:
+    # Not at import: it takes 0.15 s of CPU, and few commands write texts.
+    return Guard()
 
 
 # --- reading ---
@@ -118,64 +135,34 @@ _NUMBERED = re.compile(r"\d+ / \d+ \.")
 
 @dataclass(frozen=True)
 class _Token:
-    """A word or mark in plain form, and where it stood in the text."""
-
     plain: str
     start: int
     end: int
 
 
-_HEARTS = frozenset("♥❣❤💌💓💔💕💖💗💘💙💚💛💜💝💞🖤🤍🤎🧡🩷🩵🩶🤗🥰😍😘😚😙😗💋🫂🫶😻")
-_TOKEN = re.compile(r"<3+|\.{2,}|\d+(?:[.,:]\d+)*|\{\w+\}|[^\W_]+(?:['-][^\W_]+)*|\S|\n")
-
-# Spelled as people type; each stands for the words behind it.
-_SPELLINGS = {
-    "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "theyre": "they are",
-    "thats": "that is", "whats": "what is", "theres": "there is", "everythings": "everything is",
-    "dont": "do not", "doesnt": "does not", "didnt": "did not", "cant": "can not",
-    "cannot": "can not", "wont": "will not", "isnt": "is not", "arent": "are not",
-    "wasnt": "was not", "werent": "were not", "havent": "have not", "hasnt": "has not",
-    "hadnt": "had not", "wouldnt": "would not", "couldnt": "could not", "shouldnt": "should not",
-    "aint": "is not", "lets": "let us", "let's": "let us", "gonna": "going to",
-    "wanna": "want to", "youll": "you will", "itll": "it will", "theyll": "they will",
-    "u": "you", "ya": "you", "ur": "your", "r": "are", "luv": "love", "abt": "about",
-    "ok": "okay", "k": "okay", "alright": "okay", "anybody": "anyone", "somebody": "someone",
-    "nobody": "no one", "everybody": "everyone", "n": "and", "tho": "though", "rly": "really",
-}  # fmt: skip
-_ENDINGS = {"'m": "am", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would"}
-_IS_AFTER = re.compile(
-    r"it|that|this|what|there|here|who|how|everything|everyone|he|she|someone|nobody|help"
-)
-# What makes "ill" mean "I'll", and "id" mean "I'd".
-_AFTER_WILL = re.compile(
-    r"always|never|be|keep|stay|make|miss|pray|fix|protect|watch|wait|check|remember|take|hold|not"
-    r"|love|look|listen|help"
-)
-_AFTER_WOULD = re.compile(r"love|like|never|miss")
-
-
 def _tokens(text: str) -> list[_Token]:
-    folded, places = _folded(text)
+    normalized, places = _normalized(text)
     tokens = []
-    for match in _TOKEN.finditer(folded):
+    for match in TOKEN.finditer(normalized):
         start, end = places[match.start()], places[match.end() - 1] + 1
         tokens += [_Token(plain, start, end) for plain in _in_plain_words(match.group())]
     following = [token.plain for token in tokens[1:]] + [""]
     return [_as_meant(token, after) for token, after in zip(tokens, following, strict=False)]
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
-    """The text in lower case and plain letters, and where each of its characters came from."""
+def _normalized(text: str) -> tuple[str, list[int]]:
+    """The text in lower case and plain letters, and the place in it of each of its characters."""
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        plain = " <3 " if character in _HEARTS else latin(simplify(character))
+        plain = " <3 " if character in HEARTS else latin(simplify(character))
         letters += plain
         places += [place] * len(plain)
     return "".join(letters), places
 
 
 def _in_plain_words(word: str) -> list[str]:
+    guard = load_guard()
     if word.startswith("<3"):
         return [HEART]
     if word.startswith("{"):
@@ -183,42 +170,29 @@ def _in_plain_words(word: str) -> list[str]:
     if set(word) == {"."}:
         return [","] if len(word) > 1 else ["."]
     word = re.sub(r"([^\W\d])\1{2,}", r"\1", word)
-    if word in _SPELLINGS:
-        return _SPELLINGS[word].split()
+    if word in guard.spellings:
+        return guard.spellings[word].split()
     if word.endswith("n't"):
         return [{"ca": "can", "wo": "will", "ai": "is"}.get(word[:-3], word[:-3]), "not"]
-    for ending, full in _ENDINGS.items():
+    for ending, full in guard.endings.items():
         if word.endswith(ending):
             return [*_in_plain_words(word.removesuffix(ending)), full]
     if word.endswith("'s"):
         owner = word.removesuffix("'s")
-        return [owner, "is"] if _IS_AFTER.fullmatch(owner) else [owner]
+        return [owner, "is"] if guard.matches("is_after", owner) else [owner]
     return [word]
 
 
 def _as_meant(token: _Token, after: str) -> _Token:
-    if token.plain == "ill" and _AFTER_WILL.fullmatch(after):
-        return _Token("i will", token.start, token.end)
-    if token.plain == "id" and _AFTER_WOULD.fullmatch(after):
-        return _Token("i would", token.start, token.end)
+    if token.plain == "ill" and load_guard().matches("after_will", after):
+        return replace(token, plain="i will")
+    if token.plain == "id" and load_guard().matches("after_would", after):
+        return replace(token, plain="i would")
     return token
 
 
-_ENDS = frozenset(".!?;\n")
-# "Say it with I: ..." is not the bot's I.
-_OURS = re.compile(r"(?<!with )\b(?:i|we|me|us|my|bot|let)\b(?!-)")
-# "You could write: I miss you": what stands after the colon are not the bot's words.
-_GIVES_WORDS = re.compile(
-    r"\b(?:say|says|said|saying|write|wrote|writes|text|tell|told|ask|asks|answer|answers|reply"
-    r"|send|begin|begins|start|starts|end|like|example|line|lines|words|thought|thoughts|sentence"
-    r"|message|i-message|mind|think|thinks|maybe|perhaps|try|repeat|note|add|put it|finish|voice"
-    r"|be)\b"
-    r"|\bover the (?:last|past) \d+ weeks\b"  # an item of a questionnaire, in the mentee's person
-)
-
-
 def _sentences(tokens: list[_Token]) -> Iterator[list[_Token]]:
-    """The sentences, without what is quoted or put into somebody else's mouth."""
+    """The sentences, without words that are quoted or given to the mentee."""
     sentence: list[_Token] = []
     position = 0
     while position < len(tokens):
@@ -226,12 +200,12 @@ def _sentences(tokens: list[_Token]) -> Iterator[list[_Token]]:
         end = _closing(tokens, position)
         if end is not None and _is_theirs(sentence, tokens[end + 1 :]):
             position = end
-        elif token.plain in _ENDS:
+        elif token.plain in ENDS:
             yield [*sentence, token]
             sentence = []
-        elif token.plain == ":" and _hands_over(sentence):
+        elif token.plain == ":" and _gives_words(sentence):
             if _closing(tokens, position + 1) is None:
-                while position + 1 < len(tokens) and tokens[position + 1].plain not in _ENDS:
+                while position + 1 < len(tokens) and tokens[position + 1].plain not in ENDS:
                     position += 1
         else:
             sentence.append(token)
@@ -240,7 +214,6 @@ def _sentences(tokens: list[_Token]) -> Iterator[list[_Token]]:
 
 
 def _closing(tokens: list[_Token], opening: int) -> int | None:
-    """Where the quotation that begins at `opening` ends; None if none begins there."""
     if opening >= len(tokens) or tokens[opening].plain not in ('"', "'"):
         return None
     for position in range(opening + 1, len(tokens)):
@@ -250,45 +223,18 @@ def _closing(tokens: list[_Token], opening: int) -> int | None:
 
 
 def _is_theirs(before: list[_Token], after: list[_Token]) -> bool:
-    """Whether a quotation is somebody else's: not introduced by the bot, and not all that is
-    said."""
+    """Whether a quotation is someone else's: not introduced by the bot, and not the whole text."""
     intro = " ".join(token.plain for token in before)
     outside = intro or any(token.plain.isalpha() for token in after)
-    return bool(outside) and not _OURS.search(intro)
+    return bool(outside) and not load_guard().finds("ours", intro)
 
 
-def _hands_over(intro: list[_Token]) -> bool:
+def _gives_words(intro: list[_Token]) -> bool:
     words = " ".join(token.plain for token in intro)
-    return bool(_GIVES_WORDS.search(words)) and not _OURS.search(words)
-
-
-# --- denying ---
-
-_NO = re.compile(r"\b(?:not|never|no|none|neither|nor|without|nothing|hardly|lie|lying)\b")
-# A "not" that denies nothing; the second, only where it stands before the claim.
-_EMPTY_NO = re.compile(
-    r"\b(?:can|could) not (?:help|stop)\b|\bnot help but\b|\bnever stop(?:ped)?\b"
-    r"|\bnot (?:just|only|merely|simply)\b|\b(?:not (?:going to )?lie|no lie)\b"
-    r"|\bno (?:doubt|matter|need)\b|\b(?:not|never) far\b|\bnothing but\b"
-    r"|\bnever been (?:so|more)\b"
-)
-_EMPTY_NO_BEFORE = re.compile(
-    r"\b(?:not|never) (?:forget|doubt|deny|underestimate|worry|fear|think)\b"
-    r"|\b(?:not know|no idea) how\b"
-)
-_CLAUSE = re.compile(r",|:| - |\b(?:but|yet|although|though|because|still)\b|\band (?=i\b|we\b)")
-_UNTRUE = re.compile(r"\b(?:not be (?:true|honest)|be (?:a lie|untrue|lying)|not true)\b")
-# "Do I love you? No": the answer says it, the question claims nothing.
-_ASKS = re.compile(r"(?:do|did|am|was|will|would|can|could|have|should)")
-_THINKS = re.compile(
-    r"\b(?:hope|hopes|fear|think|thinks|feel|feels|say|says|said|wrote|believe|wish|want|doubt|told"
-    r"|ask|true|make sure|makes sure|whether|if)(?: you| me)?(?: that)?$"
-)
+    return load_guard().finds("gives_words", words) and not load_guard().finds("ours", words)
 
 
 class _Line:
-    """A sentence as one string of plain words."""
-
     def __init__(self, tokens: Sequence[_Token]) -> None:
         self._tokens = tokens
         self._starts: list[int] = []
@@ -312,35 +258,34 @@ class _Line:
                 yield match
 
     def claims_about_itself(self) -> Iterator[re.Match[str]]:
-        """Where the bot speaks of itself in a way that is not on the list."""
-        harmless = [match.span() for match in _HARMLESS.finditer(self.words)]
-        for match in _FIRST_PERSON.finditer(self.words):
+        """First-person statements that are not on the list of allowed ones."""
+        harmless = [match.span() for match in load_guard().harmless.finditer(self.words)]
+        for match in load_guard().first_person.finditer(self.words):
             on_the_list = any(start <= match.start() < end for start, end in harmless)
             if not on_the_list and not self._denies(match):
                 yield match
 
     def _denies(self, match: re.Match[str]) -> bool:
-        """Whether it is denied: within itself, before it in its clause, or as untrue."""
-        if _says_no(match.group()) or _UNTRUE.search(self.words, match.end()):
+        """Within itself, before it in its clause, or as untrue."""
+        if _says_no(match.group()) or load_guard().finds("untrue", self.words, match.end()):
             return True
         before = self._clause_before(match)
-        if _ASKS.fullmatch(before) and self.words.endswith("?"):
+        if load_guard().matches("asks", before) and self.words.endswith("?"):
             return True
-        denies = _says_no(_EMPTY_NO_BEFORE.sub("", before))
+        denies = _says_no(load_guard().without("empty_no_before", before))
         return denies and not re.match(r"(?:you|do not|never|please)\b", before)
 
     def _is_theirs(self, match: re.Match[str]) -> bool:
-        """Whether it is what somebody else hopes or says: "you hope that it gets better"."""
+        """Whether someone else hopes or says it: "you hope that it gets better"."""
         if re.search(r"\b(?:i|we|me|us|my|our)\b", match.group()):
             return False
         before = self._clause_before(match)
-        return bool(_THINKS.search(before)) and not re.search(r"\b(?:i|we)\b", before)
+        return load_guard().finds("thinks", before) and not re.search(r"\b(?:i|we)\b", before)
 
     def _clause_before(self, match: re.Match[str]) -> str:
         before = self.words[: match.start()]
-        ends = [boundary.end() for boundary in _CLAUSE.finditer(before)]
-        return before[max(ends, default=0) :].strip()
+        return before[max(load_guard().ends("clause", before), default=0) :].strip()
 
 
 def _says_no(words: str) -> bool:
-    return bool(_NO.search(_EMPTY_NO.sub("", words)))
+    return load_guard().finds("no", load_guard().without("empty_no", words))

@@ -11,8 +11,6 @@ LISTS = Path(__file__).resolve().parents[2] / "tests" / "escalation" / "speech" 
 
 @dataclass(frozen=True)
 class Errors:
-    """What the guard let pass of a forbidden list, and what it stopped of an allowed one."""
-
     missed: tuple[str, ...]
     of_forbidden: int
     blocked: tuple[str, ...]

@@ -37,21 +37,15 @@ class BadCatalog(Exception):
 
 def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
     """English first, then each language with a folder (BCP 47)."""
-    named = {file.parent.name for file in folder.glob("*/*.po")}
-    return (
-        DEFAULT_LANGUAGE,
-        *sorted(name for name in named - {DEFAULT_LANGUAGE} if TAG.fullmatch(name)),
-    )
+    named = {file.parent.name for file in folder.glob("*/*.po")} - {DEFAULT_LANGUAGE}
+    return (DEFAULT_LANGUAGE, *sorted(filter(TAG.fullmatch, named)))
 
 
 LANGUAGES = languages_in()
-
-
-# Languages that also translate what mentors and managers read.
+# A language with this file also translates what mentors and managers read.
 FOR_STAFF = "staff.po"
-LANGUAGES_OF_STAFF = (
-    DEFAULT_LANGUAGE,
-    *(one for one in LANGUAGES if (FOLDER / one / FOR_STAFF).exists()),
+LANGUAGES_OF_STAFF = tuple(
+    one for one in LANGUAGES if one == DEFAULT_LANGUAGE or (FOLDER / one / FOR_STAFF).exists()
 )
 
 
@@ -89,19 +83,17 @@ class Phrase(str):
     def capitalize(self) -> "Phrase":
         return Phrase(self.msgid, self.blanks, many=self.many, spelled=str.capitalize)
 
-    def said_in(self, language: str, folder: Path = FOLDER) -> str:
+    def said_in(self, language: str) -> str:
         blanks = {
-            name: in_language(language, value, folder=folder)
-            if isinstance(value, Phrase)
-            else value
+            name: in_language(language, value) if isinstance(value, Phrase) else value
             for name, value in self.blanks.items()
         }
         if self.many is None:
-            words = in_language(language, self.msgid, folder=folder)
+            words = in_language(language, self.msgid)
         else:
             count = self.blanks["count"]
             assert isinstance(count, int)
-            words = in_language_counted(language, self.msgid, self.many, count, folder=folder)
+            words = in_language_counted(language, self.msgid, self.many, count)
         return self.spelled(words.format_map(blanks))
 
 
@@ -122,7 +114,6 @@ def joined(parts: Iterable[str], between: str = ", ") -> Phrase:
 
 
 def with_capital(words: str) -> Phrase:
-    """With a capital at the beginning, in every language."""
     return Phrase(
         "{words}",
         {"words": words if isinstance(words, Phrase) else phrase(words)},
@@ -135,45 +126,34 @@ def gettext_noop(words: str) -> str:
     return words
 
 
-def in_language(
-    language: str, words: str, *, context: str | None = None, folder: Path = FOLDER
-) -> str:
+def in_language(language: str, words: str, *, context: str | None = None) -> str:
     """Translate the English `words`; unchanged if the catalog lacks them.
 
     Leaves blanks unfilled, except in a Phrase. `context` separates meanings of one English word;
     if there is no entry for it, the entry without a context counts.
 
-    Raises:
-        BadCatalog: a file of the language cannot be read.
+    Raises BadCatalog.
     """
     if not words or language == DEFAULT_LANGUAGE:
         return words
     if isinstance(words, Phrase):
-        return words.said_in(language, folder)
-    said = _catalog(folder, known(language, folder)).said
-    if context is not None:
-        found = said.pgettext(context, words)
-        if found != words:
-            return found
+        return words.said_in(language)
+    said = _catalog(known(language)).said
+    if context is not None and (found := said.pgettext(context, words)) != words:
+        return found
     return said.gettext(words)
 
 
-def in_language_counted(
-    language: str, one: str, many: str, count: int, *, folder: Path = FOLDER
-) -> str:
-    """Singular or plural by the rules of `language`. Leaves blanks unfilled."""
-    said = _catalog(folder, known(language, folder)).said
-    return said.ngettext(one, many, count)
+def in_language_counted(language: str, one: str, many: str, count: int) -> str:
+    return _catalog(known(language)).said.ngettext(one, many, count)
 
 
-def known(language: str, folder: Path = FOLDER) -> str:
+def known(language: str) -> str:
     """The supported language for a reader of `language`: es for es-MX, en if there is none."""
-    here = LANGUAGES if folder == FOLDER else languages_in(folder)
-    return best_language([language], here) or DEFAULT_LANGUAGE
+    return best_language([language], LANGUAGES) or DEFAULT_LANGUAGE
 
 
 def known_to_staff(language: str) -> str:
-    """As `known`, for mentors and managers."""
     found = known(language)
     return found if found in LANGUAGES_OF_STAFF else DEFAULT_LANGUAGE
 
@@ -184,7 +164,6 @@ def best_language(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES)
 
 
 def language_name(language: str) -> str:
-    """Its own name: English, Español."""
     own = get_locale(language).get_display_name() or language
     return own[:1].upper() + own[1:]
 
@@ -200,15 +179,13 @@ def get_locale(language: str) -> Locale:
 def one_after_another(language: str, names: Iterable[str]) -> str:
     """Names in a sentence: Sam, Noor and Ruth."""
     names = list(names)
-    if (
-        known(language) == DEFAULT_LANGUAGE
-    ):  # Babel's English sets a comma before "and"; our script does not
+    # Babel's English has a comma before "and"; our script does not.
+    if known(language) == DEFAULT_LANGUAGE:
         return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
     return format_list(names, locale=get_locale(language))
 
 
 def keyword_in(language: str, word: str) -> str:
-    """The translated keyword: PERSONA for PERSON."""
     return in_language(language, word, context=KEYWORD).split(",")[0].strip()
 
 
@@ -224,15 +201,9 @@ def keyword_meant(words: str) -> str | None:
 
 def words_for(keyword: str) -> list[str]:
     """An English keyword and its translations in every language."""
-    return [
-        keyword,
-        *(
-            word.strip()
-            for language in LANGUAGES[1:]
-            for word in _catalog(FOLDER, language).keywords.get(keyword, "").split(",")
-            if word.strip()
-        ),
-    ]
+    translated = [_catalog(language).keywords.get(keyword, "") for language in LANGUAGES[1:]]
+    words = (word.strip() for said in translated for word in said.split(","))
+    return [keyword, *filter(None, words)]
 
 
 def language_named(words: str) -> str | None:
@@ -246,7 +217,7 @@ def _keywords() -> Mapping[str, str]:
     return {
         bare(word): english
         for language in reversed(LANGUAGES)
-        for english, said in _catalog(FOLDER, language).keywords.items()
+        for english, said in _catalog(language).keywords.items()
         for word in said.split(",")
     }
 
@@ -268,10 +239,10 @@ class _Catalog:
 
 
 @cache
-def _catalog(folder: Path, language: str) -> _Catalog:
+def _catalog(language: str) -> _Catalog:
     """All files of a language in one. Fuzzy entries do not count."""
     said, keywords = NullTranslations(), dict[str, str]()
-    for file in sorted((folder / language).glob("*.po"), reverse=True):
+    for file in sorted((FOLDER / language).glob("*.po"), reverse=True):
         read = read_catalog(file, language)
         compiled = BytesIO()
         write_mo(compiled, read)

@@ -3,6 +3,8 @@
 The speaker of a message is written once and never changes.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -24,6 +26,35 @@ STOP_CONFIRMED = "stop_confirmed"
 REPLACED = "replaced by the guard"
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A message of `person`, or of the bot.
+
+    `words` can include other people's words and be a translation. `own_words` are the bot's part of
+    them, in English, because the guard reads English. Without `channel`, the message goes where the
+    person reads.
+    """
+
+    words: str
+    own_words: str | None = None
+    script: str | None = None
+    channel: Channel | None = None
+    person: Person | None = None
+    relayed_from: Message | None = None
+
+
+def _from_script(
+    rules: Rules, conversation: Conversation, keys: Sequence[str], blanks: Mapping[str, object]
+) -> _Draft:
+    language, script = conversation_language(conversation), rules.script
+    return _Draft(
+        " ".join(script.line(key, language=language, **blanks) for key in keys),
+        # Without blanks: they hold names and other people's words.
+        own_words=" ".join(script.lines[key] for key in keys),
+        script="+".join(keys)[:60],
+    )
+
+
 def say(
     session: Session,
     rules: Rules,
@@ -32,18 +63,7 @@ def say(
     now: datetime,
     **blanks: object,
 ) -> Message:
-    """Write script lines as one message of the bot, in the reader's language."""
-    language = conversation_language(conversation)
-    words = " ".join(rules.script.line(key, language=language, **blanks) for key in keys)
-    return _write(
-        session,
-        conversation,
-        words,
-        now=now,
-        script="+".join(keys)[:60],
-        # Without blanks: they hold names and other people's words.
-        own_words=" ".join(rules.script.lines[key] for key in keys),
-    )
+    return _write(session, conversation, _from_script(rules, conversation, keys, blanks), now)
 
 
 def say_by_text(
@@ -56,16 +76,8 @@ def say_by_text(
     **blanks: object,
 ) -> Message:
     """Write a script line that goes to the person's phone, even if they use the web chat."""
-    words = rules.script.line(key, language=conversation_language(conversation), **blanks)
-    return _write(
-        session,
-        conversation,
-        words,
-        now=now,
-        script=key,
-        own_words=rules.script.lines[key],
-        channel=rules.texting,
-    )
+    draft = replace(_from_script(rules, conversation, [key], blanks), channel=rules.texting)
+    return _write(session, conversation, draft, now)
 
 
 def speak_as_bot(
@@ -79,9 +91,9 @@ def speak_as_bot(
 ) -> Message:
     """Write Rasa's answer; `dropped` if a person took the conversation in the meantime.
 
-    `own_words`: the English original if `words` are a translation, because the guard reads English.
+    `own_words`: the English original if `words` are a translation.
     """
-    message = _write(session, conversation, words, now=now, own_words=own_words)
+    message = _write(session, conversation, _Draft(words, own_words), now)
     if dropped:
         message.delivery, message.error_code = Delivery.DROPPED, "yielded_to_person"
     return message
@@ -96,7 +108,8 @@ def speak_as_person(
     now: datetime,
     relayed_from: Message | None = None,
 ) -> Message:
-    return _write(session, conversation, words, now=now, person=person, relayed_from=relayed_from)
+    draft = _Draft(words, person=person, relayed_from=relayed_from)
+    return _write(session, conversation, draft, now)
 
 
 def conversation_language(conversation: Conversation) -> str:
@@ -117,29 +130,17 @@ def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
     return thread
 
 
-def _write(
-    session: Session,
-    conversation: Conversation,
-    words: str,
-    *,
-    now: datetime,
-    person: Person | None = None,
-    relayed_from: Message | None = None,
-    script: str | None = None,
-    own_words: str | None = None,
-    channel: Channel | None = None,
-) -> Message:
-    """Write a message of `person`, or of the bot; the guard can replace the bot's.
+def _write(session: Session, conversation: Conversation, draft: _Draft, now: datetime) -> Message:
+    """Write the message; the guard can replace the bot's words.
 
-    The guard reads `own_words`: the bot's part, in English. `words` can include other people's
-    words and be a translation. Without `channel` it goes where the person reads. A message on the
-    web counts as sent at once, because the page shows the row.
+    A message on the web counts as sent at once, because the page shows the row.
     """
     _hold_thread(session, conversation)
-    if person is None and (found := claims(own_words or words)):
+    words, person = draft.words, draft.person
+    if person is None and (found := claims(draft.own_words or words)):
         words = _neutral_words(conversation_language(conversation))
-        _note_replaced(session, conversation, found, script=script)
-    channel = channel or _where_read(session, conversation)
+        _note_replaced(session, conversation, found, script=draft.script)
+    channel = draft.channel or _where_read(session, conversation)
     on_web = channel is Channel.WEB
     # After STOP we must not send it, but the row shows that there was a message.
     opted_out = not on_web and _stopped_texts(conversation)
@@ -151,8 +152,8 @@ def _write(
         speaker_id=person.id if person else None,
         speaker_name=person.name if person else None,
         words=words,
-        script=script,
-        relayed_from_id=relayed_from.id if relayed_from else None,
+        script=draft.script,
+        relayed_from_id=draft.relayed_from.id if draft.relayed_from else None,
         channel=channel,
         handled_at=now,
         moved_at=now,
@@ -215,7 +216,6 @@ def _neutral_words(language: str) -> str:
 
 
 def replaced_by_guard(session: Session) -> list[Kind]:
-    """The kinds of claims that the guard replaced in this session."""
     replaced: list[Kind] = session.info.get(REPLACED, [])
     return replaced
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from escalation.speech import i18n
 from escalation.speech.i18n import (
     DEFAULT_LANGUAGE,
     FOLDER,
@@ -275,7 +276,7 @@ def test_an_unreadable_catalog_is_reported(spoilt: Path) -> None:
         list(faults_in(spoilt, "es"))
 
 
-def test_a_new_language_is_a_folder(spoilt: Path) -> None:
+def test_a_new_language_is_a_folder(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (spoilt / "pt").mkdir()
     for_mentees = update_catalogs(spoilt, "pt")
     (spoilt / "pt" / FOR_STAFF).touch()
@@ -289,7 +290,10 @@ def test_a_new_language_is_a_folder(spoilt: Path) -> None:
     )
     file.write_text(filled, "utf-8")
     assert languages_in(spoilt) == ("en", "es", "pt")
-    assert in_language("pt-BR", "Your chat", folder=spoilt) == "A sua conversa"
-    assert in_language("pt", "Write a message", folder=spoilt) == "Write a message"
+    monkeypatch.setattr(i18n, "FOLDER", spoilt)
+    monkeypatch.setattr(i18n, "LANGUAGES", languages_in(spoilt))
+    monkeypatch.setattr(i18n, "_catalog", i18n._catalog.__wrapped__)
+    assert in_language("pt-BR", "Your chat") == "A sua conversa"
+    assert in_language("pt", "Write a message") == "Write a message"
     assert update_catalogs(spoilt, "pt") == missing - 1, "what was translated is kept"
     assert len(read_catalog(file, "pt")) == len(pages_template())

@@ -78,7 +78,7 @@ def catalog() -> InBrackets:
 @pytest.fixture
 def in_brackets(catalog: InBrackets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spanish is in brackets, and for mentors and managers, too."""
-    monkeypatch.setattr(i18n, "_catalog", lambda folder, language: catalog)
+    monkeypatch.setattr(i18n, "_catalog", lambda language: catalog)
     for module in (i18n, pages):
         monkeypatch.setattr(module, "LANGUAGES_OF_STAFF", ("en", "es"))
 
