@@ -42,34 +42,26 @@ class Normalized:
     ends: tuple[int, ...]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Bounds in the original message of `start:end`, which is not empty."""
         return min(self.starts[start:end]), max(self.ends[start:end])
 
     def replace(
         self, pattern: re.Pattern[str], words: Callable[[re.Match[str]], str]
     ) -> "Normalized":
         """The new words keep the place of the match that they replace."""
-        pieces: list[str] = []
-        starts: list[int] = []
-        ends: list[int] = []
-        last = 0
+        pieces, starts, ends, last = list[str](), list[int](), list[int](), 0
         for match in pattern.finditer(self.text):
-            if match.start() == match.end():
+            start, end = match.span()
+            if start == end:
                 continue
-            new = words(match)
-            pieces += [self.text[last : match.start()], new]
-            starts += self.starts[last : match.start()]
-            ends += self.ends[last : match.start()]
-            first, past = self.original_span(match.start(), match.end())
-            starts += [first] * len(new)
-            ends += [past] * len(new)
-            last = match.end()
+            new, (first, past) = words(match), self.original_span(start, end)
+            pieces += [self.text[last:start], new]
+            starts += [*self.starts[last:start], *[first] * len(new)]
+            ends += [*self.ends[last:start], *[past] * len(new)]
+            last = end
         if not pieces:
             return self
-        pieces.append(self.text[last:])
-        starts += self.starts[last:]
-        ends += self.ends[last:]
-        return Normalized("".join(pieces), tuple(starts), tuple(ends))
+        text = "".join([*pieces, self.text[last:]])
+        return Normalized(text, (*starts, *self.starts[last:]), (*ends, *self.ends[last:]))
 
     def stripped(self) -> "Normalized":
         """An emoji leaves white space, which would hide the end of a message from the rules."""

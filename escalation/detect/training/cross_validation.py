@@ -81,7 +81,6 @@ def cross_validate() -> tuple[CrossValidation, CrossValidation]:
 
 
 def _sentiment(words: Sequence[str]) -> Inputs:
-    """Per message, its score and the distance of that from neither good nor bad."""
     analyzer = SentimentIntensityAnalyzer()
     compound = [analyzer.polarity_scores(one)["compound"] for one in words]
     return np.array([[score, abs(score)] for score in compound], dtype=np.float32)

@@ -150,7 +150,6 @@ def _after(words: Sequence[str], text: str, dice: random.Random) -> str:
 
 
 def _between(marks: Sequence[str], text: str, dice: random.Random) -> str:
-    """After each sentence but the last."""
     return _choosing(r"(?<=[.!?,])(?=\s+\S)", marks)(text, dice)
 
 
@@ -158,7 +157,6 @@ PLACES = {"before": _before, "after": _after, "between": _between}
 
 
 def _spelling(words: Mapping[str, str]) -> Write:
-    """Whole words, in the case they were written in."""
     # A longer phrase first: "best friend" before "friend".
     rows = sorted(words.items(), key=lambda row: -len(row[0]))
     forms = [form for _, form in rows]

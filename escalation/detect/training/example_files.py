@@ -51,8 +51,6 @@ class Example:
 
 @dataclass(frozen=True)
 class Turn:
-    """A mentee's message in a conversation, labeled with what came before it."""
-
     example: Example
     person: Bring
 

@@ -48,8 +48,6 @@ class Flip:
 
 @dataclass(frozen=True)
 class FlipRate(Rate):
-    """The flips among `of` edited messages."""
-
     flips: tuple[Flip, ...]
 
     @classmethod
@@ -103,7 +101,6 @@ def draw_sample(examples: Sequence[Example], size: int, seed: int) -> list[str]:
 
 
 def measured(size: int, seed: int) -> dict[Group, FlipRate]:
-    """On `size` of our own examples, with the policy that we ship."""
     policy, examples = load_policy(), read_examples()
     rates = flip_rates(draw_sample(examples, size, seed), policy, seed=seed)
     # Few messages have a word with another British spelling, so measure rare edits on more.

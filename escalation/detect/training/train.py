@@ -93,13 +93,11 @@ def targets(examples: Sequence[Example]) -> dict[str, Numbers]:
 
 
 def features(texts: Iterable[str]) -> Inputs:
-    """The sentence features of plain words."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return np.stack(list(threads.map(lambda text: read(text).whole, texts)))
 
 
 def inputs_for(texts: Sequence[str]) -> Inputs:
-    """The classifiers' inputs for plain words."""
     return np.stack([build_inputs(*one) for one in zip(features(texts), texts, strict=True)])
 
 
@@ -127,7 +125,6 @@ def fit(inputs: Inputs, target: Numbers, strength: float) -> tuple[Numbers, floa
 
 
 def fit_context(now: Numbers, together: Numbers, target: Numbers) -> dict[str, float]:
-    """The numbers of a Context, from the two raw scores of each turn."""
     weights, bias = fit(np.stack([now, together], axis=1).astype(np.float32), target, 1.0)
     return {"now": float(weights[0]), "together": float(weights[1]), "bias": bias}
 
@@ -201,7 +198,6 @@ def _report(
 
 
 def _taught(lessons: Lessons) -> dict[str, NDArray[np.bool_]]:
-    """The rows that each classifier learns from."""
     both = set(read_examples(leaving_out=CRISIS_ONLY))
     axes = np.array([*(one in both for one in lessons.examples), *[True] * len(lessons.turns)])
     # The turns after a crisis are labeled with it too, so crisis is learned from messages alone.
@@ -222,8 +218,8 @@ def train() -> None:
             slope, offset = fit_stretch(together, target)
             weights, bias = np.round(slope * weights, 5), round(slope * bias + offset, 5)
             last = slice(-len(lessons.turns), None)
-            stretched = (slope * raw[last] + offset for raw in (now, together))
-            context[name] = fit_context(*stretched, target[last])
+            now, together = (slope * raw[last] + offset for raw in (now, together))
+            context[name] = fit_context(now, together, target[last])
         classifiers[name] = {"bias": bias, "weights": weights.tolist()}
     stored = {"examples_sha256": fingerprint(), "heads": classifiers, "context": context}
     content = json.dumps(stored, indent=0) + "\n"
