@@ -16,6 +16,7 @@ from escalation.detect import detect
 from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
 from escalation.signals import Signals
+from escalation.speech.guard import load_guard
 from gateway.app import create_app
 from gateway.demo_phones import Phones
 from gateway.pipeline.turns import take_turns
@@ -95,8 +96,9 @@ def build_app(settings: Settings) -> FastAPI:
         if only_one is not None:
             only_one.close()
 
-    # The first use loads the model; no message should wait for that.
+    # The first use loads the model and the rules; no message should wait for that.
     detect("hello")
+    load_guard()
     return create_app(line, settings, start=start, stop=stop)
 
 

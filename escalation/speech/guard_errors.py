@@ -11,9 +11,9 @@ LISTS = Path(__file__).resolve().parents[2] / "tests" / "escalation" / "speech" 
 
 @dataclass(frozen=True)
 class Errors:
-    missed: tuple[str, ...]
+    missed: list[str]
     of_forbidden: int
-    blocked: tuple[str, ...]
+    blocked: list[str]
     of_allowed: int
 
     @property
@@ -27,16 +27,14 @@ class Errors:
 
 def errors(suffix: str = "") -> Errors:
     """Counted on forbidden{suffix}.txt and allowed{suffix}.txt."""
-    forbidden, allowed = (
-        read_list(LISTS / f"{name}{suffix}.txt") for name in ("forbidden", "allowed")
-    )
-    missed = tuple(text for text in forbidden if not claims(text))
-    blocked = tuple(text for text in allowed if claims(text))
+    forbidden, allowed = (_read(LISTS / f"{name}{suffix}.txt") for name in ("forbidden", "allowed"))
+    missed = [text for text in forbidden if not claims(text)]
+    blocked = [text for text in allowed if claims(text)]
     return Errors(missed, len(forbidden), blocked, len(allowed))
 
 
-def read_list(file: Path) -> list[str]:
-    """One text a line; lines that begin with # are remarks."""
+def _read(file: Path) -> list[str]:
+    """One text in each line, without remarks, which begin with #."""
     lines = (line.strip() for line in file.read_text("utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -44,7 +42,7 @@ def read_list(file: Path) -> list[str]:
 def main() -> None:
     if not LISTS.exists():
         sys.exit(f"The lists are not in {LISTS}; they come with the sources.")
-    for title, suffix in (("the list", ""), ("the list kept back", "_later")):
+    for title, suffix in (("the list", ""), ("the list not used for tuning", "_later")):
         found = errors(suffix)
         print(
             f"On {title}: missed {len(found.missed)} of {found.of_forbidden} forbidden texts "

@@ -50,13 +50,8 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Turn:
-    example: Example
+class Turn(Example):
     person: Bring
-
-    @property
-    def text(self) -> str:
-        return self.example.text
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ def _conversations_in(file: Path) -> Iterator[Conversation]:
             if cells[4] not in set(Bring):
                 raise BadExample(file, line, f"person is -, ask or bring, not {cells[4]!r}")
             example = _example(file, line, [*cells[1:4], cells[5]])
-            turns.append(Turn(example, Bring(cells[4])))
+            turns.append(Turn(**vars(example), person=Bring(cells[4])))
         elif words.strip() and cells[0] != "bot":
             raise BadExample(file, line, "a line begins with #, mentee or bot")
     if turns:

@@ -107,9 +107,8 @@ def plain(examples: Iterable[Example]) -> list[str]:
 
 def in_context(conversation: Conversation) -> Iterator[tuple[Example, str]]:
     """Each turn, with the plain words that the detector reads: its own and those before it."""
-    turns = [turn.example for turn in conversation.turns]
-    words = plain(turns)
-    for place, turn in enumerate(turns):
+    words = plain(conversation.turns)
+    for place, turn in enumerate(conversation.turns):
         yield turn, join(words[max(0, place - REMEMBERED) : place + 1])
 
 

@@ -87,11 +87,11 @@ def test_a_conversation_is_read_turn_by_turn(tmp_path: Path) -> None:
     assert moved.title == "moved away"
     assert [turn.text for turn in moved.turns] == ["hi", "everybody i know is in leeds"]
     assert [turn.person for turn in moved.turns] == [Bring.NO, Bring.ASK]
-    assert [turn.example.tools for turn in other.turns] == [2]
+    assert [turn.tools for turn in other.turns] == [2]
 
 
 def test_a_turn_is_learned_with_what_came_before_it_as_it_is_read_later() -> None:
-    turn = [Turn(Example(0, 0, None, text), Bring.NO) for text in ("Hi", "2", "3", "4", "Bye!")]
+    turn = [Turn(0, 0, None, text, Bring.NO) for text in ("Hi", "2", "3", "4", "Bye!")]
     read = [words for _, words in in_context(Conversation("five", tuple(turn)))]
 
     assert read[0] == "hi"

@@ -1,4 +1,4 @@
-"""When Maya is told, once more, that a program writes to her."""
+"""When the bot says again that it is a program."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,14 +30,12 @@ def test_every_three_hours_and_not_before() -> None:
     assert due(timedelta(hours=3), timedelta(minutes=1)) == MEANWHILE
 
 
-def test_after_seven_days_in_which_nobody_wrote() -> None:
+def test_after_seven_days_without_a_message() -> None:
     assert due(timedelta(days=9), timedelta(days=7)) == AFTER_IDLE
     assert due(timedelta(days=9), timedelta(days=6)) == MEANWHILE
 
 
 @given(told=st.timedeltas(timedelta(0), timedelta(days=99)), words=st.timedeltas(timedelta(0)))
-def test_nobody_is_left_without_the_word_for_longer_than_the_policy_says(
-    told: timedelta, words: timedelta
-) -> None:
+def test_no_disclosure_is_later_than_the_policy_says(told: timedelta, words: timedelta) -> None:
     said = due(told, min(words, told))
     assert (said is None) == (told < timedelta(hours=POLICY.again_every_hours))
