@@ -87,8 +87,6 @@ class Rule(BaseModel):
 
 
 class Saying(Rule):
-    """`means` replaces the match."""
-
     means: str
 
 

@@ -57,7 +57,6 @@ def _written_out(word: str) -> str:
 
 
 def _reworded(text: Normalized, lexicon: Lexicon, otherwise: Callable[[str], str]) -> Normalized:
-    """`otherwise` reads a word that is not in the list of spellings."""
     words, phrases = lexicon.spellings.words, lexicon.spellings.phrases
 
     def plain(match: re.Match[str]) -> str:

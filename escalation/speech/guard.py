@@ -151,7 +151,6 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _normalized(text: str) -> tuple[str, list[int]]:
-    """The text in lower case and plain letters, and the place in it of each of its characters."""
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

@@ -36,7 +36,6 @@ class BadCatalog(Exception):
 
 
 def languages_in(folder: Path = FOLDER) -> tuple[str, ...]:
-    """English first, then each language with a folder (BCP 47)."""
     named = {file.parent.name for file in folder.glob("*/*.po")} - {DEFAULT_LANGUAGE}
     return (DEFAULT_LANGUAGE, *sorted(filter(TAG.fullmatch, named)))
 
@@ -98,12 +97,10 @@ class Phrase(str):
 
 
 def phrase(words: str, /, **blanks: object) -> Phrase:
-    """A sentence that is translated when someone reads it."""
     return Phrase(words, blanks)
 
 
 def phrase_counted(one: str, many: str, count: int, /, **blanks: object) -> Phrase:
-    """A `phrase` with singular and plural; `count` is one of its blanks."""
     return Phrase(one, {**blanks, "count": count}, many=many)
 
 
@@ -159,7 +156,6 @@ def known_to_staff(language: str) -> str:
 
 
 def best_language(wanted: Iterable[str], languages: tuple[str, ...] = LANGUAGES) -> str | None:
-    """The first supported one of the wanted languages, or None."""
     return negotiate_locale([tag for tag in wanted if tag], list(languages), sep="-")
 
 
@@ -200,7 +196,6 @@ def keyword_meant(words: str) -> str | None:
 
 
 def words_for(keyword: str) -> list[str]:
-    """An English keyword and its translations in every language."""
     translated = [_catalog(language).keywords.get(keyword, "") for language in LANGUAGES[1:]]
     words = (word.strip() for said in translated for word in said.split(","))
     return [keyword, *filter(None, words)]

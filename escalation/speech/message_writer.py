@@ -221,6 +221,5 @@ def replaced_by_guard(session: Session) -> list[Kind]:
 
 
 def spoken_in(session: Session) -> set[int]:
-    """The conversations this session wrote to, for delivery after its commit."""
     spoken: set[int] = session.info.get(SPOKEN_IN, set())
     return spoken

@@ -66,7 +66,6 @@ def _replacing(pattern: str, replacement: str | Callable[[re.Match[str]], str]) 
 
 
 def _choosing(pattern: str, choices: Sequence[str]) -> Write:
-    """Puts one of `choices`, drawn anew each time, in place of each match."""
     return lambda text, dice: re.sub(pattern, lambda _: dice.choice(choices), text)
 
 
@@ -97,7 +96,6 @@ def _doubled(word: str, at: int, _dice: random.Random) -> str:
 
 
 def _slips(slip: Slip, text: str, dice: random.Random) -> str:
-    """One slip in every four words in a row, where one of them is long enough."""
     words = list(re.finditer(r"\S+", text))
     pieces, last = [], 0
     for first in range(0, len(words) - WORDS_PER_SLIP + 1, WORDS_PER_SLIP):

@@ -27,8 +27,6 @@ class BadExample(Exception):
 
 
 class Bring(StrEnum):
-    """Whether a person should come, at one turn of a conversation."""
-
     NO = "-"
     ASK = "ask"
     YES = "bring"
@@ -84,7 +82,6 @@ def read_conversations(folder: Path = EXAMPLES) -> list[Conversation]:
 
 
 def fingerprint(folder: Path = EXAMPLES) -> str:
-    """A SHA-256 over all example files."""
     files = sorted([*folder.glob("*.tsv"), *folder.glob("*.txt")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

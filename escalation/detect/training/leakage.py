@@ -95,7 +95,6 @@ def saying_the_same(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Clos
 
 
 def find_duplicates(texts: Sequence[str]) -> Iterator[str]:
-    """Texts that are there twice, ignoring case and punctuation."""
     seen = set()
     for text in texts:
         words = tuple(list_words(text)) or (text,)

@@ -66,7 +66,6 @@ def route(text: str, policy: Policy) -> Route:
 def flip_rates(
     messages: Sequence[str], policy: Policy, *, edits: Iterable[Edit] = EDITS, seed: int = 0
 ) -> dict[Group, FlipRate]:
-    """By group, over all messages that its edits change."""
     flips: dict[Group, list[Flip]] = defaultdict(list)
     edited_in: Counter[Group] = Counter()
     chosen = tuple(edits)
@@ -111,7 +110,6 @@ def measured(size: int, seed: int) -> dict[Group, FlipRate]:
 
 
 def table(rates: Mapping[Group, FlipRate]) -> Iterator[str]:
-    """A line for each group, which says so if it misses its target."""
     yield f"{'group':24}{'edited':>8}{'flips':>8}{'share':>8}   95% interval"
     rows: list[tuple[str, FlipRate, float]] = [
         (group, rate, 1.0 if group is Group.LAUGH else MOST_IN_A_GROUP)

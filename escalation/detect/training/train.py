@@ -84,7 +84,6 @@ def read_lessons(leaving_out: Iterable[str] = ()) -> Lessons:
 
 
 def targets(examples: Sequence[Example]) -> dict[str, Numbers]:
-    """The score that each classifier should give to each example, 0 to 1."""
     return {
         "crisis": np.array([example.crisis for example in examples]),
         "connection": np.array([example.connection / 2 for example in examples]),
@@ -106,7 +105,6 @@ def plain(examples: Iterable[Example]) -> list[str]:
 
 
 def in_context(conversation: Conversation) -> Iterator[tuple[Example, str]]:
-    """Each turn, with the plain words that the detector reads: its own and those before it."""
     words = plain(conversation.turns)
     for place, turn in enumerate(conversation.turns):
         yield turn, join(words[max(0, place - REMEMBERED) : place + 1])
@@ -168,7 +166,6 @@ def unseen(name: str, inputs: Inputs, target: Numbers, parts: Places) -> Numbers
 
 
 def calibration_error(target: Numbers, probability: Numbers, bins: int = 10) -> float:
-    """Mean distance between target and probability, over equal-width bins."""
     which = np.minimum((probability * bins).astype(int), bins - 1)
     return sum(
         float((which == b).mean() * abs(target[which == b].mean() - probability[which == b].mean()))
