@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -22,11 +21,7 @@ _open = build_opener(ProxyHandler({})).open
 
 
 def announce(url: str, log: Path, *, demo: bool) -> int:
-    """Wait until the gateway and the bot answer, then print the addresses.
-
-    When a part ends with an error or takes too long, print the end of its log and stop the
-    supervisor.
-    """
+    """Wait for the gateway and the bot; if one fails or takes too long, stop the supervisor."""
     supervisor, began = os.getppid(), time.monotonic()
     while os.getppid() == supervisor:
         waited = time.monotonic() - began
@@ -53,22 +48,14 @@ def missing_part(url: str) -> str | None:
         with _open(f"{url}/readyz", timeout=5) as answer:
             state = json.load(answer)
     except HTTPError as error:
-        state = _read(error)
+        # 503 while messages wait; its body still tells about the bot.
+        state = json.loads(error.read() or "{}")
     except (OSError, ValueError):
         return "gateway"
     return None if state.get("bot") == "ok" else "bot"
 
 
-def _read(error: HTTPError) -> dict[str, str]:
-    try:
-        state = json.load(error)
-    except ValueError:
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
 def ended_with_an_error(supervisor_log: Path) -> str | None:
-    """The first part that ended by itself, by what supervisord wrote."""
     found = re.search(r"exited: (\w+) \(exit status \d+", supervisor_log.read_text("utf-8"))
     return found[1] if found else None
 
@@ -83,17 +70,16 @@ def failure(part: str, log: Path) -> str:
 
 
 def addresses(url: str, seconds: float, *, demo: bool) -> str:
-    return "\n".join([f"Warmline is up ({seconds:.0f} s).", *_pages(url, demo=demo)])
-
-
-def _pages(url: str, *, demo: bool) -> Iterator[str]:
+    lines = [
+        f"Warmline is up ({seconds:.0f} s).",
+        f"  Console  {url}/console   mentors answer",
+        f"  Log      {url}/log       managers read",
+        "Ctrl-C ends everything.",
+    ]
     if demo:
-        yield f"  Phones   {url}/phones    the demo's phones"
-    yield f"  Console  {url}/console   mentors answer"
-    yield f"  Log      {url}/log       managers read"
-    if demo:
-        yield f"Open {url}/phones, write as Maya, and answer as Sam."
-    yield "Ctrl-C ends everything."
+        lines.insert(1, f"  Phones   {url}/phones    the demo's phones")
+        lines.insert(-1, f"Open {url}/phones, write as Maya, and answer as Sam.")
+    return "\n".join(lines)
 
 
 def show_progress(text: str) -> None:

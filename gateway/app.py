@@ -7,10 +7,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exception_handlers import (
-    http_exception_handler,
-    request_validation_exception_handler,
-)
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -102,8 +99,6 @@ log = structlog.get_logger()
 def create_app(
     line: Line, settings: Settings, *, start: Callable[[], None], stop: Callable[[], None]
 ) -> FastAPI:
-    """The web application. `start` runs before the first request, `stop` after the last."""
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The job engine blocks and cannot run inside an event loop.

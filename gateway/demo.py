@@ -24,10 +24,7 @@ CHECK_INS = {"Maya": ("mood", "sun", time(17))}
 
 
 def seed_demo(session: Session, *, now: datetime) -> bool:
-    """Add the demo program if there is no program yet. Returns whether it did.
-
-    It is open around the clock, so that the demo works at any time.
-    """
+    """Add the demo program, open around the clock, if there is no program yet."""
     if session.scalar(select(Program.id).limit(1)) is not None:
         return False
     zone = "America/New_York"

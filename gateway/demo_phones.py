@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
@@ -16,7 +16,8 @@ from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.messaging.outbox import spoken
 from gateway.runtime.labels import masked
 from gateway.runtime.line import Sent
-from gateway.web.rendering import PageRefused, get_line, go_to, page
+from gateway.web.lookup import row_number
+from gateway.web.rendering import PageRefused, get_line, go_to, page, wants_part
 from models import Channel, Conversation, Delivery, Message, Person, Role, phone_index
 
 router = APIRouter(prefix="/phones")
@@ -40,23 +41,17 @@ class Phones:
 
 
 @dataclass(frozen=True)
-class Bubble:
-    """One text on a phone. `mine`: the phone's owner sent it. `words`: as sent, with the label."""
-
-    message: Message
-    mine: bool
-    words: str
-
-
-@dataclass(frozen=True)
 class Phone:
-    """`key` identifies the phone in URLs. `person` is None for the unknown number."""
+    """`key` identifies the phone in URLs. `person` is None for the unknown number.
+
+    `bubbles` pairs each text with its words as the phone shows them.
+    """
 
     key: str
     person: Person | None
     number: str
     timezone: str
-    bubbles: Sequence[Bubble]
+    bubbles: Sequence[tuple[Message, str]]
 
 
 @router.get("")
@@ -78,7 +73,8 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
             phrase("That is longer than {longest} characters. Shorten it.", longest=LONGEST_TEXT),
         )
     with line.database.reading() as session:
-        number = _phone_number(session, key)
+        person = session.get(Person, row_number(key))
+    number = STRANGER if key == "unknown" else person.phone if person else None
     if number is None:
         raise PageRefused(404, gettext_noop("That phone is gone. Reload the page."))
     incoming = Incoming(words, f"PH{uuid.uuid4().hex}", Channel.PHONES)
@@ -88,7 +84,7 @@ def send(request: Request, key: str, words: Annotated[str, Form()] = "") -> Resp
         raise PageRefused(503, str(error)) from error
     if conversation_id is not None:
         line.soon(line.take_turns, conversation_id)
-    if "HX-Request" in request.headers:
+    if wants_part(request):
         return Response(status_code=204)
     return go_to(request, f"/phones#phone-{key}")
 
@@ -99,63 +95,40 @@ def _page(request: Request, template: str) -> Response:
     return page(request, template, viewer=get_viewer(request), phones=shown, hidden=hidden)
 
 
-def _phone_number(session: Session, key: str) -> str | None:
-    if key == "unknown":
-        return STRANGER
-    person = session.get(Person, int(key)) if key.isdecimal() and len(key) < 10 else None
-    return person.phone if person else None
-
-
 def _phones(session: Session) -> tuple[list[Phone], int]:
     """The phones to show, mentees first, and how many are left out."""
     enrolled = session.scalars(select(Person).where(Person.phone_index.is_not(None)))
     people = sorted(enrolled, key=lambda person: (ORDER.index(person.role), person.id))
     shown = [
         Phone(
-            key=str(person.id),
-            person=person,
-            number=_shown_number(person.phone),
-            timezone=person.timezone,
-            bubbles=_bubbles(session, Conversation.person_id == person.id),
+            str(person.id),
+            person,
+            _shown_number(person.phone),
+            person.timezone,
+            _bubbles(session, Conversation.person_id == person.id),
         )
         for person in people[:SHOWN_PHONES]
     ]
-    is_stranger = Conversation.stranger_index == phone_index(STRANGER)
-    shown.append(
-        Phone(
-            key="unknown",
-            person=None,
-            number=_shown_number(STRANGER),
-            timezone=people[0].timezone if people else "UTC",
-            bubbles=_bubbles(session, is_stranger),
-        )
-    )
+    zone = people[0].timezone if people else "UTC"
+    bubbles = _bubbles(session, Conversation.stranger_index == phone_index(STRANGER))
+    shown.append(Phone("unknown", None, _shown_number(STRANGER), zone, bubbles))
     return shown, max(len(people) - SHOWN_PHONES, 0)
 
 
-def _bubbles(session: Session, whose: object) -> list[Bubble]:
+def _bubbles(session: Session, whose: ColumnElement[bool]) -> list[tuple[Message, str]]:
     """What the owner wrote and what reached the phone; nothing that failed or is queued."""
+    reached = Message.delivery.in_([Delivery.SENT, Delivery.DELIVERED])
     texts = session.scalars(
         select(Message)
         .join(Conversation)
-        .where(
-            whose,  # type: ignore[arg-type]
-            or_(
-                Message.outgoing.is_(False),
-                Message.delivery.in_([Delivery.SENT, Delivery.DELIVERED]),
-            ),
-        )
+        .where(whose, Message.outgoing.is_(False) | reached)
         .order_by(Message.id.desc())
         .limit(SHOWN_TEXTS)
     ).all()
-    return [
-        Bubble(text, not text.outgoing, spoken(text) if text.outgoing else text.words)
-        for text in reversed(texts)
-    ]
+    return [(text, spoken(text) if text.outgoing else text.words) for text in reversed(texts)]
 
 
 def _shown_number(phone: str | None) -> str:
-    """An example number in full, a real one by its last digits only."""
     if phone and phone.startswith("+1") and len(phone) == 12 and phone[5:10] == "55501":
         return f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}"
     return masked(phone)

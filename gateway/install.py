@@ -47,7 +47,6 @@ def install(title: str, environment: str, requirements: str) -> int:
 
 
 def step(lines: list[str]) -> str:
-    """What uv is doing, from its output so far."""
     downloading = re.findall(r"^ *Downloading (\S+ \(.+\))$", "".join(lines), re.MULTILINE)
     downloaded = re.findall(r"^ *Downloaded (\S+)$", "".join(lines), re.MULTILINE)
     if any(line.startswith("Prepared ") for line in lines):

@@ -2,20 +2,21 @@
 
 import fcntl
 import gc
-from collections.abc import Callable, Sequence
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import TextIO
 
 import sqlalchemy as sa
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 
 from bot.client import Bot
 from escalation.detect import detect
-from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
-from escalation.signals import Signals
 from escalation.speech.guard import load_guard
 from gateway.app import create_app
 from gateway.demo_phones import Phones
@@ -28,6 +29,8 @@ from gateway.runtime.settings import ROOT, Settings
 from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person, use_key
 
+log = structlog.get_logger()
+
 
 class AlreadyServed(Exception):
     def __init__(self, database: Path) -> None:
@@ -38,11 +41,7 @@ class AlreadyServed(Exception):
 
 
 def open_database(settings: Settings) -> Database:
-    """The database with its tables up to date and readable with our key.
-
-    Raises:
-        NoKey, BadKey, WrongKey: WARMLINE_KEY cannot read what is stored.
-    """
+    """Migrated, and readable with our key. Raises NoKey, BadKey, or WrongKey."""
     use_key(settings.warmline_key)
     store_head_in(head_file_for(settings.database_url, ROOT / "var"))
     database = Database(make_engine(settings.database_url))
@@ -58,13 +57,12 @@ def make_texts(settings: Settings) -> Texts:
     # Twilio's client takes a tenth of a second to import, and the demo never needs it.
     from gateway.messaging.sms import Twilio, connect
 
-    client = connect(
-        settings.twilio_account_sid or "",
-        settings.twilio_auth_token or "",
-        base_url=settings.twilio_base_url,
-    )
     return Twilio(
-        client,
+        connect(
+            settings.twilio_account_sid or "",
+            settings.twilio_auth_token or "",
+            base_url=settings.twilio_base_url,
+        ),
         public_url=settings.public_url,
         from_=settings.twilio_from,
         messaging_service_sid=settings.twilio_messaging_service_sid,
@@ -72,12 +70,7 @@ def make_texts(settings: Settings) -> Texts:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """The gateway with everything it needs.
-
-    Raises:
-        AlreadyServed: another process serves this SQLite file.
-        BadPolicy, BadScript: a file of the program cannot be used.
-    """
+    """Raises AlreadyServed, BadPolicy, or BadScript."""
     only_one = _lock(settings.database_url)
     database = open_database(settings)
     engine = Engine(database, settings.database_url, [kind.job for kind in KINDS])
@@ -87,6 +80,7 @@ def build_app(settings: Settings) -> FastAPI:
     def start() -> None:
         engine.start(lambda work: do_work(line, work))
         watchdog.start()
+        threading.Thread(target=_load_detection, daemon=True).start()
 
     def stop() -> None:
         watchdog.stop()
@@ -96,37 +90,43 @@ def build_app(settings: Settings) -> FastAPI:
         if only_one is not None:
             only_one.close()
 
-    # The first use loads the model and the rules; no message should wait for that.
-    detect("hello")
-    load_guard()
     return create_app(line, settings, start=start, stop=stop)
+
+
+def _load_detection() -> None:
+    """The first use loads the model and the rules. Meanwhile messages are already recorded."""
+    try:
+        detect("hello")
+        load_guard()
+    except Exception:
+        # Without detection nobody would be handed over, so the supervisor has to know.
+        log.exception("detection cannot be loaded")
+        os.kill(os.getpid(), signal.SIGTERM)
+    gc.freeze()
 
 
 def make_line(settings: Settings, database: Database) -> Line:
     texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
-    rules = load_rules(
-        settings.public_url, texting, policy_file=settings.policy_file or POLICY_FILE
-    )
+    rules = load_rules(settings.public_url, texting, policy_file=settings.policy_file)
     timeout = rules.policy.bot.timeout_seconds
     return Line(
         database=database,
         rules=rules,
         bot=Bot(settings.rasa_url, timeout_seconds=timeout, token=settings.rasa_token),
         texts=make_texts(settings),
-        detect=_detect,
+        detect=detect,
         take_turns=take_turns,
     )
 
 
-def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
-    """Serve until interrupted."""
+def serve(settings: Settings) -> None:
     app = build_app(settings)
     # Everything loaded by now stays. Without the freeze, the collector would go through it again
     # whenever a page has read some thousand rows, which takes longer than reading them.
     gc.collect()
     gc.freeze()
     gc.enable()
-    announce(f"Warmline listens on http://{settings.host}:{settings.port}")
+    print(f"Warmline listens on http://{settings.host}:{settings.port}")
     uvicorn.run(
         app,
         host=settings.host,
@@ -136,10 +136,6 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> Non
         # Open event streams would otherwise hold up the end.
         timeout_graceful_shutdown=3,
     )
-
-
-def _detect(words: str, history: Sequence[str]) -> Signals:
-    return detect(words, history)
 
 
 def _lock(database_url: str) -> TextIO | None:

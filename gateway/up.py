@@ -14,61 +14,30 @@ from urllib.parse import urlsplit
 from bot.training import train_if_changed
 from gateway.runtime.settings import ROOT, Settings, load_settings
 
-SUPERVISOR = """\
-[supervisord]
-nodaemon = true
-silent = true
-logfile = {log}/supervisor.log
-logfile_maxbytes = 1MB
-logfile_backups = 1
-loglevel = info
-pidfile = {var}/supervisord.pid
-{user}
-"""
-# The output goes to a file, so that the terminal stays readable.
-PROGRAM = """
-[program:{name}]
-command = {command}
-directory = {root}
-autorestart = true
-startsecs = 3
-startretries = 1000000
-stopwaitsecs = 10
-stopasgroup = true
-killasgroup = true
-redirect_stderr = true
-stdout_logfile = {log}/{name}.log
-stdout_logfile_maxbytes = 5MB
-stdout_logfile_backups = 1
-"""
+TEMPLATE = Path(__file__).with_name("supervisord.ini")
 
 
 def run() -> int:
-    """Prepare everything, then replace this process with supervisord; return only on failure.
-
-    Raises:
-        BadSettings: .env or the environment cannot be used.
-        BotProblem: the bot cannot be trained.
-    """
+    """Replace this process with supervisord. Raises BadSettings or BotProblem."""
     if not os.environ.get("WARMLINE_KEY"):
         write_env_if_missing(ROOT / ".env")
     settings = load_settings()
     taken = _find_taken_port(settings)
     if taken:
-        print(f"Another program uses {taken}. Stop it, or change {_setting_for(taken)} in .env.")
+        print("Another program uses {}. Stop it, or change {} in .env.".format(*taken))
         return 2
     train_if_changed()
-    if settings.sms == "phones" and not _has_people(settings):
+    file = _sqlite_file(settings)
+    if settings.sms == "phones" and not _has_people(file):
         print("Setting up the demo program")
         _seed_demo(settings)
-    config = write_config(_data_folder(settings))
-    os.environ.update(_bot_environment(settings))
+    config = write_config(file.parent if file else ROOT / "var")
+    os.environ.update(bot_environment(settings))
     url = f"http://{settings.host}:{settings.port}"
     become_supervisor(config, url, demo=settings.sms == "phones")
 
 
 def become_supervisor(config: Path, url: str, *, demo: bool) -> NoReturn:
-    """Replace this process with supervisord, and start the announcer as its child."""
     os.chdir(ROOT)
     announcer = [sys.executable, "-m", "gateway.announcer", url, str(config.parent / "log")]
     subprocess.Popen([*announcer, "--demo"] if demo else announcer)
@@ -78,7 +47,6 @@ def become_supervisor(config: Path, url: str, *, demo: bool) -> NoReturn:
 
 
 def write_env_if_missing(file: Path) -> None:
-    """Write .env from .env.example with fresh secrets."""
     if file.exists():
         return
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
@@ -91,36 +59,27 @@ def write_env_if_missing(file: Path) -> None:
 
 
 def write_config(var: Path) -> Path:
-    """Write supervisord's configuration into `var`, and empty the logs of the last run."""
     log = var / "log"
     log.mkdir(parents=True, exist_ok=True)
     for name in ("supervisor", "bot", "gateway"):
         (log / f"{name}.log").write_text("")
-    user = "user = root" if os.geteuid() == 0 else ""
-    folders = {"log": _escaped(log), "var": _escaped(var), "root": _escaped(ROOT)}
-    python = _escaped(Path(sys.executable))
-    commands = {"bot": f"{python} -m bot.server", "gateway": f"{python} -m gateway serve"}
-    parts = [SUPERVISOR.format(user=user, **folders)]
-    parts += [PROGRAM.format(name=name, command=commands[name], **folders) for name in commands]
+    paths = {"log": log, "var": var, "root": ROOT, "python": sys.executable}
+    # supervisord expands %(name)s everywhere in its configuration.
+    blanks = {name: str(path).replace("%", "%%") for name, path in paths.items()}
+    blanks["user"] = "user = root" if os.geteuid() == 0 else ""
     config = var / "supervisord.conf"
-    config.write_text("".join(parts), "utf-8")
+    config.write_text(TEMPLATE.read_text("utf-8").format(**blanks), "utf-8")
     return config
 
 
-def _escaped(path: Path) -> str:
-    """supervisord expands %(name)s everywhere in its configuration."""
-    return str(path).replace("%", "%%")
-
-
-def _data_folder(settings: Settings) -> Path:
+def _sqlite_file(settings: Settings) -> Path | None:
     scheme, _, file = settings.database_url.partition(":///")
-    return Path(file).resolve().parent if scheme == "sqlite" and file else ROOT / "var"
+    return Path(file).resolve() if scheme == "sqlite" and file else None
 
 
-def _has_people(settings: Settings) -> bool:
+def _has_people(file: Path | None) -> bool:
     """Whether the SQLite file has people. False for PostgreSQL, where `seed_demo` checks again."""
-    scheme, _, file = settings.database_url.partition(":///")
-    if scheme != "sqlite" or not Path(file).exists():
+    if file is None or not file.exists():
         return False
     try:
         with closing(sqlite3.connect(file)) as database:
@@ -141,7 +100,7 @@ def _seed_demo(settings: Settings) -> None:
     database.engine.dispose()
 
 
-def _bot_environment(settings: Settings) -> dict[str, str]:
+def bot_environment(settings: Settings) -> dict[str, str]:
     wanted = {
         "RASA_URL": settings.rasa_url,
         "WARMLINE_KEY": settings.warmline_key,
@@ -151,20 +110,18 @@ def _bot_environment(settings: Settings) -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in wanted.items() if value}
 
 
-def _find_taken_port(settings: Settings) -> str | None:
+def _find_taken_port(settings: Settings) -> tuple[str, str] | None:
+    """An address that another program uses, and the setting to change."""
     rasa = urlsplit(settings.rasa_url)
-    wanted = [(settings.host, settings.port)]
-    if rasa.hostname and rasa.port:
-        wanted.append((rasa.hostname, rasa.port))
-    for host, port in wanted:
+    for setting, host, port in (
+        ("PORT", settings.host, settings.port),
+        ("RASA_URL", rasa.hostname, rasa.port),
+    ):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, port))
+                if host and port:
+                    probe.bind((host, port))
             except OSError:
-                return f"{host}:{port}"
+                return f"{host}:{port}", setting
     return None
-
-
-def _setting_for(address: str) -> str:
-    return "RASA_URL" if address.endswith(":5005") else "PORT"

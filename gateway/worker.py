@@ -1,9 +1,7 @@
 """All kinds of jobs, and the watchdog that enqueues a job again when its workflow was lost.
 
-A job is enqueued in the transaction that writes its row. The watchdog looks every two seconds
-for rows that were due a while ago and that no stored workflow will work on: after a crash between
-two steps, after a job that failed too often, and for rows that a command wrote. It only enqueues.
-docs/decisions/0002-durable-work.md lists what nothing but the watchdog can do.
+A job is enqueued in the transaction that writes its row. The watchdog finds rows that were due a
+while ago and have no stored workflow; docs/decisions/0002-durable-work.md says why there are any.
 """
 
 import threading
@@ -13,42 +11,17 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.jobs import (
-    AskFollowUp,
-    CheckAlerts,
-    CheckClaim,
-    Climb,
-    Deliver,
-    LapseTransfer,
-    Recall,
-    TakeTurns,
-    TellHolder,
-    TextUnseen,
-    Work,
-    enqueue,
-)
+from escalation.handoffs import jobs
+from escalation.handoffs.jobs import TakeTurns, Work, enqueue
 from gateway.chat.jobs import text_unseen, unseen_messages
+from gateway.check_ins import jobs as check_in_jobs
 from gateway.check_ins.asking import ask_check_in
 from gateway.check_ins.follow_up_jobs import ask_follow_up, follow_ups_to_ask
-from gateway.check_ins.jobs import (
-    begin_check_in,
-    check_ins_to_ask,
-    check_ins_to_begin,
-    check_ins_to_close,
-    close_check_in,
-)
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn
-from gateway.handoffs.jobs import (
-    lapse_transfer,
-    overdue_claim_checks,
-    overdue_offers,
-    overdue_pages,
-    overdue_second_pages,
-    run_handoff_job,
-)
+from gateway.handoffs import jobs as handoff_jobs
 from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
@@ -77,8 +50,6 @@ FindDue = Callable[[Line, Session, datetime], list[Work]]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of job: what runs it, and how its rows show that it is due."""
-
     job: type[Work]
     run: Callable[[Line, Any], None]
     find_due: FindDue | None = None
@@ -102,25 +73,21 @@ def undelivered_messages(line: Line, session: Session, before: datetime) -> list
         .where(Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]))
         .group_by(Message.conversation_id)
     )
-    undelivered = session.execute(
-        select(Message.conversation_id, Message.id, Message.tries).where(
-            Message.id.in_(first),
-            or_(
-                (Message.delivery == Delivery.QUEUED)
-                & (Message.moved_at < before)
-                & (Message.next_try_at.is_(None) | (Message.next_try_at < before)),
-                (Message.delivery == Delivery.SENDING)
-                & (Message.sending_at < line.clock() - SEND_IS_DEAD_AFTER),
-            ),
-        )
+    queued = (
+        (Message.delivery == Delivery.QUEUED)
+        & (Message.moved_at < before)
+        & (Message.next_try_at.is_(None) | (Message.next_try_at < before))
     )
-    return [Deliver(*row) for row in undelivered]
+    dead = (Message.delivery == Delivery.SENDING) & (
+        Message.sending_at < line.clock() - SEND_IS_DEAD_AFTER
+    )
+    message = select(Message.conversation_id, Message.id, Message.tries)
+    found = session.execute(message.where(Message.id.in_(first), queued | dead))
+    return [jobs.Deliver(*row) for row in found]
 
 
 @dataclass(frozen=True)
 class CleanUp(Work):
-    """Delete old records of jobs and webhooks, once an hour."""
-
     name: ClassVar[str] = "clean_up"
     queue: ClassVar[str] = "scheduled"
 
@@ -135,33 +102,34 @@ def clean_up(line: Line, job: CleanUp) -> None:
 
 KINDS = (
     Kind(TakeTurns, lambda line, job: take_turns(line, job.conversation_id), unhandled_messages),
-    Kind(Deliver, lambda line, job: deliver(line, job.conversation_id), undelivered_messages),
-    Kind(Climb, run_handoff_job, overdue_pages),
-    Kind(CheckAlerts, run_handoff_job),
-    Kind(CheckClaim, run_handoff_job, overdue_claim_checks),
-    Kind(Recall, run_handoff_job, overdue_second_pages),
-    Kind(TellHolder, run_handoff_job),
-    Kind(LapseTransfer, lapse_transfer, overdue_offers),
+    Kind(jobs.Deliver, lambda line, job: deliver(line, job.conversation_id), undelivered_messages),
+    Kind(jobs.Climb, handoff_jobs.run_handoff_job, handoff_jobs.overdue_pages),
+    Kind(jobs.CheckAlerts, handoff_jobs.run_handoff_job),
+    Kind(jobs.CheckClaim, handoff_jobs.run_handoff_job, handoff_jobs.overdue_claim_checks),
+    Kind(jobs.Recall, handoff_jobs.run_handoff_job, handoff_jobs.overdue_second_pages),
+    Kind(jobs.TellHolder, handoff_jobs.run_handoff_job),
+    Kind(jobs.LapseTransfer, handoff_jobs.lapse_transfer, handoff_jobs.overdue_offers),
     Kind(SendWebhook, send_webhook, webhooks_to_send),
-    Kind(BeginCheckIn, begin_check_in, check_ins_to_begin, SLOW),
-    Kind(AskCheckIn, ask_check_in, check_ins_to_ask, SLOW),
-    Kind(CloseCheckIn, close_check_in, check_ins_to_close, SLOW),
-    Kind(AskFollowUp, ask_follow_up, follow_ups_to_ask, SLOW),
-    Kind(TextUnseen, text_unseen, unseen_messages, SLOW),
+    Kind(BeginCheckIn, check_in_jobs.begin_check_in, check_in_jobs.check_ins_to_begin, SLOW),
+    Kind(AskCheckIn, ask_check_in, check_in_jobs.check_ins_to_ask, SLOW),
+    Kind(CloseCheckIn, check_in_jobs.close_check_in, check_in_jobs.check_ins_to_close, SLOW),
+    Kind(jobs.AskFollowUp, ask_follow_up, follow_ups_to_ask, SLOW),
+    Kind(jobs.TextUnseen, text_unseen, unseen_messages, SLOW),
     Kind(NotifyOverdue, notify_overdue, overdue_records, SLOW),
     Kind(Erase, run_erasure, erasures_due, HOURLY),
     Kind(CleanUp, clean_up, lambda *_: [CleanUp()], HOURLY),
 )
 
 
+RUN = {kind.job: kind.run for kind in KINDS}
+
+
 def do_work(line: Line, work: Work) -> None:
     """Run one job. Each re-reads its row, so running it twice is harmless."""
-    kind = next(kind for kind in KINDS if kind.job is type(work))
-    kind.run(line, work)
+    RUN[type(work)](line, work)
 
 
 def find_due(line: Line, kinds: Iterable[Kind], *, before: datetime) -> list[Work]:
-    """The jobs that were due before a time and have not run, as the rows say."""
     found: list[Work] = []
     for kind in kinds:
         if kind.find_due is None:
@@ -192,7 +160,6 @@ class Watchdog:
         self._thread.join(timeout=10)
 
     def look(self, *, grace: timedelta = GRACE) -> Sequence[Work]:
-        """Enqueue the jobs whose workflow was lost, and return them."""
         now = self.line.clock()
         kinds = [kind for kind in KINDS if now >= self._next_look.get(kind, now)]
         self._next_look.update({kind: now + kind.every for kind in kinds})
@@ -218,13 +185,9 @@ class Watchdog:
                 return
 
     def _look_alone(self, grace: timedelta) -> None:
-        if self.line.database.is_sqlite:
-            self.look(grace=grace)
-            self.engine.resume_abandoned()
-            return
-        # Two at once could resume the same job twice.
         with self.line.database.reading() as session:
-            alone = text("SELECT pg_try_advisory_xact_lock(:key)")
-            if session.scalar(alone, {"key": ONE_WATCHDOG}):
+            # Two at once could resume the same job twice. SQLite has one process anyway.
+            lock = select(func.pg_try_advisory_xact_lock(ONE_WATCHDOG))
+            if self.line.database.is_sqlite or session.scalar(lock):
                 self.look(grace=grace)
                 self.engine.resume_abandoned()

@@ -6,30 +6,22 @@ key, what to do. Exit status 1 if there is a fault.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from escalation.speech.guard import claims
 from gateway.authoring import gsm, readability
-from gateway.authoring.content import LABEL, ROOT, Content, Fault, Text, read_content
+from gateway.authoring.content import KNOWN, LABEL, ROOT, Content, Fault, Text, read_content
 
 MOST_SEGMENTS = 2
 HIGHEST_GRADE = 7.0
 FEWEST_EXAMPLES = 20
 
-# Carriers and Twilio handle these themselves.
-CARRIER_WORDS = frozenset(
-    {"STOP", "STOPALL", "END", "QUIT", "CANCEL", "UNSUBSCRIBE", "REVOKE", "OPTOUT", "START", "YES"}
-    | {"UNSTOP", "HELP", "INFO"}
-)
-# The gateway reads these itself. The others must be training examples of an intent.
-GATEWAY_WORDS = frozenset({"PAUSE", "RESUME"})
-PARTS_OF_TOPIC = ("what", "why", "helps", "more")
-PARTS_OF_SKILL = ("started", "done", "left", "set_aside", "given_up")
+CARRIER_WORDS = frozenset(KNOWN["words"]["carrier"])
+GATEWAY_WORDS = frozenset(KNOWN["words"]["gateway"])
 
 
 def find_faults(content: Content) -> list[Fault]:
@@ -45,177 +37,121 @@ def find_faults(content: Content) -> list[Fault]:
     return sorted(dict.fromkeys(found), key=lambda fault: fault.where)
 
 
+def _fault(where: str, name: str, **blanks: object) -> Fault:
+    return Fault(where, KNOWN["faults"][name].format(**blanks))
+
+
 def _find_text_faults(text: Text) -> Iterator[Fault]:
+    where, sent = text.where, text.as_sent
     if not text.source.strip():
-        what_to_add = (
-            'source = "..."' if text.file.endswith(".toml") else 'metadata: {source: "..."}'
-        )
-        yield Fault(
-            text.where,
-            f"no source. Name it: {what_to_add}, with body or authors, title, and year. For "
-            'words that only connect, write "Program wording".',
-        )
+        is_toml = text.file.endswith(".toml")
+        what = 'source = "..."' if is_toml else 'metadata: {source: "..."}'
+        yield _fault(where, "no_source", what=what)
     for blank in text.unknown_blanks:
-        yield Fault(
-            text.where,
-            f"unknown length of {{{blank}}}. A text may repeat ratings, not what a mentee wrote. "
-            "For anything else, add the longest value to BLANKS in gateway/authoring/content.py.",
-        )
-    if odd := gsm.outside_gsm_7(text.as_sent):
-        yield Fault(
-            text.where,
-            f"{_quoted(odd)} cannot be sent in a plain SMS and doubles its cost. Use straight "
-            "quotes, a hyphen, three periods, and no emoji.",
-        )
-    elif gsm.segments(text.as_sent) > MOST_SEGMENTS:
-        length, fits = gsm.septets(text.as_sent), gsm.longest(MOST_SEGMENTS)
-        yield Fault(
-            text.where,
-            f'{length} characters with "{LABEL}" before it; {fits} fit two SMS. '
-            f"Cut {length - fits} or more.",
-        )
+        yield _fault(where, "unknown_length", blank=blank)
+    if odd := gsm.outside_gsm_7(sent):
+        yield _fault(where, "not_gsm", odd=_quoted(odd))
+    elif gsm.segments(sent) > MOST_SEGMENTS:
+        length, fits = gsm.septets(sent), gsm.longest(MOST_SEGMENTS)
+        excess = length - fits
+        yield _fault(where, "too_long", length=length, label=LABEL, fits=fits, excess=excess)
     if text.grade is not None and text.grade > HIGHEST_GRADE and not text.official:
-        yield Fault(text.where, _too_hard(text))
+        sentence = readability.hardest(text.prose)
+        long = ", ".join(readability.long_words(sentence))
+        yield _fault(
+            where,
+            "too_hard",
+            grade=text.grade,
+            highest=HIGHEST_GRADE,
+            sentence=sentence,
+            advice=f"Replace long words ({long}) or" if long else "Try to",
+        )
     for claim in claims(text.words):
-        kind = claim.kind.value.replace("_", " ")
-        yield Fault(
-            text.where,
-            f'"{claim.span}" is a claim that a bot must not make ({kind}). Name what the mentee '
-            "said, what helps, or what a person can do. Put words for the mentee to use in "
-            "quotation marks.",
-        )
-    if taken := sorted(text.keywords & _taken(text)):
-        yield Fault(
-            text.where,
-            f"{_quoted(taken)} belongs to the phone company: it never reaches us, or it ends all "
-            "texts. Use another keyword.",
-        )
+        yield _fault(where, "claim", span=claim.span, kind=claim.kind.value.replace("_", " "))
+    if taken := text.keywords & _taken(text):
+        yield _fault(where, "carriers_keyword", words=_quoted(taken))
 
 
 def _taken(text: Text) -> frozenset[str]:
     """The carriers' keywords that this text must not use. The script explains STOP and START."""
-    if not text.file.endswith(".toml"):
-        return CARRIER_WORDS
     explained = {"STOP": r"\bSTOP ends texts\b", "START": r"^\{program\}: no more texts\b"}
+    if not text.file.endswith(".toml"):
+        explained = {}
     return CARRIER_WORDS - {word for word, how in explained.items() if re.search(how, text.words)}
 
 
-def _too_hard(text: Text) -> str:
-    sentence = readability.hardest(text.prose)
-    long = readability.long_words(sentence)
-    advice = f"Replace long words ({', '.join(long)}) or" if long else "Try to"
-    return (
-        f"reading grade {text.grade:.1f}; the highest allowed is {HIGHEST_GRADE:g}. The hardest "
-        f'sentence is "{sentence}". {advice} cut it in two.'
-    )
-
-
 def _keyword_faults(content: Content) -> Iterator[Fault]:
-    """The bot must understand every keyword that its texts name."""
     known = {line.casefold() for lines in content.examples.values() for line in lines}
     for text in content.texts:
-        if not text.file.startswith("bot/"):
-            continue
         for word in sorted(text.keywords - CARRIER_WORDS - GATEWAY_WORDS):
-            if word.casefold() not in known:
-                yield Fault(
-                    text.where,
-                    f"the bot does not understand {word}: no intent has it as an example. Add "
-                    f'"- {word.lower()}" to its intent in bot/data.',
-                )
+            if text.file.startswith("bot/") and word.casefold() not in known:
+                yield _fault(text.where, "unknown_keyword", word=word, example=word.lower())
 
 
 def _topic_faults(content: Content) -> Iterator[Fault]:
     for topic in content.topics:
-        where = content.intents[f"topic_{topic}"]
-        for part in PARTS_OF_TOPIC:
+        where, helps = content.intents[f"topic_{topic}"], f"utter_{topic}_helps"
+        for part in KNOWN["parts"]["topic"]:
             key = f"utter_{topic}_{part}"
             if key not in content.responses:
-                yield Fault(where, f"the topic {topic} has no {key}. Add it under responses.")
-        offers = _offered(content.responses.get(f"utter_{topic}_helps", []))
-        if offers is None and f"utter_{topic}_helps" in content.responses:
-            yield Fault(
-                f"{where}, utter_{topic}_helps",
-                "offers no exercise, so a yes after it leads nowhere. Add offers: NAME to its "
-                "metadata.",
-            )
-        elif offers is not None and offers not in content.forms:
-            yield Fault(
-                f"{where}, utter_{topic}_helps",
-                f"offers {offers}, but there is no such exercise. Choose from "
-                f"{', '.join(sorted(content.forms))}.",
-            )
-
-
-def _offered(variants: Iterable[Mapping[str, Any]]) -> str | None:
-    for variant in variants:
-        if offered := (variant.get("metadata") or {}).get("offers"):
-            return str(offered)
-    return None
+                yield _fault(where, "topic_lacks", topic=topic, key=key)
+        if helps not in content.responses:
+            continue
+        metadata = [variant.get("metadata") or {} for variant in content.responses[helps]]
+        offers = next((one["offers"] for one in metadata if one.get("offers")), None)
+        if offers is None:
+            yield _fault(f"{where}, {helps}", "offers_nothing")
+        elif offers not in content.forms:
+            forms = ", ".join(sorted(content.forms))
+            yield _fault(f"{where}, {helps}", "offers_unknown", offers=offers, forms=forms)
 
 
 def _skill_faults(content: Content) -> Iterator[Fault]:
     for skill, slots in content.forms.items():
         where = content.file_of[f"{skill}_form"]
         goes_on = any(other.startswith(f"{skill}_") for other in content.forms)
-        needed = [f"utter_{skill}_{part}" for part in PARTS_OF_SKILL]
+        needed = [f"utter_{skill}_{part}" for part in KNOWN["parts"]["skill"]]
         if goes_on:  # mood continues with mood_note, which says it is done
             needed.remove(f"utter_{skill}_done")
         needed += [f"utter_again_{skill}", *(f"utter_ask_{slot}" for slot in slots)]
         for key in needed:
             if key not in content.responses:
-                yield Fault(where, f"{skill} has no {key}. Add it under responses.")
+                yield _fault(where, "skill_lacks", skill=skill, key=key)
         if not slots:
-            yield Fault(where, f"{skill}_form asks nothing. List its slots in required_slots.")
+            yield _fault(where, "asks_nothing", skill=skill)
 
 
 def _example_faults(content: Content) -> Iterator[Fault]:
+    trained = content.trained_in
     for intent, where in sorted(content.intents.items()):
         many = len(set(content.examples.get(intent, [])))
         if many == 0:
-            yield Fault(
-                where,
-                f"the intent {intent} has no examples, so the bot cannot recognize it. Write 40 "
-                f"under nlu in {where.replace('domain', 'data')}.",
-            )
+            file = where.replace("domain", "data")
+            yield _fault(where, "no_examples", intent=intent, file=file)
         elif many < FEWEST_EXAMPLES:
-            yield Fault(
-                content.trained_in[intent],
-                f"the intent {intent} has {many} examples. Write at least {FEWEST_EXAMPLES}; 40 is "
-                "better.",
-            )
+            counts = {"many": many, "fewest": FEWEST_EXAMPLES}
+            yield _fault(trained[intent], "few_examples", intent=intent, **counts)
     for intent in sorted(set(content.examples) - set(content.intents)):
-        yield Fault(
-            content.trained_in[intent],
-            f"no file in bot/domain lists the intent {intent}. Add it under intents, or correct "
-            "its name.",
-        )
+        yield _fault(trained[intent], "unlisted_intent", intent=intent)
     seen: dict[str, str] = {}
     for intent, lines in sorted(content.examples.items()):
         for line in lines:
-            other = seen.setdefault(line.casefold(), intent)
-            if other != intent:
-                yield Fault(
-                    content.trained_in[intent],
-                    f'"{line}" is an example of {intent} and of {other}. Keep it in one.',
-                )
+            if (other := seen.setdefault(line.casefold(), intent)) != intent:
+                blanks = {"line": line, "intent": intent, "other": other}
+                yield _fault(trained[intent], "example_of_two", **blanks)
 
 
 def _missing_files(content: Content) -> Iterator[Fault]:
-    """Each topic and skill has a file with its name in every folder."""
-    named = {f"topic_{topic}": topic for topic in content.topics}
-    teaching = {Path(content.intents[intent]).stem for intent in named}
+    teaching = {Path(content.intents[f"topic_{topic}"]).stem for topic in content.topics}
     teaching |= {Path(content.file_of[f"{skill}_form"]).stem for skill in content.forms}
     for name in sorted(teaching):
-        if not (content.root / "docs" / "content" / f"{name}.md").exists():
-            yield Fault(
-                f"bot/domain/{name}.yml",
-                f"docs/content/{name}.md is missing. Copy another one and name the sources there.",
-            )
-    for file in sorted((content.root / "bot" / "domain").glob("*.yml")):
-        for needed in (f"bot/data/{file.stem}.yml", f"bot/tests/test_{file.stem}.yml"):
-            if not (content.root / needed).exists():
-                yield Fault(f"bot/domain/{file.name}", f"{needed} is missing.")
+        file = f"docs/content/{name}.md"
+        if not (content.root / file).exists():
+            yield _fault(f"bot/domain/{name}.yml", "no_docs", file=file)
+    for domain in sorted((content.root / "bot" / "domain").glob("*.yml")):
+        for file in (f"bot/data/{domain.stem}.yml", f"bot/tests/test_{domain.stem}.yml"):
+            if not (content.root / file).exists():
+                yield _fault(f"bot/domain/{domain.name}", "missing_file", file=file)
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -259,17 +195,13 @@ def run(*, brief: bool, root: Path = ROOT) -> int:
         print()
     for fault in found:
         print(fault)
-    print(_summary(content, found))
-    return 1 if found else 0
-
-
-def _summary(content: Content, found: list[Fault]) -> str:
     examples = sum(len(lines) for lines in content.examples.values())
-    counts = (
+    print(
         f"{len(content.texts)} texts, {len(content.topics)} topics, {len(content.forms)} exercises "
-        f"and check-ins, {len(content.intents)} intents with {examples} examples"
+        f"and check-ins, {len(content.intents)} intents with {examples} examples: "
+        f"{len(found) or 'no'} problem{'' if len(found) == 1 else 's'}."
     )
-    return f"{counts}: {len(found) or 'no'} problem{'' if len(found) == 1 else 's'}."
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

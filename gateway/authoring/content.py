@@ -3,9 +3,10 @@
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +18,16 @@ from gateway.messaging.outbox import LABEL_OF_BOT
 ROOT = Path(__file__).resolve().parents[2]
 
 LABEL = f"{LABEL_OF_BOT}: "
-# The longest value of each placeholder, so that a text fits with it.
-BLANKS = {
-    "age": "18",
-    "also": "muscle relaxation",
-    "before": "Alexandra",
-    "code": "12345",
-    "codes": "#12345, #12346 and #12347",
-    "date": "Wednesday 30 September",
-    "days": "30",
-    "error_code": "30007",
-    "example": "12345",
-    "holder": "Maximilian",
-    "keyword": "WELLBEING",
-    "link": "https://warmline.example.org/console/12345",
-    "mentor": "Maximilian",
-    "mentors": "Maximilian, Alexandra and Christina",
-    "minutes": "45",
-    "outcome": "not needed",
-    "program": "Harbor Mentoring",
-    "start": "Wed 30 Sep 2027 12:00",
-    "time": "Wednesday 12:00",
-    "tongue": "ESPAÑOL",
-    "until": "Wed 30 Sep 2027 12:00",
-    "who": "Maximilian",
-    "whose": "your mentee",
-    "why": "Maximilian already has enough to carry. These can: "
-    "Alexandra, Benjamin, Christina, Dominique, Elizabeth and others.",
-}
+# What the checks need to know about texts.
+KNOWN: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("texts.toml").read_text("utf-8")
+)
+BLANKS = KNOWN["blanks"]
+BLANK = re.compile(r"\{(\w+)\}")
 RATING = re.compile(r"\w+_(?:before|after|score)")
 # Hold a mentee's own words of any length, so their length is not measured.
 OTHERS_WORDS = frozenset({("mentee_words", "words"), ("goal_reminder", "goal")})
 
-# Words in capitals that are not keywords.
-NO_KEYWORDS = frozenset({"OK", "TV", "PM", "AM", "US", "UK", "WHO", "CDC", "CC"})
 KEYWORD = re.compile(r"(?<![\w-])[A-Z]{2,}(?: [A-Z]{2,})*(?![\w-])")
 
 
@@ -67,8 +44,6 @@ class Fault:
 
 @dataclass(frozen=True)
 class Text:
-    """One text. A response with variants has one for each."""
-
     file: str
     key: str
     words: str
@@ -82,25 +57,21 @@ class Text:
     @cached_property
     def as_sent(self) -> str:
         """With its label and the longest values of its placeholders."""
-        return LABEL + re.sub(r"\{(\w+)\}", lambda blank: self._longest(blank[1]), self.words)
+        return LABEL + BLANK.sub(lambda blank: self._longest(blank[1]) or "", self.words)
 
-    def _longest(self, blank: str) -> str:
+    def _longest(self, blank: str) -> str | None:
         if (self.key, blank) in OTHERS_WORDS:
             return ""
-        return "10" if RATING.fullmatch(blank) else BLANKS.get(blank, "")
+        return "10" if RATING.fullmatch(blank) else BLANKS.get(blank)
 
     @property
     def unknown_blanks(self) -> list[str]:
-        return [
-            blank
-            for blank in re.findall(r"\{(\w+)\}", self.words)
-            if not (blank in BLANKS or RATING.fullmatch(blank) or (self.key, blank) in OTHERS_WORDS)
-        ]
+        return [blank for blank in BLANK.findall(self.words) if self._longest(blank) is None]
 
     @property
     def prose(self) -> str:
         """The text to grade. A placeholder counts like a keyword, since its value is not ours."""
-        return re.sub(r"\{\w+\}", "KEY", self.words)
+        return BLANK.sub("KEY", self.words)
 
     @cached_property
     def grade(self) -> float | None:
@@ -108,13 +79,11 @@ class Text:
 
     @property
     def keywords(self) -> set[str]:
-        return set(KEYWORD.findall(self.words)) - NO_KEYWORDS
+        return set(KEYWORD.findall(self.words)) - {*KNOWN["words"]["no_keywords"]}
 
 
 @dataclass
 class Content:
-    """All texts and training data, and the files that could not be read."""
-
     texts: list[Text] = field(default_factory=list)
     responses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     file_of: dict[str, str] = field(default_factory=dict)
@@ -130,11 +99,7 @@ class Content:
         return sorted(name[6:] for name in self.intents if name.startswith("topic_"))
 
 
-# --- reading ---
-
-
 def read_content(root: Path = ROOT) -> Content:
-    """Read escalation/script.toml and bot/domain and bot/data below `root`."""
     content = Content(root=root)
     _read_script(content, root / "escalation" / "script.toml")
     for file in sorted((root / "bot" / "domain").glob("*.yml")):
@@ -152,21 +117,16 @@ def _read_script(content: Content, file: Path) -> None:
         content.faults.append(Fault(name, f"cannot be read: {error}."))
         return
     for key, line in lines.items():
-        words, source = str(line.get("text", "")), str(line.get("source", ""))
-        content.texts.append(Text(name, key, words, source))
+        words = str(line.get("text", ""))
+        content.texts.append(Text(name, key, words, str(line.get("source", ""))))
         if not words.strip():
             content.faults.append(Fault(f"{name}, {key}", 'has no words. Add: text = "..."'))
-    for first, second in _said_together(lines):
-        words = f"{lines[first].get('text')} {lines[second].get('text')}"
-        source = str(lines[first].get("source", ""))
-        content.texts.append(Text(name, f"{first} + {second}", words, source))
-
-
-def _said_together(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """The reason for a handoff and who was asked are sent as one text."""
-    whys = [key for key in lines if key.startswith("why_")]
-    whos = [key for key in lines if key.startswith("who_") or key == "raised"]
-    return [(why, who) for why in whys for who in whos]
+    # The reason for a handoff and who was asked are sent as one text.
+    for why, who in product(lines, lines):
+        if why.startswith("why_") and (who.startswith("who_") or who == "raised"):
+            words = f"{lines[why].get('text')} {lines[who].get('text')}"
+            source = str(lines[why].get("source", ""))
+            content.texts.append(Text(name, f"{why} + {who}", words, source))
 
 
 def _read_domain(content: Content, file: Path) -> None:
@@ -181,11 +141,10 @@ def _read_domain(content: Content, file: Path) -> None:
             other = content.file_of[key]
             content.faults.append(Fault(f"{name}, {key}", f"is in {other}, too. Keep one of them."))
         content.responses[key], content.file_of[key] = list(variants or []), name
-        for variant in variants or []:
+        for variant in content.responses[key]:
             about = variant.get("metadata") or {}
             if "text" in variant:
-                source = str(about.get("source") or "")
-                official = bool(about.get("official"))
+                source, official = str(about.get("source") or ""), bool(about.get("official"))
                 content.texts.append(Text(name, key, str(variant["text"]), source, official))
 
 
@@ -194,12 +153,9 @@ def _read_training(content: Content, file: Path) -> None:
     for block in read.get("nlu") or []:
         if intent := block.get("intent"):
             content.trained_in.setdefault(intent, name)
-            lines = re.findall(r"^\s*- (.+)$", block.get("examples") or "", re.MULTILINE)
-            content.examples[intent] += [_without_entities(line) for line in lines]
-
-
-def _without_entities(line: str) -> str:
-    return re.sub(r"\[(.+?)\](?:\(.+?\)|\{.+?\})", r"\1", line).strip()
+            # Without the marks of entities: [Sam](name) is Sam.
+            plain = re.sub(r"\[(.+?)\](?:\(.+?\)|\{.+?\})", r"\1", block.get("examples") or "")
+            content.examples[intent] += re.findall(r"^\s*- (.+?)\s*$", plain, re.MULTILINE)
 
 
 def _yaml(content: Content, file: Path) -> Mapping[str, Any]:
@@ -209,13 +165,11 @@ def _yaml(content: Content, file: Path) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it is not YAML"
-        content.faults.append(
-            Fault(
-                _name(content, file),
-                f"cannot be read{line}: {problem}. Compare with a file that works; often a quote "
-                "is missing, or a line is not indented like the one above it.",
-            )
+        sentence = (
+            f"cannot be read{line}: {problem}. Compare with a file that works; often a quote is "
+            "missing, or a line is not indented like the one above it."
         )
+        content.faults.append(Fault(_name(content, file), sentence))
         return {}
     return read if isinstance(read, dict) else {}
 

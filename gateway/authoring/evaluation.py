@@ -1,8 +1,7 @@
 """Measure detection and write the table in docs/evidence.md: `make evidence EVAL=FOLDER`.
 
-FOLDER has an evaluation set from outside the project: `score.py` and the texts in `dev/`. Other
-figures come from our own examples. The table shows each figure beside its target, and the commit.
-It takes about fifteen minutes; run nothing else meanwhile, or the times are too long.
+FOLDER has an evaluation set from outside the project: `score.py` and the texts in `dev/`. It takes
+fifteen minutes; run nothing else meanwhile, or the times are too long.
 """
 
 import argparse
@@ -12,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ BATCH = 500
 TIMED = 4_000
 # How many of our own messages are edited in every way.
 EDITED = 300
+# The kind of conversation, by a word in its id.
+KINDS = {"esconv": "support", "dailydialog": "ordinary"}
 
 
 @dataclass(frozen=True)
@@ -56,31 +58,9 @@ class Figure:
         return f"{self.name:58}{self.value:8.4g} {low_high:15} {asked:14}{missed}"
 
 
-AT_LEAST = {
-    "crisis recall, shipped threshold": 0.95,
-    "crisis recall, abuse": 0.94,
-    "crisis recall, imminent": 1.0,
-    "connection minus tools AUROC, post": 0.93,
-    "connection minus tools AUROC, chat length": 0.91,
-    "connection head AUROC, post": 0.90,
-    "connection head AUROC, chat length": 0.90,
-    "tools head AUROC, post": 0.92,
-    "tools head AUROC, chat length": 0.92,
-    "connection head vs everyday AUROC": 0.985,
-    "tools head vs everyday AUROC": 0.985,
-    "connection recall at 1% everyday": 0.80,
-}
-AT_MOST = {
-    "false crisis, plain everyday": 0.001,
-    "false crisis, audited hard negatives": 0.08,
-    "false crisis, idioms with lethal words": 0.015,
-    "false crisis, everyday_stressor": 0.005,
-    "handed over, advice-seeking posts": 0.10,
-    "crisis ECE on crisis+hard+plain": 0.03,
-    "ordinary conversations handed over by message any": 0.02,
-}
-# Minimum share of support conversations with a handoff or an offer by this message.
-BROUGHT_BY = {1: 0.10, 3: 0.35, 5: 0.55}
+TARGETS: dict[str, dict[str, float]] = tomllib.loads(
+    Path(__file__).with_name("targets.toml").read_text("utf-8")
+)
 
 
 def assessed(lines: Sequence[str]) -> list[str]:
@@ -95,25 +75,22 @@ def _assess(lines: Sequence[str]) -> list[str]:
 
 
 def outside_figures(report: Mapping[str, Mapping[str, Any]]) -> Iterator[Figure]:
-    """The figures of the scorer's report that have a target."""
-    for asked_of, at_most in ((AT_LEAST, False), (AT_MOST, True)):
-        for name, asked in asked_of.items():
+    for kind in ("at_least", "at_most"):
+        for name, asked in TARGETS[kind].items():
             row = report[name]
             known = row.get("low") is not None
             interval = (row["low"], row["high"]) if known else None
-            yield Figure(name, row["value"], asked, at_most, interval)
+            yield Figure(name, row["value"], asked, kind == "at_most", interval)
 
 
 def first_brought(asked: Iterable[str], answers: Iterable[str]) -> dict[str, dict[str, int]]:
-    """For each conversation, its first message with a handoff or an offer; 0 if there is none.
-
-    Lines with an id like `set-number/message` belong to a conversation.
-    """
+    """Each conversation's first message with a handoff or an offer; 0 if there is none."""
     firsts: dict[str, dict[str, int]] = {"support": {}, "ordinary": {}}
     answer_to = {row["id"]: row for row in map(json.loads, answers)}
     for row in map(json.loads, asked):
         conversation, _, message = row["id"].rpartition("/")
-        kind = _kind_of(conversation)
+        lowered = conversation.lower()
+        kind = next((KINDS[name] for name in KINDS if name in lowered), None)
         if kind is None or not message.isdigit():
             continue
         answer = answer_to[row["id"]]
@@ -124,17 +101,10 @@ def first_brought(asked: Iterable[str], answers: Iterable[str]) -> dict[str, dic
     return firsts
 
 
-def _kind_of(conversation: str) -> str | None:
-    lowered = conversation.lower()
-    if "esconv" in lowered:
-        return "support"
-    return "ordinary" if "dailydialog" in lowered else None
-
-
 def brought_figures(firsts: Mapping[str, Mapping[str, int]]) -> Iterator[Figure]:
     support, ordinary = (list(firsts[kind].values()) for kind in ("support", "ordinary"))
-    for message, asked in BROUGHT_BY.items():
-        rate = Rate(sum(0 < first <= message for first in support), len(support))
+    for message, asked in TARGETS["brought_by_message"].items():
+        rate = Rate(sum(0 < first <= int(message) for first in support), len(support))
         name = f"support conversations, brought or offered by message {message}"
         yield Figure(name, rate.share, asked, interval=rate.interval)
     rate = Rate(sum(first > 0 for first in ordinary), len(ordinary))
@@ -177,7 +147,6 @@ def commit() -> str:
 
 
 def measure(folder: Path) -> Iterator[str]:
-    """The lines of the table, as they become known."""
     score = [sys.executable, str(folder / "score.py")]
     dev = str(folder / "dev")
     asked = subprocess.run([*score, "inputs", dev], text=True, capture_output=True, check=True)

@@ -14,7 +14,6 @@ EACH_IN_UCS_2 = 67
 
 
 def outside_gsm_7(text: str) -> set[str]:
-    """The characters that would make the whole text UCS-2."""
     return set(text) - DEFAULT_ALPHABET - EXTENSION
 
 
@@ -23,18 +22,13 @@ def septets(text: str) -> int:
 
 
 def segments(text: str) -> int:
-    length = septets(text)
-    return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
-
-
-def count_segments(text: str) -> int:
-    """The number of segments of any text, in GSM-7 or else in UCS-2."""
+    """In GSM-7, or else in UCS-2."""
     if not outside_gsm_7(text):
-        return segments(text)
+        length = septets(text)
+        return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
     length = len(text.encode("utf-16-le", "surrogatepass")) // 2
     return 1 if length <= ONE_IN_UCS_2 else -(-length // EACH_IN_UCS_2)
 
 
 def longest(of: int) -> int:
-    """How many septets fit into `of` segments."""
     return ONE_SEGMENT if of == 1 else of * EACH_OF_SEVERAL

@@ -5,16 +5,12 @@ Kincaid, Fishburne, Rogers and Chissom, Naval Technical Training Command, Resear
 about 12. Syllables are counted in the CMU Pronouncing Dictionary; a word it does not have by its
 groups of vowels.
 
-What is read otherwise than prose:
-* A word or words in capitals are a key to text (BREATHE, GO ON): one word of one syllable. A list
-  of them (STRESS, WORRY, PANIC) is one such word.
-* A figure, a time or a link is a word of one syllable. A numbered option (", 2 most days") is a
-  line of its own.
-* A colon and a semicolon end a sentence as a full stop does (Flesch, The Art of Readable Writing,
-  1949: each unit of thought marked off by one of them counts).
+Not read as prose:
+* Words in capitals, or a list of them, are a key (BREATHE, GO ON): one word of one syllable.
+* A figure, a time, or a link is a word of one syllable. A numbered option is a line of its own.
+* A colon and a semicolon end a sentence (Flesch, The Art of Readable Writing, 1949).
 
-The formula was made for passages of a hundred words. Below ten words it says nothing, so there is
-no grade for so short a text.
+The formula was made for passages of a hundred words, so a text below ten words has no grade.
 """
 
 import re
@@ -40,19 +36,16 @@ def words(text: str) -> list[str]:
 
 
 def grade(text: str) -> float | None:
-    """Flesch-Kincaid grade; None for a text of fewer than ten words."""
     told = sentences(text)
     count = sum(len(words(sentence)) for sentence in told)
     return _grade(told) if count >= SHORTEST else None
 
 
 def hardest(text: str) -> str:
-    """The sentence that raises the grade most."""
     return max(sentences(text), key=lambda sentence: _grade([sentence]), default=text)
 
 
 def long_words(text: str) -> list[str]:
-    """Words of three syllables and more."""
     return [word for word in words(text) if syllables(word) >= 3]
 
 

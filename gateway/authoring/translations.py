@@ -10,8 +10,8 @@ which holds the pages and texts of mentors and managers, is optional: to add it,
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,59 +31,21 @@ from escalation.speech.i18n import (
 )
 from escalation.speech.script import SCRIPT_FILE, load_script
 from gateway.authoring import gsm
-from gateway.authoring.content import Text, read_content
+from gateway.authoring.content import KNOWN, ROOT, Fault, Text, read_content
 from gateway.conversations.quick_replies import CAPITALS, GO_ON, KEYWORDS
 from gateway.handoffs.brief.guide import load_guide
+from gateway.runtime.labels import LABELS
 from models import Delivery, Role, Speaker
 
-ROOT = Path(__file__).resolve().parents[2]
-# Files in gateway/ with sentences that mentees read. Mentors and managers read all the others.
-FOR_MENTEES = (
-    "web/templates/chat/**.html",
-    "accounts/permissions.py",
-    "accounts/rate_limit.py",
-    "app.py",
-    "chat/handoff_history.py",
-    "chat/pages.py",
-    "chat/privacy_pages.py",
-    "chat/sign_in.py",
-    "chat/sign_in_pages.py",
-    "chat/terms_pages.py",
-    "chat/thread.py",
-    "chat/widget.py",
-    "conversations/person_requests.py",
-    "privacy/terms.py",
-    "runtime/one_time_keys.py",
-    "web/i18n.py",
-    "web/rendering.py",
-)
+WORDS = KNOWN["translated"]
 EVERYTHING = ("**.html", "**.py")
-JINJA = {
-    "extensions": "jinja2.ext.do",
-    "newstyle_gettext": "true",
-    "trimmed": "false",
-    "silent": "false",
-}
+JINJA = {"extensions": "jinja2.ext.do", "newstyle_gettext": "true", "silent": "false"}
 CALLS = DEFAULT_KEYWORDS | parse_keywords(
     ["gettext_noop", "phrase", "phrase_counted:1,2", "said_to:2"]
 )
 # The audit log shows an action by its name in the code.
 CALLS_OF_AUDIT = parse_keywords(["note_about:3", "_note:3"])
 
-# Keywords beside those of the bot's menu.
-OWN_WORDS = (
-    "PERSON",
-    "STOP",
-    "START",
-    "HELP",
-    "CONCERN",
-    "NEVER MIND",
-    "AGREE",
-    "DELETE MY DATA",
-    "DELETE ALL",
-)
-# Words that the bot reads and its menu does not name.
-BOTS_WORDS = ("GO ON", "START OVER", "partly", "not yet", "HI", "THANKS", "BYE")
 # With an accent that GSM-7 lacks, an SMS holds 67 characters, so two SMS become up to five.
 MOST_WITH_ACCENTS = 5
 # Catalogs of texts that go out as SMS.
@@ -104,29 +66,16 @@ NUMBER = re.compile(r"(?<![\d-])(?:988|911|800-422-4453)(?![\d-])")
 TAG = re.compile(r"</?(\w+)")
 
 
-@dataclass(frozen=True)
-class Fault:
-    """`msgid` is the English sentence; `problem` says what to do."""
-
-    file: Path
-    msgid: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: “{self.msgid[:70]}”: {self.problem}"
-
-
 # --- templates ---
 
 
 @cache
 def script_template() -> Catalog:
-    """The script's lines for mentees, and the keywords."""
     template = Catalog(fuzzy=False)
     for key, words in load_script().lines.items():
         if key not in _lines_for_staff():
             template.add(words, auto_comments=[key])
-    for word in (*OWN_WORDS, *sorted(KEYWORDS)):
+    for word in (*WORDS["keywords"], *sorted(KEYWORDS)):
         template.add(word, context=KEYWORD)
     # Unlike OK, which may also answer a question, YES only undoes a STOP.
     template.add("YES", context="consent")
@@ -156,9 +105,8 @@ def _extract(
 
 @cache
 def pages_template() -> Catalog:
-    """Every sentence of the mentees' pages."""
     template = Catalog(fuzzy=False)
-    _extract(template, ROOT / "gateway", FOR_MENTEES, CALLS)
+    _extract(template, ROOT / "gateway", WORDS["for_mentees"], CALLS)
     return template
 
 
@@ -176,6 +124,10 @@ def staff_template() -> Catalog:
         template.add(word.value)
     for scale in SCALES.values():
         template.add(scale.worse)
+    for skill in read_content().forms:
+        template.add(skill.replace("_", " "))
+    for label in chain.from_iterable(table.values() for table in LABELS.values()):
+        template.add(label)
     for key, words in load_script().lines.items():
         if key in _lines_for_staff():
             template.add(words, auto_comments=[key])
@@ -193,7 +145,7 @@ def bot_template() -> Catalog:
         if text.file.startswith("bot/"):
             about = f"{Path(text.file).stem}: {text.key.removeprefix('utter_')}"
             template.add(text.words, auto_comments=[about])
-    for word in BOTS_WORDS:
+    for word in WORDS["bot_keywords"]:
         template.add(word, context=KEYWORD)
     return template
 
@@ -224,44 +176,38 @@ def faults_in(folder: Path, language: str) -> Iterator[Fault]:
     """Missing, obsolete, and wrong entries of one language. Raises BadCatalog."""
     for file, catalog in _updated_catalogs(folder, language):
         for message in catalog.obsolete.values():
-            yield Fault(file, _strings(message.id)[0], "is no longer used; delete it")
+            yield _fault(file, message, "is no longer used; delete it")
         for message in catalog:
             if not message.id:
                 continue
             if not all(_strings(message.string)):
-                yield Fault(file, _strings(message.id)[0], "is not translated")
+                yield _fault(file, message, "is not translated")
             elif message.fuzzy:
-                problem = "is marked fuzzy: read it again and remove the mark"
-                yield Fault(file, _strings(message.id)[0], problem)
+                yield _fault(file, message, "is marked fuzzy: read it again and remove the mark")
             elif message.context != KEYWORD:
                 yield from _differences(file, message)
 
 
+def _fault(file: Path, message: Message, problem: str) -> Fault:
+    return Fault(f"{file}: “{_strings(message.id)[0][:70]}”", problem)
+
+
 def _differences(file: Path, message: Message) -> Iterator[Fault]:
-    msgid, ours, theirs = (
-        _strings(message.id)[0],
-        _strings(message.id)[-1],
-        _strings(message.string)[-1],
-    )
+    ours, theirs = _strings(message.id)[-1], _strings(message.string)[-1]
     for what, pattern in (("placeholders", BLANK), ("numbers", NUMBER), ("tags", TAG)):
         if set(pattern.findall(ours)) != set(pattern.findall(theirs)):
-            yield Fault(file, msgid, f"its {what} differ from the English")
+            yield _fault(file, message, f"its {what} differ from the English")
     if file.name not in TEXTED:
         return
-    for word in _words_to_text(ours):
-        if (shown := keyword_in(file.parent.name, word)) not in theirs:
-            yield Fault(file, msgid, f"does not name {shown}, the word to text for {word}")
+    for word in CAPITALS.findall(ours):
+        shown = keyword_in(file.parent.name, word)
+        # OK and NO also stand for themselves.
+        if word in {*KEYWORDS, "PERSON", GO_ON} - {"OK", "NO"} and shown not in theirs:
+            yield _fault(file, message, f"does not name {shown}, the word to text for {word}")
     key = next(iter(message.auto_comments), "")
-    needed = gsm.count_segments(Text(file.name, key, theirs, "").as_sent)
+    needed = gsm.segments(Text(file.name, key, theirs, "").as_sent)
     if needed > MOST_WITH_ACCENTS:
-        yield Fault(file, msgid, f"takes {needed} SMS; make it shorter")
-
-
-def _words_to_text(english: str) -> Iterator[str]:
-    """The words that a text asks for. OK and NO also stand for themselves."""
-    for word in CAPITALS.findall(english):
-        if word in {*KEYWORDS, "PERSON", GO_ON} - {"OK", "NO"}:
-            yield word
+        yield _fault(file, message, f"takes {needed} SMS; make it shorter")
 
 
 def _strings(text: str | Iterable[str] | None) -> list[str]:
@@ -272,21 +218,14 @@ def _strings(text: str | Iterable[str] | None) -> list[str]:
 
 
 def update_catalogs(folder: Path, language: str) -> int:
-    """Add new sentences to each catalog and remove obsolete ones. Returns how many entries are
-    not translated."""
+    """Add new sentences, remove obsolete ones, and count the untranslated."""
     missing = 0
     for file, catalog in _updated_catalogs(folder, language):
         missing += sum(not all(_strings(one.string)) for one in catalog if one.id)
         with file.open("wb") as output:
             output.write(HEADER.format(language=language, plural=catalog.plural_forms).encode())
-            write_po(
-                output,
-                catalog,
-                width=100,
-                omit_header=True,
-                no_location=True,
-                ignore_obsolete=True,
-            )
+            options = {"omit_header": True, "no_location": True, "ignore_obsolete": True}
+            write_po(output, catalog, width=100, **options)
     return missing
 
 

@@ -158,7 +158,7 @@ def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Pers
             person = session.scalar(select(Person).where(Person.phone_index == index))
             if person is None or person.role is not Role.MENTEE:
                 return None
-            use_code(session, person, code, "chat", now=line.clock())
+            use_code(session, person, code, now=line.clock())
             return person, sign_mentee_in(session, request, person, own=own)
     except KeyRefused:
         return None

@@ -18,9 +18,9 @@ SECTIONS = {
         "up": ("serving", "Start everything on this machine: bot, web pages, and workers."),
         "serve": ("serving", "Start the web server and its workers."),
         "bot": ("serving", "Start the Rasa server with the trained bot."),
-        "migrate": ("setup", "Update the database tables to this version."),
-        "demo": ("setup", "Add the demo program to an empty database."),
-        "key": ("offline", "Print a new encryption key for WARMLINE_KEY."),
+        "migrate": ("installation", "Update the database tables to this version."),
+        "demo": ("installation", "Add the demo program to an empty database."),
+        "key": ("installation", "Print a new encryption key for WARMLINE_KEY."),
     },
     "People": {
         "enroll": ("people", "Enroll mentees, mentors, and managers from a CSV file."),
@@ -41,10 +41,10 @@ SECTIONS = {
         "over-reliance": ("check_ins", "List mentees who may over-rely on the bot, and why."),
     },
     "Policy and texts": {
-        "assess": ("offline", "Assess messages from JSON lines with the shipped policy."),
+        "assess": ("installation", "Assess messages from JSON lines with the shipped policy."),
         "replay": ("policy", "Compare another policy with the active one on past messages."),
         "verdicts": ("policy", "Summarize how mentors and managers judged past decisions."),
-        "content": ("offline", "List every text Warmline can send, and check each one."),
+        "content": ("installation", "List every text Warmline can send, and check each one."),
     },
 }
 COMMANDS = {name: entry for commands in SECTIONS.values() for name, entry in commands.items()}
@@ -59,6 +59,19 @@ class LazyCommands(TyperGroup):
             return None
         module = import_module(f"gateway.cli.{COMMANDS[cmd_name][0]}")
         return typer.main.get_group(module.commands).commands[cmd_name]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            from gateway.cli.context import EXPECTED
+
+            if not isinstance(error, EXPECTED):
+                raise
+            print(error, file=sys.stderr)
+            raise typer.Exit(2) from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         for section, commands in SECTIONS.items():
@@ -90,12 +103,4 @@ def main() -> None:
         from gateway.runtime.logging import set_up_logs
 
         set_up_logs()
-    try:
-        app()
-    except Exception as error:
-        from gateway.cli.errors import EXPECTED
-
-        if not isinstance(error, EXPECTED):
-            raise
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    app()

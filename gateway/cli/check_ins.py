@@ -7,11 +7,18 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy.orm import Session
 
-from escalation.check_ins.schedules import BadDays, read_days
-from escalation.policy import POLICY_FILE, Policy, load_policy
+from escalation.check_ins.schedules import read_days
+from escalation.policy import Policy, load_policy
 from gateway.check_ins.answers import missed_check_ins
 from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
-from gateway.cli.context import find_person, list_active_policies, opened_database, refuse
+from gateway.cli.context import (
+    Refused,
+    find_person,
+    list_active_policies,
+    print_alert,
+    reading,
+    writing,
+)
 from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.runtime.line import utc_now
 from gateway.runtime.policy_versions import policy_in_use
@@ -41,8 +48,8 @@ def schedule(
       warmline schedule +12025550101 mood --pause
       warmline schedule
     """
-    with opened_database() as (settings, database), database.writing() as session:
-        file = load_policy(settings.policy_file or POLICY_FILE)
+    with writing() as (settings, session):
+        file = load_policy(settings.policy_file)
         person = find_person(session, phone) if phone else None
         if person is not None and check_in:
             chosen = _set_schedule(session, person, check_in, days, at)
@@ -50,7 +57,7 @@ def schedule(
                 chosen.paused = pause
             session.flush()
         elif days or at or pause is not None:
-            raise refuse(
+            raise Refused(
                 "Name the mentee's number and the check-in first, "
                 "like: warmline schedule +12025550101 mood --days mon --at 18:00"
             )
@@ -67,20 +74,20 @@ def list_missed() -> None:
 
     Exits with status 1 if there are any, so a cron job can alert you.
     """
-    with opened_database() as (settings, database), database.reading() as session:
+    with reading() as (settings, session):
         found = []
         for program, policy in list_active_policies(session, settings):
             since = utc_now() - timedelta(days=policy.schedule.missed_shown_days)
             found += missed_check_ins(session, program.id, since=since)
     found.sort(key=lambda one: one.missed_at, reverse=True)
-    if not found:
-        print("No check-ins were missed.")
-        return
+    lines = []
     for one in found:
         zone = ZoneInfo(one.timezone)
         sent, missed = one.sent_at.astimezone(zone), one.missed_at.astimezone(zone)
-        print(f"{one.mentee}: {one.check_in}, sent {sent:{WHEN}}, no answer by {missed:{WHEN}}")
-    raise typer.Exit(1)
+        lines.append(
+            f"{one.mentee}: {one.check_in}, sent {sent:{WHEN}}, no answer by {missed:{WHEN}}"
+        )
+    print_alert(lines, otherwise="No check-ins were missed.")
 
 
 @commands.command()
@@ -89,41 +96,34 @@ def over_reliance() -> None:
 
     Exits with status 1 if there are any, so a cron job can alert you.
     """
-    with opened_database() as (settings, database), database.reading() as session:
+    with reading() as (settings, session):
         found = []
         for program, policy in list_active_policies(session, settings):
             found += over_reliant_mentees(session, policy.reliance, program.id, now=utc_now())
-    if not found:
-        print("No mentee over-relies on the bot.")
-        return
-    for one in found:
-        print(f"{one.mentee}: {'; '.join(one.figures)}")
-    raise typer.Exit(1)
+    lines = [f"{one.mentee}: {'; '.join(one.figures)}" for one in found]
+    print_alert(lines, otherwise="No mentee over-relies on the bot.")
 
 
 def _set_schedule(session: Session, person: Person, check_in: str, days: str, at: str) -> Schedule:
-    """The mentee's schedule for this check-in, with new days or a new time if they are given."""
     if person.role is not Role.MENTEE:
-        raise refuse(f"{person.name} is not a mentee. Only mentees have check-ins.")
+        raise Refused(f"{person.name} is not a mentee. Only mentees have check-ins.")
     if check_in not in KEYWORDS:
-        raise refuse(f"There is no check-in {check_in!r}. Choose from {', '.join(KEYWORDS)}.")
+        raise Refused(f"There is no check-in {check_in!r}. Choose from {', '.join(KEYWORDS)}.")
     scheduled = agreed_with(session, person, check_in)
     if scheduled is not None:
         if not days and not at:
             return scheduled
         days, at = days or scheduled.days, at or scheduled.at.isoformat()
     if not (days and at):
-        raise refuse(
+        raise Refused(
             f"{person.name} has no {check_in} check-in yet. "
             "Give both --days and --at, like --days mon,thu --at 18:00."
         )
     try:
-        weekdays, when = read_days(days), time.fromisoformat(at).replace(tzinfo=None)
-    except BadDays as error:
-        raise refuse(str(error)) from error
+        when = time.fromisoformat(at).replace(tzinfo=None)
     except ValueError as error:
-        raise refuse(f"--at {at!r} is not a time. Write it like 18:00.") from error
-    return agree_on(session, person, check_in, days=weekdays, at=when, now=utc_now())
+        raise Refused(f"--at {at!r} is not a time. Write it like 18:00.") from error
+    return agree_on(session, person, check_in, days=read_days(days), at=when, now=utc_now())
 
 
 def _describe(session: Session, schedule: Schedule, policy: Policy) -> str:

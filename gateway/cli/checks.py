@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from escalation.crisis_lines import to_look_up_again
-from gateway.cli.context import opened_database, refuse
+from gateway.cli.context import Refused, reading
 from gateway.reporting.preflight import findings, who_is_away
-from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, head_kept
+from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, read_stored_head
 from gateway.runtime.line import utc_now
 from gateway.runtime.settings import ROOT
 
@@ -36,7 +36,7 @@ def check(
     if audit:
         _check_audit(head)
         return
-    with opened_database() as (settings, database), database.reading() as session:
+    with reading() as (settings, session):
         now = utc_now()
         found, absent = findings(session, settings, now=now), who_is_away(session, now=now)
     found += to_look_up_again(now.date())
@@ -51,19 +51,19 @@ def _check_audit(written_down: str) -> None:
     try:
         earlier = Head.read(written_down) if written_down else None
     except ValueError as error:
-        raise refuse(str(error)) from error
-    with opened_database() as (settings, database), database.reading() as session:
-        kept = head_kept(head_file_for(settings.database_url, ROOT / "var"))
-        found = first_broken(session, seen=kept) or first_broken(session, seen=earlier)
+        raise Refused(str(error)) from error
+    with reading() as (settings, session):
+        stored = read_stored_head(head_file_for(settings.database_url, ROOT / "var"))
+        found = first_broken(session, seen=stored) or first_broken(session, seen=earlier)
         last = get_head(session)
     if found:
-        print(found.why)
+        print(found)
         raise typer.Exit(1)
     if last is None:
         print("The audit log is empty.")
         return
-    print(f"The audit log is intact: {last.number} entries, none changed or missing.")
-    print(f"Its head is {last}")
     print(
+        f"The audit log is intact: {last.number} entries, none changed or missing.\n"
+        f"Its head is {last}\n"
         "Write the head down somewhere else. `warmline check --audit --head HEAD` compares later."
     )

@@ -1,6 +1,5 @@
-"""What several commands need: a group for them, the database, a person by phone number."""
+"""What several commands need: the database, people, policies, and the errors to report."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,13 +7,42 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.policy import POLICY_FILE, Policy, load_policy
+from bot.environment import BotProblem
+from escalation.check_ins.schedules import BadDays
+from escalation.crisis_lines import BadCrisisLines
+from escalation.policy import BadPolicy, Policy, load_policy
+from escalation.speech.script import BadScript
+from gateway.accounts.passwords import BadPassword
+from gateway.privacy.terms import ConsentRefused
 from gateway.runtime.database import Database
 from gateway.runtime.policy_versions import policy_in_use
-from gateway.runtime.settings import Settings, load_settings
+from gateway.runtime.settings import BadSettings, Settings, load_settings
 from gateway.runtime.user_input import as_e164
-from gateway.serve import open_database
+from gateway.serve import AlreadyServed, open_database
 from models import Person, Program, phone_index
+from models.encryption import BadKey, NoKey, WrongKey
+
+
+class Refused(Exception):
+    """Says why a command cannot run, and what to do."""
+
+
+# An operator can fix these. Each is printed as one line, without a traceback.
+EXPECTED = (
+    AlreadyServed,
+    BadCrisisLines,
+    BadDays,
+    BadKey,
+    BadPassword,
+    BadPolicy,
+    BadScript,
+    BadSettings,
+    BotProblem,
+    ConsentRefused,
+    NoKey,
+    Refused,
+    WrongKey,
+)
 
 
 @contextmanager
@@ -27,10 +55,23 @@ def opened_database() -> Iterator[tuple[Settings, Database]]:
         database.engine.dispose()
 
 
-def refuse(sentence: str) -> typer.Exit:
-    """Print why a command cannot run. The caller raises the returned exit, with status 2."""
-    print(sentence, file=sys.stderr)
-    return typer.Exit(2)
+@contextmanager
+def reading() -> Iterator[tuple[Settings, Session]]:
+    with opened_database() as (settings, database), database.reading() as session:
+        yield settings, session
+
+
+@contextmanager
+def writing() -> Iterator[tuple[Settings, Session]]:
+    with opened_database() as (settings, database), database.writing() as session:
+        yield settings, session
+
+
+def print_alert(lines: list[str], *, otherwise: str) -> None:
+    """Print lines that need attention, and exit with status 1, so a cron job can alert you."""
+    print("\n".join(lines) or otherwise)
+    if lines:
+        raise typer.Exit(1)
 
 
 def find_person(session: Session, phone: str) -> Person:
@@ -39,7 +80,7 @@ def find_person(session: Session, phone: str) -> Person:
         select(Person).where(Person.phone_index == phone_index(number))
     )
     if not person:
-        raise refuse(
+        raise Refused(
             f"No one is enrolled with the number {phone}. "
             "Write it with its country code, like +12025550101."
         )
@@ -47,8 +88,7 @@ def find_person(session: Session, phone: str) -> Person:
 
 
 def list_active_policies(session: Session, settings: Settings) -> list[tuple[Program, Policy]]:
-    """Each program with its active policy."""
-    file = load_policy(settings.policy_file or POLICY_FILE)
+    file = load_policy(settings.policy_file)
     return [
         (program, policy_in_use(session, program.id, file))
         for program in session.scalars(select(Program).order_by(Program.id))

@@ -10,7 +10,7 @@ from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.cli.context import opened_database, refuse
+from gateway.cli.context import Refused, print_alert, reading
 from gateway.handoffs.exports import handoffs_csv
 from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
@@ -28,20 +28,18 @@ def waiting() -> None:
     Exits with status 1 if any handoff is waiting, so a cron job can alert you.
     """
     now = utc_now()
-    with opened_database() as (_, database), database.reading() as session:
+    with reading() as (_, session):
         handoffs = session.scalars(
             select(Handoff)
             .where(Handoff.status == Status.WAITING)
             .order_by(Handoff.urgency.desc(), Handoff.opened_at)
         ).all()
-    if not handoffs:
-        print("No handoff is waiting.")
-        return
+    lines = []
     for handoff in handoffs:
         minutes = int((now - handoff.opened_at).total_seconds() // 60)
         urgency = handoff.urgency.name.lower()
-        print(f"{handoff.id:>5}  {urgency:<8} {minutes:>5} min  {handoff.need.value}")
-    raise typer.Exit(1)
+        lines.append(f"{handoff.id:>5}  {urgency:<8} {minutes:>5} min  {handoff.need.value}")
+    print_alert(lines, otherwise="No handoff is waiting.")
 
 
 @commands.command()
@@ -57,14 +55,14 @@ def log(
       warmline log 7
       warmline log --csv > handoffs.csv
     """
-    with opened_database() as (_, database), database.reading() as session:
+    with reading() as (_, session):
         if handoff is not None:
             _print_timeline(session, handoff)
             return
         rows = find_handoffs(session)
-        if csv:
-            sys.stdout.write(handoffs_csv(rows))
-            return
+    if csv:
+        sys.stdout.write(handoffs_csv(rows))
+    else:
         _print_handoffs(rows)
 
 
@@ -92,7 +90,7 @@ def _print_handoffs(rows: list[Row]) -> None:
 def _print_timeline(session: Session, number: int) -> None:
     handoff = session.get(Handoff, number)
     if handoff is None:
-        raise refuse(f"There is no handoff {number}. `warmline log` lists them.")
+        raise Refused(f"There is no handoff {number}. `warmline log` lists them.")
     zone = ZoneInfo(handoff.conversation.program.timezone)
     print(f"Handoff {number}, times in {zone.key}")
     for entry in timeline(session, number):

@@ -9,21 +9,20 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.policy import POLICY_FILE
 from escalation.ruleset import load_rules
-from gateway.accounts.passwords import BadPassword
 from gateway.accounts.passwords import set_password as store_password
 from gateway.chat.invitations import invite as make_invitation
-from gateway.cli.context import find_person, opened_database, refuse
+from gateway.cli.context import Refused, find_person, reading, writing
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.import_file import read_people
-from gateway.privacy.terms import ConsentRefused, correct_band, record_guardian
+from gateway.privacy.terms import correct_band, record_guardian
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
 from models import AgeBand, Channel, Program, Role
 
 commands = typer.Typer(rich_markup_mode=None)
+Mentee = Annotated[str, typer.Argument(help="The mentee's number.")]
 
 
 @commands.command()
@@ -53,7 +52,7 @@ def enroll(
       warmline enroll people.csv --program "Harbor Mentoring"
     """
     people = read_people(file.read_bytes(), timezone=timezone)
-    with opened_database() as (_, database), database.writing() as session:
+    with writing() as (_, session):
         chosen = _find_or_add_program(session, program, timezone, hours)
         enrolled = enroll_people(session, chosen, people, now=utc_now())
         if people.problems and not keep_good:
@@ -62,18 +61,18 @@ def enroll(
     for problem in people.problems:
         print(problem, file=sys.stderr)
     print(f"{len(enrolled)} enrolled, {len(people.problems)} lines with a problem.")
+    if people.problems and not keep_good:
+        print(
+            "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
+            "enroll the others.",
+            file=sys.stderr,
+        )
     if people.problems:
-        if not keep_good:
-            print(
-                "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
-                "enroll the others.",
-                file=sys.stderr,
-            )
         raise typer.Exit(1)
 
 
 @commands.command()
-def invite(phone: Annotated[str, typer.Argument(help="The mentee's number.")]) -> None:
+def invite(phone: Mentee) -> None:
     """Print a one-time link to the web chat for a mentee.
 
     Send the link to the mentee yourself. It signs them in once.
@@ -82,19 +81,17 @@ def invite(phone: Annotated[str, typer.Argument(help="The mentee's number.")]) -
     Example:
       warmline invite +12025550101
     """
-    with opened_database() as (settings, database), database.writing() as session:
-        rules = load_rules(
-            settings.public_url, Channel.SMS, policy_file=settings.policy_file or POLICY_FILE
-        )
+    with writing() as (settings, session):
+        rules = load_rules(settings.public_url, Channel.SMS, policy_file=settings.policy_file)
         try:
             print(make_invitation(session, find_person(session, phone), rules, now=utc_now()))
         except ValueError as error:
-            raise refuse(str(error)) from error
+            raise Refused(str(error)) from error
 
 
 @commands.command()
 def guardian(
-    phone: Annotated[str, typer.Argument(help="The mentee's number.")],
+    phone: Mentee,
     name: Annotated[str, typer.Option(help="The parent or guardian who agreed.")] = "",
     by: Annotated[str, typer.Option(help="Number of the manager who saw the consent.")] = "",
     age: Annotated[
@@ -110,23 +107,20 @@ def guardian(
       warmline guardian +12025550101 --name "Ana Doe" --by +12025550121
     """
     if not name and age is None:
-        raise refuse('Add the guardian\'s name, like --name "Ana Doe", or an age with --age.')
-    with opened_database() as (_, database), database.writing() as session:
+        raise Refused('Add the guardian\'s name, like --name "Ana Doe", or an age with --age.')
+    with writing() as (_, session):
         mentee = find_person(session, phone)
         manager = find_person(session, by) if by else None
         if mentee.role is not Role.MENTEE:
-            raise refuse(f"{mentee.name} is not a mentee. Only mentees use the web chat.")
+            raise Refused(f"{mentee.name} is not a mentee. Only mentees use the web chat.")
         if manager is not None and (
             manager.role is not Role.MANAGER or manager.program_id != mentee.program_id
         ):
-            raise refuse("--by takes the number of a manager of the mentee's program.")
-        try:
-            if age is not None:
-                correct_band(session, mentee, age, by=manager, now=utc_now())
-            if name:
-                record_guardian(session, mentee, name, by=manager, now=utc_now())
-        except ConsentRefused as refused:
-            raise refuse(str(refused)) from refused
+            raise Refused("--by takes the number of a manager of the mentee's program.")
+        if age is not None:
+            correct_band(session, mentee, age, by=manager, now=utc_now())
+        if name:
+            record_guardian(session, mentee, name, by=manager, now=utc_now())
     print(f"Recorded. {mentee.name} can use the web chat once all required consents are in.")
 
 
@@ -140,12 +134,9 @@ def set_password(phone: Annotated[str, typer.Argument(help="The person's number.
     Example:
       warmline set-password +12025550121
     """
-    with opened_database() as (_, database), database.writing() as session:
+    with writing() as (_, session):
         person = find_person(session, phone)
-        try:
-            store_password(person, typer.prompt("New password", hide_input=True))
-        except BadPassword as error:
-            raise refuse(str(error)) from error
+        store_password(person, typer.prompt("New password", hide_input=True))
         note_about(session, person, "set a password", by=None, now=utc_now())
         name = person.name
     print(f"The password is set. {name} was signed out everywhere.")
@@ -165,10 +156,10 @@ def duty(
     Example:
       warmline duty +12025550112 --on
     """
-    with opened_database() as (_, database), database.writing() as session:
+    with writing() as (_, session):
         person = find_person(session, phone)
         if person.role is Role.MENTEE:
-            raise refuse(f"{person.name} is a mentee. Only mentors and managers can be on duty.")
+            raise Refused(f"{person.name} is a mentee. Only mentors and managers can be on duty.")
         person.on_duty = on
     print(f"{person.name} is {'on' if on else 'off'} duty.")
 
@@ -177,7 +168,7 @@ def duty(
 def away() -> None:
     """List who is away, now or later, and until when."""
     now = utc_now()
-    with opened_database() as (_, database), database.reading() as session:
+    with reading() as (_, session):
         lines = [
             f"{program.name}: {absence_in_words(session, absence, now=now)}"
             for program in session.scalars(select(Program).order_by(Program.id))
@@ -187,18 +178,17 @@ def away() -> None:
 
 
 def _find_or_add_program(session: Session, name: str, timezone: str, hours: str) -> Program:
-    """The program with this name, or the only program if no name is given."""
     programs = session.scalars(select(Program)).all()
     for program in programs:
         if program.name == name or (not name and len(programs) == 1):
             return program
     if not name:
         there = f" There are {', '.join(one.name for one in programs)}." if programs else ""
-        raise refuse(f'Name the program, like --program "Harbor Mentoring".{there}')
+        raise Refused(f'Name the program, like --program "Harbor Mentoring".{there}')
     try:
         opens_at, closes_at = (time.fromisoformat(part.strip()) for part in hours.split("-"))
     except ValueError:
-        raise refuse(f"--hours {hours!r} is not valid. Write it like 08:00-21:00.") from None
+        raise Refused(f"--hours {hours!r} is not valid. Write it like 08:00-21:00.") from None
     program = Program(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
     session.add(program)
     session.flush()

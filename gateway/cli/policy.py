@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from escalation.policy import load_policy
-from gateway.cli.context import list_active_policies, opened_database
+from gateway.cli.context import list_active_policies, reading
 from gateway.policy.backtest import read_history
 from gateway.policy.backtest_text import print_replay
 from gateway.review.summary import LOOKED_BACK, print_verdicts, summarize
@@ -34,10 +34,9 @@ def replay(
       warmline replay --policy stricter.toml --weeks 4
     """
     other, now = load_policy(policy), utc_now()
-    with opened_database() as (settings, database), database.reading() as session:
+    with reading() as (settings, session):
         for program, active in list_active_policies(session, settings):
-            since = now - timedelta(weeks=weeks)
-            history = read_history(session, program, since=since, now=now)
+            history = read_history(session, program, since=now - timedelta(weeks=weeks), now=now)
             print_replay(Console(), program.name, history, active, other)
 
 
@@ -52,7 +51,7 @@ def verdicts(
     what another threshold would do.
     """
     now, back = utc_now(), timedelta(weeks=weeks)
-    with opened_database() as (settings, database), database.reading() as session:
+    with reading() as (settings, session):
         for program, policy in list_active_policies(session, settings):
             summary = summarize(session, program, policy, now=now, looked_back=back)
             print_verdicts(Console(), program.name, summary)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bot.client import Bot, BotAway
 from escalation.handoffs.handoffs import lock_conversation
-from gateway.cli.context import find_person, opened_database, refuse
+from gateway.cli.context import Refused, find_person, opened_database, writing
 from gateway.privacy.data_requests import CannotErase, everything_about
 from gateway.privacy.data_requests import erase as erase_person
 from gateway.runtime.audit import note_about
@@ -29,7 +29,7 @@ def export(phone: Phone) -> None:
     Example:
       warmline export +12025550101 > maya.json
     """
-    with opened_database() as (_, database), database.writing() as session:
+    with writing() as (_, session):
         person = find_person(session, phone)
         everything = everything_about(session, person)
         note_about(session, person, "person.exported", by=None, now=utc_now())
@@ -69,12 +69,12 @@ def erase(
                     lock_conversation(session, thread)
                 erase_person(session, session.get_one(Person, person.id), by=None, now=utc_now())
         except BotAway as away:
-            raise refuse(
+            raise Refused(
                 "Nothing was erased: the bot cannot be reached, and its copy of the conversation "
                 "must be erased too. Start it with `warmline bot` and try again."
             ) from away
         except CannotErase as reason:
-            raise refuse(f"{reason} Nothing was erased.") from reason
+            raise Refused(f"{reason} Nothing was erased.") from reason
     print(
         "Erased. Records that the law requires stay, without a name; see docs/guides/managers.md."
     )

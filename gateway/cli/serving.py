@@ -40,12 +40,8 @@ def serve() -> None:
 def bot() -> None:
     """Start the Rasa server with the trained bot."""
     from bot import server
-    from gateway.runtime.settings import ROOT, load_settings
+    from gateway.runtime.settings import load_settings
+    from gateway.up import bot_environment
 
-    settings = load_settings()
-    os.environ.setdefault("RASA_URL", settings.rasa_url)
-    os.environ.setdefault("WARMLINE_KEY", settings.warmline_key)
-    os.environ.setdefault("RASA_TRACKER_DB", str(ROOT / "var" / "tracker.db"))
-    if settings.rasa_token:
-        os.environ.setdefault("RASA_TOKEN", settings.rasa_token)
+    os.environ.update(bot_environment(load_settings()))
     server.main()

@@ -12,10 +12,10 @@ from gateway.handoffs.entries import Entry, Kind, decision_entry, with_waits
 from gateway.handoffs.timeline_moves import list_moves
 from gateway.runtime.labels import (
     CHECK_IN_NAMES,
-    SKILL_ENDS,
     delivery_status,
     display_name,
     precise_duration,
+    skill_end,
     skill_name,
 )
 from models import (
@@ -107,7 +107,7 @@ def _skills(session: Session, handoff: Handoff) -> list[Entry]:
             phrase(
                 "{name} {did} {skill}{rated}",
                 name=name,
-                did=phrase(SKILL_ENDS[use.outcome]),
+                did=phrase(skill_end(use.outcome)),
                 skill=skill_name(use.skill),
                 rated=_rated(use),
             ),

@@ -21,7 +21,7 @@ NOTE = "(A code for the chat was texted.)"
 
 def text_code(session: Session, line: Line, person: Person, *, now: datetime) -> None:
     """Write the text with a new code. The caller's transaction sends it (`acting`)."""
-    code = new_code(session, person, "chat", now=now, lasts=CODE_LASTS)
+    code = new_code(session, person, now=now, lasts=CODE_LASTS)
     minutes = int(CODE_LASTS.total_seconds() // 60)
     thread = get_thread(session, line.rules, person)
     text = say_by_text(session, line.rules, thread, SCRIPT, now=now, code=code, minutes=minutes)

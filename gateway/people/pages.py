@@ -270,7 +270,7 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
         mentors = mentors_in(session, manager.program_id)
         mentees = list_mentees(session, person)
         handoffs = list_open_handoffs(session, person)
-        entries = audit.entries_about(session, manager.program_id, f"person:{number}")
+        entries = audit.list_entries(session, manager.program_id, about=f"person:{number}")
     return page(
         request,
         "people/people_one.html",

@@ -20,7 +20,7 @@ from gateway.reporting.reviews import count_follow_ups, count_verdicts, share_mi
 from gateway.reporting.staffing_forecast import week_ahead
 from gateway.reporting.waits import get_waits, weekly_waits
 from gateway.review.sampling import draw_sample, last_full_week
-from gateway.runtime.audit import latest_entries
+from gateway.runtime.audit import list_entries
 from gateway.runtime.labels import display_name, whole_seconds
 from gateway.runtime.spreadsheets import Cell, Table
 from models import Conversation, Program, Urgency
@@ -258,6 +258,6 @@ def _coverage(scope: Scope) -> Rows:
 
 @_table("audit", "Audit log", "number", "at", "by", "action", "about", "hash")
 def _audit(scope: Scope) -> Rows:
-    for entry in latest_entries(scope.session, scope.program.id, limit=None):
+    for entry in list_entries(scope.session, scope.program.id):
         by = entry.by.name if entry.by else None
         yield entry.id, scope.local(entry.at), by, entry.action, entry.about, entry.hash

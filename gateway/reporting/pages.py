@@ -28,7 +28,7 @@ from gateway.handoffs.timeline import timeline
 from gateway.reporting.exceptions import list_unknown_numbers, list_unreachable
 from gateway.review.judging import judging_handoff
 from gateway.review.pages import to_review
-from gateway.runtime.audit import entries_about, latest_entries, read
+from gateway.runtime.audit import list_entries, read
 from gateway.runtime.spreadsheets import Form
 from gateway.web.downloads import download, read_format
 from gateway.web.i18n import in_its_language
@@ -213,7 +213,7 @@ def audit(
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     with get_line(request).database.reading() as session:
-        entries = latest_entries(session, manager.program_id, before=before, limit=ROWS_A_PAGE + 1)
+        entries = list_entries(session, manager.program_id, before=before, limit=ROWS_A_PAGE + 1)
     return page(
         request,
         "reporting/log_audit.html",
@@ -258,7 +258,7 @@ def _one_handoff(request: Request, number: int, manager: Person, template: str) 
         handoff = find_handoff(session, manager, number)
         entries = timeline(session, number)
         judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
-        readers = entries_about(session, manager.program_id, about)
+        readers = list_entries(session, manager.program_id, about=about)
     return page(
         request,
         template,

@@ -79,7 +79,6 @@ class Database:
         self._read = sessionmaker(engine.execution_options(only_reads=True), expire_on_commit=False)
 
     def enqueues_with(self, enqueue: Callable[..., None]) -> None:
-        """Let every writing session enqueue jobs in its own transaction."""
         self._info[ENQUEUE] = enqueue
 
     def writing(self) -> AbstractContextManager[Session]:
@@ -109,7 +108,6 @@ def migration_config(connection: sa.Connection | None = None) -> "Config":
 
 
 def read_revision(connection: sa.Connection) -> str | None:
-    """The migration that the tables are at. None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

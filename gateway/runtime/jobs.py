@@ -101,7 +101,6 @@ class Engine:
         self._client.enqueue_in_transaction(session, options, *astuple(work))
 
     def find_lost(self, due: Sequence[Work]) -> list[Work]:
-        """Those of these jobs that no stored workflow will run any more."""
         due = due[:MOST_LOOKED_FOR]
         if not due:
             return []
@@ -118,27 +117,19 @@ class Engine:
         }
         return [work for work in due if work.id not in stored]
 
-    def resume_abandoned(self) -> int:
+    def resume_abandoned(self) -> None:
         """Resume jobs whose process died. Only one process may do this at a time."""
         before = (utc_now() - ABANDONED_AFTER).timestamp() * 1000
-        ids = {
-            queue: [
-                flow.workflow_id
-                for flow in DBOS.list_workflows(
-                    status="PENDING", queue_name=queue, load_input=False, load_output=False
-                )
-                if flow.dequeued_at and flow.dequeued_at < before
-            ]
-            for queue in WORKERS
-        }
-        for queue, abandoned in ids.items():
+        for queue in WORKERS:
+            running = DBOS.list_workflows(
+                status="PENDING", queue_name=queue, load_input=False, load_output=False
+            )
+            abandoned = [one.workflow_id for one in running if 0 < (one.dequeued_at or 0) < before]
             if abandoned:
                 log.warning("resumed abandoned jobs", count=len(abandoned))
                 DBOS.resume_workflows(abandoned, queue_name=queue)
-        return sum(map(len, ids.values()))
 
     def stop(self) -> None:
-        """End in an orderly way. Unfinished jobs stay stored."""
         # Running jobs go on for five seconds, and may enqueue what follows them.
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
         if self._client is not None:
@@ -148,7 +139,6 @@ class Engine:
 
 
 def forget_finished(*, now: datetime) -> int:
-    """Delete the engine's own record of jobs that ended more than a day ago."""
     done = DBOS.list_workflows(
         status=["SUCCESS", "ERROR", "CANCELLED"],
         completed_before=(now - KEEP_FINISHED).isoformat(),

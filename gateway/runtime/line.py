@@ -29,8 +29,6 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Sent:
-    """The provider has accepted a text under `provider_id`."""
-
     provider_id: str
     delivery: Delivery = Delivery.SENT
 
@@ -60,8 +58,8 @@ class Texts(Protocol):
 class Line:
     """A running Warmline: its database, its rules, and its connections to the outside.
 
-    `rules` come from the files. In the line that `of` returns, they are a program's, and
-    `file_rules` come from the files.
+    `rules` come from the files. `of` returns one with the rules of a program, and with those of
+    the files as `file_rules`.
     """
 
     database: Database
@@ -80,11 +78,7 @@ class Line:
     versions: Versions = field(default_factory=Versions)
 
     def of(self, session: Session, program_id: int) -> "Line":
-        """This line with a program's current rules.
-
-        Every message and every job asks once, at its start. A policy that is activated later
-        applies from the next message or job on, in every process.
-        """
+        """This line with the program's rules. Each message and job asks once, at the start."""
         file = self.file_rules or self.rules
         rules = self.versions.get_rules(session, program_id, file)
         return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
@@ -94,10 +88,7 @@ class Line:
         return Transaction(session, self.rules, self.clock())
 
     def soon(self, work: Callable[["Line", int], None], conversation_id: int) -> None:
-        """Do `work` on another thread at once.
-
-        If it fails or the process dies, the watchdog finds its row and has it done again.
-        """
+        """Do `work` on another thread at once. If it fails, the watchdog has it done again."""
         try:
             self.workers.submit(self._guarded, work, conversation_id)
         except RuntimeError:

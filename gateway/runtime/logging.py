@@ -7,7 +7,6 @@ import structlog
 
 
 def set_up_logs() -> None:
-    """Plain lines on a terminal, JSON otherwise."""
     pretty = sys.stderr.isatty()
     structlog.configure(
         processors=[

@@ -52,26 +52,28 @@ def new_link(
 ) -> str:
     """The token of a link that signs `person` in once. Their other links stay valid."""
     token = secrets.token_urlsafe(32)
-    _keep(session, person, purpose, _hash_link(token), now=now, lasts=lasts)
+    key = OneTimeKey(person_id=person.id, purpose=purpose, key_hash=_hash_link(token))
+    _store(session, key, now, lasts)
     return token
 
 
-def new_code(
-    session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
-) -> str:
-    """Six digits that sign `person` in once. Only a person's newest code is valid."""
+def new_code(session: Session, person: Person, *, now: datetime, lasts: timedelta) -> str:
+    """Six digits that sign `person` in to the chat once. Only their newest code is valid."""
     code = f"{secrets.randbelow(1_000_000):06d}"
-    salt = secrets.token_hex(_SALT_LENGTH // 2)
-    _keep(session, person, purpose, _hash_code(person, code, salt), now=now, lasts=lasts)
+    hashed = _hash_code(person, code, secrets.token_hex(_SALT_LENGTH // 2))
+    _store(session, OneTimeKey(person_id=person.id, purpose="chat", key_hash=hashed), now, lasts)
     return code
 
 
-def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -> Person:
-    """The person that a link signs in. Of two simultaneous uses, one succeeds.
+def _store(session: Session, key: OneTimeKey, now: datetime, lasts: timedelta) -> None:
+    session.execute(delete(OneTimeKey).where(OneTimeKey.expires_at <= now - KEPT_FOR))
+    key.at, key.expires_at = now, now + lasts
+    session.add(key)
+    session.flush()
 
-    Raises:
-        KeyRefused: it was used, has expired, is unknown, or its person has left.
-    """
+
+def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -> Person:
+    """The person that a link signs in, once. Raises KeyRefused."""
     key = session.scalar(
         select(OneTimeKey).where(
             OneTimeKey.key_hash == _hash_link(token), OneTimeKey.purpose == purpose
@@ -86,9 +88,7 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
     return key.person
 
 
-def use_code(
-    session: Session, person: Person, code: str, purpose: Purpose, *, now: datetime
-) -> Person:
+def use_code(session: Session, person: Person, code: str, *, now: datetime) -> Person:
     """`person`, if `code` is their newest and still valid. Of two simultaneous uses, one succeeds.
 
     An attempt is counted before the code is compared, so that simultaneous attempts count too. A
@@ -100,11 +100,7 @@ def use_code(
     """
     key = session.scalar(
         select(OneTimeKey)
-        .where(
-            OneTimeKey.person_id == person.id,
-            OneTimeKey.purpose == purpose,
-            OneTimeKey.key_hash.startswith(_CODE),
-        )
+        .where(OneTimeKey.person_id == person.id, OneTimeKey.key_hash.startswith(_CODE))
         .order_by(OneTimeKey.id.desc())
         .limit(1)
     )
@@ -144,24 +140,6 @@ def _is_first_use(session: Session, key: OneTimeKey, *, now: datetime) -> bool:
         .where(OneTimeKey.id == key.id, OneTimeKey.used_at.is_(None))
         .values(used_at=now),
     )
-
-
-def _keep(
-    session: Session,
-    person: Person,
-    purpose: Purpose,
-    key_hash: str,
-    *,
-    now: datetime,
-    lasts: timedelta,
-) -> None:
-    session.execute(delete(OneTimeKey).where(OneTimeKey.expires_at <= now - KEPT_FOR))
-    session.add(
-        OneTimeKey(
-            person_id=person.id, purpose=purpose, key_hash=key_hash, at=now, expires_at=now + lasts
-        )
-    )
-    session.flush()
 
 
 def _hash_link(token: str) -> str:

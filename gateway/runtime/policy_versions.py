@@ -7,14 +7,14 @@ because without a policy Warmline could not answer at all.
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, find_line, read_policy
@@ -37,14 +37,6 @@ class CannotActivate(Exception):
     """Says why a policy was not activated, and what to do."""
 
 
-@dataclass(frozen=True)
-class DiffLine:
-    """One line of a diff: "+" added, "-" removed, " " unchanged."""
-
-    mark: str
-    words: str
-
-
 def check(text: str, file: Policy) -> list[PolicyProblem]:
     """The problems of `text` as a program's policy; empty if it can be activated."""
     if len(text) > LONGEST_POLICY:
@@ -61,7 +53,6 @@ def check(text: str, file: Policy) -> list[PolicyProblem]:
 
 
 def warnings(policy: Policy, file: Policy) -> list[str]:
-    """What is allowed but risky."""
     found: list[str] = []
     for name in ("crisis", "concern"):
         given, measured = getattr(policy.thresholds, name), getattr(file.thresholds, name)
@@ -154,97 +145,66 @@ def activate(
 
 
 def newest_version(session: Session, program_id: int) -> PolicyVersion | None:
-    return session.scalar(
-        select(PolicyVersion)
-        .where(PolicyVersion.program_id == program_id)
-        .order_by(PolicyVersion.id.desc())
-        .limit(1)
-    )
+    return session.scalar(_versions(program_id).limit(1))
 
 
 def list_versions(session: Session, program_id: int) -> list[PolicyVersion]:
-    """The latest first."""
-    return list(
-        session.scalars(
-            select(PolicyVersion)
-            .where(PolicyVersion.program_id == program_id)
-            .order_by(PolicyVersion.id.desc())
-        )
-    )
+    return list(session.scalars(_versions(program_id)))
 
 
-def difference(before: str, after: str) -> list[DiffLine]:
-    """A diff with three lines of context."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
-    return [DiffLine(line[:1], line[1:]) for line in lines if not line.startswith(("---", "+++"))]
+def _versions(program_id: int) -> Select[PolicyVersion]:
+    of_program = select(PolicyVersion).where(PolicyVersion.program_id == program_id)
+    return of_program.order_by(PolicyVersion.id.desc())
+
+
+def difference(before: str, after: str) -> list[str]:
+    """Diff lines; the first character is "+" (added), "-" (removed), " ", or "@"."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="")
+    return [line for line in lines if not line.startswith(("---", "+++"))]
 
 
 # --- the active version ---
 
 
 class Versions:
-    """A cache of parsed versions, one for each process."""
-
     def __init__(self) -> None:
-        self._rules: dict[int, Rules | None] = {}
+        self._rules: dict[int, Rules] = {}
 
     def get_rules(self, session: Session, program_id: int, file: Rules) -> Rules:
-        """The active rules of a program. If they are cached, queries only the newest number."""
         newest = session.scalar(
             select(func.max(PolicyVersion.id)).where(PolicyVersion.program_id == program_id)
         )
         if newest is None:
             return file
         if newest not in self._rules:
-            self._rules[newest] = _newest_readable(session, program_id, file)
-        return self._rules[newest] or file
+            policy = policy_in_use(session, program_id, file.policy)
+            self._rules[newest] = replace(file, policy=policy)
+        return self._rules[newest]
 
 
 def policy_in_use(session: Session, program_id: int, file: Policy) -> Policy:
-    """The active policy of a program, uncached."""
-    for _, policy in _readable(session, program_id, file):
-        return policy
+    for version in list_versions(session, program_id):
+        if policy := _completed_policy(version, file):
+            return policy
+        log.error("a policy version cannot be read", version=version.id)
     return file
 
 
 def passed_over(session: Session, program_id: int, file: Policy) -> PolicyVersion | None:
     """The newest version if this release cannot read it, so that an older one is active."""
     newest = newest_version(session, program_id)
-    if newest is None or _completed_policy(newest, file) is not None:
-        return None
-    return newest
-
-
-def _newest_readable(session: Session, program_id: int, file: Rules) -> Rules | None:
-    for _, policy in _readable(session, program_id, file.policy):
-        return replace(file, policy=policy)
-    return None
-
-
-def _readable(
-    session: Session, program_id: int, file: Policy
-) -> Iterator[tuple[PolicyVersion, Policy]]:
-    for version in list_versions(session, program_id):
-        policy = _completed_policy(version, file)
-        if policy is not None:
-            yield version, policy
-        else:
-            log.error("a policy version cannot be read", version=version.id)
+    return newest if newest and not _completed_policy(newest, file) else None
 
 
 def _completed_policy(version: PolicyVersion, file: Policy) -> Policy | None:
     try:
-        written = tomllib.loads(version.content)
-        return Policy.model_validate(_completed(written, file))
+        return Policy.model_validate(_completed(tomllib.loads(version.content), file))
     except (tomllib.TOMLDecodeError, ValidationError):
         return None
 
 
 def _completed(written: Mapping[str, Any], file: Part) -> dict[str, Any]:
-    """`written` with missing keys added from the file, and unknown keys removed.
-
-    A version from an earlier release must stay active although this release added a key.
-    """
+    """`written` with only this release's keys: an earlier version must stay active."""
     whole: dict[str, Any] = {}
     for name in type(file).model_fields:
         shipped = getattr(file, name)

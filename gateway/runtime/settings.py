@@ -40,13 +40,12 @@ class Settings(BaseSettings):
     rasa_token: str | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    policy_file: Path | None = None
+    policy_file: Path = ROOT / "escalation" / "policy.toml"
     chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @model_validator(mode="before")
     @classmethod
     def default_public_url(cls, given: Any) -> Any:
-        """Without PUBLIC_URL, links lead to PORT on this machine."""
         if isinstance(given, dict) and given.get("port") and not given.get("public_url"):
             return {**given, "public_url": f"http://127.0.0.1:{given['port']}"}
         return given
@@ -83,19 +82,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def twilio_is_complete(self) -> "Settings":
-        if self.sms == "twilio":
-            missing = [
-                key
-                for key in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
-                if not getattr(self, key.lower())
-            ]
-            if not (self.twilio_from or self.twilio_messaging_service_sid):
-                missing.append("TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID")
-            if missing:
-                raise ValueError(
-                    f"SMS=twilio needs {', '.join(missing)}. "
-                    "Set it in .env, or set SMS=phones to try Warmline without a Twilio account"
-                )
+        needed = {
+            "TWILIO_ACCOUNT_SID": self.twilio_account_sid,
+            "TWILIO_AUTH_TOKEN": self.twilio_auth_token,
+            "TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID": (
+                self.twilio_from or self.twilio_messaging_service_sid
+            ),
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if self.sms == "twilio" and missing:
+            raise ValueError(
+                f"SMS=twilio needs {', '.join(missing)}. "
+                "Set it in .env, or set SMS=phones to try Warmline without a Twilio account"
+            )
         return self
 
 
@@ -108,7 +107,6 @@ ADVICE = {
 
 
 def load_settings(**given: Any) -> Settings:
-    """Raises BadSettings if a setting is missing or invalid."""
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -116,13 +114,9 @@ def load_settings(**given: Any) -> Settings:
 
 
 def _say(problem: Any) -> str:
+    said = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:
-        return str(problem["msg"]).removeprefix("Value error, ") + "."
+        return f"{said}."
     key = str(problem["loc"][0])
-    what = (
-        "is missing"
-        if problem["type"] == "missing"
-        else "is not valid: " + str(problem["msg"]).removeprefix("Value error, ")
-    )
-    advice = ADVICE.get(key, "see .env.example")
-    return f"{key.upper()} {what}. To fix it: {advice}."
+    what = "is missing" if problem["type"] == "missing" else f"is not valid: {said}"
+    return f"{key.upper()} {what}. To fix it: {ADVICE.get(key, 'see .env.example')}."

@@ -109,16 +109,9 @@ def _in_xlsx(cell: Cell) -> Cell:
     return NOT_IN_XML.sub("\ufffd", cell)[:LONGEST_CELL] if isinstance(cell, str) else cell
 
 
-def _in_csv(cell: Cell) -> str:
-    if cell is None:
-        return ""
+def _in_csv(cell: Cell) -> Cell:
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
-    if isinstance(cell, int | float):
-        return str(cell)
-    return harmless(cell)
-
-
-def harmless(words: str) -> str:
-    """Escape text, such as a name, that a spreadsheet would run as a formula."""
-    return f"'{words}" if words.startswith(BEGINS_A_FORMULA) else words
+    if isinstance(cell, str) and cell.startswith(BEGINS_A_FORMULA):
+        return f"'{cell}"
+    return cell

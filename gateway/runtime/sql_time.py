@@ -23,7 +23,6 @@ Time = (
 
 
 def first_alert_at() -> sa.ScalarSelect[datetime | None]:
-    """When the provider accepted the first alert about the query's handoff."""
     return (
         sa.select(func.min(Message.sent_at))
         .join(Alert, Alert.message_id == Message.id)
@@ -34,7 +33,6 @@ def first_alert_at() -> sa.ScalarSelect[datetime | None]:
 
 
 def first_claim_at() -> sa.ScalarSelect[datetime]:
-    """When the query's handoff was first claimed."""
     return (
         sa.select(func.min(HandoffEvent.at))
         .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
@@ -64,7 +62,6 @@ def local_day(
 def local_week(
     session: Session, at: Time, zone: str, *, since: datetime, until: datetime
 ) -> ColumnElement[date]:
-    """The Monday of the week of `at` in `zone`."""
     if session.get_bind().dialect.name != "sqlite":
         return cast(func.date_trunc("week", func.timezone(zone, at)), Date)
     offset = _offset(at, zone, since, until)
@@ -73,7 +70,6 @@ def local_week(
 
 
 def _offset(at: Time, zone: str, since: datetime, until: datetime) -> ColumnElement[str] | str:
-    """What SQLite adds to a UTC time, such as '-18000 seconds'."""
     stretches = offsets(zone, since=since, until=until)
     last = f"{stretches[-1][1]} seconds"
     earlier = [
@@ -97,7 +93,6 @@ def offsets(zone: str, *, since: datetime, until: datetime) -> list[tuple[dateti
 
 
 def _change_between(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first second with the offset of `after`."""
     new = _offset_at(zone, after)
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) / 2

@@ -17,7 +17,6 @@ def cleaned(words: str) -> str:
 
 
 def too_long(words: str, longest: int) -> Phrase | None:
-    """A sentence for the author, if there are more than `longest` characters."""
     excess = len(words) - longest
     if excess <= 0:
         return None
@@ -29,7 +28,6 @@ def too_long(words: str, longest: int) -> Phrase | None:
 
 
 def as_e164(phone: str, region: str = "US") -> str | None:
-    """The number in E.164, such as +12025550101; None if it cannot be a phone number."""
     try:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException:

@@ -23,10 +23,7 @@ def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> JSONResponse:
-    """200 if messages are recorded and handled, else 503.
-
-    The bot's state is only reported: without Rasa, mentees still reach a person.
-    """
+    """503 if messages wait. Only reports the bot: without it, mentees still reach a person."""
     line: Line = request.app.state.line
     try:
         with line.database.reading() as session:
@@ -37,9 +34,5 @@ def ready(request: Request) -> JSONResponse:
             )
     except SQLAlchemyError:
         return JSONResponse({"database": "unreachable"}, 503)
-    state = {
-        "database": "ok",
-        "unhandled": stale or 0,
-        "bot": "ok" if line.bot.ready() else "away",
-    }
+    state = {"database": "ok", "unhandled": stale or 0, "bot": "ok" if line.bot.ready() else "away"}
     return JSONResponse(state, 503 if stale else 200)

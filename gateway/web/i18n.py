@@ -51,7 +51,6 @@ def request_language(request: Request, viewer: Person | None = None) -> str:
 
 
 def _accepted(header: str) -> list[str]:
-    """The tags of Accept-Language, most preferred first, without malformed parts."""
     wanted = []
     for part in header[:500].split(","):
         tag, _, weight = part.partition(";")
@@ -63,7 +62,6 @@ def _accepted(header: str) -> list[str]:
 
 
 def remember_language(request: Request, response: Response) -> None:
-    """Remember the language chosen before signing in, in a cookie."""
     chosen = request.query_params.get("language")
     if chosen in LANGUAGES and request.url.path.startswith("/chat"):
         kept = f"{COOKIE}={chosen}; Max-Age={CHOSEN_FOR}; Path=/chat; HttpOnly; SameSite=Lax"
@@ -77,7 +75,6 @@ def said_to(request: Request, words: str, **blanks: object) -> str:
 
 
 def language_values(request: Request, viewer: Person | None) -> dict[str, Any]:
-    """Template values about the language."""
     language = request_language(request, viewer)
     return {
         "language": language,
@@ -91,23 +88,20 @@ def language_values(request: Request, viewer: Person | None) -> dict[str, Any]:
 # --- in templates ---
 
 
-def local(
-    at: datetime, zone: str, form: str = "%H:%M", *, language: str = DEFAULT_LANGUAGE
-) -> Markup:
+def local(language: str, at: datetime, zone: str, form: str = "%H:%M") -> Markup:
     """A `<time>` in a time zone, with the exact time in its attributes."""
     there = at.astimezone(ZoneInfo(zone))
-    exactly = written(there, "%A %d %B %Y, %H:%M", language)
+    exactly = (
+        f"{there:%A %d %B %Y, %H:%M:%S %Z}"
+        if language == DEFAULT_LANGUAGE
+        else f"{written(there, '%A %d %B %Y, %H:%M', language)}{there:%z}"
+    )
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        there.isoformat(timespec="seconds"),
-        f"{exactly}{there:%z}"
-        if language != DEFAULT_LANGUAGE
-        else f"{there:%A %d %B %Y, %H:%M:%S %Z}",
-        written(there, form, language),
+        there.isoformat(timespec="seconds"), exactly, written(there, form, language)
     )
 
 
-def zone_name(zone: str, at: datetime, *, language: str = DEFAULT_LANGUAGE) -> str:
-    """For example: New York time (EST)."""
+def zone_name(language: str, zone: str, at: datetime) -> str:
     place = zone.rsplit("/", 1)[-1].replace("_", " ")
     there = f"{at.astimezone(ZoneInfo(zone)):%Z}"
     return in_language(language, PLACE_TIME).format(place=place, zone=there)
@@ -117,60 +111,36 @@ def length_in_words(time: timedelta, language: str = DEFAULT_LANGUAGE) -> str:
     return in_words(time) if language == DEFAULT_LANGUAGE else how_long(time, language)
 
 
-def _language(context: Context) -> str:
-    return str(context.get("language", DEFAULT_LANGUAGE))
+def with_language(make: Callable[..., str]) -> Callable[..., str]:
+    """A filter that calls `make` with the page's language first."""
+
+    @pass_context
+    def filtered(context: Context, *given: object) -> str:
+        return make(context.get("language", DEFAULT_LANGUAGE), *given)
+
+    return filtered
 
 
 def in_its_language(make: Callable[..., str]) -> Callable[..., str]:
-    """A filter that translates the Phrase `make` returns into the page's language."""
-
-    @pass_context
-    def filtered(context: Context, *given: object) -> str:
-        return in_language(_language(context), make(*given))
-
-    return filtered
-
-
-def _with_language(make: Callable[..., str]) -> Callable[..., str]:
-    """A filter that passes the page's language to `make`."""
-
-    @pass_context
-    def filtered(context: Context, *given: object) -> str:
-        return make(*given, language=_language(context))
-
-    return filtered
-
-
-def _translated(words: str, *, language: str) -> str:
-    return in_language(language, words)
-
-
-def _counted(one: str, many: str, count: int, *, language: str) -> str:
-    return in_language_counted(language, one, many, count)
-
-
-def _day(at: datetime, zone: str, *, language: str) -> str:
-    return written(at.astimezone(ZoneInfo(zone)), "%A %d %B %Y", language)
-
-
-def _keyword(word: str, *, language: str) -> str:
-    return keyword_in(language, word)
+    return with_language(lambda language, *given: in_language(language, make(*given)))
 
 
 def add_languages(env: Environment) -> None:
-    """Give templates `_`, `{% trans %}`, and the filters that depend on the language."""
     env.add_extension("jinja2.ext.do")
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(  # type: ignore[attr-defined]
-        _with_language(_translated), _with_language(_counted), newstyle=True
+        with_language(in_language), with_language(in_language_counted), newstyle=True
     )
-    env.filters.update(
-        day=_with_language(_day),
-        in_words=_with_language(length_in_words),
-        keyword=_with_language(_keyword),
-        local=_with_language(local),
+    filters: dict[str, Callable[..., str]] = {
+        "day": lambda language, at, zone: written(
+            at.astimezone(ZoneInfo(zone)), "%A %d %B %Y", language
+        ),
+        "in_words": lambda language, time: length_in_words(time, language),
+        "keyword": keyword_in,
+        "local": local,
         # For text from Python. It may contain names, so unlike `_` it is not markup.
-        translated=_with_language(_translated),
-        written=_with_language(written),
-        zone_name=_with_language(zone_name),
-    )
+        "translated": in_language,
+        "written": lambda language, at, form: written(at, form, language),
+        "zone_name": zone_name,
+    }
+    env.filters.update({name: with_language(make) for name, make in filters.items()})

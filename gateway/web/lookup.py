@@ -13,7 +13,6 @@ def row_number(said: str) -> int:
 
 
 def find_handoff(session: Session, person: Person, number: int) -> Handoff:
-    """The handoff with this number in the person's program. Raises PageRefused if there is none."""
     handoff = session.get(Handoff, number)
     if handoff is None or handoff.conversation.program_id != person.program_id:
         raise PageRefused(

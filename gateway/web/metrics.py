@@ -4,12 +4,17 @@ Counters start at zero with the process and count committed rows. Gauges are rea
 on each request.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, UOWTransaction
@@ -44,6 +49,7 @@ for speaker in Speaker:
 
 # Queued and sending texts are counted at any age; final states for this long.
 LATELY = timedelta(hours=24)
+IS_OPEN = (Status.WAITING, Status.CLAIMED)
 ON_ITS_WAY = (Delivery.QUEUED, Delivery.SENDING)
 NOT_COMMITTED = "recorded and not committed"
 
@@ -51,60 +57,45 @@ NOT_COMMITTED = "recorded and not committed"
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     line: Line = request.app.state.line
-    gauges = CollectorRegistry()
     try:
         with line.database.reading() as session:
-            gauges.register(_Read(list(_gauges(session, line))))
+            gauges = _read_gauges(session, line)
     except SQLAlchemyError:
         return Response("The database is unreachable.", 503)
     body = generate_latest(COUNTED) + generate_latest(gauges)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-class _Read:
-    """A collector of families that were already read."""
-
-    def __init__(self, families: list[GaugeMetricFamily]) -> None:
-        self._families = families
-
-    def collect(self) -> list[GaugeMetricFamily]:
-        return self._families
-
-
-def _gauges(session: Session, line: Line) -> Iterator[GaugeMetricFamily]:
-    handoffs = GaugeMetricFamily(
-        "warmline_handoffs_open", "Open handoffs.", labels=["urgency", "status"]
+def _read_gauges(session: Session, line: Line) -> CollectorRegistry:
+    gauges = CollectorRegistry()
+    handoffs = Gauge(
+        "warmline_handoffs_open", "Open handoffs.", ["urgency", "status"], registry=gauges
     )
-    open_now = session.execute(
+    for urgency, status in product(Urgency, IS_OPEN):
+        handoffs.labels(urgency.name.lower(), status.value)
+    for urgency, status, count in session.execute(
         select(Handoff.urgency, Handoff.status, func.count())
-        .where(Handoff.status.in_([Status.WAITING, Status.CLAIMED]))
+        .where(Handoff.status.in_(IS_OPEN))
         .group_by(Handoff.urgency, Handoff.status)
-    )
-    how_many = {(urgency, status): count for urgency, status, count in open_now}
-    for urgency in Urgency:
-        for status in (Status.WAITING, Status.CLAIMED):
-            labels = [urgency.name.lower(), status.value]
-            handoffs.add_metric(labels, how_many.get((urgency, status), 0))
-    yield handoffs
-
-    deliveries = GaugeMetricFamily(
+    ):
+        handoffs.labels(urgency.name.lower(), status.value).set(count)
+    deliveries = Gauge(
         "warmline_deliveries",
         "Outgoing texts: queued or sending now, and those that reached another state in the "
         "last 24 hours.",
-        labels=["state"],
+        ["state"],
+        registry=gauges,
     )
-    moved = session.execute(
-        select(Message.delivery, func.count())
-        .where(
-            Message.delivery.in_(ON_ITS_WAY)
-            | (Message.delivery.is_not(None) & (Message.moved_at > line.clock() - LATELY))
-        )
-        .group_by(Message.delivery)
-    )
-    by_state = {delivery: number for delivery, number in moved if delivery is not None}
     for delivery in Delivery:
-        deliveries.add_metric([delivery.value], by_state.get(delivery, 0))
-    yield deliveries
+        deliveries.labels(delivery.value)
+    lately = Message.delivery.is_not(None) & (Message.moved_at > line.clock() - LATELY)
+    for state, count in session.execute(
+        select(Message.delivery, func.count())
+        .where(Message.delivery.in_(ON_ITS_WAY) | lately)
+        .group_by(Message.delivery)
+    ):
+        deliveries.labels(state).set(count)
+    return gauges
 
 
 # --- counting ---

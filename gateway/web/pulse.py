@@ -34,7 +34,6 @@ class Pulse:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look. Called inside the running loop."""
         self._task = asyncio.create_task(self._watch())
         if threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()
@@ -95,7 +94,7 @@ class Pulse:
         self._wake()
 
     def _end_on(self, number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None:
-        """End the streams when the server is told to end: it waits for them, not they for it."""
+        """End the streams at once when the server shuts down, because it waits for them."""
         before = signal.getsignal(number)
 
         def end(signal_number: int, frame: FrameType | None) -> None:

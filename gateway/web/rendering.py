@@ -12,17 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from escalation.speech.i18n import gettext_noop, in_language
-from gateway.runtime.labels import (
-    NEEDS,
-    OUTCOMES,
-    STATUSES,
-    URGENCIES,
-    WHY_DROPPED,
-    delivery_status,
-    display_name,
-    masked,
-    precise_duration,
-)
+from gateway.runtime import labels
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
 from gateway.web.i18n import (
@@ -70,18 +60,15 @@ env = Environment(
 
 
 def get_line(request: Request) -> Line:
-    """The line; after sign-in, with the rules of the person's program."""
+    """The running Warmline; after sign-in, with the rules of the person's program."""
     line: Line = request.app.state.line
     state = request.state
     who: Person | None = getattr(state, "viewer", None) or getattr(state, "mentee", None)
-    if who is None:
-        return line
-    if not hasattr(request.state, "line"):
+    if who is not None and not hasattr(state, "line"):
         # Once per request, so that the rules do not change during it.
         with line.database.reading() as session:
-            request.state.line = line.of(session, who.program_id)
-    its_line: Line = request.state.line
-    return its_line
+            state.line = line.of(session, who.program_id)
+    return state.line if who is not None else line
 
 
 def get_settings(request: Request) -> Settings:
@@ -90,7 +77,6 @@ def get_settings(request: Request) -> Settings:
 
 
 def wants_part(request: Request) -> bool:
-    """Whether the page's script asks for a part of the page."""
     return "HX-Request" in request.headers
 
 
@@ -122,7 +108,6 @@ HEADINGS = {
 
 
 def refusal(request: Request, refused: PageRefused) -> Response:
-    """Answer a refused request with a sentence, a page, or a redirect to the sign-in page."""
     if wants_part(request):
         said = in_language(request_language(request), str(refused))
         return PlainTextResponse(said, refused.status)
@@ -141,7 +126,6 @@ def refusal(request: Request, refused: PageRefused) -> Response:
 
 
 def go_to(request: Request, path: str) -> Response:
-    """Redirect after a change, so that reloading does not repeat it."""
     if wants_part(request):
         return Response(status_code=204, headers={"HX-Redirect": path})
     return RedirectResponse(path, 303)
@@ -158,17 +142,17 @@ def with_links(words: str, public_url: str) -> Markup:
 
 
 env.filters.update(
-    display_name=in_its_language(display_name),
-    precise_duration=in_its_language(precise_duration),
-    delivery_status=in_its_language(delivery_status),
-    masked=in_its_language(masked),
+    display_name=in_its_language(labels.display_name),
+    precise_duration=in_its_language(labels.precise_duration),
+    delivery_status=in_its_language(labels.delivery_status),
+    masked=in_its_language(labels.masked),
     with_links=with_links,
 )
 add_languages(env)
 env.globals.update(
-    needs=NEEDS,
-    outcomes=OUTCOMES,
-    statuses=STATUSES,
-    urgencies=URGENCIES,
-    why_dropped=WHY_DROPPED,
+    needs=labels.NEEDS,
+    outcomes=labels.OUTCOMES,
+    statuses=labels.STATUSES,
+    urgencies=labels.URGENCIES,
+    why_dropped=labels.WHY_DROPPED,
 )

@@ -15,7 +15,7 @@ from gateway.handoffs.brief.facts import CHECK_INS_WITHIN, SKILLS_WITHIN, Facts
 from gateway.handoffs.brief.guide import Advice, Guidance, Guide
 from gateway.handoffs.brief.trend import Trend, build_trend, score_in_unit
 from gateway.handoffs.decisions import highlight_evidence
-from gateway.runtime.labels import CHECK_IN_NAMES, NEEDS, SKILL_ENDS, display_name, skill_name
+from gateway.runtime.labels import CHECK_IN_NAMES, NEEDS, display_name, skill_end, skill_name
 from models import GoalResult, Need, SkillOutcome, SkillUse, Urgency
 
 MOST_QUOTES = 6
@@ -165,7 +165,7 @@ def _tried(use: SkillUse) -> TriedSkill:
     return TriedSkill(
         skill=skill_name(use.skill),
         at=use.started_at,
-        how=SKILL_ENDS[use.outcome],
+        how=skill_end(use.outcome),
         before=use.before,
         after=use.after,
         rating=rating,

@@ -1,4 +1,4 @@
-"""Commands that need no database. Each imports only what it uses."""
+"""Commands about the installation and the texts. Each imports only what it uses."""
 
 import sys
 from typing import Annotated
@@ -52,3 +52,30 @@ def content(
     from gateway.authoring.checks import run
 
     raise typer.Exit(run(brief=brief))
+
+
+@commands.command()
+def migrate() -> None:
+    """Update the database tables to this version.
+
+    Every command that opens the database does this first; run it by itself after an update.
+    """
+    from gateway.cli.context import opened_database
+
+    with opened_database():
+        print("The database is up to date.")
+
+
+@commands.command()
+def demo() -> None:
+    """Add the demo program to an empty database.
+
+    Adds Harbor Mentoring with its five people. Does nothing if there is a program already.
+    """
+    from gateway.cli.context import writing
+    from gateway.demo import seed_demo
+    from gateway.runtime.line import utc_now
+
+    with writing() as (_, session):
+        added = seed_demo(session, now=utc_now())
+    print("Added the demo program." if added else "There is a program already. Nothing was added.")
