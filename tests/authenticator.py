@@ -29,7 +29,6 @@ class Device:
     )
 
     def makes(self, options: dict[str, Any]) -> str:
-        """The answer to a request for a new passkey."""
         self.handle = options["user"]["id"]
         numbers = self.key.public_key().public_numbers()
         public = {
@@ -46,7 +45,6 @@ class Device:
         return self._answer(clientDataJSON=client, attestationObject=attestation)
 
     def signs(self, options: dict[str, Any]) -> str:
-        """The answer to a request to sign in."""
         if self.counts:
             self.count += 1
         data = self._data(PRESENT | VERIFIED)

@@ -1,4 +1,4 @@
-"""The Chromium of the browser tests: which one, what it is told, and how a page of it is judged."""
+"""The Chromium of the browser tests: where it is, its options, and checks of its pages."""
 
 import os
 import shutil
@@ -49,14 +49,11 @@ def open_context(
 
 
 def has_come_in(page: Page) -> None:
-    """Its scripts run. A person does not type before that; a test on a busy machine might, and
-    then the browser sends the form by itself and shows the answer as a page.
-    """
+    """Its scripts run. Before that, the browser would send forms by itself, without them."""
     page.wait_for_load_state("load")
 
 
 def fits(page: Page) -> None:
-    """Nothing sticks out to the side."""
     wide, seen = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
@@ -64,7 +61,6 @@ def fits(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA."""
     seen = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
     return [
         f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']][:3]}"

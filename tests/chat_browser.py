@@ -6,17 +6,12 @@ import httpx2
 
 from gateway.chat.invitations import invite
 from gateway.privacy.terms import TERMS_VERSION
-from models import (
-    AgeBand,
-    Consent,
-    Person,
-)
+from models import AgeBand, Consent, Person
 from tests.line import Talk
 from tests.web_client import HERE, Web
 
 
 def agrees(talk: Talk, *numbers: str) -> None:
-    """These mentees agreed to the terms."""
     with talk.database.writing() as session:
         for number in numbers:
             session.add(
@@ -30,8 +25,6 @@ def agrees(talk: Talk, *numbers: str) -> None:
 
 
 class Browser(Web):
-    """A mentee's browser."""
-
     def asks(self, path: str, **form: str) -> httpx2.Response:
         """As the page's script sends it."""
         return self.client.post(path, data=form, headers={"X-Chat": "1"})
@@ -55,7 +48,6 @@ def invitation(talk: Talk, number: str) -> str:
 
 
 def shown(page: str) -> list[str]:
-    """The words of the messages on a page, in order."""
     return re.findall(r'<p class="words" dir="auto">(.*?)</p>', page, re.DOTALL)
 
 

@@ -7,6 +7,7 @@ the program's manager. Nobody enrolled the stranger.
 import gc
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -36,41 +37,7 @@ def engine_for_a_test(url: str) -> Engine:
     return engine
 
 
-# The longest begin first, so that no worker has one of them left at the end.
-LONGEST = (
-    "test_accessibility",
-    "test_crash",
-    "test_schedules",
-    "test_chat_in_browser",
-    "test_tracker_store",
-    "test_browser",
-    "test_chat_after_a_kill",
-    "test_quick",
-    "test_log_in_browser",
-    "test_console_in_browser",
-    "test_handoffs",
-    "test_passkeys_in_browser",
-    "test_managers_in_browser",
-    "test_with_real_rasa",
-)
-
-
-# Locks, transactions, types, and SQL functions differ between the databases. These tests depend on
-# them and run on both. Every other test runs on one, chosen by its name, half of them on each;
-# `pytest --every-database` runs all on both.
-ON_BOTH = (
-    "tests/escalation/handoffs",
-    "tests/gateway/chat/test_chat_after_a_kill",
-    "tests/gateway/messaging",
-    "tests/gateway/privacy/test_data_requests",
-    "tests/gateway/reporting/test_human_contact",
-    "tests/gateway/reporting/test_metrics",
-    "tests/gateway/reporting/test_staffing_forecast",
-    "tests/gateway/runtime",
-    "tests/gateway/test_crash",
-    "tests/gateway/test_worker",
-    "tests/models",
-)
+ORDER = tomllib.loads(Path(__file__).with_name("order.toml").read_text("utf-8"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,8 +54,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+    places = {name: place for place, name in enumerate(ORDER["longest"])}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     if config.getoption("--every-database") or _one_is_named(config):
         return
     left_out = {item for item in items if _belongs_to_the_other_database(item)}
@@ -104,7 +71,7 @@ def _one_is_named(config: pytest.Config) -> bool:
 def _belongs_to_the_other_database(item: pytest.Item) -> bool:
     """The choice depends on the test's name alone, so that each run makes the same one."""
     database = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
-    if database is None or item.nodeid.startswith(ON_BOTH):
+    if database is None or item.nodeid.startswith(tuple(ORDER["on_both"])):
         return False
     name = item.nodeid.replace(str(database), "")
     return bool(database != ("sqlite", "postgres")[crc32(name.encode()) % 2])
@@ -188,7 +155,6 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def rasa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RasaServer]:
-    """One real Rasa for all tests that do not stop it."""
     server = RasaServer(tmp_path_factory.mktemp("rasa")).start()
     yield server
     server.stop()

@@ -9,12 +9,14 @@ until then it is posted again, as Twilio does with its retries switched on.
 
 import argparse
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -23,18 +25,9 @@ from sqlalchemy import select
 
 from escalation.policy import POLICY_FILE
 from gateway.runtime.database import Database, make_engine
-from models import (
-    Alert,
-    Conversation,
-    DecisionRecord,
-    Delivery,
-    Handoff,
-    Message,
-    Speaker,
-    Status,
-    use_key,
-)
+from models import Alert, DecisionRecord, Delivery, Handoff, Message, Status, use_key
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
+from tests.postgres import PostgresServer
 from tests.processes import KEY, ROOT, Process
 from tests.rasa_server import RasaServer
 
@@ -90,8 +83,6 @@ class Mentee:
 
 
 class Killer(threading.Thread):
-    """Kills the gateway at random moments and starts it again, as a supervisor would."""
-
     def __init__(self, gateway: Process, kills: int, chance: random.Random) -> None:
         super().__init__(daemon=True)
         self.gateway = gateway
@@ -140,8 +131,6 @@ def people_file(folder: Path, mentees: list[Mentee]) -> Path:
 
 def quick_policy(folder: Path) -> Path:
     """The shipped policy, with rungs of seconds instead of minutes and no hours."""
-    import re
-
     text = POLICY_FILE.read_text("utf-8")
     text = re.sub(r"wait_minutes = [\d.]+", f"wait_minutes = {RUNG_SECONDS / 60:.4f}", text)
     text = re.sub(r'outside_hours = "\w+"', 'outside_hours = "page"', text)
@@ -191,16 +180,13 @@ def run(
             subprocess.run(enrolled, cwd=ROOT, env=gateway.environment, check=True)
             gateway.start()
             killer = Killer(gateway, kills, chance)
-            writers = [
-                threading.Thread(
-                    target=write_all,
-                    args=(mentee, gateway, twilio, random.Random(seed + place)),
-                )
-                for place, mentee in enumerate(cast)
-            ]
-            for thread in (*writers, killer):
+            threads: list[threading.Thread] = [killer]
+            for place, mentee in enumerate(cast):
+                given = (mentee, gateway, twilio, random.Random(seed + place))
+                threads.append(threading.Thread(target=write_all, args=given))
+            for thread in threads:
                 thread.start()
-            for thread in (*writers, killer):
+            for thread in threads:
                 thread.join()
             figures = look(gateway.environment["DATABASE_URL"], cast, twilio)
             figures.kills = killer.killed
@@ -215,93 +201,67 @@ def run(
 
 
 def look(database_url: str, cast: list[Mentee], twilio: FakeTwilio) -> Figures:
-    """Wait until the line has come to rest, then compare what is stored with what was said."""
     use_key(KEY)
     database = Database(make_engine(database_url))
-    figures = Figures(messages=sum(len(mentee.arrived) for mentee in cast))
     give_up_at = time.monotonic() + 120
     while time.monotonic() < give_up_at and not _at_rest(database):
         time.sleep(0.5)
     rungs = _open_rungs(database)
     time.sleep(RUNG_SECONDS * 2 + 4)
-    figures.open_ladders = len(rungs)
     later = _open_rungs(database)
-    stopped = [handoff for handoff, place in rungs.items() if later.get(handoff, place) <= place]
-    figures.ladders_that_stopped = len(stopped)
     with database.reading() as session:
         incoming = session.scalars(
             select(Message).where(Message.outgoing.is_(False)).order_by(Message.id)
         ).all()
-        stored = {message.provider_id: message for message in incoming}
-        for mentee in cast:
-            rows = [stored.get(sid) for sid in mentee.arrived]
-            figures.lost += rows.count(None)
-            ids = [row.id for row in rows if row]
-            figures.out_of_order += ids != sorted(ids)
-        records = session.scalars(select(DecisionRecord).order_by(DecisionRecord.id)).all()
-        decided = Counter(record.message_id for record in records)
-        figures.handled_twice = sum(1 for count in decided.values() if count > 1)
-        figures.unhandled = sum(1 for message in incoming if message.id not in decided)
-        by_thread: dict[int, list[int]] = {}
-        get_thread = {message.id: message.conversation_id for message in incoming}
-        for record in records:
-            by_thread.setdefault(get_thread[record.message_id], []).append(record.message_id)
-        figures.out_of_order += sum(ids != sorted(ids) for ids in by_thread.values())
-        figures.never_sent = len(
-            session.scalars(
-                select(Message.id).where(
-                    Message.delivery.in_([Delivery.FAILED, Delivery.UNDELIVERED])
-                    | (
-                        Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING])
-                        & (
-                            Message.at
-                            < session.scalar(
-                                select(Message.at).order_by(Message.id.desc()).limit(1)
-                            )
-                        )
-                        & Message.id.not_in(select(Alert.message_id))
-                    )
-                )
-            ).all()
-        )
-        alerts = session.scalars(select(Alert)).all()
-        figures.paged_twice = sum(
-            count - 1
-            for count in Counter(
-                (alert.handoff_id, alert.ladder, alert.rung, alert.person_id) for alert in alerts
-            ).values()
-        )
-        figures.handoffs = len(session.scalars(select(Handoff.id)).all())
-        mentees = session.scalars(
-            select(Conversation.id).where(
-                Conversation.id.in_(
-                    select(Message.conversation_id).where(Message.speaker == Speaker.MENTEE)
-                )
-            )
+        decided = session.scalars(
+            select(DecisionRecord.message_id).order_by(DecisionRecord.id)
         ).all()
-        figures.notes.append(f"{len(mentees)} threads, {len(alerts)} alerts")
-    # Our own number of a text is in its callback: the same one twice is one text sent twice.
-    sent = Counter(text.status_callback for text in twilio.sent)
-    figures.texts_accepted = len(twilio.sent)
-    figures.texts_sent_twice = sum(count - 1 for count in sent.values())
-    figures.requests_twilio_refused = len(twilio.violations)
-    figures.notes += twilio.violations
+        on_its_way = Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING])
+        newest = select(Message.at).order_by(Message.id.desc()).limit(1).scalar_subquery()
+        forgotten = on_its_way & (Message.at < newest) & Message.id.not_in(select(Alert.message_id))
+        failed = Message.delivery.in_([Delivery.FAILED, Delivery.UNDELIVERED])
+        never_sent = session.scalars(select(Message.id).where(failed | forgotten)).all()
+        alerts = session.execute(
+            select(Alert.handoff_id, Alert.ladder, Alert.rung, Alert.person_id)
+        ).all()
+        handoffs = session.scalars(select(Handoff.id)).all()
     database.engine.dispose()
-    return figures
+    stored = {message.provider_id: message.id for message in incoming}
+    threads: dict[int, list[int]] = {message.conversation_id: [] for message in incoming}
+    conversation = {message.id: message.conversation_id for message in incoming}
+    for message in decided:
+        threads[conversation[message]].append(message)
+    arrived = [[stored.get(sid, 0) for sid in mentee.arrived] for mentee in cast]
+    in_order = [[one for one in ids if one] for ids in arrived] + list(threads.values())
+    return Figures(
+        lost=sum(ids.count(0) for ids in arrived),
+        handled_twice=repeated(decided),
+        out_of_order=sum(ids != sorted(ids) for ids in in_order),
+        unhandled=len(set(conversation) - set(decided)),
+        never_sent=len(never_sent),
+        paged_twice=repeated(alerts),
+        ladders_that_stopped=sum(later.get(one, place) <= place for one, place in rungs.items()),
+        requests_twilio_refused=len(twilio.violations),
+        messages=sum(map(len, arrived)),
+        handoffs=len(handoffs),
+        open_ladders=len(rungs),
+        texts_accepted=len(twilio.sent),
+        # Our own number of a text is in its callback: the same one twice is one text sent twice.
+        texts_sent_twice=repeated(text.status_callback for text in twilio.sent),
+        notes=[f"{len(alerts)} alerts", *twilio.violations],
+    )
+
+
+def repeated(things: Iterable[Hashable]) -> int:
+    return sum(count - 1 for count in Counter(things).values())
 
 
 def _at_rest(database: Database) -> bool:
+    on_its_way = Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING])
+    undelivered = on_its_way & Message.id.not_in(select(Alert.message_id))
+    waits = select(Message.id).where(Message.handled_at.is_(None) | undelivered)
     with database.reading() as session:
-        unhandled = session.scalar(select(Message.id).where(Message.handled_at.is_(None)).limit(1))
-        undelivered = session.scalar(
-            select(Message.id)
-            .where(
-                Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
-                Message.id.not_in(select(Alert.message_id)),
-            )
-            .limit(1)
-        )
-    return unhandled is None and undelivered is None
+        return session.scalar(waits.limit(1)) is None
 
 
 def _open_rungs(database: Database) -> dict[int, tuple[int, int]]:
@@ -316,26 +276,15 @@ def main() -> None:
     ask = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    ask.add_argument("--messages", type=int, default=300)
-    ask.add_argument("--mentees", type=int, default=30)
-    ask.add_argument("--kills", type=int, default=25)
-    ask.add_argument("--seed", type=int, default=2024)
+    for name, default in {"messages": 300, "mentees": 30, "kills": 25, "seed": 2024}.items():
+        ask.add_argument(f"--{name}", type=int, default=default)
     ask.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
-    given = ask.parse_args()
+    size = vars(ask.parse_args())
+    on_postgres = size.pop("postgres")
     with tempfile.TemporaryDirectory(prefix="warmline-crash-") as folder:
-        server = None
-        if given.postgres:
-            from tests.postgres import PostgresServer
-
-            server = PostgresServer()
-        figures = run(
-            Path(folder),
-            messages=given.messages,
-            mentees=given.mentees,
-            kills=given.kills,
-            seed=given.seed,
-            database_url=server.new_database() if server else None,
-        )
+        server = PostgresServer() if on_postgres else None
+        url = server.new_database() if server else None
+        figures = run(Path(folder), database_url=url, **size)
         if server:
             server.stop()
     for each in fields(figures):

@@ -6,9 +6,11 @@ Used for screenshots (`make screens`) and accessibility checks with axe-core.
 import itertools
 import re
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
@@ -32,11 +34,7 @@ PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Face:
-    """One page: its route, perhaps with a query string, and the route's parameters in `at`.
-
-    `who` is signed in, or no one. `does` is what they do on the page first. `status` is the
-    expected HTTP status, so that a refusal is not mistaken for a page.
-    """
+    """One page; faces.toml explains each field."""
 
     name: str
     route: str
@@ -112,94 +110,25 @@ def tries_what_is_no_policy(page: Page) -> None:
 
 def submits(page: Page, form: str, *, status: int) -> None:
     """Submit as a browser without scripts or form validation does."""
-    with page.expect_navigation() as answer:
-        page.locator(form).evaluate("form => form.submit()")
-    assert answer.value is not None
-    assert answer.value.status == status, f"{page.url} answered {answer.value.status}"
+    answers(page, lambda: page.locator(form).evaluate("form => form.submit()"), status)
 
 
 def sends(page: Page, button: Locator, *, status: int = 200) -> None:
+    answers(page, button.click, status)
+
+
+def answers(page: Page, sends_form: Callable[[], object], status: int) -> None:
     with page.expect_navigation() as answer:
-        button.click()
+        sends_form()
     assert answer.value is not None
     assert answer.value.status == status, f"{page.url} answered {answer.value.status}"
 
 
-# --- the pages ---
-
-# Maya's handoff of last week, Maya's of tonight, and Jo's.
-CLOSED, MINE, WAITING = {"number": "1"}, {"number": "2"}, {"number": "3"}
-
+PAGES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 FACES = [
-    Face("phones", "/phones"),
-    Face("mentee-sign-in", "/chat/sign-in"),
-    Face("mentee-code", "/chat/sign-in", does=asks_for_a_code),
-    Face("mentee-invited", "/chat/in/{token}", at={"token": "INVITATION"}),
-    Face("mentee-old-link", "/chat/in/{token}", at={"token": "old"}, does=opens_an_old_link),
-    Face("mentee-terms", "/chat/terms", "Jo"),
-    Face("mentee-terms-to-read", "/chat/terms/read"),
-    Face("mentee-terms-refused", "/chat/terms", "Jo", does=forgets_the_tick),
-    Face("mentee-chat", "/chat", "Maya"),
-    Face("mentee-chat-signed-out", "/chat", "Maya", does=writes_when_signed_out),
-    Face("mentee-you", "/chat/you", "Maya"),
-    Face("mentee-you-signed-out", "/chat/you", "Maya", does=tells_a_concern_when_signed_out),
-    Face("mentee-nowhere", "/chat/nowhere", "Maya", status=404),
-    Face("mentee-sign-in-spanish", "/chat/sign-in?language=es"),
-    Face("mentee-terms-spanish", "/chat/terms", "Ana"),
-    Face("mentee-chat-spanish", "/chat", "Ana"),
-    Face("mentee-you-spanish", "/chat/you", "Ana"),
-    Face("sign-in", "/sign-in"),
-    Face("sign-in-refused", "/sign-in", does=types_a_wrong_password),
-    Face("sign-in-link", "/sign-in/link"),
-    Face("sign-in-by-link", "/sign-in/link/{token}", at={"token": "LINK"}),
-    Face("sign-in-old-link", "/sign-in/link/{token}", at={"token": "old"}, does=opens_an_old_link),
-    Face("account", "/account", "Sam"),
-    Face("console", "/console", "Sam"),
-    Face("console-mine", "/console/{number}", "Sam", at=MINE),
-    Face("console-waiting", "/console/{number}", "Sam", at=WAITING),
-    Face("console-closed", "/console/{number}", "Sam", at=CLOSED),
-    Face("console-brief", "/console/{number}/brief", "Sam", at=MINE),
-    Face("console-managers", "/console/{number}", "Ruth", at=MINE),
-    Face("console-mentees", "/console/mentees", "Sam"),
-    Face(
-        "console-signed-out",
-        "/console/{number}",
-        "Sam",
-        at=MINE,
-        does=replies_when_signed_out,
-    ),
-    Face("console-replies", "/console/replies", "Ruth"),
-    Face("log", "/log", "Ruth"),
-    Face("log-handoff", "/log/{number}", "Ruth", at=MINE),
-    Face("log-handoff-closed", "/log/{number}", "Ruth", at=CLOSED),
-    Face("log-leaning", "/log/leaning", "Ruth"),
-    Face("log-verdicts", "/log/verdicts", "Ruth"),
-    Face(
-        "log-review",
-        "/log/review/{week}/{number}",
-        "Ruth",
-        at={"week": "LAST_WEEK", "number": "JOS_THREAD"},
-    ),
-    Face("log-measures", "/log/measures", "Ruth"),
-    Face("log-audit", "/log/audit", "Ruth"),
-    Face("safeguarding", "/safeguarding", "Ruth"),
-    Face("safeguarding-record", "/safeguarding/{number}", "Ruth", at={"number": "1"}),
-    Face("people", "/people", "Ruth"),
-    Face("people-new", "/people/new", "Ruth"),
-    Face("people-import", "/people/import", "Ruth"),
-    Face("people-preview", "/people/import", "Ruth", does=chooses_a_file),
-    Face("people-one", "/people/{number}", "Ruth", at={"number": "MAYA"}),
-    Face("people-mentor", "/people/{number}", "Ruth", at={"number": "SAM"}),
-    Face("program", "/program", "Ruth"),
-    Face("programs", "/program/integrations", "Ruth"),
-    Face("policy", "/policy", "Ruth"),
-    Face("policy-tried", "/policy", "Ruth", does=tries_another_policy),
-    Face("policy-refused", "/policy", "Ruth", does=tries_what_is_no_policy),
-    Face("policy-version", "/policy/versions/{number}", "Ruth", at={"number": "1"}),
-    Face("refused", "/log", "Sam", status=403),
-    Face("nowhere", "/nowhere", "Ruth", status=404),
+    Face(name, **{**face, "does": globals()[face["does"]] if "does" in face else None})
+    for name, face in PAGES["faces"].items()
 ]
-
 MENTEES = ("Maya", "Jo", "Ana")
 ANA = "+12025550103"
 WHO_READS_SPANISH = f"role,name,phone,mentor,language\nmentee,Ana,{ANA},Sam/Noor,es\n"
@@ -232,7 +161,13 @@ class Evening:
         self._until("Maya", "Sam is here now")
         self._texts("Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
         self._texts("Maya", "hi sam. it has been a long week")
-        self._adds_integrations()
+        self._sign_in("Ruth")
+        integrations = "/program/integrations"
+        token = {"name": "The office's board", "scope": "handoffs:read"}
+        self._posts("Ruth", f"{integrations}/tokens", token, status=201)
+        # No server answers there.
+        nowhere = {"url": "http://127.0.0.1:9/told"}
+        self._posts("Ruth", f"{integrations}/webhooks", nowhere, status=201)
         self._texts("Jo", "i want to kill myself tonight")
         self._until("Noor", "URGENT")
         self._texts("Ana", "quiero hablar con una persona")
@@ -240,16 +175,18 @@ class Evening:
         self._wait(self._shows_failed_delivery, "the address was not posted to")
         for name in self.ids:
             self._sign_in(name)
-        self._agrees("Maya")
-        self._raises_a_concern("Maya")
-        self._rules()
+        self._posts("Maya", "/chat/terms", {"age_band": "adult", "agrees": "yes"})
+        # She names no one: a mentor who is named no longer holds her conversation.
+        concern = {"mentor": "nobody", "words": "He asked me for my address twice."}
+        self._posts("Maya", "/chat/you/concern", concern)
+        self._posts("Ruth", "/log/1/verdict", {"verdict": "right"})
+        self._activates_a_policy()
 
     def ends(self) -> None:
         self.http.close()
         self.stack.kill()
 
     def opens(self, face: Face, context: BrowserContext) -> Page:
-        """Open the page in a new tab and do what comes first."""
         path = face.route
         for part, value in face.at.items():
             path = path.replace(f"{{{part}}}", self.known.get(value, value))
@@ -306,16 +243,13 @@ class Evening:
             }
         database.engine.dispose()
 
-    def _rules(self) -> None:
-        """Ruth judges a closed handoff and activates another policy."""
+    def _activates_a_policy(self) -> None:
         context = self.context("Ruth", width=1280, theme="light")
-        judged = context.request.post("/log/1/verdict", form={"verdict": "right"})
-        assert judged.ok, f"Ruth could not judge: {judged.status}"
         page = context.new_page()
         page.goto("/policy")
         box = page.get_by_label("Policy (TOML)")
         box.fill(re.sub(r"stuck_after = \d+", "stuck_after = 5", box.input_value(), count=1))
-        page.get_by_label("Reason for the change").fill("Fewer are to be brought for nothing.")
+        page.get_by_label("Reason for the change").fill("Fewer handoffs for nothing.")
         page.get_by_role("button", name="Preview").click()
         page.get_by_role("button", name="Activate").click()
         page.get_by_role("status").filter(has_text="Activated.").wait_for()
@@ -323,46 +257,16 @@ class Evening:
 
     def _sign_in(self, name: str) -> None:
         way = "/chat/as" if name in MENTEES else "/sign-in/as"
-        context = self.browser.new_context(base_url=self.stack.url)
-        answer = context.request.post(f"{way}/{self.ids[name]}", max_redirects=0)
-        assert answer.status == 303, f"{name} could not sign in: {answer.status}"
+        context = self._posts(None, f"{way}/{self.ids[name]}", {})
         self.cookies[name] = list(context.cookies())  # type: ignore[arg-type]
-        context.close()
 
-    def _agrees(self, name: str) -> None:
-        context = self.context(name, width=390, theme="light")
-        page = context.new_page()
-        page.goto("/chat/terms")
-        page.get_by_label(re.compile("18")).check()
-        page.get_by_label("I have read this").check()
-        page.get_by_role("button", name="Continue to the chat").click()
-        page.wait_for_url("**/chat")
-        context.close()
-
-    def _raises_a_concern(self, name: str) -> None:
-        context = self.context(name, width=390, theme="light")
-        page = context.new_page()
-        page.goto("/chat/you")
-        form = page.locator("form[action='/chat/you/concern']")
-        # Of nobody by name: a mentor who is named no longer holds her conversation.
-        form.get_by_label("Someone else, or I don't want to say").check()
-        form.locator("textarea").fill("He asked me for my address twice.")
-        with page.expect_navigation():
-            form.get_by_role("button", name="Tell the managers").click()
-        context.close()
-
-    def _adds_integrations(self) -> None:
-        """Ruth creates a token and a webhook whose server does not answer."""
-        self._sign_in("Ruth")
-        context = self.context("Ruth", width=1280, theme="light")
-        forms: dict[str, dict[str, str | float | bool]] = {
-            "tokens": {"name": "The office's board", "scope": "handoffs:read"},
-            "webhooks": {"url": "http://127.0.0.1:9/told"},
-        }
-        for form, given in forms.items():
-            answer = context.request.post(f"/program/integrations/{form}", form=given)
-            assert answer.status == 201, f"{form}: {answer.status}"
-        context.close()
+    def _posts(
+        self, who: str | None, path: str, form: dict[str, str], *, status: int = 303
+    ) -> BrowserContext:
+        context = self.context(who, width=1280, theme="light")
+        answer = context.request.post(path, form={**form}, max_redirects=0)
+        assert answer.status == status, f"{path} answered {answer.status} to {who}"
+        return context
 
     def _shows_failed_delivery(self) -> bool:
         context = self.context("Ruth", width=1280, theme="light")

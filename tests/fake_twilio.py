@@ -64,8 +64,6 @@ class Fault:
 
 @dataclass
 class Text:
-    """A text that Twilio has accepted."""
-
     to: str
     from_: str
     body: str
@@ -117,7 +115,6 @@ class FakeTwilio:
     def post_inbound(
         self, url: str, from_: str, body: str, *, message_sid: str | None = None
     ) -> httpx.Response:
-        """Post a person's text to our webhook. Raises httpx.TransportError if nothing answers."""
         sid = message_sid or f"SM{uuid.uuid4().hex}"
         form = {"MessageSid": sid, "SmsStatus": "received", "Body": body, "NumMedia": "0"}
         return self._post(url, {**form, "From": from_, "To": NUMBER})
@@ -148,7 +145,6 @@ class FakeTwilio:
         return answer
 
     def _list(self, query: Mapping[str, str]) -> Answer:
-        """List the newest texts. There is never a second page: Warmline does not ask for one."""
         size = int(query.get("PageSize", 50))
         found = [text for text in reversed(self.sent) if query.get("To", text.to) == text.to]
         uri = f"{ACCOUNT}/Messages.json"
@@ -250,28 +246,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _resource(text: Text) -> dict[str, Any]:
-    uri = f"{ACCOUNT}/Messages/{text.sid}"
     return {
         "account_sid": ACCOUNT_SID,
-        "api_version": "2010-04-01",
         "body": text.body,
         "date_created": format_datetime(text.at),
         "date_sent": None,
-        "date_updated": format_datetime(text.at),
         "direction": "outbound-api",
         "error_code": None,
-        "error_message": None,
         "from": text.from_,
-        "messaging_service_sid": None,
-        "num_media": "0",
-        "num_segments": "1",
-        "price": None,
-        "price_unit": "USD",
         "sid": text.sid,
         "status": text.status,
-        "subresource_uris": {"media": f"{uri}/Media.json"},
         "to": text.to,
-        "uri": f"{uri}.json",
+        "uri": f"{ACCOUNT}/Messages/{text.sid}.json",
     }
 
 

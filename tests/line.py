@@ -73,8 +73,6 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
 
 class Clock:
-    """A clock that moves only when a test turns it."""
-
     def __init__(self, now: datetime = MORNING) -> None:
         self.now = now
 
@@ -103,22 +101,20 @@ class TableBot:
     while_answering: Callable[[], None] | None = None
 
     def answer(self, conversation_id: int, text: str) -> Answer:
-        if self.away:
-            raise BotAway("it is switched off in this test")
-        self.heard.append(text)
-        if self.while_answering is not None:
-            self.while_answering()
         default = Answer(words=(f"You wrote: {text}",))
-        return self.answers.get(text, default)
+        return self._reply(self.heard, text, self.answers.get(text, default))
 
     def begin(self, conversation_id: int, skill: str) -> Answer:
+        asks = Answer(words=(f"The bot asks: {skill}",), skills=(SkillStep(skill, "started"),))
+        return self._reply(self.begun, skill, self.answers.get(f"/{skill}", asks))
+
+    def _reply(self, log: list[str], heard: str, answer: Answer) -> Answer:
         if self.away:
             raise BotAway("it is switched off in this test")
-        self.begun.append(skill)
+        log.append(heard)
         if self.while_answering is not None:
             self.while_answering()
-        asks = Answer(words=(f"The bot asks: {skill}",), skills=(SkillStep(skill, "started"),))
-        return self.answers.get(f"/{skill}", asks)
+        return answer
 
     def forget(self, conversation_id: int) -> None:
         if self.away:
@@ -163,10 +159,9 @@ class Kept:
             self.work.append((at, work))
 
     def take_due(self, now: datetime) -> Work | None:
-        due = [entry for entry in self.work if entry[0] <= now]
-        if not due:
+        first = min(self.work, key=lambda entry: entry[0], default=None)
+        if first is None or first[0] > now:
             return None
-        first = min(due, key=lambda entry: entry[0])
         self.work.remove(first)
         return first[1]
 
@@ -221,18 +216,13 @@ class Talk:
         provider_id: str | None = None,
         channel: Channel = Channel.SMS,
     ) -> int | None:
-        """A text is recorded, but not handled yet."""
         provider_id = provider_id or f"SM{next(self._ids):032d}"
         incoming = Incoming(words, provider_id, channel, media)
         return record(self.database, incoming, phone=number, now=self.clock())
 
     def passes(self, **time: float) -> None:
-        """Time passes, and work is done when it is due."""
         until = self.clock.now + timedelta(**time)
-        while True:
-            due = [at for at, _ in self.kept.work if at <= until]
-            if not due:
-                break
+        while due := [at for at, _ in self.kept.work if at <= until]:
             self.clock.now = max(self.clock.now, min(due))
             work = self.kept.take_due(self.clock.now)
             assert work is not None
@@ -291,11 +281,9 @@ class Talk:
         return code
 
     def read_by(self, number: str) -> list[str]:
-        """All texts on one phone."""
         return [words for to, words in self.phones.shown if to == number]
 
     def handoff(self) -> Handoff:
-        """The latest handoff."""
         with self.database.reading() as session:
             return session.scalars(select(Handoff).order_by(Handoff.id.desc()).limit(1)).one()
 

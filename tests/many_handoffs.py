@@ -1,22 +1,15 @@
-"""Fill a program with thousands of handoffs in seconds, to measure pages with.
+"""Fill a program with thousands of handoffs in seconds, to measure pages with."""
 
-By hand: `WARMLINE_KEY=... DATABASE_URL=... python -m tests.many_handoffs 10000`.
-"""
-
-import os
 import random
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from gateway.demo import seed_demo
-from gateway.runtime.database import Database, make_engine
+from gateway.runtime.database import Database
 from models import (
     Alert,
     Base,
@@ -45,7 +38,6 @@ from models import (
     Verdict,
     VerdictRecord,
     phone_index,
-    use_key,
 )
 
 HANDOFFS_A_MENTEE = 20
@@ -59,53 +51,50 @@ EVIDENCE = (
     '[{"axis": "connection", "start": 35, "end": 65, "quote": "i just want someone to talk to", '
     '"rule": "someone_to_talk_to"}]'
 )
-URGENCY_OF = {
-    Need.CRISIS: Urgency.CRISIS,
-    Need.CONCERN: Urgency.SOON,
-    Need.REQUEST: Urgency.SOON,
-    Need.CONNECTION: Urgency.ROUTINE,
-    Need.STUCK: Urgency.ROUTINE,
+# Each need with its urgency, and its share of all handoffs in percent.
+NEEDS = {
+    (Need.CRISIS, Urgency.CRISIS): 3,
+    (Need.CONCERN, Urgency.SOON): 10,
+    (Need.REQUEST, Urgency.SOON): 40,
+    (Need.CONNECTION, Urgency.ROUTINE): 30,
+    (Need.STUCK, Urgency.ROUTINE): 17,
 }
-OFTEN = {Need.CRISIS: 3, Need.CONCERN: 10, Need.REQUEST: 40, Need.CONNECTION: 30, Need.STUCK: 17}
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One handoff to write: waiting, claimed, or resolved."""
-
     mentee: int
     thread: int
     need: Need
-    opened_at: datetime
+    urgency: Urgency
     holder: Person
-    wait: timedelta
     status: Status
     outcome: Outcome | None
+    opened_at: datetime
+    wait: timedelta
+
+    def after(self, waits: float, status: Status) -> datetime | None:
+        """A time so many waits after the opening; None if the handoff has not come to `status`."""
+        order = [Status.WAITING, Status.CLAIMED, Status.RESOLVED]
+        came = order.index(self.status) >= order.index(status)
+        return self.opened_at + waits * self.wait if came else None
 
     @property
-    def urgency(self) -> Urgency:
-        return URGENCY_OF[self.need]
-
-    @property
-    def claimed_at(self) -> datetime | None:
-        return None if self.status is Status.WAITING else self.opened_at + self.wait / 2
-
-    @property
-    def first_reply_at(self) -> datetime | None:
-        return None if self.status is Status.WAITING else self.opened_at + self.wait
-
-    @property
-    def closed_at(self) -> datetime | None:
-        return self.opened_at + 5 * self.wait if self.status is Status.RESOLVED else None
+    def times(self) -> dict[str, datetime | None]:
+        return {
+            "opened_at": self.opened_at,
+            "claimed_at": self.after(0.5, Status.CLAIMED),
+            "first_reply_at": self.after(1, Status.CLAIMED),
+            "closed_at": self.after(5, Status.RESOLVED),
+        }
 
 
 def fill(database: Database, handoffs: int = 10_000, *, now: datetime, seed: int = 5) -> None:
     """Give the first program this many handoffs, spread over the year before `now`.
 
-    The last ones are open: some wait, some are held by the program's first mentor. The others are
-    closed, with their moves, alerts, replies, and for some a verdict. Same seed, same rows.
+    The last ones wait or are held by the program's first mentor. Same seed, same rows.
     """
     with database.writing() as session:
         program = session.scalars(select(Program).order_by(Program.id)).first()
@@ -130,20 +119,20 @@ def _make_cases(
     now: datetime,
 ) -> list[Case]:
     cases = []
-    first_open, first_waiting = count - WAITING - HELD, count - WAITING
     for n in range(count):
-        closed, held = n < first_open, first_open <= n < first_waiting
-        mentee, thread = mentees[n % len(mentees)]
+        status = Status.RESOLVED
+        if n >= count - WAITING - HELD:
+            status = Status.CLAIMED if n < count - WAITING else Status.WAITING
+        [needed] = chance.choices(list(NEEDS), weights=list(NEEDS.values()))
         cases.append(
             Case(
-                mentee,
-                thread,
-                chance.choices(list(OFTEN), weights=list(OFTEN.values()))[0],
+                *mentees[n % len(mentees)],
+                *needed,
+                staff[0] if status is Status.CLAIMED else chance.choice(staff),
+                status,
+                chance.choice(list(Outcome)) if status is Status.RESOLVED else None,
                 now - LOOKS_BACK + (n + 1) * LOOKS_BACK / (count + 1),
-                staff[0] if held else chance.choice(staff),
                 timedelta(seconds=chance.lognormvariate(5.5, 1)),
-                Status.RESOLVED if closed else Status.CLAIMED if held else Status.WAITING,
-                chance.choice(list(Outcome)) if closed else None,
             )
         )
     return cases
@@ -154,17 +143,16 @@ def _add_mentees(
 ) -> list[tuple[int, int]]:
     """The id of each new mentee and of their conversation; mentors are matched in turn."""
     numbers = [f"+1{area}55501{n:02d}" for area in AREAS for n in range(100)]
+    same = {"program_id": program.id, "role": Role.MENTEE, "timezone": program.timezone}
     people = _add(
         session,
         Person,
         [
             {
-                "program_id": program.id,
-                "role": Role.MENTEE,
+                **same,
                 "name": f"{NAMES[n % len(NAMES)]} {n}",
                 "phone": numbers[n],
                 "phone_index": phone_index(numbers[n]),
-                "timezone": program.timezone,
                 "enrolled_at": now - LOOKS_BACK,
             }
             for n in range(count)
@@ -185,14 +173,12 @@ def _add_threads(session: Session, program: Program, people: Sequence[int]) -> l
 
 
 def _threads_of(session: Session, program: Program, people: Sequence[Person]) -> dict[int, int]:
-    """The conversation of each person, new where there is none."""
-    found = {
-        thread.person_id: thread.id
-        for thread in session.scalars(
-            select(Conversation).where(Conversation.person_id.in_([one.id for one in people]))
+    rows = session.execute(
+        select(Conversation.person_id, Conversation.id).where(
+            Conversation.person_id.in_([one.id for one in people])
         )
-        if thread.person_id is not None
-    }
+    )
+    found = {person: thread for person, thread in rows if person is not None}
     without = [one.id for one in people if one.id not in found]
     return found | dict(zip(without, _add_threads(session, program, without), strict=True))
 
@@ -200,30 +186,30 @@ def _threads_of(session: Session, program: Program, people: Sequence[Person]) ->
 def _add_handoffs(
     session: Session, cases: Sequence[Case], own_threads: dict[int, int], *, now: datetime
 ) -> None:
-    asked = _add(session, Message, [_asks(one) for one in cases])
+    asks = [_message(one.thread, ASKS, one.opened_at, mentee=one.mentee) for one in cases]
+    asked = _add(session, Message, asks)
     rows = [_handoff(one, message, now) for one, message in zip(cases, asked, strict=True)]
-    numbers = _add(session, Handoff, rows)
-    numbered = list(zip(cases, numbers, strict=True))
-    decisions = [_decided(*one, message) for one, message in zip(numbered, asked, strict=True)]
-    _add(session, DecisionRecord, decisions)
-    _add(session, HandoffEvent, [move for one in numbered for move in _moves(*one)])
-    texts = _add(
-        session,
-        Message,
-        [
-            _says(own_threads[one.holder.id], f"#{number}: TAKE {number}", one.opened_at)
-            for one, number in numbered
-        ],
+    numbered = list(zip(cases, _add(session, Handoff, rows), asked, strict=True))
+    _add(session, DecisionRecord, [_decision(*one) for one in numbered])
+    _add(
+        session, HandoffEvent, [move for one, number, _ in numbered for move in _moves(one, number)]
     )
+    texts = [
+        _message(own_threads[one.holder.id], f"#{number}: TAKE {number}", one.opened_at)
+        for one, number, _ in numbered
+    ]
     alerts = [
         {"handoff_id": number, "person_id": one.holder.id, "message_id": text, "at": one.opened_at}
-        for (one, number), text in zip(numbered, texts, strict=True)
+        for (one, number, _), text in zip(numbered, _add(session, Message, texts), strict=True)
     ]
     _add(session, Alert, [{**alert, "ladder": 1, "rung": 0} for alert in alerts])
-    replies = [(one, one.first_reply_at) for one in cases]
-    said = [_says(one.thread, "Hey, I read it.", at, by=one.holder) for one, at in replies if at]
-    _add(session, Message, said)
-    closed = [one for one in zip(cases, numbers, asked, strict=True) if one[0].closed_at]
+    replies = [
+        _message(one.thread, "Hey, I read it.", at, by=one.holder)
+        for one in cases
+        if (at := one.times["first_reply_at"])
+    ]
+    _add(session, Message, replies)
+    closed = [one for one in numbered if one[0].status is Status.RESOLVED]
     _add_what_followed(session, closed, random.Random(len(cases)))
 
 
@@ -236,12 +222,11 @@ def _add_what_followed(
             "conversation_id": one.thread,
             "handoff_id": number,
             "by_id": one.holder.id,
-            "at": one.closed_at,
+            "at": one.times["closed_at"],
             "verdict": chance.choice(list(Verdict)),
         }
         for one, number, _ in closed[::3]
     ]
-    _add(session, VerdictRecord, verdicts)
     skills = [
         {
             "conversation_id": one.thread,
@@ -254,7 +239,6 @@ def _add_what_followed(
         }
         for one, _, _ in closed[::4]
     ]
-    _add(session, SkillUse, skills)
     check_ins = [
         {
             "conversation_id": one.thread,
@@ -265,22 +249,8 @@ def _add_what_followed(
         }
         for one, _, message in closed[::3]
     ]
-    _add(session, CheckIn, check_ins)
-
-
-def _asks(one: Case) -> Row:
-    return {
-        "conversation_id": one.thread,
-        "at": one.opened_at,
-        "outgoing": False,
-        "speaker": Speaker.MENTEE,
-        "speaker_id": one.mentee,
-        "speaker_name": "A mentee",
-        "words": ASKS,
-        "channel": Channel.SMS,
-        "handled_at": one.opened_at,
-        "moved_at": one.opened_at,
-    }
+    for table, rows in ((VerdictRecord, verdicts), (SkillUse, skills), (CheckIn, check_ins)):
+        _add(session, table, rows)
 
 
 def _handoff(one: Case, message: int, now: datetime) -> Row:
@@ -294,24 +264,21 @@ def _handoff(one: Case, message: int, now: datetime) -> Row:
         "mentor_id": None if waiting else one.holder.id,
         "ladder": 1,
         "rung": 0,
-        # Not due yet: otherwise whoever serves this database would climb the ladder now.
+        # Not due yet: otherwise a gateway on this database would climb the ladder now.
         "next_page_at": now + timedelta(days=1) if waiting else None,
-        "opened_at": one.opened_at,
-        "claimed_at": one.claimed_at,
-        "first_reply_at": one.first_reply_at,
-        "closed_at": one.closed_at,
         "outcome": one.outcome,
+        **one.times,
     }
 
 
 def _moves(one: Case, handoff: int) -> list[Row]:
     urgency, by = one.urgency.name.lower(), one.holder.id
     page = {"people": [by], "urgency": urgency, "ladder": 1, "rung": 0}
-    moves: list[tuple[Move, datetime | None, int | None, dict[str, Any]]] = [
+    moves: list[tuple[Move, datetime | None, int | None, Row]] = [
         (Move.OPEN, one.opened_at, None, {"need": one.need.value, "urgency": urgency}),
         (Move.PAGE, one.opened_at, None, page),
-        (Move.CLAIM, one.claimed_at, by, {}),
-        (Move.RESOLVE, one.closed_at, by, {"outcome": one.outcome.value if one.outcome else None}),
+        (Move.CLAIM, one.times["claimed_at"], by, {}),
+        (Move.RESOLVE, one.times["closed_at"], by, {"outcome": one.outcome}),
     ]
     return [
         {"handoff_id": handoff, "at": at, "move": move, "by_id": by_id, "detail": detail}
@@ -320,20 +287,21 @@ def _moves(one: Case, handoff: int) -> list[Row]:
     ]
 
 
-def _says(thread: int, words: str, at: datetime, *, by: Person | None = None) -> Row:
-    """A delivered message from the bot or a person."""
+def _message(
+    thread: int, words: str, at: datetime, *, mentee: int | None = None, by: Person | None = None
+) -> Row:
+    same = {"conversation_id": thread, "words": words, "channel": Channel.SMS}
+    same |= {"at": at, "handled_at": at, "moved_at": at}
+    if mentee is not None:
+        speaker = {"speaker": Speaker.MENTEE, "speaker_id": mentee, "speaker_name": "A mentee"}
+        return {**same, **speaker, "outgoing": False}
     return {
-        "conversation_id": thread,
-        "at": at,
+        **same,
         "outgoing": True,
         "speaker": Speaker(by.role.value) if by else Speaker.BOT,
         "speaker_id": by.id if by else None,
         "speaker_name": by.name if by else None,
-        "words": words,
         "script": None if by else "alert_soon",
-        "channel": Channel.SMS,
-        "handled_at": at,
-        "moved_at": at,
         "delivery": Delivery.DELIVERED,
         "tries": 1,
         "sending_at": at,
@@ -342,7 +310,7 @@ def _says(thread: int, words: str, at: datetime, *, by: Person | None = None) ->
     }
 
 
-def _decided(one: Case, handoff: int, message: int) -> Row:
+def _decision(one: Case, handoff: int, message: int) -> Row:
     return {
         "message_id": message,
         "handoff_id": handoff,
@@ -356,19 +324,14 @@ def _decided(one: Case, handoff: int, message: int) -> Row:
         "evidence": EVIDENCE,
         "version": "many",
         "thresholds": {"crisis": 0.7, "concern": 0.3, "connection": 0.82, "tools": 0.5},
-        "seen": None,
         "quadrant": "connection",
-        "counterfactual": None,
         "decision": "hand_off",
-        "why": "wishes for a person",
+        "why": "needs to talk with a person",
     }
 
 
 def _add(session: Session, table: type[Base], rows: Sequence[Row]) -> list[int]:
-    """Insert all rows at once and return their ids in order.
-
-    Numbers them here: asking the database for ten thousand ids takes longer than the rest.
-    """
+    """Insert all rows and return their ids. Asking the database for these would take longer."""
     if not rows:
         return []
     key = table.__table__.c.id
@@ -380,20 +343,3 @@ def _add(session: Session, table: type[Base], rows: Sequence[Row]) -> list[int]:
         sequence = func.pg_get_serial_sequence(table.__tablename__, "id")
         session.execute(select(func.setval(sequence, ids[-1])))
     return ids
-
-
-def main() -> None:
-    use_key(os.environ["WARMLINE_KEY"])
-    database = Database(make_engine(os.environ["DATABASE_URL"]))
-    database.migrate()
-    now = datetime.now(UTC)
-    with database.writing() as session:
-        seed_demo(session, now=now)
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    began = time.monotonic()
-    fill(database, count, now=now)
-    print(f"{count} handoffs in {time.monotonic() - began:.1f} s.")
-
-
-if __name__ == "__main__":
-    main()

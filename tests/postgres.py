@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+from unittest.mock import patch
 
 import psycopg
 from sqlalchemy import make_url
@@ -41,10 +42,7 @@ max_connections = 300
 
 
 class PostgresServer:
-    """One server with as many databases as tests want. `stop()` it at the end of the session.
-
-    A server whose owner was killed before it could do so is ended by the next one to start.
-    """
+    """`stop()` it at the end. If its owner was killed before that, the next server ends it."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -54,7 +52,8 @@ class PostgresServer:
             # Held until this process ends, however it ends: that tells a stray from one in use.
             self._owned = (self._folder / "owner").open("w")
             fcntl.flock(self._owned, fcntl.LOCK_EX)
-        with _plain_locale():
+        # initdb refuses to start with a language that is set but not installed.
+        with patch.dict(os.environ, LC_ALL="C"):
             self._server = get_server(self._folder / "data", cleanup_mode="delete", start=False)
             self._server.ensure_pgdata_inited()
             with (self._server.pgdata / "postgresql.conf").open("a") as settings:
@@ -63,10 +62,7 @@ class PostgresServer:
         self.url = self._url("postgres")
 
     def new_database(self, *, template: str | None = None) -> str:
-        """The URL of a fresh database: empty, or a copy of the one at the URL `template`.
-
-        Nobody may be connected to a template while it is copied.
-        """
+        """A new database, empty or a copy of `template`, to which nobody may be connected."""
         name = f"warmline_{next(self._numbers)}"
         # The same order of letters on every machine, whatever its own language is.
         how = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0"
@@ -76,11 +72,9 @@ class PostgresServer:
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
-        """Ends its connections as well."""
         self._command(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
     def stop(self) -> None:
-        """Harmless when called twice."""
         self._server.cleanup()
         self._owned.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -131,17 +125,3 @@ def _end(folder: Path) -> None:
         os.kill(postmaster.pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
         postmaster.process.wait(10)
     shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _plain_locale() -> Iterator[None]:
-    """initdb refuses to start with a language that is set but not installed."""
-    before = os.environ.get("LC_ALL")
-    os.environ["LC_ALL"] = "C"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["LC_ALL"]
-        else:
-            os.environ["LC_ALL"] = before

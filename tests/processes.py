@@ -3,24 +3,35 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from tests.rasa_server import RasaServer
+from gateway.demo import seed_demo
+from gateway.runtime.database import Database, make_engine
+from gateway.runtime.line import utc_now
+from models import use_key
+from tests.rasa_server import RasaServer, free_port
 
 ROOT = Path(__file__).parents[1]
 KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def demo_database(folder: Path) -> Iterator[Database]:
+    """The demo program, in the database of a process in this folder."""
+    use_key(KEY)
+    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
+    database.migrate()
+    with database.writing() as session:
+        seed_demo(session, now=utc_now())
+    yield database
+    database.engine.dispose()
 
 
 class Process:
@@ -62,6 +73,11 @@ class Process:
             time.sleep(0.05)
         return self
 
+    def runs(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, **environment}
+        options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120}
+        return subprocess.run(self.command, cwd=ROOT, env=environment, **options)
+
     def answers(self, path: str = "/healthz") -> bool:
         try:
             return httpx.get(self.url + path, timeout=3).status_code == 200
@@ -69,7 +85,6 @@ class Process:
             return False
 
     def stop(self, how: int = signal.SIGTERM) -> int:
-        """End it politely and return its exit status."""
         assert self.process is not None
         self.process.send_signal(how)
         try:
@@ -78,7 +93,6 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """End it, and whatever it started, as a crash would."""
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -88,8 +102,6 @@ class Process:
 
 
 class OnRasa(Process):
-    """The gateway on the demo's phones, with a Rasa that runs already and is others' too."""
-
     def __init__(self, folder: Path, rasa: RasaServer) -> None:
         super().__init__(folder, "serve", RASA_URL=rasa.url, RASA_TOKEN=rasa.token, SMS="phones")
         self.rasa = rasa
@@ -105,8 +117,6 @@ class OnRasa(Process):
 
 
 class Stack(Process):
-    """All of `warmline up`: the supervisor with Rasa and the gateway, on the demo's phones."""
-
     def __init__(self, folder: Path) -> None:
         super().__init__(
             folder,
@@ -129,7 +139,6 @@ class Stack(Process):
         return self
 
     def kill(self) -> None:
-        """End it in an orderly way first: its programs have process groups of their own."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -18,16 +18,12 @@ TEST_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
 
 
 class RasaServer:
-    """Rasa under test. `start()` trains the bot first if its sources changed.
-
-    `folder` takes the tracker file and the log; both outlive `stop()`, `kill()` and `start()`, so
-    that a test can restart Rasa on the same memory.
-    """
+    """Rasa under test. Its tracker file and log in `folder` outlive it, so it can be restarted."""
 
     def __init__(self, folder: Path, *, key: str = TEST_KEY) -> None:
         self.tracker_db = folder / "tracker.db"
         self.log = folder / "rasa.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = "token-for-tests"
         self.key = key
@@ -61,7 +57,6 @@ class RasaServer:
             bot.forget(conversation)
 
     def stop(self) -> None:
-        """End Rasa politely (SIGTERM), and after ten seconds not so politely."""
         if self._process is None:
             return
         self._process.terminate()
@@ -72,7 +67,6 @@ class RasaServer:
         self._process = None
 
     def kill(self) -> None:
-        """End Rasa as a crash would (SIGKILL)."""
         if self._process is None:
             return
         self._process.kill()
@@ -80,7 +74,7 @@ class RasaServer:
         self._process = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -57,7 +57,6 @@ def _imported() -> subprocess.Popen[str]:
 
 
 def in_rasas_python(script: str) -> str:
-    """What the script prints. It must end without an error."""
     process = _imported()
     assert process.stdin is not None
     assert process.stdout is not None

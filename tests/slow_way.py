@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 class SlowWay:
-    """Relays to `url`; every answer is held back by `seconds`, which may be changed any time."""
+    """Relays to `url`; every answer is delayed by `seconds`, which may be changed any time."""
 
     def __init__(self, url: str, *, seconds: float = 0) -> None:
         self.seconds = seconds
@@ -35,13 +35,13 @@ class SlowWay:
             threading.Thread(target=self._relay, args=(client, server, 0), daemon=True).start()
             threading.Thread(target=self._relay, args=(server, client, 1), daemon=True).start()
 
-    def _relay(self, source: socket.socket, sink: socket.socket, held_back: int) -> None:
+    def _relay(self, source: socket.socket, sink: socket.socket, delayed: int) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                time.sleep(self.seconds * held_back)
+                time.sleep(self.seconds * delayed)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
-        if held_back:
+        if delayed:
             source.close()
             sink.close()

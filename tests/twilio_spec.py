@@ -47,7 +47,6 @@ _lock = threading.Lock()
 def problems_in_request(
     method: str, target: str, headers: Mapping[str, str], body: bytes
 ) -> list[str]:
-    """Return one line for each problem; none if Twilio would accept the request."""
     try:
         with _lock:
             _openapi().validate_request(_request(method, target, headers, body))
@@ -57,7 +56,6 @@ def problems_in_request(
 
 
 def problems_in_answer(method: str, target: str, status: int, content: bytes) -> list[str]:
-    """Return one line for each problem; none if Twilio could have given this answer."""
     response = MockResponse(content, status_code=status, content_type="application/json")
     try:
         with _lock:

@@ -56,7 +56,6 @@ class Web:
 
 
 def at_the_chat(talk: Talk, number: str = MAYA) -> Web:
-    """A browser in which this mentee is signed in."""
     web = Web(talk)
     assert web.posts(f"/chat/as/{talk.person(number).id}").status_code == 303
     return web

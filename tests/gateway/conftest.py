@@ -6,19 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from gateway.demo import seed_demo
 from gateway.runtime.database import Database, make_engine
-from gateway.runtime.line import utc_now
-from models import use_key
 from tests.browsers import CHROMIUM, FLAGS
-from tests.line import Talk
-from tests.processes import KEY, OnRasa, Stack
+from tests.line import MAYA, SAM, Talk
+from tests.processes import KEY, OnRasa, Stack, demo_database
 from tests.rasa_server import RasaServer
+from tests.web_client import ASKS, Web
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """All of `warmline up`, with the real bot."""
     stack = Stack(tmp_path_factory.mktemp("stack")).start()
     yield stack
     stack.kill()
@@ -26,15 +23,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, rasa: RasaServer) -> Iterator[OnRasa]:
-    """The gateway with the demo's people and the real bot."""
     folder = tmp_path_factory.mktemp("demo")
-    use_key(KEY)
-    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
-    database.migrate()
-    with database.writing() as session:
-        seed_demo(session, now=utc_now())
-    database.engine.dispose()
-    demo = OnRasa(folder, rasa).start()
+    with demo_database(folder):
+        demo = OnRasa(folder, rasa).start()
     yield demo
     demo.kill()
 
@@ -61,6 +52,20 @@ def browser() -> Iterator[Browser]:
         yield browser
         expect.set_options(timeout=5_000)
         browser.close()
+
+
+@pytest.fixture
+def web(talk: Talk) -> Web:
+    return Web(talk)
+
+
+@pytest.fixture
+def sam(talk: Talk, web: Web) -> Web:
+    """Sam at the console, with Maya's conversation."""
+    talk.texts(MAYA, ASKS)
+    web.is_now(SAM)
+    assert web.posts("/console/1/take").status_code == 303
+    return web
 
 
 @pytest.fixture

@@ -6,16 +6,12 @@ without the bot, which is away.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from gateway.demo import seed_demo
-from gateway.runtime.database import Database, make_engine
-from models import use_key
 from tests.browsers import fits, open_context
-from tests.processes import KEY, Process
+from tests.processes import Process, demo_database
 
 PATIENCE = 15_000  # on a machine busy with other tests
 
@@ -23,20 +19,13 @@ PATIENCE = 15_000  # on a machine busy with other tests
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("phones")
-    use_key(KEY)
-    database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
-    database.migrate()
-    with database.writing() as session:
-        seed_demo(session, now=datetime.now(UTC))
-    database.engine.dispose()
-    gateway = Process(folder, "serve", SMS="phones").start()
+    with demo_database(folder):
+        gateway = Process(folder, "serve", SMS="phones").start()
     yield gateway
     gateway.kill()
 
 
 class Phone:
-    """One of the phones that stand side by side on the page."""
-
     def __init__(self, page: Page, owner: str) -> None:
         self.region = page.get_by_role("region", name=owner, exact=True)
         self.thread = page.get_by_role("log", name=f"Texts on {owner}'s phone")

@@ -1,4 +1,4 @@
-"""The line with the real Rasa behind it: stopped, slow, and overtaken by a mentor."""
+"""Warmline with the real Rasa: stopped, slow, and overtaken by a mentor."""
 
 import threading
 import time
@@ -55,7 +55,7 @@ def test_a_crisis_is_handed_over_in_the_same_message_with_rasa_stopped(
     assert talk.handoff().urgency is Urgency.CRISIS
 
 
-def test_with_rasa_stopped_a_wish_for_a_person_still_reaches_one(
+def test_with_rasa_stopped_a_request_for_a_person_still_reaches_one(
     talk: Talk, stopped_rasa: RasaServer
 ) -> None:
     talk.line.bot = Bot(stopped_rasa.url, token=stopped_rasa.token)

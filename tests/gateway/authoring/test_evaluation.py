@@ -8,8 +8,7 @@ import pytest
 
 from escalation.detect.training.cross_validation import CORNERS, CrossValidation
 from gateway.authoring.evaluation import (
-    AT_LEAST,
-    AT_MOST,
+    TARGETS,
     Figure,
     assessed,
     brought_figures,
@@ -37,10 +36,7 @@ def test_an_offer_of_a_person_counts_at_the_message_that_made_it() -> None:
     )  # fmt: skip
     firsts = first_brought(answers, answers)
 
-    assert firsts == {
-        "support": {"esconv|1": 2, "esconv|2": 0},
-        "ordinary": {"DailyDialog|7": 0},
-    }
+    assert firsts == {"support": {"esconv|1": 2, "esconv|2": 0}, "ordinary": {"DailyDialog|7": 0}}
     by_1, by_3, by_5, ordinary = brought_figures(firsts)
     assert (by_1.value, by_3.value, by_5.value) == (0, 0.5, 0.5)
     assert not by_1.holds
@@ -58,10 +54,11 @@ def test_a_figure_says_by_itself_whether_it_is_met() -> None:
 
 
 def test_every_figure_that_was_asked_for_is_read_from_the_report() -> None:
+    asked = {*TARGETS["at_least"], *TARGETS["at_most"]}
     row = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10}
-    report = dict.fromkeys((*AT_LEAST, *AT_MOST, "something else"), row)
+    report = dict.fromkeys((*asked, "something else"), row)
 
-    assert {figure.name for figure in outside_figures(report)} == {*AT_LEAST, *AT_MOST}
+    assert {figure.name for figure in outside_figures(report)} == asked
     del report["crisis recall, abuse"]
     with pytest.raises(KeyError, match="abuse"):
         list(outside_figures(report))

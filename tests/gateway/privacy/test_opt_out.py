@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.privacy.opt_out import STOP_WORDS, asks_to_stop
-from gateway.runtime.audit import entries_about
+from gateway.runtime.audit import list_entries
 from models import AgeBand, Channel
 from tests.gateway.privacy.test_terms import at_the_chat, says_yes
 from tests.line import MAYA, NOOR, SAM, Talk
@@ -73,7 +73,7 @@ def test_that_texts_were_stopped_and_brought_back_stands_in_the_audit(talk: Talk
         talk.texts(MAYA, words)
     maya = talk.person(MAYA)
     with talk.database.reading() as session:
-        entries = entries_about(session, maya.program_id, f"person:{maya.id}")
+        entries = list_entries(session, maya.program_id, about=f"person:{maya.id}")
         noted = [(one.action, one.by_id) for one in entries]
     assert sorted(noted) == [("texts.started", maya.id), ("texts.stopped", maya.id)]
 

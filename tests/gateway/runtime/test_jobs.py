@@ -1,8 +1,9 @@
-"""The durable engine, on both databases: what is kept is done, what is rolled back is not."""
+"""The job engine, on both databases: what is enqueued is done, what is rolled back is not."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,8 +17,6 @@ JOBS = [kind.job for kind in KINDS]
 
 
 class Diary:
-    """Notes what work was done, and fails where it is told to."""
-
     def __init__(self) -> None:
         self.done: list[Work] = []
         self.fail_first = 0
@@ -56,10 +55,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def keep(database: Database, engine: Engine, *works: Work, wait: float = 0) -> None:
-    with database.writing() as session:
+def enqueues(engine: Engine, *works: Work, wait: float = 0) -> None:
+    with engine.database.writing() as session:
         for work in works:
-            engine.enqueue(session, work, at=now() + timedelta(seconds=wait))
+            enqueue(session, work, at=now() + timedelta(seconds=wait))
 
 
 def test_each_kind_of_work_is_known_to_the_engine() -> None:
@@ -67,33 +66,27 @@ def test_each_kind_of_work_is_known_to_the_engine() -> None:
     assert set(JOBS) == set(Work.__subclasses__())
 
 
-def test_every_kind_of_work_comes_back_as_it_was_kept(
-    database: Database, engine: Engine, diary: Diary
-) -> None:
+def test_every_kind_of_work_comes_back_as_it_was_enqueued(engine: Engine, diary: Diary) -> None:
     works = [Climb(1, 1, 0), CheckAlerts(1, 1, 0), CheckClaim(1, 2), Deliver(1, 2, 3)]
-    keep(database, engine, *works)
+    enqueues(engine, *works)
     assert diary.waits_for(4)
     assert sorted(work.id for work in diary.done) == sorted(work.id for work in works)
 
 
-def test_work_kept_in_a_transaction_that_fails_is_not_done(
-    database: Database, engine: Engine, diary: Diary
-) -> None:
-    with pytest.raises(KeyError), database.writing() as session:
-        engine.enqueue(session, Climb(1, 1, 0), at=now())
+def test_work_of_a_transaction_that_fails_is_not_done(engine: Engine, diary: Diary) -> None:
+    with pytest.raises(KeyError), engine.database.writing() as session:
+        enqueue(session, Climb(1, 1, 0), at=now())
         raise KeyError
-    keep(database, engine, Climb(2, 1, 0))
+    enqueues(engine, Climb(2, 1, 0))
     assert diary.waits_for(1)
     time.sleep(0.5)
     assert diary.done == [Climb(2, 1, 0)]
 
 
-def test_the_same_work_kept_twice_is_done_once(
-    database: Database, engine: Engine, diary: Diary
-) -> None:
+def test_the_same_work_enqueued_twice_is_done_once(engine: Engine, diary: Diary) -> None:
     at = now()
     for works in ([Climb(1, 1, 0)], [Climb(1, 1, 0), Climb(1, 1, 1)]):
-        with database.writing() as session:
+        with engine.database.writing() as session:
             for work in works:
                 enqueue(session, work, at=at)
     assert diary.waits_for(2)
@@ -101,38 +94,30 @@ def test_the_same_work_kept_twice_is_done_once(
     assert sorted(work.id for work in diary.done) == ["climb:1:1:0", "climb:1:1:1"]
 
 
-def test_work_waits_for_its_time(database: Database, engine: Engine, diary: Diary) -> None:
-    keep(database, engine, Climb(1, 1, 0), wait=2)
-    time.sleep(1)
-    assert diary.done == []
-    assert diary.waits_for(1)
-
-
-def test_work_that_fails_is_done_again(database: Database, engine: Engine, diary: Diary) -> None:
+def test_work_waits_for_its_time_and_is_done_again_if_it_fails(
+    engine: Engine, diary: Diary
+) -> None:
     diary.fail_first = 2
-    keep(database, engine, Climb(1, 1, 0))
+    enqueues(engine, Climb(1, 1, 0), wait=2)
+    time.sleep(1)
+    assert (diary.done, diary.fail_first) == ([], 2)
     assert diary.waits_for(1)
 
 
-def test_many_at_once_are_all_done(database: Database, engine: Engine, diary: Diary) -> None:
-    def some(start: int) -> Callable[[], None]:
-        return lambda: keep(database, engine, *(Climb(start + n, 1, 0) for n in range(10)))
+def test_many_at_once_are_all_done(engine: Engine, diary: Diary) -> None:
+    def ten_more(start: int) -> None:
+        enqueues(engine, *(Climb(start * 10 + n, 1, 0) for n in range(10)))
 
-    threads = [threading.Thread(target=some(start * 10)) for start in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ten_more, range(8)))
     assert diary.waits_for(80, seconds=60)
     assert len({work.id for work in diary.done}) == 80
 
 
-def test_what_was_kept_outlives_the_process(
-    database: Database, database_url: str, diary: Diary
-) -> None:
+def test_work_outlives_the_process(database: Database, database_url: str, diary: Diary) -> None:
     first = Engine(database, database_url, JOBS)
     first.start(lambda work: None)
-    keep(database, first, Climb(1, 1, 0), wait=3)
+    enqueues(first, Climb(1, 1, 0), wait=3)
     first.stop()
     second = Engine(database, database_url, JOBS)
     second.start(diary)
@@ -142,10 +127,8 @@ def test_what_was_kept_outlives_the_process(
         second.stop()
 
 
-def test_finished_work_is_forgotten_after_a_day(
-    database: Database, engine: Engine, diary: Diary
-) -> None:
-    keep(database, engine, Climb(1, 1, 0))
+def test_finished_work_is_forgotten_after_a_day(engine: Engine, diary: Diary) -> None:
+    enqueues(engine, Climb(1, 1, 0))
     assert diary.waits_for(1)
     time.sleep(0.5)
     assert forget_finished(now=now()) == 0

@@ -1,6 +1,5 @@
 """Days, weeks, and lengths of time in SQL, on SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,19 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from gateway.runtime.sql_time import local_day, local_week, offsets, seconds_between
-from models import (
-    Channel,
-    Handoff,
-    Message,
-    Speaker,
-)
+from models import Channel, Handoff, Message, Speaker
 from tests.gateway.reporting.past import A_DAY, Past
 from tests.line import MAYA, MORNING, Talk
-
-
-def stored(talk: Talk, moments: Sequence[datetime]) -> None:
-    for moment in moments:
-        Past(talk).writes(MAYA, moment)
 
 
 def test_days_and_weeks_are_those_of_the_zone_on_both_databases(talk: Talk) -> None:
@@ -46,17 +35,15 @@ def test_days_and_weeks_are_those_of_the_zone_on_both_databases(talk: Talk) -> N
         )
     zone = ZoneInfo("America/New_York")
     with talk.database.reading() as session:
-        columns = [
+        days, weeks = (
             found(session, Message.at, zone.key, since=since, until=until)
             for found in (local_day, local_week)
-        ]
-        days, weeks = columns
+        )
         rows = session.execute(select(Message.at, days, weeks)).all()
     assert len(rows) == len(moments)
     for at, day, monday in rows:
         there = at.astimezone(zone).date()
-        assert day == there
-        assert monday == there - timedelta(days=there.weekday())
+        assert (day, monday) == (there, there - timedelta(days=there.weekday()))
 
 
 @pytest.mark.parametrize("seconds", [0, 0.001, 59.999, 3600, 86_400 * 400 + 0.25])

@@ -1,12 +1,11 @@
 """Every page for everybody: no violation of WCAG 2.2 AA that axe-core can see, and no sideways
 scrolling on a small phone.
 
-Which pages there are, the application says: what answers to GET is among the faces, or below
-with the reason why it is no page.
+The application says which pages there are: each route that answers to GET is in faces.toml, as a
+page or with the reason why it is none.
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 
 import httpx
@@ -16,47 +15,17 @@ from playwright.sync_api import Browser, Page
 
 from gateway.runtime.database import Database, make_engine
 from tests.browsers import fits, violations
-from tests.faces import FACES, Evening, Face
+from tests.faces import FACES, PAGES, Evening, Face
 from tests.line import Talk
 from tests.processes import OnRasa
 from tests.rasa_server import RasaServer
 from tests.web_client import Web
 
-
-class NoPage(StrEnum):
-    """Why something that answers to GET has no face of its own."""
-
-    REDIRECT = "it sends the browser on"
-    STREAM = "events for a page that is open"
-    DOWNLOAD = "a file to keep"
-    PART = "a part of a page, which is looked at there"
-    SCRIPT = "a script for the page of another site"
-    MACHINES = "for programs that watch the line"
-
-
-# Each with the address that is asked for, as Ruth, to see that the reason is true.
+# Each route that is no page, with the address to ask for and the reason.
 NO_PAGES = {
-    "/": (NoPage.REDIRECT, "/"),
-    "/live": (NoPage.STREAM, "/live"),
-    "/chat/live": (NoPage.STREAM, "/chat/live"),
-    "/log.csv": (NoPage.DOWNLOAD, "/log.csv"),
-    "/log.xlsx": (NoPage.DOWNLOAD, "/log.xlsx"),
-    "/log/tables/{name}.{form}": (NoPage.DOWNLOAD, "/log/tables/load.csv"),
-    "/log/{number}/steps.{form}": (NoPage.DOWNLOAD, "/log/1/steps.csv"),
-    "/safeguarding.{form}": (NoPage.DOWNLOAD, "/safeguarding.csv"),
-    "/people.{form}": (NoPage.DOWNLOAD, "/people.csv"),
-    "/people/template.csv": (NoPage.DOWNLOAD, "/people/template.csv"),
-    "/program/tables/{name}.{form}": (NoPage.DOWNLOAD, "/program/tables/week.csv"),
-    "/console/lists": (NoPage.PART, "/console/lists"),
-    "/console/{number}/now": (NoPage.PART, "/console/2/now"),
-    "/console/{number}/notes": (NoPage.PART, "/console/2/notes"),
-    "/log/rows": (NoPage.PART, "/log/rows"),
-    "/log/{number}/steps": (NoPage.PART, "/log/2/steps"),
-    "/phones/all": (NoPage.PART, "/phones/all"),
-    "/static/widget.js": (NoPage.SCRIPT, "/static/widget.js"),
-    "/healthz": (NoPage.MACHINES, "/healthz"),
-    "/readyz": (NoPage.MACHINES, "/readyz"),
-    "/metrics": (NoPage.MACHINES, "/metrics"),
+    route: (address, reason)
+    for reason, addresses in PAGES["no_pages"].items()
+    for route, address in addresses.items()
 }
 # What no route is for is answered with a page, too.
 NOWHERE = {"/nowhere", "/chat/nowhere"}
@@ -104,27 +73,27 @@ def test_the_routes_listed_as_no_page_are_none(evening: Evening) -> None:
     }
     seen = {}
     with httpx.Client(base_url=evening.stack.url, cookies=cookies, timeout=20) as client:
-        for route, (_, address) in NO_PAGES.items():
+        for route, (address, _) in NO_PAGES.items():
             with client.stream("GET", address, headers={"Accept": "text/html"}) as answer:
                 seen[route] = what_it_is(answer)
-    assert seen == {route: reason for route, (reason, _) in NO_PAGES.items()}
+    assert seen == {route: reason for route, (_, reason) in NO_PAGES.items()}
 
 
-def what_it_is(answer: httpx.Response) -> NoPage | str:
+def what_it_is(answer: httpx.Response) -> str:
     kind = answer.headers.get("Content-Type", "")
     if answer.is_redirect and "sign-in" not in answer.headers["Location"]:
-        return NoPage.REDIRECT
+        return "redirect"
     if answer.status_code != 200:
         return f"answered {answer.status_code}"
     if kind.startswith("text/event-stream"):
-        return NoPage.STREAM
+        return "stream"
     if answer.headers.get("Content-Disposition", "").startswith("attachment"):
-        return NoPage.DOWNLOAD
+        return "download"
     if kind.startswith("text/javascript"):
-        return NoPage.SCRIPT
+        return "script"
     if kind.startswith(("application/json", "text/plain")):
-        return NoPage.MACHINES
-    return "a page" if b"<html" in answer.read() else NoPage.PART
+        return "machines"
+    return "a page" if b"<html" in answer.read() else "part"
 
 
 # Each page in both themes and at both widths; the parts that pages share, in all four.

@@ -140,23 +140,9 @@ def talk(talk: Talk) -> Talk:
 
 def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
-    for words in (
-        "help",
-        "waiting",
-        "take",
-        "brief",
-        "note her aunt is here",
-        "Hi Maya",
-        "give 1 to Noor",
-        "later 30",
-        "away until monday",
-        "on",
-        "off",
-        "take 99",
-        "done 1 talked",
-        "done",
-        "which one",
-    ):
+    texts = "help, waiting, take, brief, note her aunt is here, Hi Maya, give 1 to Noor, later 30, "
+    texts += "away until monday, on, off, take 99, done 1 talked, done, which one"
+    for words in texts.split(", "):
         talk.texts(SAM, words)
     read = [re.sub(r"⟦.*⟧|https\S+", "", words, flags=re.DOTALL) for words in talk.read_by(SAM)]
     ours = [words for words in read if WORD.search(re.sub(r"Warmline( bot)?:", "", words))]
@@ -178,13 +164,13 @@ def test_a_phrase_is_its_english_and_is_said_in_another_language_with_all_that_i
     assert in_language("es", joined(["Sam", phrase("being sent")])) == "Sam, ⟦being sent⟧"
 
 
-def test_what_is_counted_is_said_as_its_number_wants(in_brackets: None) -> None:
+def test_a_count_chooses_singular_or_plural(in_brackets: None) -> None:
     one, many = "{count} message", "{count} messages"
     told = [phrase_counted(one, many, count) for count in (0, 1, 2)]
     assert told == ["0 messages", "1 message", "2 messages"]
 
 
-def test_a_refusal_carries_its_sentence_to_whoever_reads_it(in_brackets: None) -> None:
+def test_a_refusal_is_said_in_its_readers_language(in_brackets: None) -> None:
     refused = ValueError(phrase("#{number} is closed.", number=7))
     assert isinstance(str(refused), Phrase)
     assert in_language("es", str(refused)) == "⟦#7 is closed.⟧"
