@@ -5,28 +5,27 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator
+from collections import deque
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import httpx
+from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError, model_validator
 
 # Ten SMS segments of 160. The intent model reads no more than that anyway.
 LONGEST_TEXT: Final = 1_600
 LONGEST_BODY: Final = 256 * 1024
-# So that no read hangs forever. The caller's timeout is shorter.
+# Seconds. So that no read hangs forever; the caller's timeout is shorter.
 LONGEST_READ: Final = 60.0
 
 T = TypeVar("T")
 SkillState = Literal["started", "resumed", "done", "left"]
-SKILL_STATES: Final = get_args(SkillState)
 GoalResult = Literal["done", "partly", "not_yet"]
 
 
 class BotAway(Exception):
-    """Rasa cannot be reached, is too slow, or sends an answer that we cannot read."""
-
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"The bot is away: {reason}.")
@@ -73,11 +72,6 @@ class Answer:
     goal: str | None = None
     goal_result: GoalResult | None = None
 
-    @property
-    def skill(self) -> SkillStep | None:
-        """The last step, if there was one."""
-        return self.skills[-1] if self.skills else None
-
 
 class Bot:
     """Rasa behind one URL. Safe to share between threads.
@@ -106,7 +100,6 @@ class Bot:
         self._call("POST", path, params=self._auth, json={"event": "restart"})
 
     def ready(self) -> bool:
-        """Whether Rasa answers and has its model loaded."""
         try:
             status = self._call("GET", "/status", params=self._auth)
         except BotAway:
@@ -150,92 +143,87 @@ def plain(text: str) -> str:
     return re.sub(r"^[\s/]+", "", readable)[:LONGEST_TEXT].rstrip()
 
 
-def read_answer(body: object) -> Answer:
-    """Read Rasa's list of messages. Raises BotAway when it is not one.
-
-    Each message has `text`, or `custom` with one or more of: `skill` and `state` (`before`,
-    `after`, `goal`), `check_in` (`score` and `note`, or `answers`; `state`), `goal_result`,
-    `asked_for_person`, `not_understood`. Other keys are ignored.
-    """
-    if not isinstance(body, list) or not all(isinstance(message, dict) for message in body):
-        raise BotAway("its answer is not a list of messages")
-    words = [message["text"] for message in body if message.get("text")]
-    if not all(isinstance(line, str) for line in words):
-        raise BotAway("a text in its answer is not a string")
-    payloads = list(_payloads(body))
-    return Answer(
-        words=tuple(words),
-        asked_for_person=any(payload.get("asked_for_person") is True for payload in payloads),
-        not_understood=any(payload.get("not_understood") is True for payload in payloads),
-        skills=tuple(_skill_step(payload) for payload in payloads if "skill" in payload),
-        check_in=_last(_check_in(payload) for payload in payloads if "check_in" in payload),
-        goal=_last(_text(payload["goal"]) for payload in payloads if "goal" in payload),
-        goal_result=_last(
-            _goal_result(payload) for payload in payloads if "goal_result" in payload
-        ),
-    )
-
-
-def _payloads(body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for message in body:
-        payload = message.get("custom")
-        if payload is None:
-            continue
-        if not isinstance(payload, dict):
-            raise BotAway("a custom payload in its answer is not an object")
-        yield payload
-
-
-def _skill_step(payload: dict[str, Any]) -> SkillStep:
-    name, state = payload["skill"], payload.get("state")
-    if not isinstance(name, str) or state not in SKILL_STATES:
-        raise BotAway("a skill step in its answer has no name or no known state")
-    return SkillStep(
-        name,
-        cast(SkillState, state),
-        before=_rating(payload.get("before")),
-        after=_rating(payload.get("after")),
-    )
-
-
-def _check_in(payload: dict[str, Any]) -> CheckIn:
-    kind, answers = payload["check_in"], payload.get("answers")
-    score = _rating(payload.get("score"))
-    if not isinstance(kind, str) or (answers is None and score is None):
-        raise BotAway("a check-in in its answer has no kind, or neither answers nor a 0 to 10")
-    if answers is not None and not isinstance(answers, list):
-        raise BotAway("a check-in's answers in its answer are not a list")
-    return CheckIn(
-        kind,
-        score,
-        note=_text(payload.get("note")),
-        answers=tuple(_text(answer) or "" for answer in answers or ()),
-        finished=payload.get("state") != "left",
-    )
-
-
-def _goal_result(payload: dict[str, Any]) -> GoalResult:
-    result = payload["goal_result"]
-    if result not in get_args(GoalResult):
-        raise BotAway("a goal's result in its answer is none of done, partly, not_yet")
-    return cast(GoalResult, result)
-
-
-def _rating(value: object) -> int | None:
-    """Rasa sends a slot's value as text: "7", "skip", or "None" for an empty slot."""
+def _as_rating(value: object) -> int | None:
+    # Rasa sends a slot's value as text: "7", "skip", or "None" for an empty slot.
     text = str(value).strip()
     return int(text) if re.fullmatch(r"10|[0-9]", text) else None
 
 
-def _text(value: object) -> str | None:
-    """A slot's text. Rasa sends "None" for an empty slot."""
+def _as_text(value: object) -> str | None:
     text = "" if value is None else str(value).strip()
     return None if text.casefold() in ("", "none") else text
 
 
-def _last(items: Iterator[T]) -> T | None:
-    found = list(items)
-    return found[-1] if found else None
+_Rating = Annotated[int | None, BeforeValidator(_as_rating)]
+_Text = Annotated[str | None, BeforeValidator(_as_text)]
+
+
+class _Payload(BaseModel):
+    skill: str | None = None
+    state: SkillState | None = None
+    before: _Rating = None
+    after: _Rating = None
+    goal: _Text = None
+    goal_result: GoalResult | None = None
+    check_in: str | None = None
+    score: _Rating = None
+    note: _Text = None
+    answers: tuple[_Text, ...] | None = None
+    asked_for_person: bool = False
+    not_understood: bool = False
+
+    @model_validator(mode="after")
+    def is_whole(self) -> Self:
+        if self.skill is not None and self.state is None:
+            raise ValueError("a skill step has no state")
+        if self.check_in is not None and self.answers is None and self.score is None:
+            raise ValueError("a check-in has neither answers nor a 0 to 10")
+        return self
+
+
+class _Message(BaseModel):
+    text: str | None = None
+    custom: _Payload | None = None
+
+
+_MESSAGES = TypeAdapter(list[_Message])
+
+
+def read_answer(body: object) -> Answer:
+    """Read Rasa's list of messages. Raises BotAway when it is not one."""
+    try:
+        messages = _MESSAGES.validate_python(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise BotAway(f"its answer is not as expected: {first['loc']} {first['msg']}") from None
+    payloads = [message.custom for message in messages if message.custom]
+    return Answer(
+        words=tuple(message.text for message in messages if message.text),
+        asked_for_person=any(one.asked_for_person for one in payloads),
+        not_understood=any(one.not_understood for one in payloads),
+        skills=tuple(
+            SkillStep(one.skill, one.state, one.before, one.after)
+            for one in payloads
+            if one.skill and one.state
+        ),
+        check_in=_last(
+            CheckIn(
+                one.check_in,
+                one.score,
+                one.note,
+                tuple(answer or "" for answer in one.answers or ()),
+                finished=one.state != "left",
+            )
+            for one in payloads
+            if one.check_in
+        ),
+        goal=_last(one.goal for one in payloads if one.goal),
+        goal_result=_last(one.goal_result for one in payloads if one.goal_result),
+    )
+
+
+def _last(items: Iterable[T]) -> T | None:
+    return next(iter(deque(items, maxlen=1)), None)
 
 
 def _sender(conversation_id: int) -> str:

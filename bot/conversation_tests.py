@@ -17,7 +17,6 @@ THROWAWAY_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
 
 
 def run(root: Path = ROOT) -> None:
-    """Raises BotProblem with the steps that failed."""
     model = train_if_changed(root=root)
     with tempfile.TemporaryDirectory() as scratch:
         testing = [*rasa(python_of(root)), "test", "core", "--stories", "tests", "--no-plot"]
@@ -32,7 +31,6 @@ def run(root: Path = ROOT) -> None:
 
 
 def failures(failed_stories: str) -> str:
-    """List each failed story and its wrong steps, from Rasa's file of failed stories."""
     told = [
         line.strip()
         for line in failed_stories.splitlines()

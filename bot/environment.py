@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent
 
@@ -47,7 +48,6 @@ def rasa(python: Path) -> list[str]:
 def run_to_end(
     command: Sequence[str], *, cwd: Path = ROOT, own: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Rasa command to its end. `stdout` holds everything that it printed."""
     return subprocess.run(
         command,
         cwd=cwd,
@@ -58,3 +58,12 @@ def run_to_end(
         errors="replace",
         check=False,
     )
+
+
+def read_yaml(folder: Path, files: str = "*.yml") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and content of each YAML file that has any."""
+    import yaml  # not in the gateway's image
+
+    for file in sorted(folder.glob(files)):
+        if content := yaml.safe_load(file.read_text("utf-8")):
+            yield file.stem, content

@@ -11,7 +11,6 @@ Makes three tables and writes them into docs/evidence.md:
 
 import argparse
 import json
-import math
 import random
 import re
 import sys
@@ -21,15 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from bot.environment import ROOT, BotProblem, python_of, rasa, run_to_end
+from bot.environment import ROOT, BotProblem, python_of, rasa, read_yaml, run_to_end
 from bot.evidence import keep_evidence
 from bot.serving import Served, serve
 from bot.training import train_if_changed
 
-MESSAGES = ROOT / "tests" / "nlu" / "messages.yml"
 SAMPLE = 2_000
 # Actions that do something for the mentee. Everything else is small talk or a fallback.
 DOES = re.compile(r"topic_|ask_(?!if_|abilities|how_bot_is|privacy|for_person)")
@@ -39,32 +37,30 @@ IN_SCOPE = "everyday_stressor"
 
 @dataclass(frozen=True)
 class Read:
-    """A message, its intent according to its author, and the intent that the bot read."""
-
     text: str
     meant: str
     taken: str
 
 
-def messages(file: Path = MESSAGES) -> Iterator[tuple[str, str]]:
-    """Text and intent of every message in a Rasa NLU file."""
-    for block in yaml.safe_load(file.read_text("utf-8"))["nlu"]:
-        for line in block["examples"].splitlines():
-            yield line.removeprefix("- ").strip(), block["intent"]
+def messages() -> Iterator[tuple[str, str]]:
+    """Text and intent of every message in bot/tests/nlu."""
+    for _, content in read_yaml(ROOT / "tests" / "nlu"):
+        for block in content["nlu"]:
+            for line in block["examples"].splitlines():
+                yield line.removeprefix("- ").strip(), block["intent"]
 
 
-def examples(folder: Path = ROOT / "data") -> set[str]:
-    """All training examples, folded as `folded` does."""
-    found = set()
-    for file in sorted(folder.glob("*.yml")):
-        for block in (yaml.safe_load(file.read_text("utf-8")) or {}).get("nlu", []):
-            if "intent" in block:
-                lines = block["examples"].splitlines()
-                found |= {folded(re.sub(r"\[(.+?)\]\(.+?\)", r"\1", line)) for line in lines}
-    return found
+def examples() -> set[str]:
+    return {
+        bare(re.sub(r"\[(.+?)\]\(.+?\)", r"\1", line))
+        for _, content in read_yaml(ROOT / "data")
+        for block in content.get("nlu", [])
+        if "intent" in block
+        for line in block["examples"].splitlines()
+    }
 
 
-def folded(text: str) -> str:
+def bare(text: str) -> str:
     return re.sub(r"\W+", " ", text.casefold()).strip()
 
 
@@ -79,7 +75,7 @@ def macro_f1(read: Sequence[Read]) -> float:
 
 
 def test_table(read: Sequence[Read], known: set[str]) -> str:
-    fresh = [one for one in read if folded(one.text) not in known]
+    fresh = [one for one in read if bare(one.text) not in known]
     right = sum(one.meant == one.taken for one in read)
     lines = [
         f"messages {len(read)}, intents {len({one.meant for one in read})}",
@@ -105,7 +101,7 @@ def everyday_table(served: Served, file: Path, seed: int = 20) -> str:
     sample = random.Random(seed).sample(rows, min(SAMPLE, len(rows)))  # noqa: S311
     read = read_all(served, ((row["text"], row["stratum"]) for row in sample))
     wrong = [one for one in read if DOES.match(one.taken)]
-    low, high = wilson(len(wrong), len(read))
+    low, high = binomtest(len(wrong), len(read)).proportion_ci(method="wilson")
     lines = [
         f"everyday messages {len(read)} (random sample, seed {seed})",
         f"answered with a topic, skill or check-in: {len(wrong)}, "
@@ -119,14 +115,6 @@ def everyday_table(served: Served, file: Path, seed: int = 20) -> str:
     lines += ["", "taken for:"]
     lines += [f"  {i:24} {n}" for i, n in Counter(one.taken for one in wrong).most_common(10)]
     return "\n".join(lines)
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a rate."""
-    share, weight = hits / of, z * z / of
-    middle = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / of + weight / (4 * of)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def cross_validation(folds: int) -> str:

@@ -13,31 +13,21 @@ def shown() -> Iterator[Progress]:
     """A bar on standard error, or a line per stage without rich (in the Docker image)."""
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
     except ImportError:
         yield _lines()
         return
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("Training the bot: {task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[about]}"),
-    )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("starting Rasa", total=None, about="")
+    with Bar(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Training the bot: starting Rasa", total=None)
 
         def tell(doing: str, elapsed: float, expected: float) -> None:
             # The expected time is a guess from last time, so the bar stops just before its end.
-            done = min(elapsed, expected * 0.97)
-            about = f"of about {expected:.0f} s"
-            bar.update(task, description=doing, completed=done, total=expected, about=about)
+            done, description = min(elapsed, expected * 0.97), f"Training the bot: {doing}"
+            bar.update(task, description=description, completed=done, total=expected)
 
         yield tell
-        finished = bar.tasks[0].total or 1.0
-        bar.update(task, description="done", completed=finished)
+        bar.update(task, description="Training the bot: done", completed=bar.tasks[0].total)
 
 
 def _lines() -> Progress:

@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 from bot.environment import ROOT, BotProblem, environment, python_of, rasa
 from bot.training import trained_model
 
-__all__ = ["BotProblem", "command", "environment"]
-
 DEFAULT_URL = "http://127.0.0.1:5005"
 
 

@@ -34,13 +34,20 @@ class Served:
 
 
 @contextmanager
-def serve(root: Path = ROOT, *, before: Sequence[str] = ()) -> Iterator[Served]:
-    """Serve the trained model, and stop Rasa afterwards. `before` precedes its command.
+def serve(root: Path = ROOT) -> Iterator[Served]:
+    port = free_port()
+    with run(command(root, port), port, root) as served:
+        yield served
+
+
+@contextmanager
+def run(rasa: Sequence[str], port: int, root: Path) -> Iterator[Served]:
+    """Run the command `rasa`, which serves on `port`, in `root`, and stop it afterwards.
 
     Raises BotProblem with the end of the log if Rasa does not start.
     """
-    with tempfile.TemporaryDirectory() as scratch, httpx.Client(timeout=30) as http:
-        port, log = free_port(), Path(scratch) / "rasa.log"
+    with tempfile.TemporaryDirectory() as scratch, httpx.Client(timeout=60) as http:
+        log = Path(scratch) / "rasa.log"
         own = {
             "RASA_TRACKER_DB": f"{scratch}/tracker.db",
             "WARMLINE_KEY": Fernet.generate_key().decode(),
@@ -48,7 +55,7 @@ def serve(root: Path = ROOT, *, before: Sequence[str] = ()) -> Iterator[Served]:
         began = time.monotonic()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*before, *command(root, port)],
+                rasa,
                 cwd=root,
                 env=environment(os.environ) | own,
                 stdout=output,
@@ -68,7 +75,7 @@ def _wait(bot: Bot, process: subprocess.Popen[bytes], log: Path) -> None:
     while not bot.ready():
         if process.poll() is not None or time.monotonic() > give_up_at:
             raise BotProblem(f"Rasa did not start. Its log ends:\n{log.read_text()[-2000:]}")
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def free_port() -> int:

@@ -38,7 +38,6 @@ def fingerprint(root: Path = ROOT) -> str:
 
 
 def trained_model(root: Path = ROOT) -> Path:
-    """The file of the model for the current sources. It may not exist yet."""
     return root / "trained" / f"{fingerprint(root)}.tar.gz"
 
 
@@ -110,7 +109,6 @@ def _follow(output: IO[str], expected: float, progress: Progress) -> list[str]:
 
 
 def stage(lines: Iterable[str]) -> str:
-    """The stage that Rasa is in, from its log so far."""
     now = "starting Rasa"
     for line in lines:
         for logged, shown_stage in STAGES:
@@ -120,7 +118,6 @@ def stage(lines: Iterable[str]) -> str:
 
 
 def expected_seconds(root: Path = ROOT) -> float:
-    """How long the last training took. Before the first, a guess."""
     try:
         return float(_duration_file(root).read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""When the bot is not sure enough to do something for somebody, it says so."""
+"""The bot answers with a topic, a skill or a check-in only if it is sure enough."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rasa.shared.nlu.training_data.message import Message
 class StricterFallbackClassifier(FallbackClassifier):
     """Rasa's FallbackClassifier, with a higher bar for topics, skills and check-ins.
 
-    A wrong "you are welcome" does no harm; three texts about grief to somebody who wrote of a
-    film do. `does` is a pattern for the intents held to `does_threshold` (0 to 1).
+    A wrong "you are welcome" does no harm, but three texts about grief to someone who wrote about a
+    film do. `does` is a pattern for the intents that need `does_threshold` (0 to 1).
     """
 
     @staticmethod

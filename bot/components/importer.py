@@ -1,6 +1,6 @@
-"""Reads the training files, and fills in what every file would otherwise have to repeat.
+"""Reads the training files, and adds to each slot what every file would otherwise repeat.
 
-Rasa calls it wherever it reads training data: training, validation, cross-validation.
+Rasa uses it in training, validation, and cross-validation.
 """
 
 from __future__ import annotations
@@ -11,30 +11,16 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.importers.rasa import RasaFileImporter
 from rasa.shared.utils.common import cached_method
 
-# Short things said to the bot itself, never an answer in somebody's own words. Topics and hard days
+# Short messages to the bot itself, never an answer in the mentee's own words. Topics and hard days
 # are not among them: "i cant sleep" is a fine problem to name.
 SAID_TO_THE_BOT = frozenset(
-    {
-        "affirm",
-        "ask_abilities",
-        "ask_for_person",
-        "ask_if_bot",
-        "ask_if_cares",
-        "ask_privacy",
-        "greet",
-        "idk",
-        "leave",
-        "more",
-        "resume",
-        "skip",
-        "start_over",
-        "thanks",
-    }
+    {"affirm", "ask_abilities", "ask_for_person", "ask_if_bot", "ask_if_cares", "ask_privacy"}
+    | {"greet", "idk", "leave", "more", "resume", "skip", "start_over", "thanks"}
 )
 
 
 class Importer(RasaFileImporter):
-    """Rasa's own reader; then no free-text slot takes words that are said to the bot."""
+    """Rasa's own reader, but no free-text slot takes words that are said to the bot."""
 
     @cached_method
     def get_domain(self) -> Domain:
@@ -51,7 +37,7 @@ class Importer(RasaFileImporter):
 
 
 def keep_for_bot(mappings: list[dict[str, Any]], intents: set[str]) -> None:
-    """Free text is not taken from these intents, unless the slot itself asks for one of them."""
+    """A slot takes no free text from these intents, unless it asks for one of them itself."""
     wanted: set[str] = set()
     for mapping in mappings:
         if mapping["type"] == "from_intent":

@@ -1,4 +1,4 @@
-"""Rasa's LogisticRegressionClassifier, made fast: the same numbers with less copying."""
+"""Rasa's LogisticRegressionClassifier, with the same numbers and less copying."""
 
 from __future__ import annotations
 
@@ -14,27 +14,25 @@ from scipy.sparse import csr_matrix, issparse, vstack
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class FastIntentClassifier(LogisticRegressionClassifier):
-    """Learns and predicts what its parent does, from the same features in the same order."""
-
     @classmethod
     def load(cls, *args: Any, **kwargs: Any) -> FastIntentClassifier:
         loaded = super().load(*args, **kwargs)
         if hasattr(loaded.clf, "coef_"):
-            # scipy multiplies by the transpose and copies all of it for each message, unless its
-            # rows already lie one after the other.
+            # scipy multiplies by the transpose, and copies it for each message unless its rows are
+            # contiguous.
             loaded.clf.coef_ = np.asfortranarray(loaded.clf.coef_)
         return loaded
 
     def _create_X(self, messages: list[Message]) -> csr_matrix:  # noqa: N802 # the parent's name
-        rows = [features_of(message) for message in messages]
+        rows = [whole_features(message) for message in messages]
         return rows[0] if len(rows) == 1 else vstack(rows, format="csr")
 
 
-def features_of(message: Message) -> csr_matrix:
+def whole_features(message: Message) -> csr_matrix:
     """The features of the whole message, sparse ones first.
 
-    The parent first joins those of each word as well, which it does not use. Joined by hand, as
-    scipy's own joining checks and converts each part several times.
+    The parent also joins those of each word, and does not use them. Not joined with scipy, which
+    checks and converts each part several times.
     """
     whole = [
         one
@@ -52,7 +50,7 @@ def features_of(message: Message) -> csr_matrix:
 
 
 def one_row(features: Any) -> tuple[Any, Any]:
-    """Where a row of features is not zero, and what it is there."""
+    """The places and values of the numbers in a row that are not zero."""
     if issparse(features):
         kept = features.tocoo()
         return kept.col, kept.data

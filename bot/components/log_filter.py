@@ -10,18 +10,16 @@ import json
 import logging
 from typing import Any
 
-# Libraries' warnings about themselves go to the logger "py.warnings", which logging.yml turns down.
+# Warnings of libraries go to the logger "py.warnings", which logging.yml limits.
 logging.captureWarnings(True)
 
 KEPT = {"event", "event_info", "level", "placeholder_key", "model_id", "exception"}
 
 
 class PrivacyFilter(logging.Filter):
-    """Reduces Rasa's structured log lines to what happened and where."""
-
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and record.exc_info[1] is not None:
-            # The type and the place help; the message may quote what somebody wrote.
+            # The type and the place help. The message can quote what someone wrote.
             record.msg = f"{record.getMessage().splitlines()[0]} ({place(record.exc_info[1])})"
             record.args, record.exc_info, record.exc_text = (), None, None
         elif isinstance(record.msg, str) and record.msg.startswith("{"):
@@ -30,7 +28,6 @@ class PrivacyFilter(logging.Filter):
 
 
 def reduced(line: str) -> str:
-    """A structured line with its known-harmless keys only."""
     try:
         told: dict[str, Any] = json.loads(line)
     except ValueError:

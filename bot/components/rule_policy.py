@@ -1,4 +1,4 @@
-"""Rasa's RulePolicy, made fast: the same predictions, looked up instead of searched for."""
+"""Rasa's RulePolicy, with the same predictions, looked up instead of searched for."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
     DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True
 )
 class FastRulePolicy(RulePolicy):
-    """Trained, it compares only the rules that can fit, as far back as the longest one reaches.
+    """After training, it compares only the rules that can match, as far back as the longest rule.
 
-    RulePolicy itself compares each rule with the whole dialogue, twice for each action: once for
-    rules on the very text of a message, even where there are none. While it is trained this is
-    RulePolicy, with its check for contradictions.
+    RulePolicy compares each rule with the whole dialogue, twice for each action: once for rules on
+    the exact text of a message, even if there are none. Training is RulePolicy's, with its check
+    for contradictions.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,19 +66,17 @@ class FastRulePolicy(RulePolicy):
     def _get_possible_keys(self, lookup: dict[str, str], states: list[State]) -> set[str]:
         for name, shelf in self._shelves.items():
             if lookup is self.lookup[name]:
-                lookup = shelf.that_may_fit(states[-1])
+                lookup = shelf.matching(states[-1])
         return super()._get_possible_keys(lookup, states)
 
 
 class Shelf:
-    """Rules by what their newest state asks for: the action before it, and the intent."""
-
     def __init__(self, rules: dict[str, str]) -> None:
         self._by_mark: dict[tuple[Any, Any], dict[str, str]] = defaultdict(dict)
         for rule, action in rules.items():
             self._by_mark[mark(json.loads(rule)[-1])][rule] = action
 
-    def that_may_fit(self, state: State) -> dict[str, str]:
+    def matching(self, state: State) -> dict[str, str]:
         action, intent = mark(state)
         marks = {(action, intent), (action, None), (None, intent), (None, None)}
         return {rule: then for one in marks for rule, then in self._by_mark.get(one, {}).items()}
@@ -94,7 +92,7 @@ def newest_states(tracker: DialogueStateTracker, domain: Domain, count: int) -> 
     events = tracker.applied_events()
     actions = sum(isinstance(event, ActionExecuted) for event in events)
     states: deque[State] = deque(maxlen=count)
-    # Copying slots is dear, and few of them have a say in what comes next.
+    # Copying slots is slow, and few of them influence the next action.
     slots = [slot for slot in tracker.slots.values() if slot.has_features()]
     replayed = DialogueStateTracker(tracker.sender_id, slots)
     for event in events:

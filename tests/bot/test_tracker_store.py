@@ -1,4 +1,4 @@
-"""Rasa's memory: what lies on disk, what a restart remembers, and what is forgotten."""
+"""Rasa's memory: its file, what a restart remembers, and what is erased."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def test_a_killed_rasa_is_away_at_once_and_goes_on_in_the_middle_when_it_is_back
         server.start()
         assert bot.answer(maya, "ask my teacher for a locker").words[-1].startswith("3 of 4")
         bot.answer(noor, "done")
-        assert bot.answer(noor, "5").skill == SkillStep("breathing", "done", before=8, after=5)
+        assert bot.answer(noor, "5").skills == (SkillStep("breathing", "done", before=8, after=5),)
     finally:
         server.stop()
     assert "violin" not in server.log.read_text()
@@ -89,7 +89,7 @@ def test_what_was_forgotten_leaves_the_disk(rasa: RasaServer, bot: Bot) -> None:
     bot.forget(maya)
     assert told(rasa, maya) == []
     assert b"conversation-4711" not in on_disk(rasa.tracker_db)
-    assert bot.answer(maya, "skip").skill is None, "no exercise is open any more"
+    assert bot.answer(maya, "skip").skills == (), "no exercise is open any more"
     grown = len(told(rasa, maya))
     bot.answer(maya, "thanks")
     assert grown < len(told(rasa, maya)) < grown + 12, "and nothing is written twice"
@@ -106,7 +106,7 @@ def test_a_long_evening_in_one_exercise_ends_with_the_number_it_began_with(
     assert "Slowly out" in answer.words[-1], "the exercise asks again each time"
     assert len(told(rasa, maya)) <= 160
     bot.answer(maya, "done")
-    assert bot.answer(maya, "3").skill == SkillStep("breathing", "done", before=8, after=3)
+    assert bot.answer(maya, "3").skills == (SkillStep("breathing", "done", before=8, after=3),)
 
 
 def test_the_store_does_not_open_without_the_right_key(rasa: RasaServer, bot: Bot) -> None:
@@ -120,7 +120,7 @@ def test_the_store_does_not_open_without_the_right_key(rasa: RasaServer, bot: Bo
     ]
 
 
-def test_what_rests_on_dropped_events_is_summed_up() -> None:
+def test_the_state_after_dropped_events_is_preserved() -> None:
     script = """
 memory = store(":memory:")
 turn = lambda n: [UserUttered(f"message {n}", {"name": "hi"}), SlotSet("b", str(n)), listen()]
@@ -158,7 +158,7 @@ print(kept(memory, "maya").get_slot("a"))
     assert in_rasas_python(OPENING + script).split() == ["8"]
 
 
-def test_a_copy_stands_where_all_events_played_again_would_and_goes_its_own_way() -> None:
+def test_a_copy_equals_a_replay_of_all_events_and_is_independent() -> None:
     script = """
 from rasa.shared.core.trackers import EventVerbosity
 memory = store(":memory:")
@@ -196,7 +196,7 @@ print(kept(here, "maya"), kept(here, "jo").get_slot("a"), asyncio.run(here.keys(
     assert b"maya" not in on_disk(tmp_path / "t.db")
 
 
-def test_more_people_than_are_kept_at_hand_are_all_remembered() -> None:
+def test_more_people_than_fit_in_memory_are_all_remembered() -> None:
     script = """
 memory = store(":memory:")
 people = [f"mentee {n}" for n in range(tracker_store.AT_HAND + 20)]
@@ -211,20 +211,7 @@ print(all("intent_ranking" not in kept(memory, person).latest_message.parse_data
     assert in_rasas_python(OPENING + script).split() == ["True", "True", "True"]
 
 
-def test_a_file_of_the_former_format_begins_afresh(tmp_path: Path) -> None:
-    old = tmp_path / "tracker.db"
-    with closing(sqlite3.connect(old)) as file:
-        file.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, sender_id TEXT, data TEXT)")
-        file.execute("INSERT INTO events (sender_id, data) VALUES ('conversation-5', 'old words')")
-        file.commit()
-    assert opened(old, [OTHER_KEY]) == ["opened"]
-    with closing(sqlite3.connect(old)) as file:
-        assert file.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall() == []
-    assert b"old words" not in on_disk(old)
-    assert old.stat().st_mode & 0o077 == 0
-
-
-def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "tracker.db").write_text("a shopping list, by mistake " * 40)
     script = f"""
 try:

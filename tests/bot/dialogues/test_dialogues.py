@@ -1,11 +1,11 @@
 """Plays the dialogues of this folder with a real Rasa, over its REST channel.
 
 Rasa's own story tests (bot/tests) say which actions follow which intents; here forms really fill
-their slots, and what is compared is what a mentee reads and what the house is told:
+their slots, and the tests compare what a mentee reads and what the gateway learns:
 
     # Maya breathes, with a number before and after.     a dialogue begins
     maya: breathe                                        she texts
-        bot: OK, slow breathing. ...                     the bot's words; "..." stands for any
+        bot: OK, slow breathing. ...                     the bot's words; "..." is any text
         [breathing started]                              what it reports besides
 """
 
