@@ -72,11 +72,12 @@ def measure_over_reliance(
     first = now.astimezone(zone).date() - timedelta(days=DAYS - 1)
     dates = {one.at.astimezone(zone).date() for one in lately}
     recent = sum(at > now - LATELY for at in to_them)
+    count = len(lately) or 1  # of nothing, each share is 0
     return Reliance(
         messages=len(lately),
         days=sum(date >= first for date in dates),
-        night_share=_share(nights, len(lately)),
-        bot_share=_share(sum(one.to_bot for one in lately), len(lately)),
+        night_share=nights / count,
+        bot_share=sum(one.to_bot for one in lately) / count,
         from_people=recent,
         from_people_before=len(to_them) - recent,
         said_only_you=sum(one.only_you for one in lately),
@@ -124,7 +125,3 @@ def _at_night(moment: datetime, zone: ZoneInfo, policy: ReliancePolicy) -> bool:
     if policy.night_from <= policy.night_until:
         return policy.night_from <= local < policy.night_until
     return local >= policy.night_from or local < policy.night_until
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0

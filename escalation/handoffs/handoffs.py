@@ -7,7 +7,7 @@ the bot's next message cannot overtake each other.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
@@ -326,15 +326,12 @@ def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> N
         )
         .limit(1)
     )
-    if handoff.status is not Status.CLAIMED or moved_on:
+    holder, still_claimed = handoff.mentor, handoff.status is Status.CLAIMED and not moved_on
+    if holder is None or not still_claimed or _has_written(tx.session, handoff, event.at):
         return
-    if _has_written(tx.session, handoff, event.at):
-        return
-    holder = handoff.mentor
     minutes = round((tx.now - event.at).total_seconds() / 60)
     release(tx, handoff, by=None)
-    if holder is not None:
-        tx.tell(holder, "released_unanswered", code=handoff.id, minutes=minutes)
+    tx.tell(holder, "released_unanswered", code=handoff.id, minutes=minutes)
 
 
 def overdue_claims(
@@ -360,13 +357,11 @@ def overdue_claims(
 
 
 def _has_written(session: Session, handoff: Handoff, since: datetime) -> bool:
-    written = select(
-        exists().where(
-            Message.conversation_id == handoff.conversation_id,
-            Message.outgoing,
-            Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
-            Message.speaker_id == handoff.mentor_id,
-            Message.at >= since,
-        )
+    written = select(Message.id).where(
+        Message.conversation_id == handoff.conversation_id,
+        Message.outgoing,
+        Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
+        Message.speaker_id == handoff.mentor_id,
+        Message.at >= since,
     )
-    return bool(session.scalar(written))
+    return session.scalar(written.limit(1)) is not None

@@ -38,7 +38,6 @@ class Matched:
 
 
 def find_commands(turn: Turn, commands: Iterable[Command[Any]]) -> Iterator[Matched]:
-    """The commands in a text, in the order of their registry."""
     for command in commands:
         if (match := command.match(turn)) is not None:
             yield Matched(command, match)

@@ -72,14 +72,13 @@ def give(turn: Turn, command: Give) -> None:
 
 def accept(turn: Turn, command: Typed) -> None:
     offered = [one.handoff_id for one in transfers_offered_to(turn.session, turn.mentor)]
-    code = pick(command, offered, which="accept_which", none="accept_none")
-    handoff = find_handoff(turn, code)
+    handoff = pick(turn, command, offered, which="accept_which", none="accept_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
     elif handoff.mentor_id == turn.mentor.id and handoff.is_open:
         raise AlreadyTaken(handoff)
     else:
-        raise Refusal("not_offered", code=code)
+        raise Refusal("not_offered", code=handoff.id)
 
 
 def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:

@@ -37,12 +37,14 @@ def typed(*words: str) -> Callable[[Turn], Typed | None]:
     return match
 
 
-def pick(command: Typed, numbers: Sequence[int], *, which: str, none: str) -> int:
-    if command.code is not None:
-        return command.code
-    if len(numbers) == 1:
-        return numbers[0]
-    raise Refusal(which, codes=join_codes(numbers)) if numbers else Refusal(none)
+def pick(turn: Turn, command: Typed, numbers: Sequence[int], *, which: str, none: str) -> Handoff:
+    """The handoff with the typed number, or else the only possible one."""
+    code = command.code
+    if code is None:
+        if len(numbers) != 1:
+            raise Refusal(which, codes=join_codes(numbers)) if numbers else Refusal(none)
+        (code,) = numbers
+    return find_handoff(turn, code)
 
 
 def find_handoff(turn: Turn, code: int, *, refusal: str = "no_such_handoff") -> Handoff:
@@ -63,8 +65,7 @@ def find_handoff(turn: Turn, code: int, *, refusal: str = "no_such_handoff") -> 
     return handoff
 
 
-def find_held(turn: Turn, code: int) -> Handoff:
-    handoff = find_handoff(turn, code)
+def check_held(turn: Turn, handoff: Handoff) -> Handoff:
     if not handoff.is_open:
         raise Closed(handoff)
     if handoff.mentor_id != turn.mentor.id:
