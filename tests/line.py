@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from threading import Barrier
@@ -335,6 +335,12 @@ class Talk:
             person = session.get_one(Person, self.person(number).id)
             for field, value in fields.items():
                 setattr(person, field, value)
+
+    def adopts(self, part: str, **values: object) -> None:
+        """Change a part of the policy."""
+        rules = self.line.rules
+        changed = getattr(rules.policy, part).model_copy(update=values)
+        self.line.rules = replace(rules, policy=rules.policy.model_copy(update={part: changed}))
 
     def conversation(self, number: str) -> Conversation:
         of_theirs = Conversation.person_id == self.person(number).id

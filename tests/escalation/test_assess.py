@@ -53,7 +53,6 @@ def test_only_what_the_mentee_wrote_counts_as_history() -> None:
     lonely = {"author": "mentee", "text": "i feel so alone, nobody calls"}
     from_bot = {**lonely, "author": "bot"}
     now = "it's just quiet here"
-
     heard, not_heard = assess(asked(now, history=[lonely]), asked(now, history=[from_bot]))
     assert heard["connection"] > not_heard["connection"]
 

@@ -12,7 +12,6 @@ from escalation.detect.rules import crisis_hits
 
 def test_every_kind_of_crisis_has_a_rule() -> None:
     spoken_of = {rule.kind for rule in load_lexicon().crisis}
-
     assert spoken_of == set(Kind) - {Kind.PAST}
 
 
@@ -49,7 +48,6 @@ def test_ruth_reads_which_entry_she_broke(tmp_path: Path, monkeypatch: pytest.Mo
 def test_every_normalized_character_knows_where_it_came_from() -> None:
     text = "I\u2019m  s\u200bo \U0001d41dead \U0001f480"
     read = normalize(text)
-
     assert len(read.text) == len(read.starts) == len(read.ends)
     start = read.text.index("dead")
     first, past = read.original_span(start, start + 4)
@@ -58,6 +56,5 @@ def test_every_normalized_character_knows_where_it_came_from() -> None:
 
 def test_a_guard_says_why_a_match_did_not_count() -> None:
     (hit, *_) = crisis_hits("i am not suicidal", load_lexicon())
-
     assert "denied" in hit.guards
     assert hit.score < 0.1

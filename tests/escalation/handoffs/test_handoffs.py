@@ -1,7 +1,6 @@
 """The moves of a handoff: what may happen twice, at once, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -21,10 +20,7 @@ from escalation.handoffs.handoffs import (
     withdraw,
 )
 from escalation.handoffs.moves import Closed, NotHolder
-from escalation.ruleset import load_rules
-from gateway.runtime.database import Database
 from models import (
-    Channel,
     Conversation,
     Handoff,
     HandoffEvent,
@@ -133,15 +129,11 @@ def test_a_closed_handoff_stays_closed_and_a_new_request_opens_another(talk: Tal
     assert waiting_handoff(talk) != handoff_id
 
 
-def test_no_timer_ever_closes_a_handoff(database: Database) -> None:
+def test_no_timer_ever_closes_a_handoff(talk: Talk) -> None:
     """In three days, with rungs of an hour."""
-    rules = load_rules("https://warmline.example", Channel.SMS)
-    soon = rules.policy.ladder.soon
+    soon = talk.line.rules.policy.ladder.soon
     rungs = tuple(rung.model_copy(update={"wait_minutes": 60}) for rung in soon.rungs)
-    ladder = {"soon": soon.model_copy(update={"rungs": rungs})}
-    ladders = rules.policy.ladder.model_copy(update=ladder)
-    policy = rules.policy.model_copy(update={"ladder": ladders})
-    talk = Talk(database, rules=replace(rules, policy=policy))
+    talk.adopts("ladder", soon=soon.model_copy(update={"rungs": rungs}))
     waiting_handoff(talk)
     talk.passes(hours=72)
     assert talk.handoff().status is Status.WAITING

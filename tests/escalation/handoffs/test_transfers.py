@@ -1,6 +1,5 @@
 """Transfers: the holder offers a handoff to a colleague and keeps it until they accept."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -164,12 +163,10 @@ def test_a_refused_offer_says_why_and_who_could_take_it(held: Talk) -> None:
     assert refusal(SAM) == "You hold it yourself." + others
     for number in (JO, held.a_manager_elsewhere()):
         assert refusal(number) == "There is no such colleague." + others
-    rules, noor = held.line.rules, held.person(NOOR).id
-    mentors = rules.policy.mentors.model_copy(update={"most_held": 1})
-    policy = rules.policy.model_copy(update={"mentors": mentors})
-    held.line.rules = replace(rules, policy=policy)
+    held.adopts("mentors", most_held=1)
     held.claims(NOOR, JO)
     assert refusal(NOOR) == "Noor already has enough to carry. These can: Ruth."
+    noor = held.person(NOOR).id
     with held.database.writing() as session:
         session.add(Absence(person_id=noor, begins_at=held.clock(), by_id=noor))
     assert refusal(NOOR) == "Noor is away. These can: Ruth."

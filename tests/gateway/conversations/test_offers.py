@@ -1,31 +1,19 @@
 """Weak evidence asks first: should your mentor write to you?"""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import delete
 
-from escalation.policy import Policy
-from escalation.ruleset import Rules, load_rules
-from gateway.runtime.database import Database
-from models import Channel, DecisionRecord, Match, Need, Owner, Urgency
+from models import DecisionRecord, Match, Need, Owner, Urgency
 from tests.line import MAYA, SAM, STRANGER, Talk
 
 LONELY = "nobody here really knows me, i feel so alone lately"
 ASKS_SAM = "Should I ask Sam, your mentor, to text you here? OK or NO"
 
 
-def careful() -> Rules:
-    """The shipped rules, except that the bot offers a person where it would hand off."""
-    rules = load_rules("https://warmline.example", Channel.SMS)
-    marks = rules.policy.thresholds.model_copy(update={"connection": 1.0, "offer": 0.5})
-    policy: Policy = rules.policy.model_copy(update={"thresholds": marks})
-    return replace(rules, policy=policy)
-
-
 @pytest.fixture
-def talk(database: Database) -> Talk:
-    talk = Talk(database, rules=careful())
+def talk(talk: Talk) -> Talk:
+    """The bot offers a person where it would hand off."""
+    talk.adopts("thresholds", connection=1.0, offer=0.5)
     talk.texts(MAYA, "hi")
     return talk
 
