@@ -8,13 +8,20 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts import passkeys, sessions
-from gateway.accounts.passkeys import MOST_PASSKEYS, PasskeyRefused, get_site, list_passkeys
+from gateway.accounts.passkeys import MOST_PASSKEYS, get_site, list_passkeys
 from gateway.accounts.passwords import BadPassword, check_password, set_password
-from gateway.accounts.rate_limit import get_rate_limits, too_many
-from gateway.accounts.session_store import end_sessions, find_session, list_sessions
-from gateway.accounts.sessions import COOKIE, Staff, describe_browser
-from gateway.accounts.sign_in import TICKET_COOKIE, forget_ticket, require_site, send_challenge
-from gateway.runtime.audit import note_about
+from gateway.accounts.rate_limit import counted_attempt
+from gateway.accounts.sessions import (
+    COOKIE,
+    Staff,
+    audited,
+    describe_browser,
+    end_sessions,
+    find_session,
+    list_sessions,
+)
+from gateway.accounts.sign_in import TICKET_COOKIE, read_answer, require_site, send_challenge
+from gateway.runtime.one_time_keys import KeyRefused
 from gateway.web.rendering import (
     Number,
     PageRefused,
@@ -40,6 +47,7 @@ DONE = {
 }
 NO_SUCH_SESSION = gettext_noop("You have no such browser. It may be signed out already.")
 NO_SUCH_PASSKEY = gettext_noop("You have no such passkey. It may be removed already.")
+Text = Annotated[str, Form()]
 
 
 @router.get("")
@@ -49,61 +57,46 @@ def account(request: Request, viewer: Staff, done: str = "") -> Response:
 
 @router.post("/sessions/{number}/end")
 def end_one(request: Request, number: Number, viewer: Staff) -> Response:
-    now = get_line(request).clock()
-    with get_line(request).database.writing() as session:
+    with audited(request, viewer, "signed out a browser") as session:
         web_session = session.get(WebSession, number)
         if web_session is None or web_session.person_id != viewer.id:
             raise PageRefused(404, NO_SUCH_SESSION)
         session.delete(web_session)
-        note_about(session, viewer, "signed out a browser", by=viewer, now=now)
-    return go_to(request, "/account?done=ended")
+    return _done(request, "ended")
 
 
 @router.post("/sessions/end-others")
 def end_others(request: Request, viewer: Staff) -> Response:
     now = get_line(request).clock()
-    with get_line(request).database.writing() as session:
+    with audited(request, viewer, "signed out all other browsers") as session:
         here = find_session(session, request.cookies.get(COOKIE, ""), now=now)
         end_sessions(session, viewer, but=here)
-        note_about(session, viewer, "signed out all other browsers", by=viewer, now=now)
-    return go_to(request, "/account?done=others")
+    return _done(request, "others")
 
 
 @router.post("/password")
 def change_password(
-    request: Request,
-    viewer: Staff,
-    old: Annotated[str, Form()] = "",
-    new: Annotated[str, Form()] = "",
-    again: Annotated[str, Form()] = "",
+    request: Request, viewer: Staff, old: Text = "", new: Text = "", again: Text = ""
 ) -> Response:
     """Signs out all other browsers; this one gets a new cookie."""
-    line = get_line(request)
-    now = line.clock()
-    limits = {f"password of {viewer.id}": PASSWORD_ATTEMPTS}
-    if wait := get_rate_limits(request).take(limits, now=now):
-        return _refuse(request, viewer, 429, too_many(wait))
-    if viewer.password_hash is not None and not check_password(viewer, old):
-        with line.database.writing() as session:
-            note_about(session, viewer, "failed to change the password", by=viewer, now=now)
-        return _refuse(request, viewer, 403, gettext_noop("Wrong old password."))
-    get_rate_limits(request).give_back(limits)
-    if new != again:
-        return _refuse(
-            request,
-            viewer,
-            422,
-            gettext_noop("The two new passwords do not match. Type them again."),
-        )
     try:
-        with line.database.writing() as session:
+        with counted_attempt(request, {f"password of {viewer.id}": PASSWORD_ATTEMPTS}):
+            if viewer.password_hash is not None and not check_password(viewer, old):
+                with audited(request, viewer, "failed to change the password"):
+                    pass
+                raise PageRefused(403, gettext_noop("Wrong old password."))
+        if new != again:
+            differing = gettext_noop("The two new passwords do not match. Type them again.")
+            raise PageRefused(422, differing)
+        with audited(request, viewer, "changed the password") as session:
             person = session.get_one(Person, viewer.id)
             set_password(person, new)
-            note_about(session, viewer, "changed the password", by=viewer, now=now)
             token = sessions.begin(request, session, person)
+    except PageRefused as refused:
+        return _refuse(request, viewer, refused.status, str(refused))
     except BadPassword as bad:
         return _refuse(request, viewer, 422, str(bad))
-    response = go_to(request, "/account?done=password")
+    response = _done(request, "password")
     sessions.set_cookie(request, response, token)
     return response
 
@@ -117,51 +110,50 @@ def passkey_options(request: Request, viewer: Staff) -> Response:
 
 
 @router.post("/passkeys")
-def add_passkey(request: Request, viewer: Staff, answer: Annotated[str, Form()] = "") -> Response:
-    site, now = require_site(request), get_line(request).clock()
-    given = passkeys.Response(answer, request.cookies.get(TICKET_COOKIE, ""))
-    name = describe_browser(request)
+def add_passkey(request: Request, viewer: Staff, answer: Text = "") -> Response:
+    site, given, name = (
+        require_site(request),
+        read_answer(request, answer),
+        describe_browser(request),
+    )
+    now = get_line(request).clock()
     try:
-        with get_line(request).database.writing() as session:
+        with audited(request, viewer, "added a passkey") as session:
             passkeys.add_passkey(session, site, viewer, given, name=name, now=now)
-            note_about(session, viewer, "added a passkey", by=viewer, now=now)
-    except PasskeyRefused as refused:
+    except KeyRefused as refused:
         return _refuse(request, viewer, 409, str(refused))
-    response = go_to(request, "/account?done=added")
-    forget_ticket(request, response)
+    response = _done(request, "added")
+    response.delete_cookie(TICKET_COOKIE)
     return response
 
 
 @router.post("/passkeys/{number}/rename")
-def rename_passkey(
-    request: Request, number: Number, viewer: Staff, name: Annotated[str, Form()] = ""
-) -> Response:
+def rename_passkey(request: Request, number: Number, viewer: Staff, name: Text = "") -> Response:
     name = passkeys.clean_name(name)
     if not name:
-        return _refuse(
-            request, viewer, 422, gettext_noop("Give the passkey a name, such as My phone.")
-        )
-    now = get_line(request).clock()
-    with get_line(request).database.writing() as session:
-        _own_passkey(session, viewer, number).name = name
-        note_about(session, viewer, "renamed a passkey", by=viewer, now=now)
-    return go_to(request, "/account?done=renamed")
+        no_name = gettext_noop("Give the passkey a name, such as My phone.")
+        return _refuse(request, viewer, 422, no_name)
+    with audited(request, viewer, "renamed a passkey") as session:
+        _get_passkey(session, viewer, number).name = name
+    return _done(request, "renamed")
 
 
 @router.post("/passkeys/{number}/remove")
 def remove_passkey(request: Request, number: Number, viewer: Staff) -> Response:
-    now = get_line(request).clock()
-    with get_line(request).database.writing() as session:
-        session.delete(_own_passkey(session, viewer, number))
-        note_about(session, viewer, "removed a passkey", by=viewer, now=now)
-    return go_to(request, "/account?done=removed")
+    with audited(request, viewer, "removed a passkey") as session:
+        session.delete(_get_passkey(session, viewer, number))
+    return _done(request, "removed")
 
 
-def _own_passkey(session: Session, viewer: Person, number: int) -> Passkey:
+def _get_passkey(session: Session, viewer: Person, number: int) -> Passkey:
     passkey = session.get(Passkey, number)
     if passkey is None or passkey.person_id != viewer.id:
         raise PageRefused(404, NO_SUCH_PASSKEY)
     return passkey
+
+
+def _done(request: Request, word: str) -> Response:
+    return go_to(request, f"/account?done={word}")
 
 
 def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Response:
@@ -174,10 +166,9 @@ def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Res
 def _account(
     request: Request, viewer: Person, *, said: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    line = get_line(request)
-    now, token = line.clock(), request.cookies.get(COOKIE, "")
-    with line.database.reading() as session:
-        here = find_session(session, token, now=now)
+    now = get_line(request).clock()
+    with get_line(request).database.reading() as session:
+        here = find_session(session, request.cookies.get(COOKIE, ""), now=now)
         browsers = list_sessions(session, viewer, now=now)
         keys = list_passkeys(session, viewer)
     return page(

@@ -1,15 +1,14 @@
 """Passkeys of mentors and managers (WebAuthn).
 
-The challenge is new each time. It travels in an encrypted cookie, the ticket, which only we can
-read; it is valid for one purpose and a few minutes.
+Each challenge is new. It travels in an encrypted cookie, the ticket, which is valid for one purpose
+and a few minutes.
 
-Functions import `webauthn` themselves: it takes a quarter of a second, and the gateway has to be
-ready sooner than the first passkey.
+The functions import `webauthn` because that takes a quarter of a second, and the gateway must start
+sooner.
 """
 
 import ipaddress
 import json
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
+from gateway.runtime.one_time_keys import KeyRefused
 from models import Passkey, Person, Role, WrongKey, changes_one, decrypt, encrypt, fingerprint
 
 TICKET_LASTS = timedelta(minutes=5)
@@ -28,7 +29,6 @@ LONGEST_NAME = 60
 MOST_PASSKEYS = 20
 # A credential is a few hundred characters long; with a long attestation, a few thousand.
 LONGEST_CREDENTIAL = 20_000
-CREDENTIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,1400}")
 
 SIGN_IN = "sign in"
 TOO_LATE = gettext_noop("That took too long, or it was started in another tab. Try again.")
@@ -36,14 +36,6 @@ DID_NOT_WORK = gettext_noop(
     "That passkey did not sign you in. Try again, or use your password or a link by text."
 )
 NOT_ADDED = gettext_noop("That passkey could not be added. Try again.")
-
-
-class PasskeyRefused(Exception):
-    """A refused passkey. Its text says what to do; `person_id` is its owner, where known."""
-
-    def __init__(self, sentence: str, person_id: int | None = None) -> None:
-        self.person_id = person_id
-        super().__init__(sentence)
 
 
 @dataclass(frozen=True)
@@ -56,18 +48,25 @@ class Site:
 
 @dataclass(frozen=True)
 class Challenge:
-    """The options for the browser's script, as JSON, and the ticket that belongs to them."""
+    """The options for the browser's script, as JSON, and their ticket."""
 
     options: str
     ticket: str
 
 
 @dataclass(frozen=True)
-class Response:
-    """The browser's credential, as JSON, and the ticket that came back with it."""
+class Answer:
+    """The browser's credential, as JSON, and the ticket of its challenge."""
 
     credential: str
     ticket: str
+
+
+class Credential(BaseModel, extra="allow"):
+    """What we read of a credential ourselves; `webauthn` checks the rest."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,1400}$")
+    response: dict[str, Any]
 
 
 def get_site(public_url: str) -> Site | None:
@@ -117,52 +116,49 @@ def challenge_to_add(
 
 
 def add_passkey(
-    session: Session, site: Site, person: Person, response: Response, *, name: str, now: datetime
-) -> Passkey:
-    """Store the passkey that the browser made.
+    session: Session, site: Site, person: Person, answer: Answer, *, name: str, now: datetime
+) -> None:
+    """Store a new passkey.
 
     Raises:
-        PasskeyRefused: it does not match its challenge, is registered already, or is one too many.
+        KeyRefused: it does not match its challenge, is registered already, or is one too many.
     """
     from webauthn import verify_registration_response
     from webauthn.helpers import bytes_to_base64url
     from webauthn.helpers.exceptions import WebAuthnException
 
-    challenge = _read_ticket(response.ticket, _adding(person), now=now)
+    challenge = _read_ticket(answer.ticket, _adding(person), now=now)
     try:
         made = verify_registration_response(
-            credential=_read_credential(response.credential),
+            credential=_read_credential(answer.credential),
             expected_challenge=challenge,
             expected_rp_id=site.name,
             expected_origin=site.origin,
         )
     except (WebAuthnException, ValueError, TypeError, KeyError) as error:
-        raise PasskeyRefused(NOT_ADDED) from error
+        raise KeyRefused(NOT_ADDED) from error
     credential_id = bytes_to_base64url(made.credential_id)
     if session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)):
-        raise PasskeyRefused(gettext_noop("That passkey is already registered."))
+        raise KeyRefused(gettext_noop("That passkey is already registered."))
     # Locked, so that two requests at once cannot both pass the limit.
     session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
     own = select(func.count()).select_from(Passkey).where(Passkey.person_id == person.id)
     if (session.scalar(own) or 0) >= MOST_PASSKEYS:
-        raise PasskeyRefused(
-            phrase("You have {most} passkeys. Remove one first.", most=MOST_PASSKEYS)
+        raise KeyRefused(phrase("You have {most} passkeys. Remove one first.", most=MOST_PASSKEYS))
+    session.add(
+        Passkey(
+            person_id=person.id,
+            credential_id=credential_id,
+            public_key=made.credential_public_key,
+            sign_count=made.sign_count,
+            name=clean_name(name) or "A passkey",
+            at=now,
         )
-    passkey = Passkey(
-        person_id=person.id,
-        credential_id=credential_id,
-        public_key=made.credential_public_key,
-        sign_count=made.sign_count,
-        name=clean_name(name) or "A passkey",
-        at=now,
     )
-    session.add(passkey)
-    session.flush()
-    return passkey
 
 
 def challenge_to_sign_in(site: Site, *, now: datetime) -> Challenge:
-    """Let the browser offer any passkey it has for this site; names no person."""
+    """Let the browser offer any passkey that it has for this site."""
     from webauthn import generate_authentication_options, options_to_json
 
     challenge = secrets.token_bytes(32)
@@ -170,25 +166,23 @@ def challenge_to_sign_in(site: Site, *, now: datetime) -> Challenge:
     return Challenge(options_to_json(options), _ticket(challenge, SIGN_IN, now=now))
 
 
-def check_passkey(session: Session, site: Site, response: Response, *, now: datetime) -> Person:
+def check_passkey(session: Session, site: Site, answer: Answer, *, now: datetime) -> Person:
     """The person whom a passkey signs in.
 
     Raises:
-        PasskeyRefused: with the same sentence whether the passkey is unknown, wrong or copied (its
+        KeyRefused: with the same sentence whether the passkey is unknown, wrong, or copied (its
             use counter did not increase), or its person has left.
     """
     from webauthn import verify_authentication_response
     from webauthn.helpers.exceptions import WebAuthnException
 
-    challenge = _read_ticket(response.ticket, SIGN_IN, now=now)
+    challenge = _read_ticket(answer.ticket, SIGN_IN, now=now)
     passkey: Passkey | None = None
     try:
-        given = _read_credential(response.credential)
+        given = _read_credential(answer.credential)
         passkey = session.scalar(select(Passkey).where(Passkey.credential_id == given["id"]))
-        if passkey is None:
-            raise PasskeyRefused(DID_NOT_WORK)
-        if not _is_the_handle(given, passkey.person):
-            raise PasskeyRefused(DID_NOT_WORK, passkey.person_id)
+        if passkey is None or not _is_the_handle(given, passkey.person):
+            raise ValueError("unknown")
         verified = verify_authentication_response(
             credential=given,
             expected_challenge=challenge,
@@ -197,19 +191,18 @@ def check_passkey(session: Session, site: Site, response: Response, *, now: date
             credential_public_key=passkey.public_key,
             credential_current_sign_count=passkey.sign_count,
         )
+        if passkey.person.left_at is not None or passkey.person.role is Role.MENTEE:
+            raise ValueError("not a mentor or manager")
+        counted = (
+            update(Passkey)
+            .where(Passkey.id == passkey.id, Passkey.sign_count == passkey.sign_count)
+            .values(sign_count=verified.new_sign_count, used_at=now)
+        )
+        if not changes_one(session, counted):
+            raise ValueError("used twice at once")
     except (WebAuthnException, ValueError, TypeError, KeyError) as error:
-        raise PasskeyRefused(DID_NOT_WORK, passkey.person_id if passkey else None) from error
-    person = passkey.person
-    if person.left_at is not None or person.role is Role.MENTEE:
-        raise PasskeyRefused(DID_NOT_WORK, passkey.person_id)
-    counted = (
-        update(Passkey)
-        .where(Passkey.id == passkey.id, Passkey.sign_count == passkey.sign_count)
-        .values(sign_count=verified.new_sign_count, used_at=now)
-    )
-    if not changes_one(session, counted):
-        raise PasskeyRefused(DID_NOT_WORK, passkey.person_id)
-    return person
+        raise KeyRefused(DID_NOT_WORK, passkey.person_id if passkey else None) from error
+    return passkey.person
 
 
 def list_passkeys(session: Session, person: Person) -> Sequence[Passkey]:
@@ -248,18 +241,10 @@ def _is_the_handle(given: dict[str, Any], person: Person) -> bool:
 
 
 def _read_credential(credential: str) -> dict[str, Any]:
-    """Raises ValueError for anything but a JSON object of a sensible length."""
+    """Raises ValueError."""
     if len(credential) > LONGEST_CREDENTIAL:
         raise ValueError("too long")
-    try:
-        given = json.loads(credential)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(given, dict) or not isinstance(given.get("response"), dict):
-        raise ValueError("not a credential")
-    if not isinstance(given.get("id"), str) or not CREDENTIAL_ID.fullmatch(given["id"]):
-        raise ValueError("not a credential's id")
-    return given
+    return Credential.model_validate_json(credential).model_dump()
 
 
 def _ticket(challenge: bytes, use: str, *, now: datetime) -> str:
@@ -268,11 +253,11 @@ def _ticket(challenge: bytes, use: str, *, now: datetime) -> str:
 
 
 def _read_ticket(ticket: str, use: str, *, now: datetime) -> bytes:
-    """The challenge. Raises PasskeyRefused for a forged ticket, another purpose, or a late one."""
+    """The challenge. Raises KeyRefused for a forged ticket, another purpose, or a late one."""
     try:
         challenge, purpose, until = json.loads(decrypt(ticket))
     except (WrongKey, ValueError) as error:
-        raise PasskeyRefused(TOO_LATE) from error
+        raise KeyRefused(TOO_LATE) from error
     if purpose != use or datetime.fromisoformat(until) <= now:
-        raise PasskeyRefused(TOO_LATE)
+        raise KeyRefused(TOO_LATE)
     return bytes.fromhex(challenge)

@@ -5,7 +5,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import object_session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.session_store import end_sessions
+from gateway.accounts.sessions import end_sessions
 from models import Person, Role
 
 SHORTEST_PASSWORD = 10
@@ -13,8 +13,8 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 
 _hasher = PasswordHasher()
-# Checked for unknown people, so that both answers take equally long. The password was random and
-# is not known; hashing one at each start would cost 0.3 s and 64 MB.
+# Checked for unknown people, so that both answers take equally long. No one knows its password,
+# which was random. To hash a new one at each start would cost 0.3 s and 64 MB.
 DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$1XXvmTDRhCZIrtlqnjIZAQ$"
     "MUafNO0eMXTpTfWe27KsdFTACZRq4+WQsdqNGLJ20fM"
@@ -22,15 +22,11 @@ DUMMY_HASH = (
 
 
 class BadPassword(Exception):
-    """A password that cannot be set. Its text says why."""
+    """Its text says why the password cannot be set."""
 
 
 def set_password(person: Person, password: str) -> None:
-    """Store a hash of `password` and sign this person out of every browser.
-
-    Raises:
-        BadPassword: it is too short or too long, or this is a mentee, who has no password.
-    """
+    """Store a hash and sign this person out of every browser. Raises BadPassword."""
     if person.role is Role.MENTEE:
         raise BadPassword(
             gettext_noop("Only mentors and managers have a password; mentees use texts.")
@@ -50,7 +46,7 @@ def set_password(person: Person, password: str) -> None:
 
 
 def check_password(person: Person | None, password: str) -> bool:
-    """Whether `password` is this person's. It takes as long when there is no such person."""
+    """Takes as long without a person as with one."""
     stored = person.password_hash if person else None
     typed = password[: LONGEST_PASSWORD + 1].encode("utf-8", "replace")
     try:

@@ -1,7 +1,4 @@
-"""What each role may do. Every page takes its permission from this table.
-
-Whether a thing belongs to one's own program is checked where it is looked up.
-"""
+"""What each role may do. Each page also looks up only what belongs to the viewer's program."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,8 +9,6 @@ from models import Person, Role
 
 
 class Action(StrEnum):
-    """What a page is for. A new page uses one of these, or adds its own."""
-
     CHAT = "chat"  # one's own thread and privacy settings
     ANSWER = "answer"  # the program's queue and the handoffs one holds
     OVERSEE = "oversee"  # the program's log, people, rota and policy
@@ -31,28 +26,16 @@ MAY: Mapping[Action, frozenset[Role]] = {
     Action.LISTEN: STAFF,
 }
 
-MENTEES_WRITE_BY_TEXT = gettext_noop(
+NOT_FOR_MENTEES = gettext_noop(
     "This page is for mentors and managers. To reach a person, text PERSON."
 )
 MANAGERS_ONLY = gettext_noop("This page is for the program's managers.")
-MENTEES_ONLY = gettext_noop("This page is for mentees.")
 
 
 def allow(person: Person | None, action: Action) -> Person:
-    """`person`, when their role may do this.
-
-    Raises:
-        NotSignedIn: `person` is None.
-        PageRefused: the role may not.
-    """
+    """`person`, if their role may do this. Raises PageRefused, and NotSignedIn for None."""
     if person is None:
         raise NotSignedIn
     if person.role not in MAY[action]:
-        raise PageRefused(403, _why_not(person.role, action))
+        raise PageRefused(403, NOT_FOR_MENTEES if person.role is Role.MENTEE else MANAGERS_ONLY)
     return person
-
-
-def _why_not(role: Role, action: Action) -> str:
-    if role is Role.MENTEE:
-        return MENTEES_WRITE_BY_TEXT
-    return MENTEES_ONLY if MAY[action] == {Role.MENTEE} else MANAGERS_ONLY

@@ -1,13 +1,15 @@
-"""Limits on how often sign-in can be tried, and on how often a program may call the API."""
+"""Limits on attempts to sign in and on API calls."""
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, in_language
-from gateway.web.i18n import length_in_words
+from gateway.web.i18n import length_in_words, request_language, said_to
+from gateway.web.rendering import PageRefused, get_line
 
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 
@@ -27,7 +29,7 @@ class RateLimits:
     def take(self, limits: dict[str, int], *, now: datetime) -> timedelta | None:
         """Count one attempt for each key, before its outcome is known, so that parallel ones count.
 
-        Returns None, or how long to wait when a key has reached its limit; then nothing is counted.
+        When a key has reached its limit, count nothing and return how long to wait.
         """
         with self._lock:
             self._forget_old(now)
@@ -43,7 +45,6 @@ class RateLimits:
             return None
 
     def give_back(self, limits: dict[str, int]) -> None:
-        """Uncount an attempt that succeeded."""
         with self._lock:
             for key in limits:
                 if self._attempts.get(key):
@@ -57,19 +58,24 @@ class RateLimits:
                 del self._attempts[key]
 
 
-def get_rate_limits(request: Request) -> RateLimits:
-    rate_limits: RateLimits = request.app.state.rate_limits
-    return rate_limits
-
-
-def client_address(request: Request) -> str:
-    """The key under which this client's attempts are counted, for whichever phone number."""
+def client_key(request: Request) -> str:
+    """Counts this client's attempts for all telephone numbers together."""
     return f"address {request.client.host if request.client else ''}"
 
 
-TOO_MANY = gettext_noop("Too many attempts. Wait {wait}, then try again.")
+def count_attempt(request: Request, limits: dict[str, int]) -> None:
+    """Raises PageRefused when a key of `limits` has reached its limit."""
+    rate_limits: RateLimits = request.app.state.rate_limits
+    if wait := rate_limits.take(limits, now=get_line(request).clock()):
+        # Rounded up to a minute, so that the next attempt is not a moment too early.
+        time = length_in_words(wait + timedelta(minutes=1), request_language(request))
+        said = said_to(request, "Too many attempts. Wait {wait}, then try again.", wait=time)
+        raise PageRefused(429, said)
 
 
-def too_many(wait: timedelta, language: str = DEFAULT_LANGUAGE) -> str:
-    wait += timedelta(minutes=1)
-    return in_language(language, TOO_MANY).format(wait=length_in_words(wait, language))
+@contextmanager
+def counted_attempt(request: Request, limits: dict[str, int]) -> Iterator[None]:
+    """Count an attempt, and uncount it if the block succeeds. Raises PageRefused at a limit."""
+    count_attempt(request, limits)
+    yield
+    request.app.state.rate_limits.give_back(limits)

@@ -1,9 +1,10 @@
 """Signing in and out: by password, by passkey, or by a link sent as a text.
 
 No response reveals whether a person exists: same words, same status, and slow work for an
-existing person is done after the response was sent.
+existing person is done in the background.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -15,11 +16,10 @@ from starlette.background import BackgroundTask
 from escalation.speech.i18n import gettext_noop
 from escalation.speech.message_writer import get_thread, say
 from gateway.accounts import passkeys, sessions
-from gateway.accounts.passkeys import TICKET_LASTS, Challenge, PasskeyRefused, Site, get_site
+from gateway.accounts.passkeys import TICKET_LASTS, Answer, Challenge, Site, get_site
 from gateway.accounts.passwords import check_password
-from gateway.accounts.rate_limit import client_address, get_rate_limits, too_many
-from gateway.accounts.session_store import end_session
-from gateway.accounts.sessions import COOKIE, cookie_options, own_path
+from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
+from gateway.accounts.sessions import COOKIE, end_session, own_path, set_cookie
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -34,13 +34,18 @@ ATTEMPTS_PER_NUMBER = 5
 ATTEMPTS_PER_ADDRESS = 20
 LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
+LINK_MINUTES = LINK_LASTS // timedelta(minutes=1)
 TICKET_COOKIE = "warmline_passkey"
+# The HTTP status after a failed attempt.
+FAILED = {"password": 401, "passkey": 401, "link": 410}
 
 WRONG = gettext_noop("Wrong number or password.")
 NO_PASSKEYS_HERE = gettext_noop(
     "Passkeys do not work at this address: they need https and a domain name. "
     "Use your password or a link by text."
 )
+NO_NUMBER = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
+Text = Annotated[str, Form()]
 
 
 @router.get("/sign-in")
@@ -49,26 +54,18 @@ def sign_in_page(request: Request, next: str = "") -> Response:
 
 
 @router.post("/sign-in")
-def sign_in(
-    request: Request,
-    phone: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "",
-) -> Response:
+def sign_in(request: Request, phone: Text = "", password: Text = "", next: Text = "") -> Response:
     """A wrong number and a wrong password get the same response, after the same time."""
     line, index = get_line(request), _hash_phone(phone)
-    limits = {f"number {index}": ATTEMPTS_PER_NUMBER, client_address(request): ATTEMPTS_PER_ADDRESS}
-    if wait := get_rate_limits(request).take(limits, now=line.clock()):
-        return _sign_in_page(request, next, phone=phone, sentence=too_many(wait), status=429)
-    with line.database.reading() as session:
-        person = _find_staff(session, index)
-    if not check_password(person, password) or person is None:
-        answer = _sign_in_page(request, next, phone=phone, sentence=WRONG, status=401)
-        answer.background = BackgroundTask(
-            _note_failed, line, person.id if person else None, how="password"
-        )
-        return answer
-    get_rate_limits(request).give_back(limits)
+    limits = {f"number {index}": ATTEMPTS_PER_NUMBER, client_key(request): ATTEMPTS_PER_ADDRESS}
+    try:
+        with counted_attempt(request, limits):
+            with line.database.reading() as session:
+                person = _find_staff(session, index)
+            if not check_password(person, password) or person is None:
+                raise KeyRefused(WRONG, person.id if person else None)
+    except (KeyRefused, PageRefused) as refused:
+        return _sign_in_page(request, next, refused, how="password", phone=phone)
     with line.database.writing() as session:
         token = _begin(request, session, person, how="password")
     return _signed_in(request, token, next)
@@ -80,15 +77,16 @@ def ask_for_link(request: Request, sent: bool = False) -> Response:
 
 
 @router.post("/sign-in/link")
-def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
+def send_link(request: Request, phone: Text = "") -> Response:
     """Every number gets the same response; the text is written after it was sent."""
     line, index = get_line(request), _hash_phone(phone)
-    limits = {f"link {index}": LINKS_PER_NUMBER, client_address(request): ATTEMPTS_PER_ADDRESS}
-    if wait := get_rate_limits(request).take(limits, now=line.clock()):
-        return _link_page(request, sentence=too_many(wait), status=429)
-    if as_e164(phone) is None:
-        sentence = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
-        return _link_page(request, sentence=sentence, status=422)
+    limits = {f"link {index}": LINKS_PER_NUMBER, client_key(request): ATTEMPTS_PER_ADDRESS}
+    try:
+        count_attempt(request, limits)
+        if as_e164(phone) is None:
+            raise PageRefused(422, NO_NUMBER)
+    except PageRefused as refused:
+        return _link_page(request, refused)
     answer = go_to(request, "/sign-in/link?sent=true")
     answer.background = BackgroundTask(
         _text_link, line, index, address=f"{get_settings(request).public_url}/sign-in/link/"
@@ -99,24 +97,21 @@ def send_link(request: Request, phone: Annotated[str, Form()] = "") -> Response:
 @router.get("/sign-in/link/{token}")
 def open_link(request: Request, token: str) -> Response:
     """A page with a button, so that link previews do not use up the link."""
-    return page(request, "accounts/sign_in_by_link.html", viewer=None, token=token, sentence="")
+    return _page(request, "accounts/sign_in_by_link.html", token=token)
 
 
 @router.post("/sign-in/link/{token}")
 def sign_in_by_link(request: Request, token: str) -> Response:
     line = get_line(request)
-    limits = {client_address(request): ATTEMPTS_PER_ADDRESS}
-    if wait := get_rate_limits(request).take(limits, now=line.clock()):
-        return _link_refused(request, too_many(wait), status=429)
     try:
-        with line.database.writing() as session:
+        with (
+            counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}),
+            line.database.writing() as session,
+        ):
             person = use_link(session, token, "sign_in", now=line.clock())
             session_token = _begin(request, session, person, how="link")
-    except KeyRefused as refused:
-        answer = _link_refused(request, str(refused), status=410)
-        answer.background = BackgroundTask(_note_failed, line, refused.person_id, how="link")
-        return answer
-    get_rate_limits(request).give_back(limits)
+    except (KeyRefused, PageRefused) as refused:
+        return _page(request, "accounts/sign_in_by_link.html", refused, how="link", token="")
     return _signed_in(request, session_token, "")
 
 
@@ -127,40 +122,29 @@ def passkey_options(request: Request) -> Response:
 
 
 @router.post("/sign-in/passkey")
-def sign_in_by_passkey(
-    request: Request,
-    answer: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "",
-) -> Response:
+def sign_in_by_passkey(request: Request, answer: Text = "", next: Text = "") -> Response:
     line, site = get_line(request), require_site(request)
-    limits = {client_address(request): ATTEMPTS_PER_ADDRESS}
-    if wait := get_rate_limits(request).take(limits, now=line.clock()):
-        return _sign_in_page(request, next, sentence=too_many(wait), status=429)
-    given = passkeys.Response(answer, request.cookies.get(TICKET_COOKIE, ""))
     try:
-        with line.database.writing() as session:
+        with (
+            counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}),
+            line.database.writing() as session,
+        ):
+            given = read_answer(request, answer)
             person = passkeys.check_passkey(session, site, given, now=line.clock())
             token = _begin(request, session, person, how="passkey")
-    except PasskeyRefused as refused:
-        said = _sign_in_page(request, next, sentence=str(refused), status=401)
-        said.background = BackgroundTask(_note_failed, line, refused.person_id, how="passkey")
-        return said
-    get_rate_limits(request).give_back(limits)
+    except (KeyRefused, PageRefused) as refused:
+        return _sign_in_page(request, next, refused, how="passkey")
     response = _signed_in(request, token, next)
-    forget_ticket(request, response)
+    response.delete_cookie(TICKET_COOKIE)
     return response
 
 
 @router.post("/sign-in/as/{person_id}")
-def sign_in_as(
-    request: Request,
-    person_id: Number,
-    next: Annotated[str, Form()] = "",
-) -> Response:
+def sign_in_as(request: Request, person_id: Number, next: Text = "") -> Response:
     """One-click sign-in, only in the demo."""
     with get_line(request).database.writing() as session:
-        person = _demo_people(session).get(person_id)
-        if get_settings(request).sms != "phones" or person is None:
+        person = session.get(Person, person_id)
+        if person is None or person not in _demo_people(request, session):
             raise PageRefused(404, gettext_noop("No one to sign in as."))
         token = _begin(request, session, person, how="demo")
     return _signed_in(request, token, next)
@@ -171,7 +155,7 @@ def sign_out(request: Request) -> Response:
     with get_line(request).database.writing() as session:
         end_session(session, request.cookies.get(COOKIE, ""))
     response = go_to(request, "/sign-in")
-    sessions.delete_cookie(request, response)
+    response.delete_cookie(COOKIE)
     return response
 
 
@@ -185,17 +169,12 @@ def require_site(request: Request) -> Site:
 
 def send_challenge(request: Request, challenge: Challenge) -> Response:
     response = Response(challenge.options, media_type="application/json")
-    response.set_cookie(
-        TICKET_COOKIE,
-        challenge.ticket,
-        max_age=int(TICKET_LASTS.total_seconds()),
-        **cookie_options(request),
-    )
+    set_cookie(request, response, challenge.ticket, name=TICKET_COOKIE, lasts=TICKET_LASTS)
     return response
 
 
-def forget_ticket(request: Request, response: Response) -> None:
-    response.delete_cookie(TICKET_COOKIE, **cookie_options(request))
+def read_answer(request: Request, credential: str) -> Answer:
+    return Answer(credential, request.cookies.get(TICKET_COOKIE, ""))
 
 
 def _hash_phone(phone: str) -> str:
@@ -218,17 +197,16 @@ def _text_link(line: Line, index: str, *, address: str) -> None:
         person = _find_staff(session, index)
         if person is None:
             return
-        token = new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
+        link = address + new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
         thread = get_thread(session, line.rules, person)
-        minutes = int(LINK_LASTS.total_seconds() // 60)
         say(
             session,
             line.rules,
             thread,
             "sign_in_link",
             now=now,
-            link=address + token,
-            minutes=minutes,
+            link=link,
+            minutes=LINK_MINUTES,
         )
 
 
@@ -248,65 +226,65 @@ def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
 
 def _signed_in(request: Request, token: str, wanted: str) -> Response:
     response = go_to(request, own_path(wanted) or "/console")
-    sessions.set_cookie(request, response, token)
+    set_cookie(request, response, token)
+    return response
+
+
+def _page(
+    request: Request,
+    template: str,
+    refused: KeyRefused | PageRefused | None = None,
+    *,
+    how: str = "",
+    **values: object,
+) -> Response:
+    """With `refused`, the page says why the attempt failed, and the audit log notes it."""
+    status = 200
+    if refused is not None:
+        status = refused.status if isinstance(refused, PageRefused) else FAILED[how]
+    sentence = str(refused or "")
+    response = page(request, template, viewer=None, status=status, sentence=sentence, **values)
+    if isinstance(refused, KeyRefused):
+        line = get_line(request)
+        response.background = BackgroundTask(_note_failed, line, refused.person_id, how=how)
     return response
 
 
 def _sign_in_page(
     request: Request,
     wanted: str,
+    refused: KeyRefused | PageRefused | None = None,
     *,
+    how: str = "",
     phone: str = "",
-    sentence: str = "",
-    status: int = 200,
 ) -> Response:
-    people: list[Person] = []
-    if get_settings(request).sms == "phones":
-        with get_line(request).database.reading() as session:
-            people = list(_demo_people(session).values())
-    return page(
+    with get_line(request).database.reading() as session:
+        people = _demo_people(request, session)
+    return _page(
         request,
         "accounts/sign_in.html",
-        viewer=None,
-        status=status,
+        refused,
+        how=how,
         next=own_path(wanted) or "",
         phone=phone,
-        sentence=sentence,
         people=people,
         site=get_site(get_settings(request).public_url),
     )
 
 
 def _link_page(
-    request: Request, *, sent: bool = False, sentence: str = "", status: int = 200
+    request: Request, refused: PageRefused | None = None, *, sent: bool = False
 ) -> Response:
-    minutes = int(LINK_LASTS.total_seconds() // 60)
-    return page(
-        request,
-        "accounts/sign_in_link.html",
-        viewer=None,
-        status=status,
-        sent=sent,
-        sentence=sentence,
-        minutes=minutes,
-    )
+    template = "accounts/sign_in_link.html"
+    return _page(request, template, refused, sent=sent, minutes=LINK_MINUTES)
 
 
-def _link_refused(request: Request, sentence: str, *, status: int) -> Response:
-    return page(
-        request,
-        "accounts/sign_in_by_link.html",
-        viewer=None,
-        status=status,
-        token="",
-        sentence=sentence,
-    )
-
-
-def _demo_people(session: Session) -> dict[int, Person]:
-    staff = session.scalars(
+def _demo_people(request: Request, session: Session) -> Sequence[Person]:
+    """The mentors and managers of the demo; none elsewhere."""
+    if get_settings(request).sms != "phones":
+        return ()
+    return session.scalars(
         select(Person)
         .where(Person.role != Role.MENTEE, Person.left_at.is_(None))
         .order_by(Person.role.desc(), Person.id)
-    )
-    return {person.id: person for person in staff}
+    ).all()

@@ -44,7 +44,7 @@ CALLS = DEFAULT_KEYWORDS | parse_keywords(
     ["gettext_noop", "phrase", "phrase_counted:1,2", "said_to:2"]
 )
 # The audit log shows an action by its name in the code.
-CALLS_OF_AUDIT = parse_keywords(["note_about:3", "_note:3"])
+CALLS_OF_AUDIT = parse_keywords(["audited:3", "note_about:3", "_note:3"])
 
 # With an accent that GSM-7 lacks, an SMS holds 67 characters, so two SMS become up to five.
 MOST_WITH_ACCENTS = 5

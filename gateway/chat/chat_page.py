@@ -1,9 +1,9 @@
 """The chat page and its parts, shared by the pages that show it."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from fastapi import Request, Response
 from sqlalchemy.orm import Session
@@ -12,56 +12,45 @@ from escalation.crisis_lines import crisis_lines
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.speech.i18n import known
 from escalation.speech.message_writer import get_thread
-from gateway.chat.status import ThreadStatus, get_thread_status
-from gateway.chat.thread import Thread, choices_now, get_conversation, latest, message_state
-from gateway.conversations.quick_replies import Choice
+from gateway.chat.status import get_thread_status
+from gateway.chat.thread import choices_now, get_conversation, latest, message_state
 from gateway.messaging.outbox import acting
 from gateway.privacy.terms import may_chat
 from gateway.runtime.line import Line
-from gateway.web.rendering import env, get_line, page
+from gateway.web.rendering import PageRefused, env, get_line, page
 from models import Conversation, Message, Owner, Person
 
 env.filters.update(chat_state=message_state)
 env.globals.update(crisis_lines=crisis_lines)
 
-Done = TypeVar("Done", str, None)
 
-
-@dataclass(frozen=True)
-class View:
-    person: Person
-    thread: Thread
-    thread_status: ThreadStatus
-    choices: list[Choice]
-    before: int
-
-
-def build_view(session: Session, line: Line, person: Person, *, before: int = 0) -> View:
+def build_view(session: Session, line: Line, person: Person, *, before: int = 0) -> dict[str, Any]:
+    """The values for `show_chat`, with the messages before one number, or the latest."""
     conversation = get_conversation(session, person)
     status = get_thread_status(session, person, conversation, now=line.clock())
-    return View(
-        person,
-        latest(session, conversation, before=before),
-        status,
-        choices_now(session, conversation, status.owner),
-        before,
-    )
+    return {
+        "person": person,
+        "thread": latest(session, conversation, before=before),
+        "thread_status": status,
+        "choices": choices_now(session, conversation, status.owner),
+        "before": before,
+    }
 
 
 def show_chat(
-    request: Request, view: View, *, words: str = "", sentence: str = "", status: int = 200
+    request: Request, view: dict[str, Any], words: str = "", refused: PageRefused | None = None
 ) -> Response:
-    """`words` go into the message box, `sentence` says why they were not sent."""
+    """`words` go into the message box, `refused` says why they were not sent."""
     return page(
         request,
         "chat/chat.html",
-        viewer=view.person,
-        status=status,
+        viewer=view["person"],
+        status=refused.status if refused else 200,
         words=words,
-        sentence=sentence,
+        sentence=str(refused or ""),
         key=secrets.token_urlsafe(16),
         owners=Owner,
-        **vars(view),
+        **view,
     )
 
 
@@ -70,15 +59,13 @@ def may_enter(session: Session, line: Line, person: Person) -> bool:
     return may_chat(session, person, policy)
 
 
-def act(
-    request: Request, mentee: Person, change: Callable[[Session, Line, Conversation], Done]
-) -> Done:
-    """Make one change in the mentee's thread while holding its lock."""
+@contextmanager
+def locked_thread(request: Request, mentee: Person) -> Iterator[tuple[Session, Conversation]]:
+    """A transaction that holds the lock of the mentee's conversation."""
     line = get_line(request)
     with acting(line) as session:
-        person = session.get_one(Person, mentee.id)
-        thread = get_thread(session, line.rules, person)
-        return change(session, line, lock_conversation(session, thread.id))
+        thread = get_thread(session, line.rules, session.get_one(Person, mentee.id))
+        yield session, lock_conversation(session, thread.id)
 
 
 def message_html(message: Message, person: Person) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +11,6 @@ from gateway.conversations.relay import what_may_be_read
 from models import AuditEntry, Conversation, Handoff, Need, Outcome, Person, Status, Urgency
 
 SHOWN = 50
-
-ENDED_UNKNOWN = gettext_noop("It has ended.")
 
 WHY = {
     Need.CRISIS: gettext_noop("It sounded like you might be in danger."),
@@ -37,20 +34,15 @@ FROM_THE_REQUEST_ON = gettext_noop(
 
 @dataclass(frozen=True)
 class OwnHandoff:
-    """`waited` is the time until a person's first message."""
-
-    number: int
-    opened_at: datetime
+    handoff: Handoff
     why: str
-    mentor: str | None
-    waited: timedelta | None
     readable: str
-    readers: tuple[str, ...]
+    readers: Sequence[str]
     status: str
-    may_decline: bool
 
 
 def own_handoffs(session: Session, conversation: Conversation | None) -> list[OwnHandoff]:
+    """The latest handoffs, newest first."""
     if conversation is None:
         return []
     handoffs = session.scalars(
@@ -60,22 +52,16 @@ def own_handoffs(session: Session, conversation: Conversation | None) -> list[Ow
         .limit(SHOWN)
     ).all()
     readers = _readers(session, conversation, handoffs)
-    return [_own_handoff(session, handoff, readers.get(handoff.id, ())) for handoff in handoffs]
-
-
-def _own_handoff(session: Session, handoff: Handoff, readers: tuple[str, ...]) -> OwnHandoff:
-    answered = handoff.first_reply_at
-    return OwnHandoff(
-        handoff.id,
-        handoff.opened_at,
-        WHY[handoff.need],
-        handoff.mentor.name if handoff.mentor else None,
-        answered - handoff.opened_at if answered else None,
-        _readable(session, handoff),
-        readers,
-        _status(handoff),
-        handoff.is_open and handoff.urgency is not Urgency.CRISIS,
-    )
+    return [
+        OwnHandoff(
+            handoff,
+            why=WHY[handoff.need],
+            readable=_readable(session, handoff),
+            readers=tuple(readers.get(f"handoff:{handoff.id}", ())),
+            status=_status(handoff),
+        )
+        for handoff in handoffs
+    ]
 
 
 def _readable(session: Session, handoff: Handoff) -> str:
@@ -94,25 +80,24 @@ def _status(handoff: Handoff) -> str:
         case Status.WITHDRAWN:
             return gettext_noop("You canceled it.")
         case _:
-            return ENDED[handoff.outcome] if handoff.outcome else ENDED_UNKNOWN
+            return ENDED[handoff.outcome] if handoff.outcome else gettext_noop("It has ended.")
 
 
 def _readers(
     session: Session, conversation: Conversation, handoffs: Sequence[Handoff]
-) -> dict[int, tuple[str, ...]]:
+) -> dict[str, dict[str, None]]:
     """First names of the people who opened each handoff, from the audit log."""
-    abouts = {f"handoff:{handoff.id}": handoff.id for handoff in handoffs}
     opened = session.execute(
         select(AuditEntry.about, Person)
         .join(Person, Person.id == AuditEntry.by_id)
         .where(
             AuditEntry.program_id == conversation.program_id,
-            AuditEntry.about.in_(abouts),
+            AuditEntry.about.in_(f"handoff:{handoff.id}" for handoff in handoffs),
             AuditEntry.action == "read",
         )
         .order_by(AuditEntry.id)
     )
-    names: dict[int, dict[str, None]] = {}
+    names: dict[str, dict[str, None]] = {}
     for about, person in opened:
-        names.setdefault(abouts[about], {})[person.name] = None
-    return {number: tuple(found) for number, found in names.items()}
+        names.setdefault(about, {})[person.name] = None
+    return names

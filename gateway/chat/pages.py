@@ -1,8 +1,7 @@
-"""The mentee's web chat: one thread, live, with a person always within reach.
+"""The mentee's web chat: one live conversation, in which they can always ask for a person.
 
-Everything works with plain forms. With its script, the page gets one event per message, with the
-message's number as the event's id, so that a page that lost its connection continues after the last
-message it has shown.
+Everything works with plain forms. The page's script gets one event per message. The event's id is
+the message's number, so a page that lost its connection continues after the last message it has.
 """
 
 import json
@@ -14,7 +13,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from escalation.speech.i18n import gettext_noop, in_language
@@ -23,6 +22,7 @@ from gateway.chat.sign_in import (
     COOKIE,
     Mentee,
     NotInChat,
+    chat_refusal,
     get_mentee,
     is_from_script,
     is_seen_by_a_person,
@@ -41,36 +41,23 @@ from gateway.chat.thread import (
 from gateway.messaging.inbox import record_on_web
 from gateway.web.i18n import said_to
 from gateway.web.pulse import Pulse
-from gateway.web.rendering import PageRefused, get_line, page
+from gateway.web.rendering import PageRefused, get_line
 from models import Message, Person
 
 router = APIRouter(prefix="/chat")
 
-
 LONGEST_TEXT = 5_000
-
-
 KEY = re.compile(r"[A-Za-z0-9_-]{8,40}")
-
+LARGEST_ID = 2**31 - 1
 
 NEEDS_TERMS = gettext_noop(
     "Before you write here, please read what this chat is and agree to the terms."
 )
-
-
-TOO_LONG = gettext_noop(
-    "That is longer than {longest} characters, so we did not send it. Send it in parts."
-)
-
-
 EMPTY = gettext_noop("Your message is empty. Write something first.")
 
 
 @router.get("")
-def chat(
-    request: Request,
-    before: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
-) -> Response:
+def chat(request: Request, before: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0) -> Response:
     line = get_line(request)
     if COOKIE not in request.cookies:
         raise NotInChat
@@ -91,25 +78,17 @@ def chat(
 
 @router.post("")
 def write(
-    request: Request,
-    words: Annotated[str, Form()] = "",
-    key: Annotated[str, Form()] = "",
+    request: Request, words: Annotated[str, Form()] = "", key: Annotated[str, Form()] = ""
 ) -> Response:
-    """Record what the mentee wrote, then answer it. A repeat is not a new message."""
-    line = get_line(request)
+    """Record what the mentee wrote, then answer it. The same key and words are recorded once."""
     person = get_mentee(request)
-    if person is None:
-        return _give_back(request, NotInChat(), words)
-    with line.database.reading() as session:
-        allowed = may_enter(session, line, person)
-    if not allowed:
-        return _give_back(request, PageRefused(403, said_to(request, NEEDS_TERMS)), words)
-    if not words.strip():
-        return _give_back(request, PageRefused(422, said_to(request, EMPTY)), words)
-    if len(words) > LONGEST_TEXT:
-        return _give_back(
-            request, PageRefused(413, said_to(request, TOO_LONG, longest=LONGEST_TEXT)), words
-        )
+    try:
+        if person is None:
+            raise NotInChat
+        _check(request, person, words)
+    except PageRefused as refused:
+        return _give_back(request, person, refused, words)
+    line = get_line(request)
     if not KEY.fullmatch(key):
         key = secrets.token_urlsafe(16)
     recorded = record_on_web(
@@ -124,34 +103,42 @@ def write(
     return HTMLResponse(html)
 
 
-def _give_back(request: Request, refused: PageRefused, words: str) -> Response:
-    """Say why the message was not sent, and keep its words on the page."""
-    sentence = said_to(request, str(refused)) if isinstance(refused, NotInChat) else str(refused)
-    if is_from_script(request):
-        return PlainTextResponse(sentence, refused.status)
-    if isinstance(refused, NotInChat):
-        return show_sign_in(request, words=words, sentence=sentence, status=401)
+def _check(request: Request, person: Person, words: str) -> None:
+    """Raises PageRefused for a message that we do not record."""
     line = get_line(request)
-    person = get_mentee(request)
     with line.database.reading() as session:
-        if person is not None and may_enter(session, line, person):
-            view = build_view(session, line, session.get_one(Person, person.id))
-            return show_chat(
-                request, view, words=words, sentence=str(refused), status=refused.status
-            )
-    return page(
-        request,
-        "chat/chat_refused.html",
-        viewer=None,
-        status=refused.status,
-        sentence=str(refused),
-        words=words,
-    )
+        if not may_enter(session, line, person):
+            raise PageRefused(403, said_to(request, NEEDS_TERMS))
+    if not words.strip():
+        raise PageRefused(422, said_to(request, EMPTY))
+    if len(words) > LONGEST_TEXT:
+        too_long = said_to(
+            request,
+            "That is longer than {longest} characters, so we did not send it. Send it in parts.",
+            longest=LONGEST_TEXT,
+        )
+        raise PageRefused(413, too_long)
+
+
+def _give_back(
+    request: Request, person: Person | None, refused: PageRefused, words: str
+) -> Response:
+    """Say why we did not record the message, with its words in the message box."""
+    if is_from_script(request):
+        return chat_refusal(request, refused)
+    if person is None:
+        return show_sign_in(request, words=words, refused=refused)
+    line = get_line(request)
+    with line.database.reading() as session:
+        if not may_enter(session, line, person):
+            return chat_refusal(request, refused, words)
+        view = build_view(session, line, session.get_one(Person, person.id))
+    return show_chat(request, view, words, refused)
 
 
 @router.post("/seen")
 def seen(
-    request: Request, person: Mentee, up_to: Annotated[int, Form(ge=0, le=2**31 - 1)]
+    request: Request, person: Mentee, up_to: Annotated[int, Form(ge=0, le=LARGEST_ID)]
 ) -> Response:
     """The page has shown everything up to this message while its tab was visible."""
     line = get_line(request)
@@ -184,7 +171,7 @@ class News:
 async def live(
     request: Request,
     person: Mentee,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`message` for each message after the last one shown; `status` for all other changes."""
@@ -215,11 +202,11 @@ def find_news(request: Request, follower: Follower) -> News | None:
         if person is None or not may_enter(session, line, person):
             return None
         conversation = get_conversation(session, person)
-        new = after(session, conversation, follower.last_id) if conversation else ()
+        new = after(session, conversation, follower.last_id)
         messages = [(message.id, message_html(message, person)) for message in new]
         status = get_thread_status(session, person, conversation, now=line.clock())
         choices = choices_now(session, conversation, status.owner)
-        states = message_states(session, conversation) if conversation else {}
+        states = message_states(session, conversation)
     if new:
         follower.last_id = new[-1].id
     parts = {

@@ -1,8 +1,4 @@
-"""The sign-in of a mentee to the chat, and its cookie.
-
-A page of the chat depends on `Mentee`. Without a sign-in, a browser is sent to `/chat/sign-in`, and
-a request from the page's script gets a sentence.
-"""
+"""A mentee's sign-in to the chat, and its cookie. A page that needs it depends on `Mentee`."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -13,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, in_language
 from gateway.accounts.permissions import MAY, Action
-from gateway.accounts.session_store import end_session, find_signed_in, start_session
+from gateway.accounts.sessions import end_session, find_session, start_session
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
 from models import Person
@@ -35,13 +31,9 @@ class NotInChat(NotSignedIn):
 
 
 def mentee_signed_in(session: Session, request: Request) -> Person | None:
-    token = request.cookies.get(COOKIE)
-    if not token:
-        return None
-    person = find_signed_in(session, token, now=get_line(request).clock())
-    if person is None or person.role not in MAY[Action.CHAT] or person.left_at is not None:
-        return None
-    return person
+    now = get_line(request).clock()
+    found = find_session(session, request.cookies.get(COOKIE, ""), now=now)
+    return found.person if found and found.person.role in MAY[Action.CHAT] else None
 
 
 def get_mentee(request: Request) -> Person | None:
@@ -71,12 +63,12 @@ def is_chat_path(path: str) -> bool:
 
 
 def is_from_script(request: Request) -> bool:
-    """Whether the page's script sent the request, rather than the browser for a whole page."""
     is_stream = "text/event-stream" in request.headers.get("Accept", "")
     return is_stream or "X-Chat" in request.headers or "HX-Request" in request.headers
 
 
-def chat_refusal(request: Request, refused: PageRefused) -> Response:
+def chat_refusal(request: Request, refused: PageRefused, words: str = "") -> Response:
+    """`words` are what the mentee wrote, so that they do not lose it."""
     # Most sentences are translated already, but not those that code outside the chat raised.
     sentence = in_language(request_language(request), str(refused))
     if is_from_script(request):
@@ -89,7 +81,7 @@ def chat_refusal(request: Request, refused: PageRefused) -> Response:
         viewer=getattr(request.state, "mentee", None),
         status=refused.status,
         sentence=sentence,
-        words="",
+        words=words,
     )
 
 
@@ -102,7 +94,7 @@ def sign_mentee_in(session: Session, request: Request, person: Person, *, own: b
 
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:
-    """Set the cookie; on a shared device it ends with the browser session."""
+    """Set the cookie. On a shared device it ends when the browser is closed."""
     age = f"Max-Age={int(LASTS_ON_OWN.total_seconds())}; " if own else ""
     response.headers.append("Set-Cookie", f"{COOKIE}={token}; {age}{_marks(request)}")
     return response
@@ -128,13 +120,10 @@ def _marks(request: Request) -> str:
 
 
 def is_seen_by_a_person(request: Request) -> bool:
-    """Whether a person will see this page: not a prefetch, and not an image on another site.
-
-    Without these headers it counts as seen, because old browsers send none.
-    """
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
-        return False
-    return request.headers.get("Sec-Fetch-Dest", "document") in ("document", "iframe")
+    """False for a prefetch or another site's image. Old browsers send neither of these headers."""
+    is_prefetch = "prefetch" in request.headers.get("Sec-Purpose", "")
+    destination = request.headers.get("Sec-Fetch-Dest", "document")
+    return not is_prefetch and destination in ("document", "iframe")
 
 
 def frame_ancestors(origins: tuple[str, ...]) -> str:

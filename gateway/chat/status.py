@@ -1,4 +1,4 @@
-"""Who answers next in a thread, and how long it recently took until a mentor came."""
+"""What the chat page says about the conversation: who answers next, and the likely wait."""
 
 import math
 import statistics
@@ -14,8 +14,6 @@ from gateway.runtime.sql_time import first_claim_at
 from models import Conversation, Handoff, Owner, Person, Program, Urgency
 
 WAITS_LOOKED_BACK = timedelta(days=28)
-
-
 FEWEST_WAITS = 10
 
 

@@ -3,18 +3,16 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff
 from escalation.policy import Policy
-from gateway.chat.chat_page import act
+from gateway.chat.chat_page import locked_thread
 from gateway.chat.sign_in import Mentee, get_mentee
 from gateway.conversations.person_requests import ask_for_a_person
 from gateway.privacy.terms import BANDS, BandChosenBefore, agree, get_consent, given_by
-from gateway.runtime.line import Line
 from gateway.web.i18n import said_to
 from gateway.web.rendering import get_line, go_to, page
-from models import AgeBand, Channel, Conversation, Person
+from models import AgeBand, Channel, Person
 
 router = APIRouter(prefix="/chat")
 
@@ -56,8 +54,7 @@ def agree_to_terms(
             agree(session, person, band, now=line.clock())
             counts = get_consent(session, person, line.rules.policy.consent) is not None
     except BandChosenBefore as refused:
-        chosen = said_to(request, refused.band)
-        sentence = said_to(request, refused.SENTENCE, band=chosen)
+        sentence = said_to(request, refused.SENTENCE, band=said_to(request, refused.band))
         return _show(request, mentee, sentence=sentence, status=409)
     return go_to(request, "/chat" if counts else "/chat/terms")
 
@@ -65,13 +62,11 @@ def agree_to_terms(
 @router.post("/terms/person")
 def person_without_terms(request: Request, mentee: Mentee) -> Response:
     """A mentee can always ask for a person, also without any agreement."""
-
-    def ask(session: Session, line: Line, conversation: Conversation) -> None:
+    line = get_line(request)
+    with locked_thread(request, mentee) as (session, conversation):
         conversation.channel = Channel.WEB
         if get_open_handoff(session, conversation) is None:
             ask_for_a_person(line.at(session), conversation, message=None)
-
-    act(request, mentee, ask)
     return go_to(request, "/chat")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
 from escalation.speech.i18n import gettext_noop
@@ -14,15 +14,9 @@ from gateway.messaging import sealed_codes
 from models import Channel, Conversation, Delivery, Message, Owner, Person, Speaker
 
 SHOWN = 60
-
-
 # The longest answer: a disclosure, then the three messages of the menu.
 MOST_SAID_AT_ONCE = 5
-
-
 MESSAGE_WAITS = "chat_message_waits"
-
-
 # Texts about the page itself would only confuse on the page.
 NOT_SHOWN = (sealed_codes.SCRIPT, MESSAGE_WAITS)
 
@@ -40,7 +34,7 @@ class Thread:
 
 
 def is_shown() -> ColumnElement[bool]:
-    """What the mentee sees: everything but unsent replies that a mentor's arrival made obsolete."""
+    """What the mentee sees: everything but replies that we dropped because a mentor came."""
     return and_(
         or_(
             Message.delivery.is_(None),
@@ -55,29 +49,34 @@ def get_conversation(session: Session, person: Person) -> Conversation | None:
     return session.scalar(select(Conversation).where(Conversation.person_id == person.id))
 
 
+def _messages(conversation: Conversation | None) -> Select[Message]:
+    """Selects nothing for a mentee who has no conversation yet."""
+    return select(Message).where(
+        Message.conversation_id == (conversation.id if conversation else 0)
+    )
+
+
 def latest(session: Session, conversation: Conversation | None, *, before: int = 0) -> Thread:
-    if conversation is None:
-        return Thread((), earlier=False)
-    asked = select(Message).where(Message.conversation_id == conversation.id, is_shown())
+    asked = _messages(conversation).where(is_shown())
     if before:
         asked = asked.where(Message.id < before)
     found = session.scalars(asked.order_by(Message.id.desc()).limit(SHOWN + 1)).all()
     return Thread(found[:SHOWN][::-1], earlier=len(found) > SHOWN)
 
 
-def after(session: Session, conversation: Conversation, last_id: int) -> Sequence[Message]:
+def after(session: Session, conversation: Conversation | None, last_id: int) -> Sequence[Message]:
     """The next messages after `last_id`, oldest first. Ids grow as rows appear."""
     return session.scalars(
-        select(Message)
-        .where(Message.conversation_id == conversation.id, Message.id > last_id, is_shown())
+        _messages(conversation)
+        .where(Message.id > last_id, is_shown())
         .order_by(Message.id)
         .limit(SHOWN)
     ).all()
 
 
-def note_shown(session: Session, conversation: Conversation, up_to: int, *, now: datetime) -> int:
+def note_shown(session: Session, conversation: Conversation, up_to: int, *, now: datetime) -> None:
     """An open page has shown everything up to this message, so it has been delivered."""
-    arrived = session.execute(
+    session.execute(
         update(Message)
         .where(
             Message.conversation_id == conversation.id,
@@ -86,9 +85,7 @@ def note_shown(session: Session, conversation: Conversation, up_to: int, *, now:
             Message.delivery == Delivery.SENT,
         )
         .values(delivery=Delivery.DELIVERED, delivered_at=now, moved_at=now)
-        .returning(Message.id)
     )
-    return len(arrived.all())
 
 
 def message_state(message: Message) -> str:
@@ -110,12 +107,12 @@ def message_state(message: Message) -> str:
             return gettext_noop("failed: it did not reach your phone")
 
 
-def message_states(session: Session, conversation: Conversation) -> dict[str, str]:
+def message_states(session: Session, conversation: Conversation | None) -> dict[str, str]:
     """The states of recent outgoing messages by number, including withdrawn ones."""
     sent = session.scalars(
-        select(Message)
+        _messages(conversation)
         .options(load_only(Message.delivery, Message.channel, Message.error_code))
-        .where(Message.conversation_id == conversation.id, Message.outgoing)
+        .where(Message.outgoing)
         .order_by(Message.id.desc())
         .limit(SHOWN)
     )
@@ -124,13 +121,9 @@ def message_states(session: Session, conversation: Conversation) -> dict[str, st
 
 def choices_now(session: Session, conversation: Conversation | None, owner: Owner) -> list[Choice]:
     """The answers that the bot's last messages offer; none while a mentor is there."""
-    if conversation is None or owner is Owner.MENTOR:
+    if owner is Owner.MENTOR:
         return []
-    last = session.scalars(
-        select(Message)
-        .where(Message.conversation_id == conversation.id, is_shown())
-        .order_by(Message.id.desc())
-        .limit(MOST_SAID_AT_ONCE)
-    )
+    messages = _messages(conversation).where(is_shown())
+    last = session.scalars(messages.order_by(Message.id.desc()).limit(MOST_SAID_AT_ONCE))
     said = [message.words for message in takewhile(lambda one: one.speaker is Speaker.BOT, last)]
     return choices_in(reversed(said))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.i18n import known as known_language
-from gateway.accounts.session_store import end_sessions
+from gateway.accounts.sessions import end_sessions
 from gateway.people.directory import CannotChange, as_sentence, list_mentors, list_open_handoffs
 from gateway.people.enrollment import adopt_stranger, match
 from gateway.people.import_file import Details, Problem, check_details

@@ -40,7 +40,7 @@ TOO_MANY = gettext_noop("Too many wrong codes. This one no longer works; ask for
 
 
 class KeyRefused(Exception):
-    """Says why a link or code does not work, and what to do. `person_id` is its owner, if known."""
+    """Says why a link, code, or passkey does not work. `person_id` is its owner, if known."""
 
     def __init__(self, sentence: str, person_id: int | None = None) -> None:
         self.person_id = person_id

@@ -1,4 +1,4 @@
-"""The database holds the rules itself, and the disk holds no plain words."""
+"""Rules that the database itself enforces, and encryption on the disk."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,13 +37,13 @@ def test_who_spoke_cannot_be_changed(talk: Talk) -> None:
         message.speaker_id = talk.person(MAYA).id
 
 
-def test_a_claimed_handoff_has_its_mentor(talk: Talk) -> None:
+def test_a_claimed_handoff_has_a_mentor(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
     with pytest.raises(DatabaseError), talk.database.writing() as session:
         session.scalars(select(Handoff)).one().status = Status.CLAIMED
 
 
-def test_of_a_move_nothing_is_changed_but_a_reason_may_be_erased(talk: Talk) -> None:
+def test_a_move_cannot_be_changed_but_its_reason_can_be_erased(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
     talk.texts(SAM, "take 1")
     talk.texts(SAM, "hello")
@@ -57,10 +57,7 @@ def test_of_a_move_nothing_is_changed_but_a_reason_may_be_erased(talk: Talk) -> 
     ]
     closing = HandoffEvent.move == Move.RESOLVE
     for values in changes:
-        with (
-            pytest.raises(DatabaseError, match="append-only"),
-            talk.database.writing() as session,
-        ):
+        with pytest.raises(DatabaseError, match="append-only"), talk.database.writing() as session:
             session.execute(update(HandoffEvent).where(closing).values(**values))
     with talk.database.writing() as session:
         session.execute(update(HandoffEvent).where(closing).values(note=None))
@@ -71,16 +68,9 @@ def test_of_a_move_nothing_is_changed_but_a_reason_may_be_erased(talk: Talk) -> 
 def test_a_mood_outside_the_scale_is_refused(talk: Talk) -> None:
     talk.texts(MAYA, "hello")
     message = talk.thread(MAYA)[0]
+    about = {"conversation_id": message.conversation_id, "message_id": message.id}
     with pytest.raises(DatabaseError), talk.database.writing() as session:
-        session.add(
-            CheckIn(
-                conversation_id=message.conversation_id,
-                message_id=message.id,
-                at=talk.clock(),
-                kind="mood",
-                score=11,
-            )
-        )
+        session.add(CheckIn(**about, at=talk.clock(), kind="mood", score=11))
 
 
 def test_a_time_without_a_zone_is_refused(talk: Talk) -> None:
@@ -94,12 +84,12 @@ def test_times_come_back_in_utc(talk: Talk) -> None:
     assert str(talk.thread(MAYA)[0].at.tzinfo) == "UTC"
 
 
-def test_no_word_no_name_and_no_number_lies_on_the_disk(tmp_path: Path) -> None:
+def test_messages_names_and_numbers_are_encrypted_on_the_disk(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
     database = Database(make_engine(url))
     database.migrate()
     talk = Talk(database)
-    # A name of three or four letters turns up in so much encrypted text by chance.
+    # A name of three or four letters occurs by chance in so much encrypted text.
     with database.writing() as session:
         session.scalars(select(Person).limit(1)).one().name = "Wilhelmina"
     talk.texts(MAYA, "my grandpa's boat, can i talk to a person")
@@ -110,7 +100,7 @@ def test_no_word_no_name_and_no_number_lies_on_the_disk(tmp_path: Path) -> None:
         assert secret not in disk
 
 
-def test_another_key_opens_nothing() -> None:
+def test_another_key_decrypts_nothing() -> None:
     use_key("dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM=")
     token = encrypt("hello \ud800")
     assert decrypt(token) == "hello \ud800"
@@ -119,18 +109,19 @@ def test_another_key_opens_nothing() -> None:
         decrypt(token)
 
 
-@pytest.mark.parametrize(("key", "error"), [("", NoKey), ("short", BadKey)])
-def test_a_key_that_cannot_be_used_is_named(key: str, error: type[Exception]) -> None:
-    with pytest.raises(error, match="WARMLINE_KEY"):
-        use_key(key)
+def test_a_missing_or_bad_key_is_refused() -> None:
+    with pytest.raises(NoKey, match="WARMLINE_KEY"):
+        use_key("")
+    with pytest.raises(BadKey, match="WARMLINE_KEY"):
+        use_key("short")
 
 
-def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> None:
+def test_the_migrations_create_exactly_the_models(database: Database) -> None:
     with database.engine.begin() as connection:
         command.check(migration_config(connection))
 
 
-def test_the_migrations_can_be_taken_back(database: Database) -> None:
+def test_the_migrations_can_be_undone(database: Database) -> None:
     with database.engine.begin() as connection:
         command.downgrade(migration_config(connection), "base")
     left = set(inspect(database.engine).get_table_names())

@@ -29,13 +29,17 @@ def web(talk: Talk) -> Web:
     return Web(talk)
 
 
+def says(answer: httpx2.Response, status: int, sentence: str) -> bool:
+    return answer.status_code == status and sentence in answer.text
+
+
 def leaves(talk: Talk, number: str) -> None:
     with talk.database.writing() as session:
         session.get_one(Person, talk.person(number).id).left_at = talk.clock()
 
 
 def audited(talk: Talk, number: str) -> list[tuple[str, str | None, Any]]:
-    """What the audit log says about this person: action, by whom, how."""
+    """The audit log about this person: action, by whom, how."""
     with talk.database.reading() as session:
         assert first_broken(session) is None
         about = AuditEntry.about == f"person:{talk.person(number).id}"
@@ -47,8 +51,7 @@ def audited(talk: Talk, number: str) -> list[tuple[str, str | None, Any]]:
 
 
 def signed_in_as(web: Web, name: str) -> bool:
-    page = web.gets("/account")
-    return page.status_code == 200 and f"Signed in as <strong><bdi>{name}</bdi>" in page.text
+    return says(web.gets("/account"), 200, f"Signed in as <strong><bdi>{name}</bdi>")
 
 
 def at_another_browser(web: Web, number: str, agent: str = FIREFOX) -> TestClient:
@@ -74,30 +77,16 @@ def asks_for_link(web: Web, number: str) -> str:
 
 def test_sam_signs_in_with_a_link_that_is_texted_to_him(talk: Talk, web: Web) -> None:
     link = asks_for_link(web, SAM)
-    page = web.gets(link)
-    assert page.status_code == 200
-    assert "Press the button" in page.text
+    [text] = talk.read_by(SAM)
+    assert len(text) <= 160, "one segment"
+    assert text.startswith("Warmline bot: Sign in here, once, within 15 minutes: https://")
+    for _ in range(5):  # a link preview does not use up the link
+        assert says(web.gets(link), 200, "Press the button")
+        assert web.client.head(link).status_code in (200, 405)
     answer = web.posts(link)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
     assert signed_in_as(web, "Sam")
     assert audited(talk, SAM) == [("signed in", "Sam", "link")]
-
-
-def test_the_link_text_fits_one_segment(talk: Talk, web: Web) -> None:
-    asks_for_link(web, SAM)
-    text = talk.read_by(SAM)[-1]
-    assert len(text) <= 160
-    assert re.sub(r"https://\S+", "LINK", text) == (
-        "Warmline bot: Sign in here, once, within 15 minutes: LINK"
-    )
-
-
-def test_a_link_preview_does_not_use_up_the_link(talk: Talk, web: Web) -> None:
-    link = asks_for_link(web, SAM)
-    for _ in range(5):
-        assert web.gets(link).status_code == 200
-        assert web.client.head(link).status_code in (200, 405)
-    assert web.posts(link).status_code == 303
 
 
 def test_a_used_expired_or_invented_link_is_refused(talk: Talk, web: Web) -> None:
@@ -105,14 +94,11 @@ def test_a_used_expired_or_invented_link_is_refused(talk: Talk, web: Web) -> Non
     web.posts(used)
     web.posts("/sign-out")
     again = web.posts(used)
-    assert again.status_code == 410
-    assert "has been used already. Ask for a new one." in again.text
+    assert says(again, 410, "has been used already. Ask for a new one.")
     assert 'href="/sign-in/link"' in again.text
     talk.clock.now += timedelta(minutes=15)
-    late = web.posts(old)
-    assert (late.status_code, "has expired" in late.text) == (410, True)
-    made_up = web.posts("/sign-in/link/" + "x" * 43)
-    assert (made_up.status_code, "not right" in made_up.text) == (410, True)
+    assert says(web.posts(old), 410, "has expired")
+    assert says(web.posts("/sign-in/link/" + "x" * 43), 410, "not right")
     assert web.gets("/account").status_code == 303
     assert audited(talk, SAM)[1:] == [("failed to sign in", None, "link")] * 2
 
@@ -122,8 +108,7 @@ def test_every_number_gets_the_same_answer_when_it_asks_for_a_link(talk: Talk, w
         assert talk.phones.shown == []
         answer = web.posts("/sign-in/link", phone=who)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in/link?sent=true")
-        page = web.gets(answer.headers["Location"]).text
-        assert "we are texting a link to it" in page
+        assert "we are texting a link to it" in web.gets(answer.headers["Location"]).text
     assert len(talk.phones.shown) == 1
 
 
@@ -135,8 +120,7 @@ def test_a_person_who_left_cannot_sign_in(talk: Talk, web: Web) -> None:
     assert web.posts("/sign-in/link", phone=SAM).status_code == 303
     assert len(talk.phones.shown) == shown
     assert web.posts(link).status_code == 410
-    refused = web.signs_in(SAM, PASSWORD)
-    assert (refused.status_code, "Wrong number or password" in refused.text) == (401, True)
+    assert says(web.signs_in(SAM, PASSWORD), 401, "Wrong number or password")
     assert web.posts(f"/sign-in/as/{talk.person(SAM).id}").status_code == 404
 
 
@@ -151,7 +135,7 @@ def test_an_invalid_number_is_refused(talk: Talk, web: Web) -> None:
     for phone in ("", "sam", "\x00", "911 please", "<script>alert(1)</script>"):
         web.app.state.rate_limits = RateLimits()
         answer = web.posts("/sign-in/link", phone=phone)
-        assert (answer.status_code, "with its area code" in answer.text) == (422, True), phone
+        assert says(answer, 422, "with its area code"), phone
         assert "<script>alert" not in answer.text
     assert talk.phones.shown == []
 
@@ -247,13 +231,12 @@ def test_changing_the_password_needs_the_old_one(talk: Talk, web: Web) -> None:
     web.is_now(SAM)
     wrong = changes(web, "not the password", "a better one, and longer")
     assert (wrong.status_code, wrong.text) == (403, "Wrong old password.")
-    short = changes(web, PASSWORD, "short")
-    assert (short.status_code, "10 to 200 characters" in short.text) == (422, True)
+    assert says(changes(web, PASSWORD, "short"), 422, "10 to 200 characters")
     differing = changes(web, PASSWORD, "a better one, and longer", "a bitter one, and longer")
-    assert (differing.status_code, "do not match" in differing.text) == (422, True)
+    assert says(differing, 422, "do not match")
     assert changes(web, PASSWORD, "x" * 100_000).status_code == 422
     plain = web.posts("/account/password", old="no", new="a better one", again="a better one")
-    assert (plain.status_code, "Wrong old password." in plain.text) == (403, True)
+    assert says(plain, 403, "Wrong old password.")
     assert "a better one" not in plain.text, "a password is never shown again"
     web.posts("/sign-out")
     assert web.signs_in(SAM, PASSWORD).status_code == 303
@@ -283,8 +266,7 @@ def test_a_form_sent_after_the_session_ended_is_refused_in_place(talk: Talk, web
     talk.clock.now += timedelta(hours=12)
     for path in ("/account/password", "/account/passkeys/1/rename", "/account/sessions/1/end"):
         answer = web.clicks(path, name="My phone")
-        assert answer.status_code == 401
-        assert "what you wrote stays here" in answer.text
+        assert says(answer, 401, "what you wrote stays here"), path
         assert "HX-Redirect" not in answer.headers
 
 
@@ -303,15 +285,18 @@ def test_sam_signs_out_one_of_his_browsers(talk: Talk, web: Web) -> None:
     assert web.posts(ends[0]).headers["Location"] == "/account?done=ended"
     assert other.get("/account").status_code == 303
     assert signed_in_as(web, "Sam")
-    again = web.clicks(ends[0])
-    assert (again.status_code, "signed out already" in again.text) == (404, True)
+    assert says(web.clicks(ends[0]), 404, "signed out already")
     assert audited(talk, SAM)[-1] == ("signed out a browser", "Sam", None)
 
 
-def test_sam_signs_out_all_other_browsers(talk: Talk, web: Web) -> None:
+def test_sam_signs_out_all_his_other_browsers_but_not_noors(talk: Talk, web: Web) -> None:
     others = [at_another_browser(web, SAM) for _ in range(3)]
     noors = at_another_browser(web, NOOR)
     web.is_now(SAM)
+    with talk.database.reading() as session:
+        hers = WebSession.person_id == talk.person(NOOR).id
+        number = session.scalars(select(WebSession.id).where(hers)).one()
+    assert web.posts(f"/account/sessions/{number}/end").status_code == 404
     assert web.posts("/account/sessions/end-others").status_code == 303
     assert [other.get("/account").status_code for other in others] == [303] * 3
     assert signed_in_as(web, "Sam")
@@ -319,33 +304,16 @@ def test_sam_signs_out_all_other_browsers(talk: Talk, web: Web) -> None:
     assert "Sign out all other browsers" not in web.gets("/account").text
 
 
-def test_sam_cannot_end_noors_session(talk: Talk, web: Web) -> None:
-    noors = at_another_browser(web, NOOR)
-    web.is_now(SAM)
-    with talk.database.reading() as session:
-        theirs = session.scalars(
-            select(WebSession.id).where(WebSession.person_id == talk.person(NOOR).id)
-        ).all()
-    for number in theirs:
-        assert web.posts(f"/account/sessions/{number}/end").status_code == 404
-    assert noors.get("/account").status_code == 200
-
-
 def test_last_seen_is_updated_at_most_every_five_minutes(talk: Talk, web: Web) -> None:
     web.is_now(SAM)
-    began = talk.clock.now
-
-    def seen() -> timedelta:
+    began, seen_after = talk.clock.now, {}
+    for minutes in (0, 4, 5, 9):
+        talk.clock.now = began + timedelta(minutes=minutes)
         web.gets("/console")
         with talk.database.reading() as session:
             seen_at = session.scalars(select(WebSession.seen_at)).one()
         assert seen_at is not None
-        return seen_at - began
-
-    seen_after = {}
-    for minutes in (0, 4, 5, 9):
-        talk.clock.now = began + timedelta(minutes=minutes)
-        seen_after[minutes] = seen() // timedelta(minutes=1)
+        seen_after[minutes] = (seen_at - began) // timedelta(minutes=1)
     assert seen_after == {0: 0, 4: 0, 5: 5, 9: 5}
 
 
@@ -361,18 +329,9 @@ def test_browsers_are_named_as_people_know_them() -> None:
         (CHROME.format("X11; CrOS x86_64 14541.0.0", ""), "Chrome on ChromeOS"),
         (CHROME.format("Windows NT 10.0; Win64; x64", "") + " Edg/140.0", "Edge on Windows"),
         (CHROME.format("Windows NT 10.0; Win64; x64", "") + " OPR/120.0", "Opera on Windows"),
-        (
-            CHROME.format("Linux; Android 10; K", "SamsungBrowser/28.0 Mobile "),
-            "Samsung Internet on Android",
-        ),
-        (
-            SAFARI.format("iPhone; CPU iPhone OS 18_5 like Mac OS X", "Version/18.5 Mobile/15E148"),
-            "Safari on iPhone",
-        ),
-        (
-            SAFARI.format("iPhone; CPU iPhone OS 18_5 like Mac OS X", "CriOS/140.0 Mobile/15E148"),
-            "Chrome on iPhone",
-        ),
+        (CHROME.format("Android 10; K", "SamsungBrowser/28.0 "), "Samsung Internet on Android"),
+        (SAFARI.format("iPhone; like Mac OS X", "Version/18.5 Mobile"), "Safari on iPhone"),
+        (SAFARI.format("iPhone; like Mac OS X", "CriOS/140.0 Mobile"), "Chrome on iPhone"),
         (SAFARI.format("Macintosh; Intel Mac OS X 10_15_7", "Version/18.5"), "Safari on Mac"),
         ("curl/8.5.0", "A browser"),
         ("", "A browser"),

@@ -4,9 +4,7 @@ from datetime import timedelta
 
 from escalation.handoffs.jobs import TextUnseen
 from gateway.worker import do_work
-from models import (
-    Delivery,
-)
+from models import Delivery
 from tests.chat_browser import Browser
 from tests.line import MAYA, SAM, Talk
 from tests.web_client import HERE
@@ -35,19 +33,20 @@ def test_a_text_says_that_a_message_waits_in_the_chat(talk: Talk, maya_with_sam:
     assert len(texts_about_unseen(talk)) == 2
 
 
-def test_there_is_no_text_about_a_seen_message(talk: Talk, maya_with_sam: Browser) -> None:
-    talk.texts(SAM, "Can you talk at five?")
-    maya_with_sam.asks("/chat/seen", up_to=str(talk.thread(MAYA)[-1].id))
-    talk.passes(minutes=30)
-    assert texts_about_unseen(talk) == []
-    assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
-
-
-def test_there_is_no_text_about_the_bots_answers(talk: Talk, maya: Browser) -> None:
+def test_there_is_no_text_about_a_seen_message_or_an_answer_of_the_bot(
+    talk: Talk, maya: Browser
+) -> None:
     talk.kept.ignored = ("check_ins",)
     maya.writes("hi")
     talk.passes(minutes=30)
+    assert texts_about_unseen(talk) == [], "she was there when the bot answered"
+    maya.writes("PERSON")
+    talk.texts(SAM, "take")
+    talk.texts(SAM, "Can you talk at five?")
+    maya.asks("/chat/seen", up_to=str(talk.thread(MAYA)[-1].id))
+    talk.passes(minutes=30)
     assert texts_about_unseen(talk) == []
+    assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
 
 
 def test_there_is_no_text_after_stop(talk: Talk, maya_with_sam: Browser) -> None:

@@ -5,33 +5,21 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from gateway.chat.status import WaitEstimate, estimate_wait
-from models import (
-    Conversation,
-    Handoff,
-    HandoffEvent,
-    Move,
-    Need,
-    Outcome,
-    Person,
-    Status,
-    Urgency,
-)
+from models import Conversation, Handoff, HandoffEvent, Move, Need, Outcome, Person, Status, Urgency
 from tests.chat_browser import Browser
 from tests.line import JO, MAYA, Talk
 
 
-def claimed(talk: Talk, number: str, urgency: Urgency, waits: list[float | None]) -> None:
-    """Recent handoffs, each claimed after so many minutes, or never."""
+def jo_waited(talk: Talk, urgency: Urgency, waits: list[float | None]) -> None:
+    """Recent handoffs of Jo's, each claimed after so many minutes, or never."""
+    talk.texts(JO, "hi")
     with talk.database.writing() as session:
-        person = session.get_one(Person, talk.person(number).id)
-        conversation = session.scalar(
-            select(Conversation).where(Conversation.person_id == person.id)
-        )
-        assert conversation is not None
+        of_jo = Conversation.person_id == talk.person(JO).id
+        conversation_id = session.scalars(select(Conversation.id).where(of_jo)).one()
         for day, minutes in enumerate(waits):
             opened_at = talk.clock() - timedelta(days=1 + day % 20)
             handoff = Handoff(
-                conversation_id=conversation.id,
+                conversation_id=conversation_id,
                 need=Need.REQUEST,
                 urgency=urgency,
                 status=Status.RESOLVED,
@@ -45,20 +33,17 @@ def claimed(talk: Talk, number: str, urgency: Urgency, waits: list[float | None]
                 session.add(HandoffEvent(handoff_id=handoff.id, at=at, move=Move.CLAIM, detail={}))
 
 
-def wait_for(talk: Talk, number: str, urgency: Urgency) -> WaitEstimate:
+def wait_for(talk: Talk, number: str) -> WaitEstimate:
     with talk.database.reading() as session:
         program = session.get_one(Person, talk.person(number).id).program
-        return estimate_wait(session, program, urgency, now=talk.clock(), but=None)
+        return estimate_wait(session, program, Urgency.SOON, now=talk.clock(), but=None)
 
 
 def test_the_wait_estimate_comes_from_recent_handoffs(talk: Talk, maya: Browser) -> None:
-    talk.texts(JO, "hi")
-    claimed(talk, JO, Urgency.SOON, [float(n) for n in range(1, 21)] + [None, None])
-    claimed(talk, JO, Urgency.ROUTINE, [600.0] * 12)
-    wait = wait_for(talk, MAYA, Urgency.SOON)
-    assert (wait.asked, wait.claimed) == (22, 20)
-    assert wait.median == timedelta(minutes=10, seconds=30)
-    assert wait.ninetieth == timedelta(minutes=18)
+    jo_waited(talk, Urgency.SOON, [float(n) for n in range(1, 21)] + [None, None])
+    jo_waited(talk, Urgency.ROUTINE, [600.0] * 12)
+    half, ninetieth = timedelta(minutes=10, seconds=30), timedelta(minutes=18)
+    assert wait_for(talk, MAYA) == WaitEstimate(22, 20, half, ninetieth)
     maya.writes("PERSON")
     page = " ".join(maya.opens().split())
     assert "a mentor came for 20 of 22 requests like this" in page
@@ -67,10 +52,8 @@ def test_the_wait_estimate_comes_from_recent_handoffs(talk: Talk, maya: Browser)
 
 
 def test_there_is_no_estimate_with_too_few_claims(talk: Talk, maya: Browser) -> None:
-    talk.texts(JO, "hi")
-    claimed(talk, JO, Urgency.SOON, [5.0] * 9 + [None])
-    wait = wait_for(talk, MAYA, Urgency.SOON)
-    assert (wait.asked, wait.claimed, wait.median) == (10, 9, None)
+    jo_waited(talk, Urgency.SOON, [5.0] * 9 + [None])
+    assert wait_for(talk, MAYA) == WaitEstimate(10, 9, None, None)
     maya.writes("PERSON")
     page = maya.opens()
     assert "We can't estimate the wait yet" in page
@@ -78,10 +61,8 @@ def test_there_is_no_estimate_with_too_few_claims(talk: Talk, maya: Browser) -> 
 
 
 def test_old_waits_and_other_programs_do_not_count(talk: Talk, maya: Browser) -> None:
-    talk.texts(JO, "hi")
-    claimed(talk, JO, Urgency.SOON, [5.0] * 12)
+    jo_waited(talk, Urgency.SOON, [5.0] * 12)
     talk.clock.now += timedelta(days=40)
-    assert wait_for(talk, MAYA, Urgency.SOON) == WaitEstimate(0, 0, None, None)
+    assert wait_for(talk, MAYA) == WaitEstimate(0, 0, None, None)
     talk.clock.now -= timedelta(days=40)
-    eve = talk.a_manager_elsewhere()
-    assert wait_for(talk, eve, Urgency.SOON) == WaitEstimate(0, 0, None, None)
+    assert wait_for(talk, talk.a_manager_elsewhere()) == WaitEstimate(0, 0, None, None)

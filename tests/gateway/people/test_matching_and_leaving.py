@@ -5,7 +5,7 @@ from datetime import time
 from sqlalchemy import select
 
 from escalation.handoffs.transfers import offer_transfer
-from gateway.accounts.session_store import find_signed_in, start_session
+from gateway.accounts.sessions import find_session, start_session
 from models import DutyShift, Handoff, MatchKind, Person, Schedule, Transfer, WebSession
 from tests.gateway.people.test_people import (
     LONELY,
@@ -69,7 +69,7 @@ def test_a_person_who_left_is_off_everything(talk: Talk, web: Web) -> None:
     web.posts(address(talk, SAM) + "/leave")
     web.posts(address(talk, MAYA) + "/leave")
     with talk.database.reading() as session:
-        assert find_signed_in(session, token, now=talk.clock()) is None
+        assert find_session(session, token, now=talk.clock()) is None
         assert session.scalar(select(WebSession.id).where(WebSession.person_id == sam.id)) is None
         assert session.scalar(select(DutyShift.id)) is None
         schedule = session.scalars(select(Schedule)).one()

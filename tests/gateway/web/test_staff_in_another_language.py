@@ -14,10 +14,8 @@ from sqlalchemy import select
 
 from escalation.speech import i18n
 from escalation.speech.i18n import Phrase, in_language, joined, phrase, phrase_counted, with_capital
-from gateway.accounts.rate_limit import RateLimits
 from gateway.authoring.translations import TEMPLATES_OF
 from gateway.web import i18n as pages
-from gateway.web.pulse import Pulse
 from models import Person, Role
 from tests.gateway.accounts.test_permissions import ROUTES, World, ask, world
 from tests.line import MAYA, SAM, Talk
@@ -106,17 +104,13 @@ def test_every_word_of_a_page_for_staff_is_in_the_catalogs(
     in_brackets: None, world: World, tmp_path: Path, name: str
 ) -> None:
     route = ROUTES[name]
-    path = name.split(" ")[1]
-    for part, value in {"number": "1", **route.at}.items():
-        path = path.replace(f"{{{part}}}", world.numbers.get(value, value))
-    app = world.apps["phones" if route.demo else "twilio"]
-    app.state.rate_limits, app.state.pulse = RateLimits(), Pulse(world.talk.line)
+    request, app = f"GET {route.path.format_map(world.numbers)}", world.app(route)
     database = world.begin_anew(tmp_path / "copy.db")
     with database.writing() as session:
         for person in session.scalars(select(Person).where(Person.role != Role.MENTEE)):
             person.language = "es"
     for who in ("mentor", "manager"):
-        answer = ask(app, "GET", path, world.cookies[who], {})
+        answer = ask(app, request, world.cookies[who], {})
         if answer.status < 300 or answer.status >= 400:
             found = outside(answer.body)
             assert found == [], f"{name} for a {who}: {found}"
