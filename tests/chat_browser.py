@@ -4,7 +4,7 @@ import re
 
 import httpx2
 
-from gateway.chat.invitations import invite
+from gateway.chat.sign_in import invite
 from gateway.privacy.terms import TERMS_VERSION
 from models import AgeBand, Consent, Person
 from tests.line import Talk

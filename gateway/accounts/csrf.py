@@ -1,4 +1,4 @@
-"""Requests that another site's page makes with a visitor's cookies are refused."""
+"""Refuses requests that another site's page makes with a visitor's cookies."""
 
 from urllib.parse import urlsplit
 
@@ -10,18 +10,13 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def is_cross_site(request: Request, settings: Settings) -> bool:
-    """Whether another site's page sent a request that changes something.
-
-    Browsers say so in Sec-Fetch-Site, or at least in Origin. API clients send neither header and
-    no cookie. Twilio's requests are checked by their signature.
-    """
+    # Twilio's requests have a signature.
     if request.method in SAFE_METHODS or request.url.path.startswith("/twilio/"):
         return False
     if site := request.headers.get("Sec-Fetch-Site"):
         return site not in ("same-origin", "none")
+    # Only old browsers lack Sec-Fetch-Site. API clients send neither header and no cookie.
     if origin := request.headers.get("Origin"):
-        return urlsplit(origin).netloc not in (
-            request.headers.get("Host"),
-            urlsplit(settings.public_url).netloc,
-        )
+        ours = (request.headers.get("Host"), urlsplit(settings.public_url).netloc)
+        return urlsplit(origin).netloc not in ours
     return False

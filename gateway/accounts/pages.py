@@ -37,14 +37,6 @@ router = APIRouter(prefix="/account")
 
 PASSWORD_ATTEMPTS = 5
 
-DONE = {
-    "ended": gettext_noop("Browser signed out."),
-    "others": gettext_noop("All other browsers signed out."),
-    "password": gettext_noop("Password changed. All other browsers signed out."),
-    "added": gettext_noop("Passkey added. You can sign in with it from now on."),
-    "renamed": gettext_noop("Passkey renamed."),
-    "removed": gettext_noop("Passkey removed. It no longer signs you in."),
-}
 NO_SUCH_SESSION = gettext_noop("You have no such browser. It may be signed out already.")
 NO_SUCH_PASSKEY = gettext_noop("You have no such passkey. It may be removed already.")
 Text = Annotated[str, Form()]
@@ -52,7 +44,7 @@ Text = Annotated[str, Form()]
 
 @router.get("")
 def account(request: Request, viewer: Staff, done: str = "") -> Response:
-    return _account(request, viewer, said=DONE.get(done, ""))
+    return _account(request, viewer, done=done)
 
 
 @router.post("/sessions/{number}/end")
@@ -164,7 +156,7 @@ def _refuse(request: Request, viewer: Person, status: int, sentence: str) -> Res
 
 
 def _account(
-    request: Request, viewer: Person, *, said: str = "", problem: str = "", status: int = 200
+    request: Request, viewer: Person, *, done: str = "", problem: str = "", status: int = 200
 ) -> Response:
     now = get_line(request).clock()
     with get_line(request).database.reading() as session:
@@ -176,7 +168,7 @@ def _account(
         "accounts/account.html",
         viewer=viewer,
         status=status,
-        said=said,
+        done=done,
         problem=problem,
         here=here.id if here else None,
         browsers=browsers,

@@ -15,10 +15,10 @@ ATTEMPTS_WITHIN = timedelta(minutes=15)
 
 
 class RateLimits:
-    """Recent attempts, counted by phone number, address or token.
+    """Recent attempts by phone number, address, or token, in the memory of each process.
 
-    In memory and for each process: a table would let anyone who finds the page write to our
-    database, and a restart loses only 15 minutes of counts.
+    A table would let anyone who finds the page write to our database, and a restart loses only 15
+    minutes of counts.
     """
 
     def __init__(self, within: timedelta = ATTEMPTS_WITHIN) -> None:
@@ -59,12 +59,10 @@ class RateLimits:
 
 
 def client_key(request: Request) -> str:
-    """Counts this client's attempts for all telephone numbers together."""
     return f"address {request.client.host if request.client else ''}"
 
 
 def count_attempt(request: Request, limits: dict[str, int]) -> None:
-    """Raises PageRefused when a key of `limits` has reached its limit."""
     rate_limits: RateLimits = request.app.state.rate_limits
     if wait := rate_limits.take(limits, now=get_line(request).clock()):
         # Rounded up to a minute, so that the next attempt is not a moment too early.

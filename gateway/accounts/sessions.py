@@ -79,7 +79,6 @@ def find_session(session: Session, token: str, *, now: datetime) -> WebSession |
 
 
 def list_sessions(session: Session, person: Person, *, now: datetime) -> Sequence[WebSession]:
-    """This person's active sessions, newest first."""
     return session.scalars(
         select(WebSession)
         .where(WebSession.person_id == person.id, WebSession.expires_at > now)
@@ -121,7 +120,6 @@ def get_viewer(request: Request) -> Person | None:
 
 
 def _note_seen(session: Session, web_session: WebSession, *, now: datetime) -> None:
-    """Does nothing if a parallel request just did it."""
     session.execute(
         update(WebSession)
         .where(

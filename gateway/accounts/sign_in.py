@@ -36,8 +36,6 @@ LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
 LINK_MINUTES = LINK_LASTS // timedelta(minutes=1)
 TICKET_COOKIE = "warmline_passkey"
-# The HTTP status after a failed attempt.
-FAILED = {"password": 401, "passkey": 401, "link": 410}
 
 WRONG = gettext_noop("Wrong number or password.")
 NO_PASSKEYS_HERE = gettext_noop(
@@ -141,7 +139,6 @@ def sign_in_by_passkey(request: Request, answer: Text = "", next: Text = "") -> 
 
 @router.post("/sign-in/as/{person_id}")
 def sign_in_as(request: Request, person_id: Number, next: Text = "") -> Response:
-    """One-click sign-in, only in the demo."""
     with get_line(request).database.writing() as session:
         person = session.get(Person, person_id)
         if person is None or person not in _demo_people(request, session):
@@ -191,7 +188,6 @@ def _find_staff(session: Session, index: str) -> Person | None:
 
 
 def _text_link(line: Line, index: str, *, address: str) -> None:
-    """Text a link to the mentor or manager with this number, if there is one."""
     now = line.clock()
     with acting(line) as session:
         person = _find_staff(session, index)
@@ -239,14 +235,15 @@ def _page(
     **values: object,
 ) -> Response:
     """With `refused`, the page says why the attempt failed, and the audit log notes it."""
-    status = 200
-    if refused is not None:
-        status = refused.status if isinstance(refused, PageRefused) else FAILED[how]
+    status, task = 200, None
+    if isinstance(refused, PageRefused):
+        status = refused.status
+    elif refused is not None:
+        status = 410 if how == "link" else 401
+        task = BackgroundTask(_note_failed, get_line(request), refused.person_id, how=how)
     sentence = str(refused or "")
     response = page(request, template, viewer=None, status=status, sentence=sentence, **values)
-    if isinstance(refused, KeyRefused):
-        line = get_line(request)
-        response.background = BackgroundTask(_note_failed, line, refused.person_id, how=how)
+    response.background = task
     return response
 
 
@@ -280,7 +277,6 @@ def _link_page(
 
 
 def _demo_people(request: Request, session: Session) -> Sequence[Person]:
-    """The mentors and managers of the demo; none elsewhere."""
     if get_settings(request).sms != "phones":
         return ()
     return session.scalars(

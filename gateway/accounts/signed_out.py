@@ -1,7 +1,7 @@
-"""A form that was sent after the session had ended: the page gives the typed words back.
+"""A form that a person sent after the session had ended: the response gives the typed words back.
 
 With our script the page stays open and shows a notice. Without it the browser shows this response
-instead, so it contains the words and a button that sends them again after signing in.
+instead, so it contains the words and a button that sends them again.
 """
 
 from collections.abc import Sequence
@@ -11,29 +11,15 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
-from escalation.speech.i18n import gettext_noop
 from gateway.accounts.sessions import own_path
 from gateway.web.rendering import page
 from models import Outcome
 
-# Text fields by their names in our forms, with their labels.
-BOXES = {
-    "words": gettext_noop("Your words"),
-    "note": gettext_noop("Note"),
-    "handing": gettext_noop("Note for your colleague"),
-    "outcome": gettext_noop("How it ended"),
-    "reason": gettext_noop("Reason"),
-    "debrief": gettext_noop("How you felt about it"),
-    "title": gettext_noop("Title"),
-    "text": gettext_noop("Text"),
-    "name": gettext_noop("Name"),
-    "phone": gettext_noop("Mobile number"),
-    "timezone": gettext_noop("Time zone"),
-    "url": gettext_noop("Address"),
-}
-# Passwords and passkey credentials are never shown.
+# The template has their labels.
+TEXT_FIELDS = {"words", "note", "handing", "outcome", "reason", "debrief", "title", "text", "name"}
+TEXT_FIELDS |= {"phone", "timezone", "url"}
+# We never show passwords and passkey credentials.
 SECRET = frozenset({"old", "new", "again", "password", "answer"})
-CHOICES = frozenset(outcome.value for outcome in Outcome)
 
 
 class Sent(NamedTuple):
@@ -41,14 +27,14 @@ class Sent(NamedTuple):
     value: str
 
     @property
-    def label(self) -> str | None:
-        """The text field's label; None for a choice and a hidden field."""
-        chosen = self.name == "outcome" and self.value in CHOICES
-        return None if chosen or not self.value.strip() else BOXES.get(self.name)
+    def is_text(self) -> bool:
+        """Whether a person typed it, rather than chose it or sent it in a hidden field."""
+        is_chosen = self.name == "outcome" and self.value in list(Outcome)
+        return self.name in TEXT_FIELDS and bool(self.value.strip()) and not is_chosen
 
 
 async def sent_with(request: Request) -> list[Sent]:
-    """The fields of a form, without files; none at all where one of them is secret."""
+    """The fields of a form, without files; none at all if one of them is secret."""
     if request.method != "POST":
         return []
     try:
@@ -60,8 +46,7 @@ async def sent_with(request: Request) -> list[Sent]:
 
 
 def signed_out(request: Request, sent: Sequence[Sent]) -> Response:
-    """A page that links to sign-in and holds what was written, to send it again."""
-    wrote = any(field.label for field in sent)
+    wrote = any(field.is_text for field in sent)
     came_from = urlsplit(request.headers.get("Referer", ""))
     here = came_from.netloc == request.headers.get("Host")
     then = (own_path(came_from.path) if here else None) or "/console"

@@ -18,7 +18,7 @@ from gateway.messaging.outbox import acting
 from gateway.privacy.terms import may_chat
 from gateway.runtime.line import Line
 from gateway.web.rendering import PageRefused, env, get_line, page
-from models import Conversation, Message, Owner, Person
+from models import Conversation, Owner, Person
 
 env.filters.update(chat_state=message_state)
 env.globals.update(crisis_lines=crisis_lines)
@@ -60,18 +60,12 @@ def may_enter(session: Session, line: Line, person: Person) -> bool:
 
 
 @contextmanager
-def locked_thread(request: Request, mentee: Person) -> Iterator[tuple[Session, Conversation]]:
+def locked_thread(request: Request, mentee: Person) -> Iterator[tuple[Session, Line, Conversation]]:
     """A transaction that holds the lock of the mentee's conversation."""
     line = get_line(request)
     with acting(line) as session:
         thread = get_thread(session, line.rules, session.get_one(Person, mentee.id))
-        yield session, lock_conversation(session, thread.id)
-
-
-def message_html(message: Message, person: Person) -> str:
-    return env.get_template("chat/chat_message.html").render(
-        said=message, zone=person.timezone, language=known(person.language)
-    )
+        yield session, line, lock_conversation(session, thread.id)
 
 
 def render_part(template: str, line: Line, person: Person, **values: object) -> str:

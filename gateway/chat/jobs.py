@@ -1,4 +1,4 @@
-"""Texting mentees on whose page a message has waited unseen."""
+"""Texts to mentees who have not seen a message on their page."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,16 +10,15 @@ from escalation.check_ins.schedules import out_of_quiet_hours
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import TextUnseen, Work, enqueue
 from escalation.speech.message_writer import say_by_text
-from gateway.chat.invitations import chat_link
+from gateway.chat.sign_in import chat_link
 from gateway.chat.thread import MESSAGE_WAITS
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import Channel, Conversation, Delivery, Message, Speaker
 
-# A mentee who wrote so recently waits for an answer on the page. Whatever comes later comes by
-# itself.
+# A mentee who wrote this recently is still waiting on the page for the answer.
 STILL_THERE = timedelta(minutes=2)
-# What has waited for longer than this was texted about, or could not be.
+# We have texted about older messages, or could not.
 LOOKED_BACK = timedelta(days=1)
 
 
@@ -29,7 +28,7 @@ def text_unseen(line: Line, job: TextUnseen) -> None:
     with acting(line) as session:
         conversation = lock_conversation(session, job.conversation_id)
         line = line.of(session, conversation.program_id)
-        # The page may have been opened meanwhile, or another process may have texted.
+        # The mentee may have opened the page meanwhile, or another process may have texted.
         due_at = _text_due_at(session, line, conversation, now=now)
         if due_at is not None and due_at > now:
             enqueue(session, job, at=due_at)
@@ -61,7 +60,7 @@ def _text_due_at(
     if person is None or not person.can_be_texted or person.left_at is not None:
         return None
     here = Message.conversation_id == conversation.id
-    told_at = session.scalar(
+    texted_at = session.scalar(
         select(func.max(Message.at)).where(here, Message.script == MESSAGE_WAITS)
     )
     wrote_at = session.scalar(select(func.max(Message.at)).where(here, ~Message.outgoing))
@@ -69,28 +68,28 @@ def _text_due_at(
         select(func.max(Message.delivered_at)).where(here, Message.channel == Channel.WEB)
     )
     was_there_at = max(at for at in (wrote_at, looked_at, now - LOOKED_BACK) if at is not None)
-    if told_at is not None and told_at > was_there_at:
+    if texted_at is not None and texted_at > was_there_at:
         return None
     unseen = session.scalars(
         select(Message).where(
             here,
             Message.channel == Channel.WEB,
             Message.delivery == Delivery.SENT,
-            Message.at > max(now - LOOKED_BACK, told_at or now - LOOKED_BACK),
+            Message.at > max(now - LOOKED_BACK, texted_at or now - LOOKED_BACK),
         )
     ).all()
     patience, zone = timedelta(minutes=policy.chat.unseen_minutes), ZoneInfo(person.timezone)
-    # A person's words answer the mentee, so they wait for no hour.
+    # A person's words answer the mentee, so quiet hours do not delay them.
     due = [message.at + patience for message in unseen if message.speaker is not Speaker.BOT]
     for message in unseen:
-        if message.speaker is Speaker.BOT and _came_by_itself(session, message):
+        if message.speaker is Speaker.BOT and _is_unprompted(session, message):
             not_before = max(message.at + patience, now)
             due.append(out_of_quiet_hours(not_before, zone, policy.schedule))
     return min(due, default=None)
 
 
-def _came_by_itself(session: Session, message: Message) -> bool:
-    """Whether this is no answer to what the mentee had just written."""
+def _is_unprompted(session: Session, message: Message) -> bool:
+    """Whether this does not answer what the mentee had just written."""
     wrote = select(Message.id).where(
         Message.conversation_id == message.conversation_id,
         ~Message.outgoing,

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from escalation.speech.i18n import gettext_noop, in_language
-from gateway.chat.chat_page import build_view, may_enter, message_html, render_part, show_chat
+from gateway.chat.chat_page import build_view, may_enter, render_part, show_chat
 from gateway.chat.sign_in import (
     COOKIE,
     Mentee,
@@ -99,12 +99,12 @@ def write(
     if not is_from_script(request):
         return RedirectResponse("/chat#latest", 303)
     with line.database.reading() as session:
-        html = message_html(session.get_one(Message, recorded.message_id), person)
+        message = session.get_one(Message, recorded.message_id)
+        html = render_part("chat/chat_message.html", line, person, said=message)
     return HTMLResponse(html)
 
 
 def _check(request: Request, person: Person, words: str) -> None:
-    """Raises PageRefused for a message that we do not record."""
     line = get_line(request)
     with line.database.reading() as session:
         if not may_enter(session, line, person):
@@ -151,20 +151,16 @@ def seen(
 
 @dataclass
 class Follower:
-    """One open page, and what it has received so far."""
-
     last_id: int
     sent: str = ""
     states: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class News:
-    """What one open page receives next. `more` says that there are messages left to ask for."""
+class News(NamedTuple):
+    """What one open page receives next: the numbers and HTML of messages, and what else changed."""
 
     messages: list[tuple[int, str]]
     status: str | None
-    more: bool
 
 
 @router.get("/live", response_class=EventSourceResponse)
@@ -185,13 +181,11 @@ async def live(
             if news is None:
                 yield ServerSentEvent(event="signed-out", raw_data="")
                 return
-            for message_id, html in news.messages:
-                yield ServerSentEvent(
-                    event="message", id=str(message_id), raw_data=html, retry=1000
-                )
+            for number, html in news.messages:
+                yield ServerSentEvent(event="message", id=str(number), raw_data=html, retry=1000)
             if news.status is not None:
                 yield ServerSentEvent(event="status", raw_data=news.status, retry=1000)
-            more = news.more
+            more = bool(news.messages)
 
 
 def find_news(request: Request, follower: Follower) -> News | None:
@@ -203,7 +197,8 @@ def find_news(request: Request, follower: Follower) -> News | None:
             return None
         conversation = get_conversation(session, person)
         new = after(session, conversation, follower.last_id)
-        messages = [(message.id, message_html(message, person)) for message in new]
+        template = "chat/chat_message.html"
+        messages = [(one.id, render_part(template, line, person, said=one)) for one in new]
         status = get_thread_status(session, person, conversation, now=line.clock())
         choices = choices_now(session, conversation, status.owner)
         states = message_states(session, conversation)
@@ -216,8 +211,7 @@ def find_news(request: Request, follower: Follower) -> News | None:
     changed = {each: state for each, state in states.items() if follower.states.get(each) != state}
     rendered = json.dumps(parts)
     if rendered == follower.sent and not changed:
-        return News(messages, None, more=bool(new))
+        return News(messages, None)
     follower.sent, follower.states = rendered, states
     says = {state: in_language(person.language, state) for state in changed.values()}
-    news = json.dumps({**parts, "states": changed, "says": says})
-    return News(messages, news, more=bool(new))
+    return News(messages, json.dumps({**parts, "states": changed, "says": says}))

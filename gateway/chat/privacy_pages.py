@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import mentors_under_concern
 from escalation.handoffs.handoffs import OnlyAPersonCloses, get_open_handoff, withdraw
 from escalation.handoffs.moves import Closed
-from escalation.speech.i18n import LANGUAGES, gettext_noop
+from escalation.speech.i18n import LANGUAGES
 from escalation.speech.message_writer import get_thread
 from gateway.accounts.sessions import audited
 from gateway.chat.chat_page import locked_thread
@@ -49,36 +49,6 @@ Text = Annotated[str, Form()]
 Number = Annotated[int, Form()]
 YesOrNo = Annotated[bool, Form()]
 
-# What the page says after a form, by the word in its address.
-DONE = {
-    "said": gettext_noop("We will write to you in this language from now on."),
-    "whole": gettext_noop("From now on, a mentor who joins can read the whole chat."),
-    "summary": gettext_noop(
-        "From now on, a mentor who joins can read only what you write after asking for a person, "
-        "and a short summary."
-    ),
-    "declined": gettext_noop("You canceled it. You can ask for a person again at any time."),
-    "ended": gettext_noop("That was over already. Nothing changed."),
-    "paused": gettext_noop("Your check-ins are paused."),
-    "resumed": gettext_noop("Your check-ins are on again."),
-    "stopped": gettext_noop("We won't text you anymore. You can still write here."),
-    "started": gettext_noop("We may text you again."),
-    "deleting": gettext_noop(
-        "We will delete everything on the date below. Until then, you can still undo it."
-    ),
-    "kept": gettext_noop("We won't delete anything."),
-    "concern": gettext_noop(
-        "Thank you for telling us. We told the program's managers. We did not tell any mentor."
-    ),
-    "concern-kept": gettext_noop(
-        "Thank you for telling us. We saved it, but we could not text a manager. Please tell an "
-        "adult you trust, too. Childhelp is there at any hour, free: call or text 800-422-4453."
-    ),
-    "answered": gettext_noop("Thank you. We saved your answer."),
-    "asked": gettext_noop("We asked the team to write to you here."),
-    "nobody": gettext_noop("OK, we won't ask anyone."),
-}
-
 
 @dataclass(frozen=True)
 class Refused:
@@ -92,7 +62,7 @@ class Refused:
 
 @router.get("/you")
 def settings(request: Request, mentee: Mentee, done: str = "") -> Response:
-    return _show(request, mentee, done=said_to(request, DONE.get(done, "")))
+    return _show(request, mentee, done=done)
 
 
 @router.post("/you/language")
@@ -120,8 +90,7 @@ def share(request: Request, mentee: Mentee, whole: YesOrNo) -> Response:
 @router.post("/you/decline")
 def decline(request: Request, mentee: Mentee, number: Number = 0) -> Response:
     """Withdraw the handoff that the mentee saw, and not a later one."""
-    line = get_line(request)
-    with locked_thread(request, mentee) as (session, conversation):
+    with locked_thread(request, mentee) as (session, line, conversation):
         handoff = get_open_handoff(session, conversation)
         if handoff is None or handoff.id != number:
             return _done(request, "ended", "talks")
@@ -167,16 +136,14 @@ def delete_everything(request: Request, mentee: Mentee, sure: Text = "") -> Resp
     if sure != "yes":
         sentence = said_to(request, "Check the box first. We can't bring back what we delete.")
         return _show(request, mentee, refused=Refused("delete", sentence))
-    line = get_line(request)
-    with locked_thread(request, mentee) as (session, conversation):
+    with locked_thread(request, mentee) as (session, line, conversation):
         wish_erasure(session, line, conversation, now=line.clock())
     return _done(request, "deleting", "delete")
 
 
 @router.post("/you/keep")
 def cancel_deletion(request: Request, mentee: Mentee) -> Response:
-    line = get_line(request)
-    with locked_thread(request, mentee) as (session, conversation):
+    with locked_thread(request, mentee) as (session, line, conversation):
         take_back_wish(session, line, conversation, now=line.clock())
     return _done(request, "kept", "delete")
 
@@ -201,8 +168,7 @@ def report_concern(request: Request, mentor: Text = "", words: Text = "") -> Res
             longest=f"{LONGEST_CONCERN:,}",
         )
         return _show(request, mentee, refused=Refused("concern", sentence, words, mentor))
-    line = get_line(request)
-    with locked_thread(request, mentee) as (session, conversation):
+    with locked_thread(request, mentee) as (session, line, conversation):
         mentors = {str(person.id): person for person in mentors_known_to(session, conversation)}
         if mentor not in ("", "nobody", *mentors):
             sentence = said_to(request, "Choose who it is about. We have not sent anything yet.")
@@ -219,9 +185,8 @@ def follow_up(
     request: Request, mentee: Mentee, says: YesOrNo, number: Number = 0, question: Text = ""
 ) -> Response:
     """Save one answer, but do not replace an earlier one, given here or by text."""
-    line, word = get_line(request), "answered"
-    now = line.clock()
-    with locked_thread(request, mentee) as (session, conversation):
+    word, now = "answered", get_line(request).clock()
+    with locked_thread(request, mentee) as (session, line, conversation):
         conversation.channel = Channel.WEB
         asked = get_open_follow_up(session, conversation, line.rules.policy.follow_up, now=now)
         following = next_question(asked) if asked else None

@@ -1,18 +1,20 @@
 """A mentee's sign-in to the chat, and its cookie. A page that needs it depends on `Mentee`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
+from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop, in_language
 from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.sessions import end_session, find_session, start_session
+from gateway.runtime.one_time_keys import new_link
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
-from models import Person
+from models import Person, Role
 
 COOKIE = "warmline_chat"
 # On a shared device, and on the mentee's own.
@@ -58,7 +60,6 @@ Mentee = Annotated[Person, Depends(signed_in_mentee)]
 
 
 def is_chat_path(path: str) -> bool:
-    """Chat pages may be framed and have their own style."""
     return path == "/chat" or path.startswith("/chat/")
 
 
@@ -83,6 +84,20 @@ def chat_refusal(request: Request, refused: PageRefused, words: str = "") -> Res
         sentence=sentence,
         words=words,
     )
+
+
+def chat_link(rules: Rules) -> str:
+    return f"{rules.site}/chat"
+
+
+def invite(session: Session, person: Person, rules: Rules, *, now: datetime) -> str:
+    """A link that opens the chat once. Raises ValueError for mentors and managers."""
+    if person.role is not Role.MENTEE:
+        raise ValueError(
+            f"{person.name} is not a mentee. Mentors and managers sign in at /sign-in."
+        )
+    lasts = timedelta(days=rules.policy.chat.invitation_days)
+    return f"{chat_link(rules)}/in/{new_link(session, person, 'chat', now=now, lasts=lasts)}"
 
 
 def sign_mentee_in(session: Session, request: Request, person: Person, *, own: bool) -> str:

@@ -1,6 +1,6 @@
 """The pages on which a mentee signs in to the chat: an invitation, or a code by text."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -11,8 +11,10 @@ from escalation.speech.i18n import gettext_noop
 from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
 from gateway.accounts.sessions import end_session
 from gateway.chat.chat_page import build_view, may_enter, show_chat
-from gateway.chat.invitations import text_code
 from gateway.chat.sign_in import COOKIE, forget, get_mentee, remember, sign_mentee_in
+from gateway.messaging import sealed_codes
+from gateway.messaging.outbox import acting
+from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, use_code, use_link
 from gateway.runtime.user_input import as_e164
 from gateway.web.i18n import said_to
@@ -21,9 +23,10 @@ from models import Person, Role, phone_index
 
 router = APIRouter(prefix="/chat")
 
-TRIES_PER_NUMBER = 5
+ATTEMPTS_PER_NUMBER = 5
 # A whole class may share one address.
-TRIES_PER_ADDRESS = 60
+ATTEMPTS_PER_ADDRESS = 60
+CODE_PAGE = "chat/chat_code.html"
 
 WRONG_CODE = gettext_noop(
     "That code didn't work. It may have a typo, be used already, or be older than ten minutes. "
@@ -85,8 +88,8 @@ def ask_for_code(request: Request, phone: Text = "", words: Text = "") -> Respon
         person = session.scalar(select(Person).where(Person.phone_index == index))
     if person is not None:
         # In the background, so that the response time does not tell whether the number is enrolled.
-        line.soon(text_code, person.id)
-    return _show_code(request, {"phone": number, "words": words, "own": False})
+        line.soon(_text_code, person.id)
+    return _show(request, CODE_PAGE, phone=number, words=words, own=False)
 
 
 @router.post("/sign-in/code")
@@ -100,7 +103,7 @@ def give_code(
     except PageRefused as refused:
         if get_mentee(request) is not None:
             return RedirectResponse("/chat", 303)  # sent twice
-        return _show_code(request, {"phone": phone, "words": words, "own": own}, refused)
+        return _show(request, CODE_PAGE, refused, phone=phone, words=words, own=own)
     return remember(request, _open_chat(request, person, words), token, own=own)
 
 
@@ -113,7 +116,6 @@ def sign_out(request: Request) -> Response:
 
 @router.post("/as/{person_id}")
 def be_a_mentee(request: Request, person_id: Number) -> Response:
-    """One-click sign-in, only in the demo."""
     with get_line(request).database.writing() as session:
         person = session.get(Person, person_id)
         is_demo = get_settings(request).sms == "phones"
@@ -123,9 +125,16 @@ def be_a_mentee(request: Request, person_id: Number) -> Response:
     return remember(request, RedirectResponse("/chat", 303), token, own=False)
 
 
+def _text_code(line: Line, person_id: int) -> None:
+    with acting(line) as session:
+        person = session.get_one(Person, person_id)
+        if person.role is Role.MENTEE and person.left_at is None and person.can_be_texted:
+            sealed_codes.text_code(session, line, person, now=line.clock())
+
+
 def _limits(what: str, request: Request, index: str) -> dict[str, int]:
     by_address = f"{what} {client_key(request)}"
-    return {f"{what} {index}": TRIES_PER_NUMBER, by_address: TRIES_PER_ADDRESS}
+    return {f"{what} {index}": ATTEMPTS_PER_NUMBER, by_address: ATTEMPTS_PER_ADDRESS}
 
 
 def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Person, str]:
@@ -160,34 +169,20 @@ def _open_chat(request: Request, person: Person, words: str) -> Response:
     return show_chat(request, view, words)
 
 
-def _show_code(
-    request: Request, form: Mapping[str, object], refused: PageRefused | None = None
-) -> Response:
-    return page(
-        request,
-        "chat/chat_code.html",
-        viewer=None,
-        status=refused.status if refused else 200,
-        sentence=str(refused or ""),
-        **form,
-    )
-
-
 def show_sign_in(
     request: Request, *, phone: str = "", words: str = "", refused: PageRefused | None = None
 ) -> Response:
-    mentees: list[Person] = []
+    mentees: Sequence[Person] = ()
     if get_settings(request).sms == "phones":
         with get_line(request).database.reading() as session:
             asked = select(Person).where(Person.role == Role.MENTEE).order_by(Person.id).limit(12)
-            mentees = list(session.scalars(asked))
-    return page(
-        request,
-        "chat/chat_sign_in.html",
-        viewer=None,
-        status=refused.status if refused else 200,
-        phone=phone,
-        words=words,
-        sentence=str(refused or ""),
-        mentees=mentees,
-    )
+            mentees = session.scalars(asked).all()
+    template = "chat/chat_sign_in.html"
+    return _show(request, template, refused, phone=phone, words=words, mentees=mentees)
+
+
+def _show(
+    request: Request, template: str, refused: PageRefused | None = None, **values: object
+) -> Response:
+    status, sentence = refused.status if refused else 200, str(refused or "")
+    return page(request, template, viewer=None, status=status, sentence=sentence, **values)

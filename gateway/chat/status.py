@@ -19,9 +19,8 @@ FEWEST_WAITS = 10
 
 @dataclass(frozen=True)
 class WaitEstimate:
-    """Of `asked` handoffs at one urgency in the last 28 days, mentors claimed `claimed`: half of
-    those within `median`, nine of ten within `ninetieth`. Both are None with too few claims.
-    """
+    """Of `asked` handoffs in the last 28 days, mentors claimed `claimed`, half of them within
+    `median`, nine of ten within `ninetieth`. Both times are None with too few claims."""
 
     asked: int
     claimed: int
@@ -32,7 +31,6 @@ class WaitEstimate:
 def estimate_wait(
     session: Session, program: Program, urgency: Urgency, *, now: datetime, but: Handoff | None
 ) -> WaitEstimate:
-    """Measured to the first claim. Handoffs without a claim count in `asked`."""
     found = session.execute(
         select(Handoff.opened_at, first_claim_at())
         .join(Conversation)
@@ -56,7 +54,6 @@ class ThreadStatus:
     """`wait` is set while the mentee waits. `opens_at` is None during opening hours."""
 
     owner: Owner
-    program: Program
     mentor: str | None = None
     since: datetime | None = None
     urgency: Urgency | None = None
@@ -70,14 +67,13 @@ def get_thread_status(
     handoff = get_open_handoff(session, conversation) if conversation else None
     owner, program = get_owner(handoff), person.program
     if handoff is None:
-        return ThreadStatus(owner, program)
+        return ThreadStatus(owner)
     if owner is Owner.MENTOR:
-        return ThreadStatus(owner, program, mentor=handoff.mentor.name if handoff.mentor else None)
+        return ThreadStatus(owner, mentor=handoff.mentor.name if handoff.mentor else None)
     holidays = get_holidays(session, program)
     is_open = is_within_hours(program, now, holidays)
     return ThreadStatus(
         owner,
-        program,
         since=handoff.opened_at,
         urgency=handoff.urgency,
         wait=estimate_wait(session, program, handoff.urgency, now=now, but=handoff),

@@ -1,11 +1,10 @@
 """The terms of the chat: reading them, agreeing to them, and asking for a person without them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
 from escalation.handoffs.handoffs import get_open_handoff
-from escalation.policy import Policy
 from gateway.chat.chat_page import locked_thread
 from gateway.chat.sign_in import Mentee, get_mentee
 from gateway.conversations.person_requests import ask_for_a_person
@@ -25,10 +24,8 @@ def terms(request: Request, mentee: Mentee) -> Response:
 @router.get("/terms/read")
 def read_terms(request: Request) -> Response:
     """The terms without a sign-in, as the text that asks for agreement links to them."""
-    policy = get_line(request).rules.policy
-    return page(
-        request, "chat/terms_read.html", viewer=get_mentee(request), person=None, **_terms(policy)
-    )
+    viewer, policy = get_mentee(request), get_line(request).rules.policy
+    return page(request, "chat/terms_read.html", viewer=viewer, person=None, policy=policy)
 
 
 @router.post("/terms")
@@ -36,14 +33,13 @@ def agree_to_terms(
     request: Request,
     mentee: Mentee,
     age_band: Annotated[str, Form()] = "",
-    agrees: Annotated[str, Form()] = "",
+    agrees: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Record the agreement. The chat opens unless a guardian must agree first."""
     line = get_line(request)
-    band = next((one for one in AgeBand if one.value == age_band), None)
-    if band is None:
+    if age_band not in list(AgeBand):
         return _show(request, mentee, sentence=said_to(request, "Choose how old you are."))
-    if agrees != "yes":
+    band = AgeBand(age_band)
+    if not agrees:
         sentence = said_to(
             request, "Check the box if you agree. If not, you can still talk to a person."
         )
@@ -62,8 +58,7 @@ def agree_to_terms(
 @router.post("/terms/person")
 def person_without_terms(request: Request, mentee: Mentee) -> Response:
     """A mentee can always ask for a person, also without any agreement."""
-    line = get_line(request)
-    with locked_thread(request, mentee) as (session, conversation):
+    with locked_thread(request, mentee) as (session, line, conversation):
         conversation.channel = Channel.WEB
         if get_open_handoff(session, conversation) is None:
             ask_for_a_person(line.at(session), conversation, message=None)
@@ -78,7 +73,6 @@ def _show(
     sentence: str = "",
     status: int = 422,
 ) -> Response:
-    """`sentence` says why a form was refused."""
     policy = get_line(request).rules.policy
     with get_line(request).database.reading() as session:
         given = given_by(session, mentee)
@@ -93,15 +87,6 @@ def _show(
         counts=counts,
         bands=BANDS,
         band=band,
-        guardian_below=policy.consent.guardian_below,
+        policy=policy,
         sentence=sentence,
-        **_terms(policy),
     )
-
-
-def _terms(policy: Policy) -> dict[str, Any]:
-    """The numbers and choices of the policy that the terms name."""
-    return {
-        "erase_after_days": policy.personal_data.erase_after_days,
-        "words_by_text": policy.relay.mentor_sms == "words",
-    }

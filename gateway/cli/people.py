@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from escalation.ruleset import load_rules
 from gateway.accounts.passwords import set_password as store_password
-from gateway.chat.invitations import invite as make_invitation
+from gateway.chat.sign_in import invite as make_invitation
 from gateway.cli.context import Refused, find_person, reading, writing
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.enrollment import enroll as enroll_people

@@ -234,11 +234,6 @@ def test_a_credential_with_any_byte_changed_is_refused(talk: Talk, web: Web, par
     assert check(right) == "Sam"
 
 
-def test_passkey_attempts_are_limited(web: Web) -> None:
-    answers = [web.posts("/sign-in/passkey", answer="{}").status_code for _ in range(21)]
-    assert answers == [401] * 20 + [429]
-
-
 def test_a_person_has_a_limited_number_of_passkeys(talk: Talk, web: Web) -> None:
     for _ in range(MOST_PASSKEYS):
         adds_passkey(web, SAM, Device())

@@ -49,7 +49,6 @@ from models import (
     Passkey,
     Person,
     PolicyVersion,
-    Program,
     Role,
     SafeguardingRecord,
     Webhook,
@@ -257,15 +256,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     talk.clock.now += timedelta(days=7)
     talk.texts(MAYA, f"{WORDS}. can i talk to a person please")
     talk.texts(SAM, "TAKE")
+    talk.a_manager_elsewhere()
     with database.writing() as session:
-        people = enroll_elsewhere(session, talk)
+        everybody = session.scalars(select(Person))
+        people = {person.name.removesuffix(ENDING): person for person in everybody}
         numbers = fill_program(session, talk, people)
-        order = [None, *(people[name] for name in ("Maya", "Sam", "Noor", "Ruth"))]
-        order += [people[name] for name in ("Eve", "Ann", "Kim", "Jo")]
+        names = ("Maya", "Sam", "Noor", "Ruth", "Eve", "Ann", "Kim", "Jo")
         cookies = {
-            who: start_session(session, person, now=talk.clock())
-            for who, person in zip((*WHO, ANOTHER_MENTEE), order, strict=True)
-            if person is not None
+            who: start_session(session, people[name], now=talk.clock())
+            for who, name in zip((*WHO[1:], ANOTHER_MENTEE), names, strict=True)
         }
     # Everything is in the file, and nothing in a log beside it.
     with database.engine.connect() as connection:
@@ -276,39 +275,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(file, rows_in(file), talk, apps, cookies, numbers)
 
 
-def enroll_elsewhere(session: Session, talk: Talk) -> dict[str, Person]:
-    """Enroll people in a second program. Returns everybody by name."""
-    people = {
-        person.name.removesuffix(ENDING): person for person in session.scalars(select(Person))
-    }
-    here = people["Sam"].program
-    elsewhere = Program(
-        name="Elsewhere",
-        timezone="Europe/Berlin",
-        opens_at=here.opens_at,
-        closes_at=here.closes_at,
-    )
-    session.add(elsewhere)
-    session.flush()
-    roles = {"Eve": Role.MANAGER, "Ann": Role.MENTOR, "Kim": Role.MENTEE}
-    for number, (name, role) in enumerate(roles.items()):
-        phone = f"+1202555015{number}"
-        people[name] = Person(
-            program_id=elsewhere.id,
-            role=role,
-            name=name,
-            phone=phone,
-            phone_index=phone_index(phone),
-            timezone="Europe/Berlin",
-            enrolled_at=talk.clock(),
-        )
-        session.add(people[name])
-    session.flush()
-    return people
-
-
 def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dict[str, str]:
-    """Add one of each thing that has a number to Sam's program. Returns the values in TABLE."""
+    """Add one of each thing that has a number to Sam's program, and Ann and Kim to Eve's.
+
+    Returns the values of the parts of addresses.
+    """
     now = talk.clock()
     maya, sam, ruth = people["Maya"], people["Sam"], people["Ruth"]
     common = {"program_id": sam.program_id, "by_id": ruth.id, "at": now}
@@ -320,6 +291,13 @@ def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dic
         session.flush()
         return row
 
+    for name, role, phone in (
+        ("Ann", Role.MENTOR, "+12025550151"),
+        ("Kim", Role.MENTEE, "+12025550152"),
+    ):
+        elsewhere = {"program_id": people["Eve"].program_id, "timezone": "Europe/Berlin"}
+        numbered = {"phone": phone, "phone_index": phone_index(phone)}
+        people[name] = add(Person, role=role, name=name, enrolled_at=now, **numbered, **elsewhere)
     for name in ("Maya", "Jo", "Kim"):
         add(Consent, person_id=people[name].id, terms=TERMS_VERSION, age_band=AgeBand.ADULT)
     add(Passkey, person_id=sam.id, credential_id="AAAA", public_key=b"", sign_count=0, name="k")
@@ -404,12 +382,12 @@ def ask(
     answer = Answer()
 
     async def run() -> None:
-        asked = iter([{"type": "http.request", "body": sent, "more_body": False}])
+        asked = [{"type": "http.request", "body": sent, "more_body": False}]
         enough = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
-            for message in asked:
-                return message
+            if asked:
+                return asked.pop()
             await enough.wait()
             return {"type": "http.disconnect"}
 
@@ -422,14 +400,7 @@ def ask(
             if "event-stream" in answer.headers.get("content-type", "") and until in answer.body:
                 enough.set()
 
-        request = asyncio.create_task(app(scope, receive, send))
-        read = asyncio.create_task(enough.wait())
-        await asyncio.wait({request, read}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
-        for task in (request, read):
-            task.cancel()
-        done = await asyncio.gather(request, read, return_exceptions=True)
-        if isinstance(done[0], Exception):
-            raise done[0]
+        await asyncio.wait_for(app(scope, receive, send), 20)
 
     asyncio.run(run())
     return answer
@@ -439,9 +410,13 @@ def ask(
 OPEN_TABLES = {"audit_entry", "one_time_key", "web_session"}
 
 
-def rows_in(file: Path, is_wanted: Callable[[str, dict[str, Any]], bool] | None = None) -> Rows:
-    """All rows that `is_wanted` picks, by default those of Sam's program."""
-    is_wanted = is_wanted or is_in_sams_program
+def is_in_sams_program(table: str, row: dict[str, Any]) -> bool:
+    return bool(row.get("id" if table == "program" else "program_id", 1) == 1)
+
+
+def rows_in(
+    file: Path, is_wanted: Callable[[str, dict[str, Any]], bool] = is_in_sams_program
+) -> Rows:
     rows = set()
     with closing(sqlite3.connect(file)) as connection:
         connection.row_factory = sqlite3.Row
@@ -450,10 +425,6 @@ def rows_in(file: Path, is_wanted: Callable[[str, dict[str, Any]], bool] | None 
                 if is_wanted(table, dict(row)):
                     rows.add((table, tuple(row)))
     return rows
-
-
-def is_in_sams_program(table: str, row: dict[str, Any]) -> bool:
-    return row.get("id" if table == "program" else "program_id", 1) == 1
 
 
 def rows_about_maya(world: World, file: Path) -> Rows:

@@ -1,13 +1,14 @@
 """Twenty open chats while the server is killed: each gets every message once, in order.
 
-The gateway and its database are real processes. The clients reconnect after the last message that
-they have, and repeat unanswered requests with the same key, as a browser does.
+The gateway and its database are real processes. As a browser does, the clients reconnect after the
+last message that they have, and repeat unanswered requests with the same key.
 """
 
 import itertools
 import random
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import httpx
@@ -48,26 +49,23 @@ class OpenChat(threading.Thread):
                 time.sleep(0.1)
 
     def _follow(self) -> None:
-        headers = {"Accept": "text/event-stream"}
-        if self.got:
-            headers["Last-Event-ID"] = str(self.got[-1])
+        last = {"Last-Event-ID": str(self.got[-1])} if self.got else {}
+        headers = {"Accept": "text/event-stream", **last}
         with self.browser.stream("GET", "/chat/live", headers=headers, timeout=3) as stream:
             stream.raise_for_status()
             self.connections += 1
-            number = event = ""
+            event: dict[str, str] = {}
             for line in stream.iter_lines():
                 if self.ended.is_set():
                     return
-                field, _, value = line.partition(": ")
-                if field == "id":
-                    number = value
-                elif field == "event":
-                    event = value
-                elif not line:
-                    # Only a whole event counts; the stream repeats one that was cut off.
-                    if event == "message":
-                        self.got.append(int(number))
-                    number = event = ""
+                if line:
+                    field, _, value = line.partition(": ")
+                    event[field] = value
+                    continue
+                # Only a whole event counts; the stream repeats one that was cut off.
+                if event.get("event") == "message":
+                    self.got.append(int(event["id"]))
+                event = {}
 
     def writes(self, words: str, key: str) -> None:
         """Send until there is an answer, as with the button Try again."""
@@ -97,23 +95,18 @@ def demo_mentees(database: Database) -> list[int]:
 
 
 def threads(database: Database) -> dict[int, list[Message]]:
+    """The messages that each mentee sees."""
+    found: dict[int, list[Message]] = defaultdict(list)
     with database.reading() as session:
-        messages = session.scalars(
-            select(Message)
-            .join(Conversation)
-            .join(Person, Person.id == Conversation.person_id)
+        messages = session.execute(
+            select(Person.id, Message)
+            .join(Conversation, Conversation.person_id == Person.id)
+            .join(Message, Message.conversation_id == Conversation.id)
             .where(Person.role == Role.MENTEE, is_shown())
             .order_by(Message.id)
-        ).all()
-        people = {
-            conversation.id: conversation.person_id
-            for conversation in session.scalars(select(Conversation))
-        }
-    found: dict[int, list[Message]] = {}
-    for message in messages:
-        person_id = people[message.conversation_id]
-        assert person_id is not None
-        found.setdefault(person_id, []).append(message)
+        )
+        for person_id, message in messages:
+            found[person_id].append(message)
     return found
 
 
@@ -157,15 +150,10 @@ def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url
         expected = _settled(database, chats, whose)
         for number, chat in enumerate(chats):
             assert chat.got == expected[whose[number]], chat.name
-        written = [
-            message.words
-            for thread in threads(database).values()
-            for message in thread
-            if not message.outgoing
-        ]
-        assert sorted(written) == sorted(
-            f"{place} from page {n}" for n in whose for place in range(WRITTEN_BY_EACH)
-        )
+        messages = itertools.chain(*threads(database).values())
+        written = sorted(message.words for message in messages if not message.outgoing)
+        places = itertools.product(range(WRITTEN_BY_EACH), whose)
+        assert written == sorted(f"{place} from page {n}" for place, n in places)
         assert all(chat.connections > KILLS for chat in chats), "every page was cut off"
     finally:
         for chat in chats:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.ruleset import load_rules
-from gateway.chat.invitations import invite
+from gateway.chat.sign_in import invite
 from gateway.people.enrollment import enroll
 from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
@@ -24,13 +24,8 @@ from models import Channel, Person, Program, phone_index, use_key
 from tests.browsers import fits, open_context
 from tests.processes import KEY, ROOT, OnRasa, Process
 
-# The demo's mentees and two more, so that each test has a new mentee.
-PHONES = {
-    "Maya": "+12025550101",
-    "Jo": "+12025550102",
-    "Kit": "+12025550103",
-    "Lou": "+12025550104",
-}
+# The demo's mentees and two more, so that each screen has a mentee of its own.
+PHONES = {name: f"+1202555010{n}" for n, name in enumerate(("Maya", "Jo", "Kit", "Lou"), 1)}
 MORE_MENTEES = f"""role,name,phone,timezone,mentor
 mentee,Kit,{PHONES["Kit"]},America/New_York,Sam/Noor
 mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
@@ -38,38 +33,41 @@ mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
 
 
 @contextmanager
-def records_of(demo: OnRasa) -> Iterator[Session]:
+def database(demo: OnRasa) -> Iterator[Session]:
     """The database of the running gateway."""
     use_key(KEY)
-    database = Database(make_engine(demo.environment["DATABASE_URL"]))
-    with database.writing() as session:
+    stored = Database(make_engine(demo.environment["DATABASE_URL"]))
+    with stored.writing() as session:
         yield session
-    database.engine.dispose()
+    stored.engine.dispose()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def more_mentees(demo: OnRasa) -> None:
-    with records_of(demo) as session:
+    with database(demo) as session:
         program = session.scalars(select(Program)).one()
         people = read_people(MORE_MENTEES.encode(), timezone=program.timezone)
         assert len(enroll(session, program, people, now=utc_now())) == 2, people.problems
 
 
-def open_browser(
+@contextmanager
+def open_page(
     browser: Browser, demo: OnRasa, trouble: list[str], *, width: int, colors: str = "light"
-) -> BrowserContext:
-    return open_context(browser, demo.url, trouble, width=width, colors=colors, patience=15_000)
+) -> Iterator[Page]:
+    context = open_context(browser, demo.url, trouble, width=width, colors=colors, patience=15_000)
+    yield context.new_page()
+    context.close()
 
 
 def invitation(demo: OnRasa, mentee: str) -> str:
-    with records_of(demo) as session:
+    with database(demo) as session:
         index = phone_index(PHONES[mentee])
         person = session.scalars(select(Person).where(Person.phone_index == index)).one()
         return invite(session, person, load_rules(demo.url, Channel.SMS), now=utc_now())
 
 
 def text_from(demo: OnRasa, owner: str, words: str) -> None:
-    """A mentor or manager texts from the demo phone."""
+    """Send a text from one of the demo's phones."""
     page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
     assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
@@ -84,6 +82,14 @@ def comes_in(page: Page, demo: OnRasa, mentee: str) -> None:
         page.get_by_role("checkbox", name="I have read this").check()
         page.locator("form[action='/chat/terms'] button").click()
     expect(page).to_have_url(f"{demo.url}/chat")
+
+
+def comes_back(page: Page, demo: OnRasa, mentee: str) -> None:
+    """With the demo's one-click sign-in. The terms are new to a mentee whose first test this is."""
+    page.goto("/chat/sign-in")
+    page.get_by_role("button", name=f"{mentee}, mentee").press("Enter")
+    if page.url.endswith("/chat/terms"):
+        comes_in(page, demo, mentee)
 
 
 def said(page: Page, words: str | re.Pattern[str]) -> Locator:
@@ -116,84 +122,77 @@ def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
     mentee: str,
     mentor: str,
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=width, colors=colors)
-    page = context.new_page()
-    comes_in(page, demo, mentee)
-    expect(page.get_by_role("link", name="988")).to_be_visible()
-    expect(page.locator("#thread-status")).to_contain_text("a computer program, not a person")
+    with open_page(browser, demo, trouble, width=width, colors=colors) as page:
+        comes_in(page, demo, mentee)
+        expect(page.get_by_role("link", name="988")).to_be_visible()
+        expect(page.locator("#thread-status")).to_contain_text("a computer program, not a person")
 
-    writes(page, "how can i sleep better")
-    answer = said(page, "get up at the same time each day")
-    expect(answer).to_be_visible()
-    expect(answer.locator(".by")).to_contain_text("Bot automated")
-    expect(answer.locator(".state")).to_have_text("delivered")
+        writes(page, "how can i sleep better")
+        answer = said(page, "get up at the same time each day")
+        expect(answer).to_be_visible()
+        expect(answer.locator(".by")).to_contain_text("Bot automated")
+        expect(answer.locator(".state")).to_have_text("delivered")
 
-    page.get_by_role("button", name="Talk to a person").click()
-    expect(said(page, f"I asked {mentor}, your mentor")).to_be_visible()
-    expect(page.locator("#thread-status")).to_contain_text("We can't estimate the wait yet")
+        page.get_by_role("button", name="Talk to a person").click()
+        expect(said(page, f"I asked {mentor}, your mentor")).to_be_visible()
+        expect(page.locator("#thread-status")).to_contain_text("We can't estimate the wait yet")
 
-    text_from(demo, mentor, "take")
-    expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text("a person joined")
-    expect(page.locator("#thread-status")).to_contain_text(f"{mentor} is here.")
-    text_from(demo, mentor, f"Hey {mentee}, it is me.")
-    words = said(page, f"Hey {mentee}, it is me.")
-    expect(words.locator(".by")).to_have_text(re.compile(rf"^{mentor}\s+a person$"))
-    expect(words.locator(".state")).to_have_text("delivered")
+        text_from(demo, mentor, "take")
+        expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text(
+            "a person joined"
+        )
+        expect(page.locator("#thread-status")).to_contain_text(f"{mentor} is here.")
+        text_from(demo, mentor, f"Hey {mentee}, it is me.")
+        words = said(page, f"Hey {mentee}, it is me.")
+        expect(words.locator(".by")).to_have_text(re.compile(rf"^{mentor}\s+a person$"))
+        expect(words.locator(".state")).to_have_text("delivered")
 
-    bots = page.locator(".said.bot").count()
-    writes(page, "thank you. how can i sleep better though")
-    page.wait_for_timeout(2500)  # longer than the bot may take
-    assert page.locator(".said.bot").count() == bots, "the bot is silent while a person is there"
+        bots = page.locator(".said.bot").count()
+        writes(page, "thank you. how can i sleep better though")
+        page.wait_for_timeout(2500)  # longer than the bot may take
+        assert page.locator(".said.bot").count() == bots, (
+            "the bot is silent while a person is there"
+        )
 
-    text_from(demo, mentor, "done")
-    expect(said(page, "From here on it is the bot again").locator(".by")).to_contain_text("left")
-    writes(page, "how can i sleep better")
-    expect(said(page, "get up at the same time each day")).to_have_count(2)
+        text_from(demo, mentor, "done")
+        expect(said(page, "From here on it is the bot again").locator(".by")).to_contain_text(
+            "left"
+        )
+        writes(page, "how can i sleep better")
+        expect(said(page, "get up at the same time each day")).to_have_count(2)
 
-    numbers = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
-    assert numbers == sorted(set(numbers)), "each once, in order"
-    fits(page)
-    page.reload()
-    again = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
-    assert again == numbers, "the live page and a new page show the same"
-    assert trouble == []
-    context.close()
+        numbers = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
+        assert numbers == sorted(set(numbers)), "each once, in order"
+        fits(page)
+        page.reload()
+        again = page.locator("#said > li").evaluate_all("all => all.map(one => +one.dataset.id)")
+        assert again == numbers, "the live page and a new page show the same"
+        assert trouble == []
 
 
 def test_maya_loses_nothing_while_she_is_offline(
     browser: Browser, demo: OnRasa, trouble: list[str]
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=390)
-    page = context.new_page()
-    page.goto("/chat/sign-in")
-    page.get_by_role("button", name="Maya, mentee").click()
-    if page.url.endswith("/chat/terms"):
-        comes_in(page, demo, "Maya")
-    box = page.get_by_label("Your message")
-    writes(page, "menu")
-    choice = page.get_by_role("button", name="Breathe", exact=True)
-    expect(choice).to_be_visible()
+    with open_page(browser, demo, trouble, width=390) as page:
+        comes_back(page, demo, "Maya")
+        box = page.get_by_label("Your message")
+        writes(page, "menu")
+        choice = page.get_by_role("button", name="Breathe", exact=True)
+        expect(choice).to_be_visible()
 
-    context.set_offline(True)
-    box.fill("no signal here")
-    box.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("We couldn't send that")
-    expect(box).to_have_value("no signal here")
-    httpx.post(f"{demo.url}/phones/{maya_key(demo)}", data={"words": "by text meanwhile"})
-    context.set_offline(False)
-    page.get_by_role("button", name="Try again").click()
-    expect(said(page, "no signal here")).to_have_count(1)
-    expect(box).to_have_value("")
-    expect(page.get_by_role("alert")).to_be_hidden()
-    expect(said(page, "by text meanwhile")).to_have_count(1)
-    expect(page.locator("#connection")).to_have_text("")
-    context.close()
-
-
-def maya_key(demo: OnRasa) -> str:
-    page = httpx.get(f"{demo.url}/phones/all").text
-    [key] = re.findall(r'id="phone-(\d+)-owner"><bdi>Maya</bdi>', page)
-    return str(key)
+        page.context.set_offline(True)
+        box.fill("no signal here")
+        box.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("We couldn't send that")
+        expect(box).to_have_value("no signal here")
+        text_from(demo, "Maya", "by text meanwhile")
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Try again").click()
+        expect(said(page, "no signal here")).to_have_count(1)
+        expect(box).to_have_value("")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(said(page, "by text meanwhile")).to_have_count(1)
+        expect(page.locator("#connection")).to_have_text("")
 
 
 def test_maya_can_chat_without_a_script(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
@@ -201,10 +200,7 @@ def test_maya_can_chat_without_a_script(browser: Browser, demo: OnRasa, trouble:
         base_url=demo.url, java_script_enabled=False, viewport={"width": 320, "height": 700}
     )
     page = context.new_page()
-    page.goto("/chat/sign-in")
-    page.get_by_role("button", name="Jo, mentee").click()
-    if page.url.endswith("/chat/terms"):
-        comes_in(page, demo, "Jo")
+    comes_back(page, demo, "Jo")
     # Jo's evening before asked, and was answered, the same.
     questions, answers = said(page, "how can i sleep better"), said(page, "get up at the same time")
     asked, answered = questions.count(), answers.count()
@@ -224,24 +220,19 @@ def test_maya_can_chat_without_a_script(browser: Browser, demo: OnRasa, trouble:
 def test_maya_can_chat_with_the_keyboard(
     browser: Browser, demo: OnRasa, trouble: list[str]
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=1280)
-    page = context.new_page()
-    page.goto("/chat/sign-in")
-    page.get_by_role("button", name="Maya, mentee").press("Enter")
-    if page.url.endswith("/chat/terms"):
-        comes_in(page, demo, "Maya")
-    page.get_by_label("Your message").wait_for()
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    reached = []
-    for _ in range(60):
+    with open_page(browser, demo, trouble, width=1280) as page:
+        comes_back(page, demo, "Maya")
+        page.get_by_label("Your message").wait_for()
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.textContent.trim()"))
-        if reached[-1] == "Talk to a person":
-            break
-    assert {"988", "911", "Sign out", "Send", "Talk to a person"} <= set(reached)
-    assert trouble == []
-    context.close()
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        reached = []
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+            if reached[-1] == "Talk to a person":
+                break
+        assert {"988", "911", "Sign out", "Send", "Talk to a person"} <= set(reached)
+        assert trouble == []
 
 
 @pytest.mark.parametrize(
@@ -250,44 +241,38 @@ def test_maya_can_chat_with_the_keyboard(
 def test_every_page_of_the_chat_fits_every_screen(
     browser: Browser, demo: OnRasa, trouble: list[str], width: int, colors: str
 ) -> None:
-    context = open_browser(browser, demo, trouble, width=width, colors=colors)
-    page = context.new_page()
-    for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
-        page.goto(path)
+    with open_page(browser, demo, trouble, width=width, colors=colors) as page:
+        for path in ("/chat/sign-in", "/chat/in/an-old-link", "/chat"):
+            page.goto(path)
+            fits(page)
+            assert page.get_by_role("heading", level=1).count() == 1, path
+        comes_back(page, demo, "Maya")
+        page.goto("/chat")
+        writes(page, "https://a.very.long.address.example/" + "x" * 200)
         fits(page)
-        assert page.get_by_role("heading", level=1).count() == 1, path
-    page.get_by_role("button", name="Maya, mentee").click()
-    if page.url.endswith("/chat/terms"):
-        comes_in(page, demo, "Maya")
-    page.goto("/chat")
-    writes(page, "https://a.very.long.address.example/" + "x" * 200)
-    fits(page)
-    assert page.get_by_role("heading", level=1).count() == 1
-    expect(page.get_by_role("button", name="Talk to a person")).to_be_in_viewport()
-    expect(page.get_by_role("link", name="988")).to_be_in_viewport()
-    assert trouble == []
-    context.close()
+        assert page.get_by_role("heading", level=1).count() == 1
+        expect(page.get_by_role("button", name="Talk to a person")).to_be_in_viewport()
+        expect(page.get_by_role("link", name="988")).to_be_in_viewport()
+        assert trouble == []
 
 
 class School(ThreadingHTTPServer):
-    """Another site, whose every page has the widget in it."""
+    """Another site, with the widget on each page: in English, and in Spanish at /es."""
 
-    def __init__(self, line: str) -> None:
-        page = (
-            '<!doctype html><html lang="en"><title>A school</title><h1>A school</h1>'
-            f'<script src="{line}/static/widget.js" data-label="Talk to us"></script>'
-        ).encode()
-        spanish = (
-            '<!doctype html><html lang="es-MX"><title>Una escuela</title><h1>Una escuela</h1>'
-            f'<script src="{line}/static/widget.js"></script>'
-        ).encode()
-
+    def __init__(self, warmline: str) -> None:
         class Pages(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                language, label = "en", 'data-label="Talk to us"'
+                if self.path == "/es":
+                    language, label = "es-MX", ""
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.end_headers()
-                self.wfile.write(spanish if self.path == "/es" else page)
+                page = (
+                    f'<!doctype html><html lang="{language}"><title>A school</title>'
+                    f'<h1>A school</h1><script src="{warmline}/static/widget.js" {label}></script>'
+                )
+                self.wfile.write(page.encode())
 
             def log_message(self, *words: object) -> None:
                 pass

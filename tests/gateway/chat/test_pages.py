@@ -120,15 +120,6 @@ def test_a_mentee_who_stopped_texts_can_still_use_the_chat(talk: Talk, maya: Bro
     assert not [words for words in talk.read_by(MAYA) if "I read you" in words]
 
 
-def test_stop_in_the_chat_is_confirmed_there(talk: Talk, maya: Browser) -> None:
-    maya.writes("STOP")
-    assert talk.person(MAYA).opted_out_at == talk.clock()
-    assert "We won&#39;t text your phone anymore." in maya.opens()
-    maya.writes("yes")
-    assert talk.person(MAYA).opted_out_at is not None
-    assert talk.bot.heard == ["yes"]
-
-
 def test_a_message_not_texted_after_stop_shows_in_the_chat(talk: Talk, maya: Browser) -> None:
     talk.texts(MAYA, "can i talk to a person")
     talk.texts(SAM, "take")
@@ -137,6 +128,15 @@ def test_a_message_not_texted_after_stop_shows_in_the_chat(talk: Talk, maya: Bro
     page = maya.opens()
     assert "Are you all right?" in page
     assert "not texted: you stopped texts" in page
+
+
+def test_stop_in_the_chat_is_confirmed_there(talk: Talk, maya: Browser) -> None:
+    maya.writes("STOP")
+    assert talk.person(MAYA).opted_out_at == talk.clock()
+    assert "We won&#39;t text your phone anymore." in maya.opens()
+    maya.writes("yes")
+    assert talk.person(MAYA).opted_out_at is not None
+    assert talk.bot.heard == ["yes"]
 
 
 def test_the_page_says_who_answers_while_sam_comes_and_goes(talk: Talk, maya: Browser) -> None:
@@ -252,7 +252,7 @@ def test_a_page_that_is_far_behind_catches_up_in_order(talk: Talk, maya: Browser
     for n in range(70):
         talk.arrives(MAYA, f"text {n}")
     follower, numbers = Follower(0), []
-    while (news := news_for(maya, follower)).more:
+    while (news := news_for(maya, follower)).messages:
         numbers += [number for number, _ in news.messages]
     assert numbers == [message.id for message in talk.thread(MAYA)]
     page = maya.opens()
@@ -282,16 +282,6 @@ def test_a_signed_out_page_gets_nothing(talk: Talk, maya: Browser) -> None:
     assert find_news(maya, cookie, Follower(0)) is None
     refused = maya.client.get("/chat/live", headers={"Accept": "text/event-stream"})
     assert refused.status_code == 401
-
-
-def test_jo_gets_nothing_of_mayas(talk: Talk, maya: Browser) -> None:
-    maya.writes("only maya reads this")
-    maya.is_now(JO)
-    assert news_for(maya, Follower(0)).messages == []
-    assert shown(maya.opens()) == []
-    last = talk.thread(MAYA)[-1]
-    maya.asks("/chat/seen", up_to=str(last.id))
-    assert talk.thread(MAYA)[-1].delivery is Delivery.SENT
 
 
 SCHOOL = "https://school.example"
