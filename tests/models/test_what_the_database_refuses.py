@@ -73,12 +73,10 @@ def test_a_mood_outside_the_scale_is_refused(talk: Talk) -> None:
         session.add(CheckIn(**about, at=talk.clock(), kind="mood", score=11))
 
 
-def test_a_time_without_a_zone_is_refused(talk: Talk) -> None:
+def test_times_have_a_zone_and_come_back_in_utc(talk: Talk) -> None:
     with pytest.raises(StatementError, match="time zone"), talk.database.writing() as session:
         session.scalars(select(Person).limit(1)).one().opted_out_at = datetime(2026, 1, 1)  # noqa: DTZ001
 
-
-def test_times_come_back_in_utc(talk: Talk) -> None:
     talk.texts(MAYA, "hello")
     assert talk.thread(MAYA)[0].at == talk.clock()
     assert str(talk.thread(MAYA)[0].at.tzinfo) == "UTC"

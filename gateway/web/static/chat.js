@@ -1,8 +1,8 @@
-// What the chat does with a script. Everything also works with plain forms.
+// The chat's script. Everything also works with plain forms.
 
 const one = (selector) => document.querySelector(selector);
 
-// A button clicked twice is one click.
+// Send a form once, even after a double click.
 for (const form of document.querySelectorAll("form[data-once]")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.gone) event.preventDefault();
@@ -81,7 +81,7 @@ function begin() {
     }
   }
 
-  // Report what the mentee has seen, so that no text about it is sent.
+  // Report what the mentee has seen, so that we send no text about it.
   let seenSoon = 0;
   function tellSeen() {
     clearTimeout(seenSoon);

@@ -1,5 +1,5 @@
-// Passkeys: the one thing on these pages that a form cannot do by itself. The browser is asked to
-// sign, and what it signed goes out as a plain form.
+// A form cannot use a passkey by itself. This asks the browser to sign, and sends the signature in a
+// plain form.
 
 const bytesOf = (text) =>
   Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));

@@ -23,6 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
+import models
 from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import start_session
@@ -31,40 +32,13 @@ from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.one_time_keys import new_link
 from gateway.web.pulse import Pulse
-from models import (
-    AgeBand,
-    ApiToken,
-    Base,
-    CannedReply,
-    Channel,
-    Concern,
-    Consent,
-    Debrief,
-    Delivery,
-    DutyOverride,
-    DutyShift,
-    FollowUp,
-    Holiday,
-    Message,
-    Passkey,
-    Person,
-    PolicyVersion,
-    Role,
-    SafeguardingRecord,
-    Webhook,
-    WebhookDelivery,
-    WebSession,
-    phone_index,
-    use_key,
-)
+from models import Base, Message, Person, Role, WebSession, phone_index, use_key
 from tests.conftest import KEY
 from tests.line import JO, MAYA, SAM, Talk
 from tests.web_client import Web
 
 
 class Seen(StrEnum):
-    """What the answer to a request shows."""
-
     IN = "let in"
     SIGN_IN = "asked to sign in"
     NO = "refused"
@@ -73,16 +47,8 @@ class Seen(StrEnum):
 
 IN, SIGN_IN, NO, GONE = Seen
 # Sam holds #1; his colleague Noor holds nothing. Eve, Ann, and Kim are in another program.
-WHO = (
-    "nobody",
-    "mentee",
-    "mentor",
-    "colleague",
-    "manager",
-    "manager elsewhere",
-    "mentor elsewhere",
-    "mentee elsewhere",
-)
+HERE = ("nobody", "mentee", "mentor", "colleague", "manager")
+WHO = (*HERE, "manager elsewhere", "mentor elsewhere", "mentee elsewhere")
 # Jo, of Maya's program. No row of the table tells the two apart: see the last tests.
 ANOTHER_MENTEE = "another mentee"
 Row = tuple[Seen, Seen, Seen, Seen, Seen, Seen, Seen, Seen]
@@ -276,10 +242,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dict[str, str]:
-    """Add one of each thing that has a number to Sam's program, and Ann and Kim to Eve's.
-
-    Returns the values of the parts of addresses.
-    """
+    """Add one of each thing with a number to Sam's program, and Ann and Kim to Eve's program."""
     now = talk.clock()
     maya, sam, ruth = people["Maya"], people["Sam"], people["Ruth"]
     common = {"program_id": sam.program_id, "by_id": ruth.id, "at": now}
@@ -298,35 +261,37 @@ def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dic
         elsewhere = {"program_id": people["Eve"].program_id, "timezone": "Europe/Berlin"}
         numbered = {"phone": phone, "phone_index": phone_index(phone)}
         people[name] = add(Person, role=role, name=name, enrolled_at=now, **numbered, **elsewhere)
+    consent = {"terms": TERMS_VERSION, "age_band": models.AgeBand.ADULT}
     for name in ("Maya", "Jo", "Kim"):
-        add(Consent, person_id=people[name].id, terms=TERMS_VERSION, age_band=AgeBand.ADULT)
-    add(Passkey, person_id=sam.id, credential_id="AAAA", public_key=b"", sign_count=0, name="k")
-    add(CannedReply, title="Hi", words=WORDS)
+        add(models.Consent, person_id=people[name].id, **consent)
+    key = {"credential_id": "AAAA", "public_key": b"", "sign_count": 0}
+    add(models.Passkey, person_id=sam.id, name="k", **key)
+    add(models.CannedReply, title="Hi", words=WORDS)
     add(
-        SafeguardingRecord,
+        models.SafeguardingRecord,
         mentee_id=maya.id,
-        concern=Concern.MENTOR,
+        concern=models.Concern.MENTOR,
         words=WORDS,
         opened_at=now,
         opened_by_id=ruth.id,
         due_at=now + timedelta(days=1),
     )
-    add(Debrief, handoff_id=1, person_id=sam.id, asked_at=now)
-    add(FollowUp, handoff_id=1, asked_at=now)
+    add(models.Debrief, handoff_id=1, person_id=sam.id, asked_at=now)
+    add(models.FollowUp, handoff_id=1, asked_at=now)
     # We sent the latest words to Maya's open page, and it has not shown them yet.
     outgoing = select(Message).where(Message.outgoing, Message.conversation_id == 2)
     latest = session.scalars(outgoing.order_by(Message.id.desc()).limit(1)).one()
-    latest.channel, latest.delivery = Channel.WEB, Delivery.SENT
-    add(Holiday, day=now.date(), name="Founders' Day")
-    add(DutyShift, person_id=sam.id, weekday=0, begins_at=time(9), ends_at=time(12))
+    latest.channel, latest.delivery = models.Channel.WEB, models.Delivery.SENT
+    add(models.Holiday, day=now.date(), name="Founders' Day")
+    add(models.DutyShift, person_id=sam.id, weekday=0, begins_at=time(9), ends_at=time(12))
     later = now + timedelta(hours=1)
-    add(DutyOverride, person_id=sam.id, begins_at=now, ends_at=later, on_duty=True)
-    add(PolicyVersion, reason=WORDS, content="")
-    add(ApiToken, name=f"board{ENDING}", token_hash="0" * 64, scopes="handoffs:read")
-    webhook = add(Webhook, url="https://program.example/told", secret="whsec_c2VjcmV0")
+    add(models.DutyOverride, person_id=sam.id, begins_at=now, ends_at=later, on_duty=True)
+    add(models.PolicyVersion, reason=WORDS, content="")
+    add(models.ApiToken, name=f"board{ENDING}", token_hash="0" * 64, scopes="handoffs:read")
+    webhook = add(models.Webhook, url="https://program.example/told", secret="whsec_c2VjcmV0")
     # We gave this one up, so a manager can send it again.
     opened = {"type": "handoff.opened", "timestamp": "", "data": {"handoff_id": 1}}
-    add(WebhookDelivery, webhook_id=webhook.id, event_id=1, payload=opened, tries=7)
+    add(models.WebhookDelivery, webhook_id=webhook.id, event_id=1, payload=opened, tries=7)
     start_session(session, sam, now=now)
     lasts = timedelta(minutes=15)
     return {
@@ -353,10 +318,10 @@ class Answer:
 
 
 def ask(
-    app: FastAPI, request: str, token: str | None, form: dict[str, str], *, until: str = ""
+    app: FastAPI, asked: str, token: str | None, form: dict[str, str], *, until: str = ""
 ) -> Answer:
     """Send one request, such as "GET /log". Read a stream only until it contains `until`."""
-    method, path = request.split(" ")
+    method, path = asked.split(" ")
     sent = urlencode(form).encode()
     headers = {
         "host": "warmline.example",
@@ -382,12 +347,12 @@ def ask(
     answer = Answer()
 
     async def run() -> None:
-        asked = [{"type": "http.request", "body": sent, "more_body": False}]
+        messages = [{"type": "http.request", "body": sent, "more_body": False}]
         enough = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
-            if asked:
-                return asked.pop()
+            if messages:
+                return messages.pop()
             await enough.wait()
             return {"type": "http.disconnect"}
 
@@ -400,7 +365,14 @@ def ask(
             if "event-stream" in answer.headers.get("content-type", "") and until in answer.body:
                 enough.set()
 
-        await asyncio.wait_for(app(scope, receive, send), 20)
+        request = asyncio.create_task(app(scope, receive, send))
+        read = asyncio.create_task(enough.wait())
+        await asyncio.wait({request, read}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        for task in (request, read):
+            task.cancel()
+        done = await asyncio.gather(request, read, return_exceptions=True)
+        if isinstance(done[0], Exception):
+            raise done[0]
 
     asyncio.run(run())
     return answer

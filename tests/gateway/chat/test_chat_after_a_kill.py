@@ -12,7 +12,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from gateway.chat.thread import is_shown
@@ -32,9 +31,9 @@ PATIENCE_SECONDS = 60
 class OpenChat(threading.Thread):
     """One open page that follows the stream and reconnects."""
 
-    def __init__(self, server: Process, person_id: int, name: str) -> None:
-        super().__init__(daemon=True, name=name)
-        self.server = server
+    def __init__(self, server: Process, number: int, person_id: int) -> None:
+        super().__init__(daemon=True)
+        self.number, self.person_id = number, person_id
         self.got: list[int] = []
         self.connections = 0
         self.ended = threading.Event()
@@ -67,19 +66,26 @@ class OpenChat(threading.Thread):
                     self.got.append(int(event["id"]))
                 event = {}
 
-    def writes(self, words: str, key: str) -> None:
+    def writes(self, chance: random.Random) -> None:
+        for words in self.words():
+            self._send({"words": words, "key": words.replace(" ", "-")})
+            time.sleep(chance.uniform(0.1, 1.5))
+
+    def words(self) -> list[str]:
+        return [f"{place} from page {self.number}" for place in range(WRITTEN_BY_EACH)]
+
+    def _send(self, form: dict[str, str]) -> None:
         """Send until there is an answer, as with the button Try again."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up_at:
             try:
-                form = {"words": words, "key": key}
                 answer = self.browser.post("/chat", data=form, headers={"X-Chat": "1"})
                 if answer.status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.1)
-        raise AssertionError(f"{words!r} was never answered")
+        raise AssertionError(f"{form} was never answered")
 
 
 def demo_mentees(database: Database) -> list[int]:
@@ -110,35 +116,20 @@ def threads(database: Database) -> dict[int, list[Message]]:
     return found
 
 
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Process:
+def test_twenty_open_chats_outlive_a_killed_server(database_url: str, tmp_path: Path) -> None:
     # There is no Rasa at this address. The reply that says so is enough to follow.
-    return Process(
-        tmp_path, "serve", DATABASE_URL=database_url, SMS="phones", RASA_URL="http://127.0.0.1:9"
-    )
-
-
-def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url: str) -> None:
+    elsewhere = {"SMS": "phones", "RASA_URL": "http://127.0.0.1:9"}
+    server = Process(tmp_path, "serve", DATABASE_URL=database_url, **elsewhere)
     database = Database(make_engine(database_url))
     database.migrate()
-    mentees = demo_mentees(database)
+    mentees = itertools.cycle(demo_mentees(database))
     server.start()
     chance = random.Random(11)
-    whose = dict(zip(range(CLIENTS), itertools.cycle(mentees), strict=False))
-    chats = [OpenChat(server, person_id, f"page {n}") for n, person_id in whose.items()]
+    chats = [OpenChat(server, number, next(mentees)) for number in range(CLIENTS)]
+    writers = [threading.Thread(target=chat.writes, args=(chance,), daemon=True) for chat in chats]
     try:
-        for chat in chats:
-            chat.start()
-
-        def writes_all(number: int) -> None:
-            for place in range(WRITTEN_BY_EACH):
-                key = f"page-{number:02d}-message-{place}"
-                chats[number].writes(f"{place} from page {number}", key)
-                time.sleep(chance.uniform(0.1, 1.5))
-
-        writers = [threading.Thread(target=writes_all, args=(n,), daemon=True) for n in whose]
-        for writer in writers:
-            writer.start()
+        for thread in (*chats, *writers):
+            thread.start()
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 1.5))
             server.kill()
@@ -147,13 +138,12 @@ def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url
             writer.join(PATIENCE_SECONDS)
             assert not writer.is_alive()
 
-        expected = _settled(database, chats, whose)
-        for number, chat in enumerate(chats):
-            assert chat.got == expected[whose[number]], chat.name
+        expected = _settled(database, chats)
+        for chat in chats:
+            assert chat.got == expected[chat.person_id], f"page {chat.number}"
         messages = itertools.chain(*threads(database).values())
         written = sorted(message.words for message in messages if not message.outgoing)
-        places = itertools.product(range(WRITTEN_BY_EACH), whose)
-        assert written == sorted(f"{place} from page {n}" for place, n in places)
+        assert written == sorted(itertools.chain(*(chat.words() for chat in chats)))
         assert all(chat.connections > KILLS for chat in chats), "every page was cut off"
     finally:
         for chat in chats:
@@ -162,16 +152,14 @@ def test_twenty_open_chats_outlive_a_killed_server(server: Process, database_url
         database.engine.dispose()
 
 
-def _settled(
-    database: Database, chats: list[OpenChat], whose: dict[int, int]
-) -> dict[int, list[int]]:
+def _settled(database: Database, chats: list[OpenChat]) -> dict[int, list[int]]:
     """The message numbers in each thread, once all are handled and every page has them."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         now = threads(database)
         numbers = {person: [message.id for message in found] for person, found in now.items()}
         is_handled = all(one.handled_at for thread in now.values() for one in thread)
-        complete = all(len(c.got) >= len(numbers[whose[n]]) for n, c in enumerate(chats))
+        complete = all(len(chat.got) >= len(numbers[chat.person_id]) for chat in chats)
         if (is_handled and complete) or time.monotonic() > give_up_at:
             return numbers
         time.sleep(0.5)

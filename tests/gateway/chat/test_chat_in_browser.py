@@ -105,24 +105,13 @@ def writes(page: Page, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "colors", "mentee", "mentor"),
-    [
-        (390, "light", "Maya", "Sam"),
-        (1280, "dark", "Jo", "Noor"),
-        (390, "dark", "Lou", "Noor"),
-        (1280, "light", "Kit", "Sam"),
-    ],
+    "screen", ["390 light Maya Sam", "1280 dark Jo Noor", "390 dark Lou Noor", "1280 light Kit Sam"]
 )
 def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
-    browser: Browser,
-    demo: OnRasa,
-    trouble: list[str],
-    width: int,
-    colors: str,
-    mentee: str,
-    mentor: str,
+    browser: Browser, demo: OnRasa, trouble: list[str], screen: str
 ) -> None:
-    with open_page(browser, demo, trouble, width=width, colors=colors) as page:
+    width, colors, mentee, mentor = screen.split()
+    with open_page(browser, demo, trouble, width=int(width), colors=colors) as page:
         comes_in(page, demo, mentee)
         expect(page.get_by_role("link", name="988")).to_be_visible()
         expect(page.locator("#thread-status")).to_contain_text("a computer program, not a person")
@@ -138,9 +127,8 @@ def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
         expect(page.locator("#thread-status")).to_contain_text("We can't estimate the wait yet")
 
         text_from(demo, mentor, "take")
-        expect(said(page, f"{mentor} is here now").locator(".by")).to_contain_text(
-            "a person joined"
-        )
+        joined = said(page, f"{mentor} is here now").locator(".by")
+        expect(joined).to_contain_text("a person joined")
         expect(page.locator("#thread-status")).to_contain_text(f"{mentor} is here.")
         text_from(demo, mentor, f"Hey {mentee}, it is me.")
         words = said(page, f"Hey {mentee}, it is me.")
@@ -150,14 +138,11 @@ def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
         bots = page.locator(".said.bot").count()
         writes(page, "thank you. how can i sleep better though")
         page.wait_for_timeout(2500)  # longer than the bot may take
-        assert page.locator(".said.bot").count() == bots, (
-            "the bot is silent while a person is there"
-        )
+        assert page.locator(".said.bot").count() == bots, "the bot is silent beside a person"
 
         text_from(demo, mentor, "done")
-        expect(said(page, "From here on it is the bot again").locator(".by")).to_contain_text(
-            "left"
-        )
+        left = said(page, "From here on it is the bot again").locator(".by")
+        expect(left).to_contain_text("left")
         writes(page, "how can i sleep better")
         expect(said(page, "get up at the same time each day")).to_have_count(2)
 
