@@ -32,7 +32,7 @@ from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.one_time_keys import new_link
 from gateway.web.pulse import Pulse
-from models import Base, Message, Person, Role, WebSession, phone_index, use_key
+from models import Base, Message, Person, Role, WebSession, use_key
 from tests.conftest import KEY
 from tests.line import JO, MAYA, SAM, Talk
 from tests.web_client import Web
@@ -223,6 +223,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     talk.texts(MAYA, f"{WORDS}. can i talk to a person please")
     talk.texts(SAM, "TAKE")
     talk.a_manager_elsewhere()
+    _, elsewhere = talk.rows(models.Program)
+    talk.enrolls("Ann", "+12025550151", elsewhere, Role.MENTOR)
+    talk.enrolls("Kim", "+12025550152", elsewhere)
     with database.writing() as session:
         everybody = session.scalars(select(Person))
         people = {person.name.removesuffix(ENDING): person for person in everybody}
@@ -242,7 +245,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dict[str, str]:
-    """Add one of each thing with a number to Sam's program, and Ann and Kim to Eve's program."""
+    """Add one of each thing with a number to Sam's program. Returns the parts of addresses."""
     now = talk.clock()
     maya, sam, ruth = people["Maya"], people["Sam"], people["Ruth"]
     common = {"program_id": sam.program_id, "by_id": ruth.id, "at": now}
@@ -254,13 +257,6 @@ def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dic
         session.flush()
         return row
 
-    for name, role, phone in (
-        ("Ann", Role.MENTOR, "+12025550151"),
-        ("Kim", Role.MENTEE, "+12025550152"),
-    ):
-        elsewhere = {"program_id": people["Eve"].program_id, "timezone": "Europe/Berlin"}
-        numbered = {"phone": phone, "phone_index": phone_index(phone)}
-        people[name] = add(Person, role=role, name=name, enrolled_at=now, **numbered, **elsewhere)
     consent = {"terms": TERMS_VERSION, "age_band": models.AgeBand.ADULT}
     for name in ("Maya", "Jo", "Kim"):
         add(models.Consent, person_id=people[name].id, **consent)

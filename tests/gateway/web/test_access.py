@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from gateway.accounts.passwords import BadPassword
-from gateway.accounts.sessions import start_session
-from gateway.accounts.sessions import COOKIE, own_path
+from gateway.accounts.sessions import COOKIE, own_path, start_session
 from models import Message, Person
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.web_client import HERE, PASSWORD, Web, give_password
