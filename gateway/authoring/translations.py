@@ -117,9 +117,13 @@ def staff_template() -> Catalog:
     for folder in ("gateway", "escalation"):
         _extract(template, ROOT / folder, EVERYTHING, CALLS | CALLS_OF_AUDIT)
     guide = load_guide()
-    for advice in (*guide.needs.values(), *guide.quadrants.values()):
+    for advice in (*guide.need.values(), *guide.quadrant.values()):
         for line in (advice.first_line, *advice.do, *advice.do_not):
             template.add(line.text)
+    for quadrant in guide.quadrant.values():
+        template.add(quadrant.in_words)
+    for rating in guide.rating.values():
+        template.add(rating.rates)
     for word in (*Role, *Delivery, *Speaker):
         template.add(word.value)
     for scale in SCALES.values():

@@ -14,7 +14,7 @@ from gateway.cli.context import Refused, print_alert, reading
 from gateway.handoffs.exports import handoffs_csv
 from gateway.handoffs.handoff_list import Row, find_handoffs
 from gateway.handoffs.timeline import timeline
-from gateway.runtime.labels import in_words
+from gateway.runtime.labels import display_name, in_words
 from gateway.runtime.line import utc_now
 from models import Handoff, Status
 
@@ -74,14 +74,16 @@ def _print_handoffs(rows: list[Row]) -> None:
     for column in ("#", "opened", "mentee", "need", "urgency", "status", "holder", "first reply"):
         table.add_column(column, no_wrap=column != "mentee")
     for row in rows:
+        handoff = row.handoff
+        zone = ZoneInfo(handoff.conversation.program.timezone)
         table.add_row(
-            str(row.number),
-            f"{row.opened_at.astimezone(ZoneInfo(row.timezone)):%Y-%m-%d %H:%M}",
-            row.mentee,
-            row.need.value,
-            row.urgency.name.lower(),
-            row.status.value,
-            row.holder or "-",
+            str(handoff.id),
+            f"{handoff.opened_at.astimezone(zone):%Y-%m-%d %H:%M}",
+            display_name(handoff.conversation),
+            handoff.need.value,
+            handoff.urgency.name.lower(),
+            handoff.status.value,
+            handoff.mentor.name if handoff.mentor else "-",
             in_words(row.first_reply_after) if row.first_reply_after is not None else "-",
         )
     Console().print(table)

@@ -19,7 +19,6 @@ from gateway.handoffs.decisions import (
     decision_reason,
     find_decision,
     highlight_evidence,
-    highlight_spans,
 )
 from gateway.handoffs.notes import list_notes, may_note
 from gateway.handoffs.presence import is_worth_noting, touch
@@ -27,6 +26,7 @@ from gateway.handoffs.queue import is_excluded
 from gateway.handoffs.thread import readable_thread
 from gateway.review.judging import Judging, judging_handoff
 from gateway.runtime import audit
+from gateway.runtime.labels import skill_end, skill_name
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
@@ -51,7 +51,12 @@ from models import (
     Transfer,
 )
 
-env.filters.update(filled=filled, why=in_its_language(decision_reason))
+env.filters.update(
+    filled=filled,
+    why=in_its_language(decision_reason),
+    skill_end=skill_end,
+    skill_name=in_its_language(skill_name),
+)
 
 
 NEWEST = 100
@@ -144,17 +149,10 @@ def build_details(session: Session, line: Line, person: Person, view: View) -> D
         return Details()
     record = find_decision(session, handoff.opened_by_message_id)
     opening = session.get(Message, handoff.opened_by_message_id or 0)
-    opening_words: Sequence[Segment] = ()
-    if opening is not None:
-        opening_words = (
-            highlight_evidence(record, opening.words)
-            if record
-            else highlight_spans(opening.words, [])
-        )
     mine = view.status is ViewerStatus.MINE
     return Details(
         opening=opening,
-        opening_words=opening_words,
+        opening_words=highlight_evidence(record, opening.words) if opening else (),
         record=record,
         brief=brief_for(session, line, person, handoff),
         notes=list_notes(session, handoff),

@@ -1,7 +1,7 @@
 """A decision as the log and the brief show it: scores, reasons, and the evidence in the message."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -9,9 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.decide import ASKED_ALREADY
-from escalation.speech.i18n import Phrase, joined, phrase
+from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from gateway.runtime.labels import BOT_STATES, DECISIONS, OWNERS, QUADRANTS
-from models import DecisionRecord
+from models import DecisionRecord, Handoff, Message
+
+SCORE_BELOW = gettext_noop(
+    "With a {axis} score below {needed:.2f} (it was {score:.2f}), Warmline would have decided to "
+    "{decision}."
+)
+SCORE_ABOVE = gettext_noop(
+    "With a {axis} score of {needed:.2f} (it was {score:.2f}), Warmline would have decided to "
+    "{decision}."
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +54,21 @@ def find_decision(session: Session, message_id: int | None) -> DecisionRecord | 
     return session.scalar(select(DecisionRecord).where(DecisionRecord.message_id == message_id))
 
 
-def decision_reason(record: DecisionRecord) -> Phrase:
-    return _translatable(record.why)
+def list_decisions(session: Session, handoff: Handoff) -> list[tuple[DecisionRecord, Message]]:
+    """The decision that opened the handoff and those that raised it, each with its message."""
+    rows = session.execute(
+        select(DecisionRecord, Message)
+        .join(Message, Message.id == DecisionRecord.message_id)
+        .where(
+            DecisionRecord.handoff_id == handoff.id,
+            DecisionRecord.decision.in_(["hand_off", "raise"]),
+        )
+        .order_by(DecisionRecord.id)
+    )
+    return [(record, message) for record, message in rows]
 
 
-def _translatable(written: str) -> Phrase:
+def decision_reason(written: str) -> Phrase:
     """A stored reason as a phrase. An earlier release may have stored one no longer in use."""
     why = written.removesuffix(ASKED_ALREADY)
     return phrase(why) if why == written else joined((phrase(why), phrase(ASKED_ALREADY)), "")
@@ -82,8 +101,9 @@ def decision_details(record: DecisionRecord) -> tuple[str, ...]:
     )
 
 
-def _limits(record: DecisionRecord) -> list[str]:
-    told: list[str] = [phrase(QUADRANTS[record.quadrant])] if record.quadrant else []
+def _limits(record: DecisionRecord) -> Iterator[str]:
+    if record.quadrant:
+        yield phrase(QUADRANTS[record.quadrant])
     if point := record.counterfactual:
         decision = phrase(DECISIONS[point["decision"]])
         if point["urgency"]:
@@ -91,30 +111,17 @@ def _limits(record: DecisionRecord) -> list[str]:
         # Two decisions may differ only in their reason, for example a concern and a request that
         # are both urgent. Decisions of earlier releases have no reason here.
         if why := point.get("why"):
-            decision = joined((decision, _translatable(why)), ": ")
-        blanks = {
-            "axis": phrase(point["axis"]),
-            "needed": point["needed"],
-            "score": point["score"],
-            "decision": decision,
-        }
+            decision = joined((decision, decision_reason(why)), ": ")
         # `needed` is the nearest number below a threshold, and rounds to that threshold.
-        told.append(
-            phrase(
-                "With a {axis} score below {needed:.2f} (it was {score:.2f}), Warmline would have "
-                "decided to {decision}.",
-                **blanks,
-            )
-            if point["needed"] < point["score"]
-            else phrase(
-                "With a {axis} score of {needed:.2f} (it was {score:.2f}), Warmline would have "
-                "decided to {decision}.",
-                **blanks,
-            )
+        yield phrase(
+            SCORE_BELOW if point["needed"] < point["score"] else SCORE_ABOVE,
+            axis=phrase(point["axis"]),
+            needed=point["needed"],
+            score=point["score"],
+            decision=decision,
         )
     if record.seen and not record.seen["covered"]:
-        told.append(phrase("Detection does not cover this language, so the scores mean little."))
-    return told
+        yield phrase("Detection does not cover this language, so the scores mean little.")
 
 
 def _evidence_details(record: DecisionRecord) -> list[str]:

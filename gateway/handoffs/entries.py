@@ -43,7 +43,7 @@ def decision_entry(record: DecisionRecord, *, quote: tuple[Segment, ...] = ()) -
         phrase(
             "Decided to {decision}: {why}",
             decision=phrase(DECISIONS[record.decision]),
-            why=decision_reason(record),
+            why=decision_reason(record.why),
         ),
         details=decision_details(record),
         quote=quote,

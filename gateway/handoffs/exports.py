@@ -5,28 +5,43 @@ from zoneinfo import ZoneInfo
 
 from gateway.handoffs.entries import Entry
 from gateway.handoffs.handoff_list import Row
-from gateway.runtime.labels import whole_seconds
-from gateway.runtime.spreadsheets import Cell, Table, as_csv
+from gateway.runtime.labels import display_name
+from gateway.runtime.spreadsheets import Table, as_csv, make_table, to_cell
 
-COLUMNS: dict[str, Callable[[Row], Cell]] = {
-    "number": lambda row: row.number,
-    "opened": lambda row: row.opened_at.astimezone(ZoneInfo(row.timezone)),
-    "mentee": lambda row: row.mentee,
-    "need": lambda row: row.need.value,
-    "urgency": lambda row: row.urgency.name.lower(),
-    "status": lambda row: row.status.value,
-    "holder": lambda row: row.holder,
-    "first_alert_after_seconds": lambda row: whole_seconds(row.first_alert_after),
-    "claimed_after_seconds": lambda row: whole_seconds(row.claimed_after),
-    "first_reply_after_seconds": lambda row: whole_seconds(row.first_reply_after),
-    "closed": lambda row: row.closed_at and row.closed_at.astimezone(ZoneInfo(row.timezone)),
-    "outcome": lambda row: row.outcome and row.outcome.value,
+HANDOFF_COLUMNS: dict[str, Callable[[Row], object]] = {
+    "number": lambda row: row.handoff.id,
+    "opened": lambda row: row.handoff.opened_at,
+    "mentee": lambda row: display_name(row.handoff.conversation),
+    "need": lambda row: row.handoff.need.value,
+    "urgency": lambda row: row.handoff.urgency,
+    "status": lambda row: row.handoff.status.value,
+    "holder": lambda row: row.handoff.mentor and row.handoff.mentor.name,
+    "first_alert_after_seconds": lambda row: row.first_alert_after,
+    "claimed_after_seconds": lambda row: row.claimed_after,
+    "first_reply_after_seconds": lambda row: row.first_reply_after,
+    "closed": lambda row: row.handoff.closed_at,
+    "outcome": lambda row: row.handoff.outcome and row.handoff.outcome.value,
+}
+STEP_COLUMNS: dict[str, Callable[[Entry], object]] = {
+    "at": lambda entry: entry.at,
+    "since_step_before_seconds": lambda entry: entry.after,
+    "kind": lambda entry: entry.kind.value,
+    "what": lambda entry: entry.what,
+    "quote": lambda entry: "".join(piece.words for piece in entry.quote),
+    "details": lambda entry: " ".join(entry.details),
 }
 
 
 def handoffs_table(rows: Iterable[Row]) -> Table:
-    cells = [[cell(row) for cell in COLUMNS.values()] for row in rows]
-    return Table("Handoffs", list(COLUMNS), cells)
+    """Times are local to the program of each handoff."""
+    cells = [
+        [
+            to_cell(show(row), ZoneInfo(row.handoff.conversation.program.timezone))
+            for show in HANDOFF_COLUMNS.values()
+        ]
+        for row in rows
+    ]
+    return Table("Handoffs", list(HANDOFF_COLUMNS), cells)
 
 
 def handoffs_csv(rows: Iterable[Row]) -> str:
@@ -34,20 +49,4 @@ def handoffs_csv(rows: Iterable[Row]) -> str:
 
 
 def steps_table(entries: Iterable[Entry], zone: str) -> Table:
-    there = ZoneInfo(zone)
-    headings = ("at", "since_step_before_seconds", "kind", "what", "quote", "details")
-    return Table(
-        "Steps",
-        headings,
-        [
-            (
-                entry.at.astimezone(there),
-                whole_seconds(entry.after),
-                entry.kind.value,
-                entry.what,
-                "".join(piece.words for piece in entry.quote),
-                " ".join(entry.details),
-            )
-            for entry in entries
-        ],
-    )
+    return make_table("Steps", STEP_COLUMNS, entries, zone)

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from gateway.runtime.labels import unknown_number
 from gateway.runtime.sql_time import first_alert_at, first_claim_at
 from models import (
     Alert,
@@ -20,8 +19,6 @@ from models import (
     Move,
     Need,
     Outcome,
-    Person,
-    Program,
     Status,
     Urgency,
 )
@@ -34,19 +31,10 @@ class Row:
     `first_alert_after` is when the provider accepted the first text to a mentor.
     """
 
-    number: int
-    opened_at: datetime
-    mentee: str
-    need: Need
-    urgency: Urgency
-    status: Status
-    holder: str | None
+    handoff: Handoff
     first_alert_after: timedelta | None
     claimed_after: timedelta | None
     first_reply_after: timedelta | None
-    closed_at: datetime | None
-    outcome: Outcome | None
-    timezone: str
 
 
 class Unreached(StrEnum):
@@ -84,71 +72,37 @@ def find_handoffs(
 ) -> list[Row]:
     """The matching handoffs of one program, or of all programs, newest first."""
     # Choosing the rows first spares looking up the times of those that the offset skips.
-    chosen = (
-        select(Handoff.id)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(*_conditions(program_id, wanted))
-        .order_by(Handoff.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    mentor = aliased(Person)
-    rows = session.execute(
-        select(
-            Handoff.id,
-            Handoff.opened_at,
-            Person.name.label("mentee"),
-            Conversation.stranger_phone,
-            Handoff.need,
-            Handoff.urgency,
-            Handoff.status,
-            mentor.name.label("holder"),
-            first_alert_at().label("first_alert"),
-            first_claim_at().label("first_claim"),
-            Handoff.first_reply_at,
-            Handoff.closed_at,
-            Handoff.outcome,
-            Program.timezone,
-        )
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .join(Program, Program.id == Conversation.program_id)
-        .outerjoin(Person, Person.id == Conversation.person_id)
-        .outerjoin(mentor, mentor.id == Handoff.mentor_id)
-        .where(*_conditions(program_id, wanted) if limit is None else [Handoff.id.in_(chosen)])
+    newest = _matching(program_id, wanted).order_by(Handoff.id.desc())
+    chosen = newest.limit(limit).offset(offset)
+    found = session.execute(
+        select(Handoff, first_alert_at(), first_claim_at())
+        .where(Handoff.id.in_(chosen))
         .order_by(Handoff.id.desc())
     )
-    return [_row(row) for row in rows]
-
-
-def _row(row: Any) -> Row:
-    return Row(
-        number=row.id,
-        opened_at=row.opened_at,
-        mentee=row.mentee or unknown_number(row.stranger_phone),
-        need=row.need,
-        urgency=row.urgency,
-        status=row.status,
-        holder=row.holder,
-        first_alert_after=row.first_alert and row.first_alert - row.opened_at,
-        claimed_after=row.first_claim and row.first_claim - row.opened_at,
-        first_reply_after=row.first_reply_at and row.first_reply_at - row.opened_at,
-        closed_at=row.closed_at,
-        outcome=row.outcome,
-        timezone=row.timezone,
-    )
+    rows = []
+    for handoff, alerted_at, claimed_at in found:
+        times = alerted_at, claimed_at, handoff.first_reply_at
+        rows.append(Row(handoff, *(at - handoff.opened_at if at else None for at in times)))
+    return rows
 
 
 def count_handoffs(session: Session, program_id: int, wanted: HandoffFilter = ALL_HANDOFFS) -> int:
-    found = session.scalar(
-        select(func.count())
-        .select_from(Handoff)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(*_conditions(program_id, wanted))
+    matching = _matching(program_id, wanted).with_only_columns(func.count())
+    return session.scalar(matching) or 0
+
+
+def _matching(program_id: int | None, wanted: HandoffFilter) -> Select[int]:
+    claims = exists().where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
+    delivered = exists().where(
+        Alert.handoff_id == Handoff.id,
+        Message.id == Alert.message_id,
+        Message.delivery == Delivery.DELIVERED,
     )
-    return found or 0
-
-
-def _conditions(program_id: int | None, wanted: HandoffFilter) -> list[ColumnElement[bool]]:
+    unreached = {
+        Unreached.PHONES: ~delivered,
+        Unreached.TAKEN: ~claims,
+        Unreached.WORDS: Handoff.first_reply_at.is_(None),
+    }
     equal: list[tuple[InstrumentedAttribute[Any], object]] = [
         (Conversation.program_id, program_id),
         (Handoff.need, wanted.need),
@@ -161,30 +115,10 @@ def _conditions(program_id: int | None, wanted: HandoffFilter) -> list[ColumnEle
     if wanted.until is not None:
         conditions.append(Handoff.opened_at < wanted.until)
     if wanted.mentor_id is not None:
-        conditions.append(_claims().where(HandoffEvent.by_id == wanted.mentor_id).exists())
+        conditions.append(claims.where(HandoffEvent.by_id == wanted.mentor_id))
     if wanted.only_open:
         conditions.append(Handoff.status.in_([Status.WAITING, Status.CLAIMED]))
-    if wanted.unreached is Unreached.PHONES:
-        conditions.append(~_alerts_delivered().exists())
-    elif wanted.unreached is Unreached.TAKEN:
-        conditions.append(~_claims().exists())
-    elif wanted.unreached is Unreached.WORDS:
-        conditions.append(Handoff.first_reply_at.is_(None))
-    return conditions
-
-
-def _claims() -> Select[int]:
-    return (
-        select(HandoffEvent.id)
-        .where(HandoffEvent.handoff_id == Handoff.id, HandoffEvent.move == Move.CLAIM)
-        .correlate(Handoff)
-    )
-
-
-def _alerts_delivered() -> Select[int]:
-    return (
-        select(Alert.id)
-        .join(Message, Message.id == Alert.message_id)
-        .where(Alert.handoff_id == Handoff.id, Message.delivery == Delivery.DELIVERED)
-        .correlate(Handoff)
-    )
+    if wanted.unreached is not None:
+        conditions.append(unreached[wanted.unreached])
+    handoffs = select(Handoff.id).join(Conversation, Conversation.id == Handoff.conversation_id)
+    return handoffs.where(*conditions)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.speech.i18n import Phrase, joined, phrase
+from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from gateway.handoffs.entries import Entry, Kind
 from gateway.runtime.labels import NEEDS, OUTCOMES, URGENCIES, display_name
 from models import (
@@ -21,28 +21,36 @@ from models import (
     Urgency,
 )
 
-
-def list_moves(session: Session, handoff: Handoff) -> list[Entry]:
-    events = session.scalars(
-        select(HandoffEvent).where(HandoffEvent.handoff_id == handoff.id).order_by(HandoffEvent.id)
-    ).all()
-    named = {number for event in events for number in _people_in(event)}
-    people = session.scalars(select(Person).where(Person.id.in_(named)))
-    staff = _Staff({person.id: person for person in people}, _matches(session, handoff))
-    return [_move(event, handoff, staff) for event in events]
+TIES = {MatchKind.OWN: gettext_noop("own mentor"), MatchKind.BACK_UP: gettext_noop("backup")}
 
 
 @dataclass(frozen=True)
 class _Staff:
-    """The mentors and managers in the events, and how the mentee is matched with them now."""
+    """The mentors and managers of the program, and how the mentee is matched with them now."""
 
     people: dict[int, Person]
-    matches: dict[int, str]
+    ties: dict[int, str]
 
     def with_role(self, number: int) -> Phrase:
         person = self.people[number]
-        role = phrase("manager") if person.role is Role.MANAGER else phrase("on duty")
-        return phrase("{name} ({tie})", name=person.name, tie=self.matches.get(number, role))
+        role = gettext_noop("manager") if person.role is Role.MANAGER else gettext_noop("on duty")
+        return phrase("{name} ({tie})", name=person.name, tie=phrase(self.ties.get(number, role)))
+
+
+def list_moves(session: Session, handoff: Handoff) -> list[Entry]:
+    events = session.scalars(
+        select(HandoffEvent).where(HandoffEvent.handoff_id == handoff.id).order_by(HandoffEvent.id)
+    )
+    mentee = handoff.conversation
+    people = session.scalars(
+        select(Person).where(Person.program_id == mentee.program_id, Person.role != Role.MENTEE)
+    )
+    matches = session.scalars(select(Match).where(Match.mentee_id == mentee.person_id))
+    staff = _Staff(
+        {person.id: person for person in people},
+        {match.mentor_id: TIES[match.kind] for match in matches},
+    )
+    return [_move(event, handoff, staff) for event in events]
 
 
 def _move(event: HandoffEvent, handoff: Handoff, staff: _Staff) -> Entry:
@@ -106,16 +114,3 @@ def _released(event: HandoffEvent, staff: _Staff) -> Phrase:
 
 def _urgency(name: str) -> Phrase:
     return phrase(URGENCIES[Urgency[name.upper()]])
-
-
-def _people_in(event: HandoffEvent) -> list[int]:
-    held_by = event.detail.get("held_by")
-    return [*event.detail.get("people", []), *([held_by] if held_by else [])]
-
-
-def _matches(session: Session, handoff: Handoff) -> dict[int, str]:
-    matches = session.scalars(
-        select(Match).where(Match.mentee_id == handoff.conversation.person_id)
-    )
-    words = {MatchKind.OWN: phrase("own mentor"), MatchKind.BACK_UP: phrase("backup")}
-    return {match.mentor_id: words[match.kind] for match in matches}

@@ -5,9 +5,10 @@ from escalation/brief.toml, and the brief names what is missing.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 from escalation.decide import Quadrant
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
@@ -15,33 +16,11 @@ from gateway.handoffs.brief.facts import CHECK_INS_WITHIN, SKILLS_WITHIN, Facts
 from gateway.handoffs.brief.guide import Advice, Guidance, Guide
 from gateway.handoffs.brief.trend import Trend, build_trend, score_in_unit
 from gateway.handoffs.decisions import highlight_evidence
-from gateway.runtime.labels import CHECK_IN_NAMES, NEEDS, display_name, skill_end, skill_name
-from models import GoalResult, Need, SkillOutcome, SkillUse, Urgency
+from gateway.runtime.labels import CHECK_IN_NAMES, NEEDS, display_name
+from models import GoalResult, Need, Person, SkillOutcome, SkillUse, Urgency
 
 MOST_QUOTES = 6
 
-QUADRANTS = {
-    Quadrant.NEITHER: gettext_noop("Not clear whether they want company or practical help."),
-    Quadrant.TOOLS: gettext_noop("Wants practical help. Not clear whether they want company."),
-    Quadrant.CONNECTION: gettext_noop(
-        "Wants to talk with a person. Not clear whether they want practical help."
-    ),
-    Quadrant.BOTH: gettext_noop("Wants to talk with a person, and wants practical help too."),
-}
-# What the numbers before and after a skill rate, and whether a higher number is better.
-RATED = {
-    "activation": (gettext_noop("how much they feel like doing something"), True),
-    "breathing": (gettext_noop("how tense they feel"), False),
-    "goal": (gettext_noop("how sure they are that they will do it"), True),
-    "grounding": (gettext_noop("how strong the fear or stress is"), False),
-    "hard_conversation": (gettext_noop("how hard the talk feels"), False),
-    "muscle_relaxation": (gettext_noop("how tense their body is"), False),
-    "problem_solving": (gettext_noop("how heavy the problem feels"), False),
-    "self_compassion": (gettext_noop("how hard they are on themselves"), False),
-    "sleep_plan": (gettext_noop("how much sleep stresses them"), False),
-    "thought_record": (gettext_noop("how strong the bad feeling is"), False),
-    "worry_time": (gettext_noop("how much worries fill their head"), False),
-}
 GOAL_RESULTS = {
     GoalResult.DONE: gettext_noop("done"),
     GoalResult.PARTLY: gettext_noop("partly"),
@@ -61,20 +40,16 @@ class Quote:
     axis: str
 
     @property
-    def of(self) -> str:
+    def shows(self) -> str:
         return phrase(AXES.get(self.axis, self.axis))
 
 
 @dataclass(frozen=True)
 class TriedSkill:
-    """A skill that the bot practiced with the mentee, and how the mentee rated it."""
+    """`rates` is what its numbers rate; `change` says whether they are better afterwards."""
 
-    skill: str
-    at: datetime
-    how: str
-    before: int | None
-    after: int | None
-    rating: str | None
+    use: SkillUse
+    rates: str | None
     change: str | None
 
 
@@ -86,6 +61,7 @@ class Brief:
 
     crisis: bool
     quadrant: Quadrant | None
+    quadrant_in_words: str | None
     quotes: tuple[Quote, ...]
     asked_for: tuple[str, ...]
     skills: tuple[TriedSkill, ...]
@@ -96,30 +72,29 @@ class Brief:
     do_not: tuple[Advice, ...]
     first_line: str
 
-    @property
-    def quadrant_in_words(self) -> str | None:
-        return QUADRANTS[self.quadrant] if self.quadrant else None
-
 
 def build_brief(facts: Facts, guide: Guide) -> Brief:
     handoff = facts.handoff
     crisis = handoff.urgency is Urgency.CRISIS
     quadrant = _quadrant(facts)
-    need = guide.needs[Need.CRISIS if crisis else handoff.need]
-    wants = None if crisis or quadrant is None else guide.quadrants[quadrant]
+    about_quadrant = guide.quadrant[quadrant] if quadrant else None
+    guidance = [guide.need[Need.CRISIS if crisis else handoff.need]]
+    if about_quadrant and not crisis:
+        guidance.append(about_quadrant)
     trend = build_trend(facts.check_ins, facts.cut_offs)
     return Brief(
         crisis=crisis,
         quadrant=quadrant,
+        quadrant_in_words=about_quadrant.in_words if about_quadrant else None,
         quotes=_quotes(facts),
         asked_for=tuple(_asked_for(facts)),
-        skills=tuple(_tried(use) for use in facts.skills),
+        skills=tuple(_tried(use, guide) for use in facts.skills),
         trend=trend,
         other_check_ins=tuple(_other_check_ins(facts, trend)),
         unknown=(*_unknown_now(facts, quadrant), *_unknown_before(facts)),
-        do=need.do + (wants.do if wants else ()),
-        do_not=need.do_not + (wants.do_not if wants else ()),
-        first_line=_first_line(facts.name, need, wants),
+        do=tuple(line for one in guidance for line in one.do),
+        do_not=tuple(line for one in guidance for line in one.do_not),
+        first_line=_first_line(handoff.conversation.person, guidance),
     )
 
 
@@ -143,7 +118,9 @@ def _quotes(facts: Facts) -> tuple[Quote, ...]:
 
 def _asked_for(facts: Facts) -> Iterator[str]:
     need = facts.handoff.need
-    yield phrase("{name} {needs}.", name=_name(facts), needs=phrase(NEEDS[need]))
+    yield phrase(
+        "{name} {needs}.", name=display_name(facts.handoff.conversation), needs=phrase(NEEDS[need])
+    )
     asked = any(record.asked_for_person for record, _ in facts.decisions)
     if asked and need is not Need.REQUEST:
         yield phrase("Asked for a person directly.")
@@ -156,21 +133,13 @@ def _asked_for(facts: Facts) -> Iterator[str]:
             yield phrase("{goal} ({result})", goal=goal, result=result)
 
 
-def _tried(use: SkillUse) -> TriedSkill:
-    rating, more_is_better = RATED.get(use.skill, (None, False))
+def _tried(use: SkillUse, guide: Guide) -> TriedSkill:
+    rating = guide.rating.get(use.skill)
     change = None
     if use.outcome is SkillOutcome.DONE and use.before is not None and use.after is not None:
-        gained = (use.after - use.before) * (1 if more_is_better else -1)
+        gained = (use.after - use.before) * (1 if rating and rating.more_is_better else -1)
         change = phrase("no change") if gained == 0 else phrase("better" if gained > 0 else "worse")
-    return TriedSkill(
-        skill=skill_name(use.skill),
-        at=use.started_at,
-        how=skill_end(use.outcome),
-        before=use.before,
-        after=use.after,
-        rating=rating,
-        change=change,
-    )
+    return TriedSkill(use, rating.rates if rating else None, change)
 
 
 def _other_check_ins(facts: Facts, trend: Trend | None) -> Iterator[str]:
@@ -186,7 +155,8 @@ def _other_check_ins(facts: Facts, trend: Trend | None) -> Iterator[str]:
 
 def _unknown_now(facts: Facts, quadrant: Quadrant | None) -> Iterator[str]:
     """What no one knows about what the mentee wrote, so that no mentor takes it as answered."""
-    name, handoff = _name(facts), facts.handoff
+    handoff = facts.handoff
+    name = display_name(handoff.conversation)
     if handoff.urgency is Urgency.CRISIS or handoff.need in (Need.CRISIS, Need.CONCERN):
         yield phrase("Where {name} is, and who is with them.", name=name)
     if quadrant is None:
@@ -207,7 +177,7 @@ def _unknown_now(facts: Facts, quadrant: Quadrant | None) -> Iterator[str]:
 
 
 def _unknown_before(facts: Facts) -> Iterator[str]:
-    name = _name(facts)
+    name = display_name(facts.handoff.conversation)
     if not facts.check_ins:
         yield phrase(
             "How {name} has been: no check-in in {days} days.",
@@ -228,20 +198,13 @@ def _unknown_before(facts: Facts) -> Iterator[str]:
         yield phrase("Who they know here: they have no mentor of their own.")
 
 
-def _first_line(name: str | None, need: Guidance, wants: Guidance | None) -> Phrase:
-    lines = (need.first_line, wants.first_line) if wants else (need.first_line,)
-    return joined((_addressed(line.text, name) for line in lines), " ")
-
-
-def _addressed(words: str, name: str | None) -> Phrase:
-    """`words` with the first name, or without the gap that a missing name would leave."""
-    if name is not None:
-        return phrase(words, name=name)
-    return Phrase(words, {"name": ""}, spelled=lambda said: re.sub(r" (?=[ ,.!?])", "", said))
-
-
-def _name(facts: Facts) -> str:
-    return facts.name or display_name(facts.handoff.conversation)
+def _first_line(person: Person | None, guidance: Sequence[Guidance]) -> Phrase:
+    lines = [one.first_line.text for one in guidance]
+    if person is not None:
+        return joined((phrase(line, name=person.name) for line in lines), " ")
+    # Without the gap that a missing name would leave.
+    fit = partial(re.sub, r" (?=[ ,.!?])", "")
+    return joined((Phrase(line, {"name": ""}, spelled=fit) for line in lines), " ")
 
 
 def _ago(time: timedelta) -> str:

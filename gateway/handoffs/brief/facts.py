@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.ladder import get_own_mentor
 from escalation.policy import CheckInCutOffs
 from gateway.conversations.relay import what_may_be_read
-from models import CheckIn, DecisionRecord, Goal, Handoff, Message, Person, SkillUse
+from gateway.handoffs.decisions import list_decisions
+from gateway.handoffs.timeline import select_around
+from models import CheckIn, DecisionRecord, Goal, Handoff, Person, SkillUse
 
 SKILLS_WITHIN = timedelta(days=30)
 CHECK_INS_WITHIN = timedelta(days=90)
@@ -25,7 +27,6 @@ class Facts:
     """
 
     handoff: Handoff
-    name: str | None
     decisions: Sequence[tuple[DecisionRecord, str | None]]
     skills: Sequence[SkillUse]
     check_ins: Sequence[CheckIn]
@@ -41,27 +42,25 @@ class Facts:
 def read_facts(
     session: Session, handoff: Handoff, reader: Person, *, cut_offs: CheckInCutOffs, now: datetime
 ) -> Facts:
-    until = handoff.closed_at or now
     thread = handoff.conversation_id
-    person = handoff.conversation.person
-    first_readable = what_may_be_read(session, handoff, person)
-    goal = session.scalar(
-        select(Goal)
-        .where(Goal.conversation_id == thread, Goal.set_at <= until)
-        .order_by(Goal.id.desc())
-        .limit(1)
-    )
+    first_readable = what_may_be_read(session, handoff, handoff.conversation.person)
+    skills = select_around(handoff, SkillUse, SkillUse.started_at, within=SKILLS_WITHIN)
+    check_ins = select_around(handoff, CheckIn, CheckIn.at, within=CHECK_INS_WITHIN)
+    goals = select(Goal).where(Goal.conversation_id == thread)
+    if handoff.closed_at is not None:
+        goals = goals.where(Goal.set_at <= handoff.closed_at)
     earlier = select(func.count()).where(Handoff.conversation_id == thread, Handoff.id < handoff.id)
     return Facts(
         handoff=handoff,
-        name=person.name if person else None,
         decisions=[
             (record, message.words if message.id >= (first_readable or 0) else None)
-            for record, message in _decisions(session, handoff)
+            for record, message in list_decisions(session, handoff)
         ],
-        skills=_skills(session, handoff, until),
-        check_ins=_check_ins(session, handoff, until),
-        goal=goal if first_readable is None else None,
+        skills=session.scalars(skills.order_by(SkillUse.id.desc()).limit(MOST_SKILLS)).all(),
+        check_ins=session.scalars(check_ins.order_by(CheckIn.at, CheckIn.id)).all(),
+        goal=session.scalar(goals.order_by(Goal.id.desc()).limit(1))
+        if first_readable is None
+        else None,
         earlier=session.scalar(earlier) or 0,
         with_reader=session.scalar(earlier.where(Handoff.mentor_id == reader.id)) or 0,
         has_own_mentor=get_own_mentor(session, handoff.conversation) is not None,
@@ -69,41 +68,3 @@ def read_facts(
         cut_offs=cut_offs,
         now=now,
     )
-
-
-def _decisions(session: Session, handoff: Handoff) -> list[tuple[DecisionRecord, Message]]:
-    rows = session.execute(
-        select(DecisionRecord, Message)
-        .join(Message, Message.id == DecisionRecord.message_id)
-        .where(
-            DecisionRecord.handoff_id == handoff.id,
-            DecisionRecord.decision.in_(["hand_off", "raise"]),
-        )
-        .order_by(DecisionRecord.id)
-    )
-    return [(record, message) for record, message in rows]
-
-
-def _skills(session: Session, handoff: Handoff, until: datetime) -> Sequence[SkillUse]:
-    return session.scalars(
-        select(SkillUse)
-        .where(
-            SkillUse.conversation_id == handoff.conversation_id,
-            SkillUse.started_at > handoff.opened_at - SKILLS_WITHIN,
-            SkillUse.started_at <= until,
-        )
-        .order_by(SkillUse.id.desc())
-        .limit(MOST_SKILLS)
-    ).all()
-
-
-def _check_ins(session: Session, handoff: Handoff, until: datetime) -> Sequence[CheckIn]:
-    return session.scalars(
-        select(CheckIn)
-        .where(
-            CheckIn.conversation_id == handoff.conversation_id,
-            CheckIn.at > handoff.opened_at - CHECK_INS_WITHIN,
-            CheckIn.at <= until,
-        )
-        .order_by(CheckIn.at, CheckIn.id)
-    ).all()
