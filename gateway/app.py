@@ -24,7 +24,7 @@ from gateway.accounts.signed_out import sent_with, signed_out
 from gateway.chat import pages as chat_pages
 from gateway.chat import privacy_pages, sign_in_pages, terms_pages, widget
 from gateway.chat.sign_in import chat_refusal, frame_ancestors, get_mentee, is_chat_path
-from gateway.console import canned_reply_pages, caseload_pages, handover_pages, live
+from gateway.console import canned_reply_pages, handover_pages, live
 from gateway.console import pages as console_pages
 from gateway.integrations import pages as integration_pages
 from gateway.integrations.api.app import MOUNTED_AT, create_api

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.runtime.user_input import too_long
-from models import CannedReply, Person, changes_one
+from models import CannedReply, Person
 
 LONGEST_TITLE = 60
 MOST = 100
@@ -27,22 +27,8 @@ def list_replies(session: Session, program_id: int) -> Sequence[CannedReply]:
     ).all()
 
 
-def get_reply(session: Session, program_id: int, number: int) -> CannedReply | None:
-    """None for a removed reply and for one of another program."""
-    return session.scalar(
-        select(CannedReply).where(
-            CannedReply.id == number,
-            CannedReply.program_id == program_id,
-            CannedReply.removed_at.is_(None),
-        )
-    )
-
-
-def write_reply(
-    session: Session, *, by: Person, title: str, words: str, now: datetime
-) -> CannedReply:
+def write_reply(session: Session, *, by: Person, title: str, words: str, now: datetime) -> None:
     """Raises ReplyRefused: something is missing, too long, or in use, or the list is full."""
-    title, words = " ".join(title.split()), words.strip()
     if not title or not words:
         raise ReplyRefused(gettext_noop("A reply needs a title and a message."))
     if len(title) > LONGEST_TITLE:
@@ -61,24 +47,16 @@ def write_reply(
         )
     if len(there) >= MOST:
         raise ReplyRefused(phrase("You have {most} replies. Remove one first.", most=MOST))
-    reply = CannedReply(program_id=by.program_id, title=title, words=words, by_id=by.id, at=now)
-    session.add(reply)
-    session.flush()
-    return reply
-
-
-def remove_reply(session: Session, program_id: int, number: int, *, now: datetime) -> bool:
-    """Hide a reply from mentors; the row stays. False when there was none."""
-    return changes_one(
-        session,
-        update(CannedReply)
-        .where(
-            CannedReply.id == number,
-            CannedReply.program_id == program_id,
-            CannedReply.removed_at.is_(None),
-        )
-        .values(removed_at=now),
+    session.add(
+        CannedReply(program_id=by.program_id, title=title, words=words, by_id=by.id, at=now)
     )
+
+
+def remove_reply(session: Session, program_id: int, number: int, *, now: datetime) -> None:
+    """Hide a reply from mentors; the row stays. Does nothing if there is no such reply."""
+    for reply in list_replies(session, program_id):
+        if reply.id == number:
+            reply.removed_at = now
 
 
 def filled(words: str, name: str | None) -> str:

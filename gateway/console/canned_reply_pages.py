@@ -29,13 +29,11 @@ def write(request: Request, manager: Manager, title: Words = "", words: Words = 
     now = line.clock()
     try:
         with line.database.writing() as session:
-            just_now = [
-                one
-                for one in list_replies(session, manager.program_id)
-                if (one.title, one.words, one.by_id) == (title, words, manager.id)
+            if not any(
+                (one.title, one.words, one.by_id) == (title, words, manager.id)
                 and now - one.at < DOUBLE_CLICK
-            ]
-            if not just_now:
+                for one in list_replies(session, manager.program_id)
+            ):
                 write_reply(session, by=manager, title=title, words=words, now=now)
     except ReplyRefused as refused:
         if wants_part(request):

@@ -14,6 +14,7 @@ from gateway.conversations.relay import what_may_be_read
 from gateway.handoffs.brief.build import Brief, build_brief
 from gateway.handoffs.brief.facts import read_facts
 from gateway.handoffs.brief.guide import load_guide
+from gateway.handoffs.debriefs import find_debrief
 from gateway.handoffs.decisions import (
     Segment,
     decision_reason,
@@ -127,9 +128,9 @@ def build_view(session: Session, person: Person, number: int, *, all_of_it: bool
         if is_excluded(session, person, handoff):
             raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
         return View(handoff, status, may_read=False, transfer=transfer)
-    thread = readable_thread(session, handoff, newest=None if all_of_it else NEWEST + 1)
     first = what_may_be_read(session, handoff, handoff.conversation.person)
-    thread = [said for said in thread if first is None or said.id >= first]
+    newest = None if all_of_it else NEWEST + 1
+    thread = readable_thread(session, handoff, first=first, newest=newest)
     earlier = not all_of_it and len(thread) > NEWEST
     return View(
         handoff,
@@ -159,9 +160,7 @@ def build_details(session: Session, line: Line, person: Person, view: View) -> D
         may_note=may_note(handoff, person),
         replies=list_replies(session, person.program_id) if mine else (),
         colleagues=_colleagues(session, person) if mine else (),
-        debrief=session.scalar(
-            select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == person.id)
-        ),
+        debrief=find_debrief(session, handoff, person),
         verdict=judging_handoff(session, handoff, person, action=f"/console/{handoff.id}/verdict"),
     )
 

@@ -13,17 +13,18 @@ from escalation.handoffs.transfers import (
     offer_transfer,
 )
 from escalation.speech.i18n import gettext_noop, phrase
+from escalation.transaction import Transaction
 from gateway.accounts.sessions import Mentor
 from gateway.console.handoff_page import build_view, note_reading
 from gateway.console.moves import DOUBLE_CLICK, STAY, act
 from gateway.conversations.relay import LONGEST_TEXT
-from gateway.handoffs.debriefs import answer_debrief
+from gateway.handoffs.debriefs import answer_debrief, find_debrief
 from gateway.handoffs.notes import list_notes, write_note
 from gateway.handoffs.presence import leave
-from gateway.runtime.line import Line
 from gateway.runtime.user_input import cleaned, too_long
+from gateway.web.lookup import row_number
 from gateway.web.rendering import Number, PageRefused, get_line, page, wants_part
-from models import Debrief, Handoff, Person, Role, Transfer
+from models import Handoff, Person, Role, Transfer
 
 router = APIRouter(prefix="/console")
 
@@ -48,11 +49,10 @@ def only_notes(request: Request, number: Number, mentor: Mentor) -> Response:
 def note(request: Request, number: Number, mentor: Mentor, note: Words = "") -> Response:
     words = cleaned(note)
 
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        now = line.clock()
-        last = [one for one in list_notes(session, handoff) if one.by_id == mentor.id][-1:]
-        if not any(one.words == words and now - one.at < DOUBLE_CLICK for one in last):
-            write_note(session, handoff, mentor, words, now=now)
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        last = [one for one in list_notes(tx.session, handoff) if one.by_id == mentor.id][-1:]
+        if not any(one.words == words and tx.now - one.at < DOUBLE_CLICK for one in last):
+            write_note(tx.session, handoff, mentor, words, now=tx.now)
 
     return act(request, number, mentor, move, form={"note": words}, then=STAY)
 
@@ -64,8 +64,8 @@ def transfer(
     """Ask a colleague to take over. The handoff stays with `mentor` until they accept."""
     handing = cleaned(handing)
 
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        colleague = session.get(Person, int(to)) if to.isdecimal() and len(to) < 10 else None
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        colleague = tx.session.get(Person, row_number(to))
         if (
             colleague is None
             or colleague.program_id != mentor.program_id
@@ -74,21 +74,15 @@ def transfer(
             raise PageRefused(422, gettext_noop("Choose a colleague."))
         if sentence := too_long(handing, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        open_one = get_open_transfer(session, handoff)
+        offered = get_open_transfer(tx.session, handoff)
         if (
-            open_one is not None
-            and (open_one.from_id, open_one.to_id) == (mentor.id, colleague.id)
-            and line.clock() - open_one.at < DOUBLE_CLICK
+            offered is None
+            or (offered.from_id, offered.to_id) != (mentor.id, colleague.id)
+            or tx.now - offered.at >= DOUBLE_CLICK
         ):
-            return
-        offer_transfer(
-            line.at(session),
-            handoff,
             # `mentor` belongs to another database session.
-            by=session.get_one(Person, mentor.id),
-            to=colleague,
-            note=handing,
-        )
+            giver = tx.session.get_one(Person, mentor.id)
+            offer_transfer(tx, handoff, by=giver, to=colleague, note=handing)
 
     form = {"to": to, "handing": handing}
     return act(request, number, mentor, move, form=form, then=STAY)
@@ -105,16 +99,16 @@ def decline(request: Request, number: Number, mentor: Mentor) -> Response:
 
 
 def _answer(request: Request, number: int, mentor: Person, *, accept: bool) -> Response:
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        offer = get_open_transfer(session, handoff)
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        offer = get_open_transfer(tx.session, handoff)
         if offer is None:
-            if _has_answered(session, handoff, mentor, accept=accept):
+            if _has_answered(tx.session, handoff, mentor, accept=accept):
                 return  # a double click
             raise TransferOver(handoff)
         giver = offer.from_
-        answer_transfer(line.at(session), offer, by=mentor, accept=accept)
+        answer_transfer(tx, offer, by=mentor, accept=accept)
         if accept:
-            leave(session, giver, handoff)
+            leave(tx.session, giver, handoff)
 
     return act(request, number, mentor, move, then=None if accept else "/console")
 
@@ -132,32 +126,17 @@ def _has_answered(session: Session, handoff: Handoff, person: Person, *, accept:
 
 @router.post("/{number}/debrief")
 def debrief(
-    request: Request,
-    number: Number,
-    mentor: Mentor,
-    debrief: Words = "",
-    wants_to_talk: Words = "",
+    request: Request, number: Number, mentor: Mentor, debrief: Words = "", wants_to_talk: Words = ""
 ) -> Response:
     words = cleaned(debrief)
 
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        asked = session.scalar(
-            select(Debrief).where(Debrief.handoff_id == handoff.id, Debrief.person_id == mentor.id)
-        )
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        asked = find_debrief(tx.session, handoff, mentor)
         if asked is None:
             raise PageRefused(404, phrase("There is no debrief for #{number}.", number=number))
         if sentence := too_long(words, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        now = line.clock()
-        if asked.answered_at is not None and now - asked.answered_at < DOUBLE_CLICK:
-            return
-        answer_debrief(
-            session,
-            asked,
-            words=words or None,
-            wants_to_talk=bool(wants_to_talk),
-            now=now,
-            rules=line.rules,
-        )
+        if asked.answered_at is None or tx.now - asked.answered_at >= DOUBLE_CLICK:
+            answer_debrief(tx, asked, words=words, wants_to_talk=bool(wants_to_talk))
 
     return act(request, number, mentor, move, form={"debrief": words})

@@ -4,16 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from fastapi import Request, Response
-from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder, Refused
 from escalation.handoffs.transfers import CannotTransfer, NotAsked, TransferOver
 from escalation.speech.i18n import gettext_noop, phrase
+from escalation.transaction import Transaction
 from gateway.console.handoff_page import Form, show
 from gateway.handoffs.notes import BadNote
 from gateway.messaging.outbox import acting
-from gateway.runtime.line import Line
 from gateway.web.lookup import find_handoff
 from gateway.web.rendering import (
     PageRefused,
@@ -27,7 +26,7 @@ from models import Handoff, Person
 DOUBLE_CLICK = timedelta(seconds=5)
 
 
-Make = Callable[[Session, Line, Handoff], None]
+Make = Callable[[Transaction, Handoff], None]
 # The page stays, and its script loads what has changed.
 STAY = ""
 
@@ -52,26 +51,20 @@ def act(
             lock_conversation(session, handoff.conversation_id)
             session.refresh(handoff)
             try:
-                move(session, line, handoff)
+                move(line.at(session), handoff)
             except Refused as refused:
                 # Put into words here, because the rows they name end with the transaction.
                 raise PageRefused(409, _in_plain_words(refused, number)) from refused
             except BadNote as bad:
                 raise PageRefused(422, str(bad)) from bad
     except PageRefused as refused:
-        return _refuse(request, number, person, refused, form)
+        # The script shows the sentence; without a script, the page comes back with the words.
+        if wants_part(request) or refused.status == 404:
+            raise
+        return show(request, person, number, form=form, refused=refused)
     if then == STAY and wants_part(request):
         return Response(status_code=204)
     return go_to(request, then or f"/console/{number}")
-
-
-def _refuse(
-    request: Request, number: int, person: Person, refused: PageRefused, form: Form | None
-) -> Response:
-    """The script shows the sentence; without a script, the page comes back with the words."""
-    if wants_part(request) or refused.status == 404:
-        raise refused
-    return show(request, person, number, form=form, refused=refused)
 
 
 def _in_plain_words(refused: Refused, number: int) -> str:

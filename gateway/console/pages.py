@@ -1,17 +1,17 @@
 """The mentors' console: the lists, and taking, reading, answering, releasing, closing a handoff."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import AlreadyTaken, claim, release, resolve
 from escalation.handoffs.moves import Closed, NotHolder
 from escalation.speech.i18n import gettext_noop, phrase
+from escalation.transaction import Transaction
 from gateway.accounts.sessions import Mentor
-from gateway.console.canned_replies import filled, get_reply
+from gateway.console.canned_replies import filled, list_replies
+from gateway.console.caseload import list_own_mentees
 from gateway.console.handoff_page import (
     ViewerStatus,
     brief_for,
@@ -23,16 +23,8 @@ from gateway.console.handoff_page import (
 from gateway.console.moves import DOUBLE_CLICK, STAY, act
 from gateway.conversations.relay import LONGEST_TEXT, write_to_mentee
 from gateway.handoffs.presence import leave
-from gateway.handoffs.queue import (
-    Queue,
-    count_queue,
-    get_own_queue,
-    get_waiting_queue,
-    get_whole_queue,
-    is_excluded,
-)
+from gateway.handoffs.queue import Tab, count_queue, get_queue, is_excluded
 from gateway.runtime import audit
-from gateway.runtime.line import Line
 from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.i18n import said_to
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
@@ -43,12 +35,6 @@ router = APIRouter(prefix="/console")
 Words = Annotated[str, Form()]
 
 
-class Tab(StrEnum):
-    MINE = "mine"
-    WAITING = "waiting"
-    ALL = "all"
-
-
 @router.get("")
 def lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
     return _lists(request, mentor, tab, "console/console.html")
@@ -57,6 +43,23 @@ def lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
 @router.get("/lists")
 def only_lists(request: Request, mentor: Mentor, tab: Tab | None = None) -> Response:
     return _lists(request, mentor, tab, "console/console_lists.html")
+
+
+@router.get("/mentees")
+def own_mentees(request: Request, mentor: Mentor) -> Response:
+    line = get_line(request)
+    policy = line.rules.policy
+    audit.read(line, mentor, "mentees")
+    with line.database.reading() as session:
+        mentees = list_own_mentees(session, mentor, policy, now=line.clock())
+    return page(
+        request,
+        "console/console_mentees.html",
+        viewer=mentor,
+        mentees=mentees,
+        inactive_after=policy.targets.inactive_after_days,
+        missed_within=policy.schedule.missed_shown_days,
+    )
 
 
 @router.get("/{number}")
@@ -98,11 +101,11 @@ def brief(request: Request, number: Number, mentor: Mentor) -> Response:
 
 @router.post("/{number}/take")
 def take(request: Request, number: Number, mentor: Mentor) -> Response:
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        if is_excluded(session, mentor, handoff):
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        if is_excluded(tx.session, mentor, handoff):
             raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
         try:
-            claim(line.at(session), handoff, mentor)
+            claim(tx, handoff, mentor)
         except AlreadyTaken as taken:
             if taken.holder_id != mentor.id:  # not a double click
                 raise
@@ -114,28 +117,28 @@ def take(request: Request, number: Number, mentor: Mentor) -> Response:
 def reply(request: Request, number: Number, mentor: Mentor, words: Words = "") -> Response:
     words = cleaned(words)
 
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
+    def move(tx: Transaction, handoff: Handoff) -> None:
         if handoff.mentor_id != mentor.id or handoff.status is not Status.CLAIMED:
             raise NotHolder(handoff, mentor) if handoff.is_open else Closed(handoff)
         if not words:
             raise PageRefused(422, gettext_noop("Write a message first."))
         if sentence := too_long(words, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        if reason := why_not_writable(session, handoff.conversation):
+        if reason := why_not_writable(tx.session, handoff.conversation):
             raise PageRefused(409, phrase("Not sent. {reason}", reason=reason))
-        if not _was_just_said(session, handoff, mentor, words, line):
-            write_to_mentee(line.at(session), handoff, words)
+        if not _was_just_said(tx, handoff, mentor, words):
+            write_to_mentee(tx, handoff, words)
 
     return act(request, number, mentor, move, form={"words": words}, then=STAY)
 
 
 @router.post("/{number}/give-back")
 def give_back(request: Request, number: Number, mentor: Mentor) -> Response:
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
+    def move(tx: Transaction, handoff: Handoff) -> None:
         if not handoff.is_open:
             raise Closed(handoff)
-        release(line.at(session), handoff, by=mentor)
-        leave(session, mentor, handoff)
+        release(tx, handoff, by=mentor)
+        leave(tx.session, mentor, handoff)
 
     return act(request, number, mentor, move, then="/console")
 
@@ -144,41 +147,28 @@ def give_back(request: Request, number: Number, mentor: Mentor) -> Response:
 def done(
     request: Request, number: Number, mentor: Mentor, outcome: Words = "", reason: Words = ""
 ) -> Response:
-    chosen = next((one for one in Outcome if one.value == outcome), None)
     reason = cleaned(reason)
 
-    def move(session: Session, line: Line, handoff: Handoff) -> None:
-        if chosen is None:
+    def move(tx: Transaction, handoff: Handoff) -> None:
+        if outcome not in list(Outcome):
             raise PageRefused(422, gettext_noop("Choose how it ended."))
         if sentence := too_long(reason, LONGEST_TEXT):
             raise PageRefused(422, sentence)
-        resolve(line.at(session), handoff, chosen, by=mentor, note=reason)
-        leave(session, mentor, handoff)
+        resolve(tx, handoff, Outcome(outcome), by=mentor, note=reason)
+        leave(tx.session, mentor, handoff)
 
     return act(request, number, mentor, move, form={"outcome": outcome, "reason": reason})
 
 
 def _lists(request: Request, mentor: Person, tab: Tab | None, template: str) -> Response:
-    with get_line(request).database.reading() as session:
+    line = get_line(request)
+    tabs = list(Tab) if mentor.role is Role.MANAGER else [Tab.MINE, Tab.WAITING]
+    if tab and tab not in tabs:
+        raise PageRefused(403, gettext_noop("Only managers can see all conversations."))
+    with line.database.reading() as session:
         tab = tab or (Tab.MINE if count_queue(session, mentor).mine else Tab.WAITING)
-        queue = _queue(session, mentor, tab, get_line(request))
-    return page(request, template, viewer=mentor, tab=tab, tabs=_tabs(mentor), queue=queue)
-
-
-def _queue(session: Session, mentor: Person, tab: Tab, line: Line) -> Queue:
-    match tab:
-        case Tab.MINE:
-            return get_own_queue(session, mentor, now=line.clock())
-        case Tab.WAITING:
-            return get_waiting_queue(session, mentor)
-        case Tab.ALL if mentor.role is Role.MANAGER:
-            return get_whole_queue(session, mentor, now=line.clock())
-        case Tab.ALL:
-            raise PageRefused(403, gettext_noop("Only managers can see all conversations."))
-
-
-def _tabs(mentor: Person) -> list[Tab]:
-    return list(Tab) if mentor.role is Role.MANAGER else [Tab.MINE, Tab.WAITING]
+        queue = get_queue(session, mentor, tab, now=line.clock())
+    return page(request, template, viewer=mentor, tab=tab, tabs=tabs, queue=queue)
 
 
 def _draft(request: Request, number: int, mentor: Person, *, reply: int, suggested: bool) -> str:
@@ -193,18 +183,18 @@ def _draft(request: Request, number: int, mentor: Person, *, reply: int, suggest
         if suggested:
             first_line = brief_for(session, line, mentor, view.handoff).first_line
             return said_to(request, first_line)
-        canned = get_reply(session, mentor.program_id, reply)
         person = view.handoff.conversation.person
-        return filled(canned.words, person.name if person else None) if canned else ""
+        for canned in list_replies(session, mentor.program_id):
+            if canned.id == reply:
+                return filled(canned.words, person.name if person else None)
+        return ""
 
 
-def _was_just_said(
-    session: Session, handoff: Handoff, mentor: Person, words: str, line: Line
-) -> bool:
-    last = session.scalar(
+def _was_just_said(tx: Transaction, handoff: Handoff, mentor: Person, words: str) -> bool:
+    last = tx.session.scalar(
         select(Message)
         .where(Message.conversation_id == handoff.conversation_id, Message.speaker_id == mentor.id)
         .order_by(Message.id.desc())
         .limit(1)
     )
-    return last is not None and last.words == words and line.clock() - last.at < DOUBLE_CLICK
+    return last is not None and last.words == words and tx.now - last.at < DOUBLE_CLICK

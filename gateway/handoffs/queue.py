@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import mentees_with_concern
@@ -26,6 +27,12 @@ RECENTLY = timedelta(days=7)
 # The log has a search for longer lists.
 MOST = 100
 MOST_CLOSED = 20
+
+
+class Tab(StrEnum):
+    MINE = "mine"
+    WAITING = "waiting"
+    ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -55,44 +62,48 @@ class Queue:
     unanswered: Collection[int] = ()
 
 
-def get_own_queue(session: Session, person: Person, *, now: datetime) -> Queue:
-    mine = session.scalars(_by_urgency(_open_in(person).where(_is_held_by(person)))).all()
-    return Queue(
-        counts=count_queue(session, person),
-        mine=mine,
-        offered=_offered_to(session, person),
-        closed=session.scalars(
-            _closed_recently(person, now=now).where(Handoff.mentor_id == person.id)
-        ).all(),
-        debriefs=list_open_debriefs(session, person),
-        unanswered=_unanswered(session, mine),
+def get_queue(session: Session, person: Person, tab: Tab, *, now: datetime) -> Queue:
+    counts = count_queue(session, person)
+    handoffs = (
+        _open_in(person).order_by(Handoff.urgency.desc(), Handoff.opened_at, Handoff.id).limit(MOST)
     )
-
-
-def get_waiting_queue(session: Session, person: Person) -> Queue:
-    waiting = _open_in(person).where(Handoff.status == Status.WAITING)
-    return Queue(
-        counts=count_queue(session, person),
-        waiting=session.scalars(_by_urgency(waiting).limit(MOST)).all(),
+    if tab is Tab.WAITING:
+        waiting = handoffs.where(Handoff.status == Status.WAITING)
+        return Queue(counts, waiting=session.scalars(waiting).all())
+    closed = (
+        select(Handoff)
+        .join(Conversation)
+        .where(Conversation.program_id == person.program_id, Handoff.closed_at > now - RECENTLY)
+        .order_by(Handoff.closed_at.desc())
+        .limit(MOST_CLOSED)
     )
-
-
-def get_whole_queue(session: Session, manager: Person, *, now: datetime) -> Queue:
-    handoffs = session.scalars(_by_urgency(_open_in(manager)).limit(MOST)).all()
-    held = [handoff for handoff in handoffs if handoff.status is Status.CLAIMED]
+    if tab is Tab.MINE:
+        mine = session.scalars(handoffs.where(Handoff.mentor_id == person.id)).all()
+        return Queue(
+            counts,
+            mine=mine,
+            offered=_offered_to(session, person),
+            closed=session.scalars(closed.where(Handoff.mentor_id == person.id)).all(),
+            debriefs=list_open_debriefs(session, person),
+            unanswered=_unanswered(session, mine),
+        )
+    everything = session.scalars(handoffs).all()
+    held = [handoff for handoff in everything if handoff.status is Status.CLAIMED]
     return Queue(
-        counts=count_queue(session, manager),
-        waiting=[handoff for handoff in handoffs if handoff.status is Status.WAITING],
-        mine=[handoff for handoff in held if handoff.mentor_id == manager.id],
-        theirs=[handoff for handoff in held if handoff.mentor_id != manager.id],
-        closed=session.scalars(_closed_recently(manager, now=now)).all(),
+        counts,
+        waiting=[handoff for handoff in everything if handoff.status is Status.WAITING],
+        mine=[handoff for handoff in held if handoff.mentor_id == person.id],
+        theirs=[handoff for handoff in held if handoff.mentor_id != person.id],
+        closed=session.scalars(closed).all(),
         unanswered=_unanswered(session, held),
     )
 
 
 def count_queue(session: Session, person: Person) -> Counts:
     counts = _open_in(person).with_only_columns(
-        func.count(case((and_(Handoff.status == Status.CLAIMED, _is_held_by(person)), 1))),
+        func.count(
+            case((and_(Handoff.status == Status.CLAIMED, Handoff.mentor_id == person.id), 1))
+        ),
         func.count(case((Handoff.status == Status.WAITING, 1))),
         func.count(),
     )
@@ -122,30 +133,9 @@ def _open_in(person: Person) -> Select[Handoff]:
     return handoffs.where(
         or_(
             Conversation.person_id.is_(None),
-            _is_held_by(person),
+            Handoff.mentor_id == person.id,
             Conversation.person_id.not_in(mentees_with_concern(person)),
         )
-    )
-
-
-def _is_held_by(person: Person) -> ColumnElement[bool]:
-    return Handoff.mentor_id == person.id
-
-
-def _by_urgency(handoffs: Select[Handoff]) -> Select[Handoff]:
-    return handoffs.order_by(Handoff.urgency.desc(), Handoff.opened_at, Handoff.id)
-
-
-def _closed_recently(person: Person, *, now: datetime) -> Select[Handoff]:
-    return (
-        select(Handoff)
-        .join(Conversation)
-        .where(
-            Conversation.program_id == person.program_id,
-            Handoff.closed_at > now - RECENTLY,
-        )
-        .order_by(Handoff.closed_at.desc())
-        .limit(MOST_CLOSED)
     )
 
 

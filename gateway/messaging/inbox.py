@@ -18,7 +18,7 @@ from models import Channel, Conversation, Message, Person, Program, Speaker, pho
 class NoProgram(Exception):
     def __init__(self) -> None:
         super().__init__(
-            "No program is set up, so nobody can be answered. Run `warmline enroll people.csv`, "
+            "No program is set up, so no one can be answered. Run `warmline enroll people.csv`, "
             "or `warmline demo` for the demo's people."
         )
 
@@ -104,6 +104,7 @@ def record_on_web(
 def _insert(
     session: Session, conversation: Conversation, incoming: Incoming, *, now: datetime
 ) -> Message:
+    person = conversation.person
     # Locked, so that ids grow as rows appear: an open chat asks for what came after its last id.
     lock_conversation(session, conversation.id)
     message = Message(
@@ -115,22 +116,14 @@ def _insert(
         channel=incoming.channel,
         media=incoming.media,
         provider_id=incoming.provider_id,
-        **_speaker(conversation.person),
+        speaker=Speaker(person.role.value) if person else Speaker.UNKNOWN,
+        speaker_id=person.id if person else None,
+        speaker_name=person.name if person else None,
     )
     session.add(message)
     conversation.channel = incoming.channel
     session.flush()
     return message
-
-
-def _speaker(person: Person | None) -> dict[str, object]:
-    if person is None:
-        return {"speaker": Speaker.UNKNOWN}
-    return {
-        "speaker": Speaker(person.role.value),
-        "speaker_id": person.id,
-        "speaker_name": person.name,
-    }
 
 
 def _get_conversation(
@@ -139,21 +132,16 @@ def _get_conversation(
     number = as_e164(phone) or phone
     index = phone_index(number)
     person = session.scalar(select(Person).where(Person.phone_index == index))
-    conversation = session.scalar(
-        select(Conversation).where(
-            Conversation.person_id == person.id if person else Conversation.stranger_index == index
-        )
-    )
+    same = Conversation.person_id == person.id if person else Conversation.stranger_index == index
+    conversation = session.scalar(select(Conversation).where(same))
     if conversation is not None:
         return conversation
     if person:
         conversation = Conversation(program_id=person.program_id, person=person, channel=channel)
     else:
+        program = _program_texted(session, to)
         conversation = Conversation(
-            program_id=_program_texted(session, to).id,
-            stranger_phone=number,
-            stranger_index=index,
-            channel=channel,
+            program_id=program.id, stranger_phone=number, stranger_index=index, channel=channel
         )
     session.add(conversation)
     session.flush()

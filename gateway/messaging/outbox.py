@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
-from escalation.speech.message_writer import STOP_CONFIRMED, say, spoken_in
+from escalation.speech.message_writer import STOP_CONFIRMED, spoken_in
 from escalation.transaction import Transaction
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.runtime.line import Line, Sent, TextFailed
@@ -127,7 +127,8 @@ def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
                 reason = _why_not(session, conversation, message)
             if reason is None:
                 return _mark(conversation, message, now=now)
-            _drop(message, reason, now=now)
+            message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
+            log.info("text dropped", message=message.id, reason=reason)
             forget_code(message)
             session.flush()
     return None
@@ -174,11 +175,6 @@ def _why_not(session: Session, conversation: Conversation, message: Message) -> 
     return None if conversation.phone else "no_number"
 
 
-def _drop(message: Message, reason: str, *, now: datetime) -> None:
-    message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
-    log.info("text dropped", message=message.id, reason=reason)
-
-
 def note_delivery(
     line: Line,
     message_id: int,
@@ -213,28 +209,27 @@ def note_delivery(
             return False
         session.refresh(message)
         if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
-            _act_on_failed_text(session, _program_line(session, line, message), message, now=now)
+            _act_on_failed_text(_program_transaction(line, session, message), message)
         return True
 
 
 def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
     """The provider did not accept a text: try again later, or give up and act on that."""
-    now = line.clock()
     with acting(line) as session:
         message = session.get_one(Message, message_id)
         if message.delivery is not Delivery.SENDING:
             return  # a status callback came first: the provider has it
-        line = _program_line(session, line, message)
-        give_up_at = message.at + timedelta(minutes=line.rules.policy.alert.give_up_after_minutes)
-        message.error_code, message.moved_at = failed.code, now
-        if failed.final or now >= give_up_at:
+        tx = _program_transaction(line, session, message)
+        give_up_at = message.at + timedelta(minutes=tx.policy.alert.give_up_after_minutes)
+        message.error_code, message.moved_at = failed.code, tx.now
+        if failed.final or tx.now >= give_up_at:
             message.delivery = Delivery.FAILED
-            _act_on_failed_text(session, line, message, now=now)
+            _act_on_failed_text(tx, message)
         else:
             wait = min(FIRST_WAIT * 2 ** min(message.tries - 1, 10), LONGEST_WAIT)
-            message.delivery, message.next_try_at = Delivery.QUEUED, now + wait
+            message.delivery, message.next_try_at = Delivery.QUEUED, tx.now + wait
             work = Deliver(message.conversation_id, message.id, message.tries)
-            enqueue(session, work, at=now + wait)
+            enqueue(session, work, at=message.next_try_at)
         log.warning(
             "text not accepted",
             message=message.id,
@@ -244,52 +239,41 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         )
 
 
-def _program_line(session: Session, line: Line, message: Message) -> Line:
+def _program_transaction(line: Line, session: Session, message: Message) -> Transaction:
     conversation = session.get_one(Conversation, message.conversation_id)
-    return line.of(session, conversation.program_id)
+    return line.of(session, conversation.program_id).at(session)
 
 
-def _act_on_failed_text(session: Session, line: Line, message: Message, *, now: datetime) -> None:
+def _act_on_failed_text(tx: Transaction, message: Message) -> None:
     """Note a bad number, page the next mentor, or tell a mentor that their words did not arrive."""
-    conversation = session.get_one(Conversation, message.conversation_id)
-    code = message.error_code or ""
-    if conversation.person is not None:
-        if code in OPTED_OUT:
-            conversation.person.opted_out_at = conversation.person.opted_out_at or now
-        elif code in BAD_NUMBER:
-            conversation.person.unreachable_code = code
+    session = tx.session
+    person = session.get_one(Conversation, message.conversation_id).person
+    if person is not None:
+        if message.error_code in OPTED_OUT:
+            person.opted_out_at = person.opted_out_at or tx.now
+        elif message.error_code in BAD_NUMBER:
+            person.unreachable_code = message.error_code
     session.flush()
     alert = session.scalar(select(Alert).where(Alert.message_id == message.id))
     if alert is not None:
         handoff = session.get_one(Handoff, alert.handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)
-        climb_if_unreached(Transaction(session, line.rules, now), handoff)
+        climb_if_unreached(tx, handoff)
     if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
-        _tell_mentor_it_failed(session, line, message, now=now)
+        _tell_mentor_it_failed(tx, message)
 
 
-def _tell_mentor_it_failed(
-    session: Session, line: Line, message: Message, *, now: datetime
-) -> None:
-    handoff = session.scalar(
-        select(Handoff)
-        .where(Handoff.conversation_id == message.conversation_id)
-        .order_by(Handoff.id.desc())
-        .limit(1)
+def _tell_mentor_it_failed(tx: Transaction, message: Message) -> None:
+    handoff_id = tx.session.scalar(
+        select(func.max(Handoff.id)).where(Handoff.conversation_id == message.conversation_id)
     )
-    mentor = session.get(Person, message.speaker_id)
-    if handoff is None or mentor is None:
-        return
-    thread = session.scalar(select(Conversation).where(Conversation.person_id == mentor.id))
-    if thread is not None:
-        say(
-            session,
-            line.rules,
-            thread,
+    mentor = tx.session.get(Person, message.speaker_id)
+    if handoff_id is not None and mentor is not None:
+        tx.tell(
+            mentor,
             "not_delivered",
-            now=now,
-            code=handoff.id,
+            code=handoff_id,
             error_code=message.error_code,
-            link=line.rules.link(handoff.id),
+            link=tx.rules.link(handoff_id),
         )

@@ -5,7 +5,6 @@ from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from twilio.request_validator import RequestValidator
 
 from gateway.messaging.inbox import Incoming, NoProgram, record
@@ -55,18 +54,19 @@ async def signed_form(request: Request) -> Form:
 
 
 @router.post("/sms")
-async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -> Response:
+def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -> Response:
     """Record one SMS. Twilio may post it twice: `record` returns None for a copy."""
     line: Line = request.app.state.line
     sender, provider_id = form.get("From", "").strip(), form.get("MessageSid", "").strip()
     if not sender or not provider_id:
         raise HTTPException(400, "From and MessageSid are needed.")
-    words, media = form.get("Body", ""), _count(form.get("NumMedia", "0"))
-    incoming = Incoming(words, provider_id, Channel.SMS, media)
-    to, now = form.get("To"), line.clock()
+    media = form.get("NumMedia", "")
+    incoming = Incoming(
+        form.get("Body", ""), provider_id, Channel.SMS, int(media) if media.isdecimal() else 0
+    )
     try:
-        conversation_id = await run_in_threadpool(
-            record, line.database, incoming, phone=sender, to=to, now=now
+        conversation_id = record(
+            line.database, incoming, phone=sender, to=form.get("To"), now=line.clock()
         )
     except NoProgram as error:
         # A 5xx makes Twilio try its fallback address, and shows in its debugger.
@@ -77,15 +77,14 @@ async def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Requ
 
 
 @router.post("/status/{message_id}")
-async def receive_status(
+def receive_status(
     message_id: int, form: Annotated[Form, Depends(signed_form)], request: Request
 ) -> Response:
     """Record what became of a text we sent. An unknown text gets the same answer, 204."""
     line: Line = request.app.state.line
     delivery = STATUSES.get(form.get("MessageStatus", ""))
     if delivery is not None:
-        await run_in_threadpool(
-            note_delivery,
+        note_delivery(
             line,
             message_id,
             delivery,
@@ -93,7 +92,3 @@ async def receive_status(
             error_code=form.get("ErrorCode") or None,
         )
     return Response(status_code=204)
-
-
-def _count(number: str) -> int:
-    return int(number) if number.isdecimal() else 0

@@ -2,7 +2,7 @@
 
 from escalation.handoffs.moves import NotHolder
 from gateway.conversations.turn import Turn
-from gateway.handoffs.debriefs import answer_debrief, list_answerable_debriefs
+from gateway.handoffs.debriefs import answer_debrief, find_answerable_debrief
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.pipeline.mentor.lookup import Refusal, codes, find_handoff, list_held, typed
 from gateway.pipeline.mentor.read import Typed
@@ -25,25 +25,20 @@ def note(turn: Turn, command: Typed) -> None:
 
 
 def debrief(turn: Turn, command: Typed) -> None:
-    asked = _first_debrief(turn)
+    asked = find_answerable_debrief(turn, turn.mentor)
     if asked is None:
         raise Refusal("debrief_none")
     if not command.rest:
         raise Refusal("debrief_how")
-    answer_debrief(turn.session, asked, words=command.rest, now=turn.now, rules=turn.rules)
+    answer_debrief(turn, asked, words=command.rest)
     turn.say("debrief_noted")
 
 
 def match_talk(turn: Turn) -> Debrief | None:
     """Without a debrief to answer, "talk" is words."""
-    return _first_debrief(turn) if typed("talk")(turn) else None
+    return find_answerable_debrief(turn, turn.mentor) if typed("talk")(turn) else None
 
 
 def talk(turn: Turn, asked: Debrief) -> None:
-    told = answer_debrief(turn.session, asked, wants_to_talk=True, now=turn.now, rules=turn.rules)
+    told = answer_debrief(turn, asked, wants_to_talk=True)
     turn.say("talk_told" if told else "talk_nobody")
-
-
-def _first_debrief(turn: Turn) -> Debrief | None:
-    found = list_answerable_debriefs(turn.session, turn.mentor, now=turn.now, rules=turn.rules)
-    return found[0] if found else None
