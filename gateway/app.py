@@ -58,7 +58,6 @@ ROUTERS = (
     account_pages.router,
     # Before console_pages, whose /console/{number} would match first.
     canned_reply_pages.router,
-    caseload_pages.router,
     console_pages.router,
     handover_pages.router,
     # Before the log, whose addresses are numbers.
