@@ -9,14 +9,12 @@ from structlog.testing import capture_logs
 
 from bot.client import Answer, CheckIn
 from escalation.check_ins.schedules import read_days
-from escalation.ruleset import Rules, load_rules
 from escalation.speech.message_writer import say
 from escalation.speech.script import Script, load_script
 from gateway.check_ins.schedules import agree_on
-from gateway.runtime.database import Database
 from gateway.web.metrics import COUNTED
-from models import Channel, Conversation, Delivery, Message, Person, Speaker
-from tests.line import JO, MAYA, SAM, Talk
+from models import Conversation, Delivery, Person, Speaker
+from tests.line import ASKS, JO, MAYA, SAM, Talk
 
 WORDS = "I love you, and I will always be here for you."
 NEUTRAL = load_script().line("guard_neutral")
@@ -49,12 +47,16 @@ def falls_in_love(talk: Talk, bot: Lovesick | None = None) -> None:
     talk.line.bot = bot or Lovesick()  # type: ignore[assignment]
 
 
-def written_by_bot(talk: Talk, number: str = MAYA) -> list[str]:
-    return [message.words for message in talk.thread(number) if message.speaker is Speaker.BOT]
+def never_reads_it(talk: Talk) -> list[str]:
+    """What the bot wrote to Maya, with a neutral line in place of its love."""
+    written = [said.words for said in talk.thread(MAYA) if said.speaker is Speaker.BOT]
+    assert NEUTRAL in written
+    assert WORDS not in written
+    return written
 
 
-def counted(kind: str = "feeling") -> float:
-    value = COUNTED.get_sample_value("warmline_guard_replaced_total", {"kind": kind})
+def counted() -> float:
+    value = COUNTED.get_sample_value("warmline_guard_replaced_total", {"kind": "feeling"})
     assert value is not None
     return value
 
@@ -66,11 +68,11 @@ def test_an_answer(talk: Talk) -> None:
     with capture_logs() as logs:
         talk.texts(MAYA, "i slept badly, what helps")
 
+    never_reads_it(talk)
     read = talk.read_by(MAYA)
     assert f"Warmline bot: {NEUTRAL}" in read
     assert "Warmline bot: Breathe in for 4." in read
     assert not any("love" in words for words in read)
-    assert WORDS not in written_by_bot(talk)
     assert counted() == before + 1
     [noted] = [entry for entry in logs if entry["event"] == "the guard replaced a text"]
     assert (noted["kind"], noted["script"]) == ("feeling", None)
@@ -80,30 +82,21 @@ def test_an_answer(talk: Talk) -> None:
 
 def test_an_answer_that_goes_with_a_handoff(talk: Talk) -> None:
     falls_in_love(talk)
-
     talk.texts(
         MAYA, "i feel so lonely, i cry every night and nobody gets me. what can i do to calm down?"
     )
-
     assert talk.handoff()
-    assert NEUTRAL in written_by_bot(talk)
-    assert WORDS not in written_by_bot(talk)
+    never_reads_it(talk)
 
 
 def test_a_late_answer_that_is_recorded_but_not_sent(talk: Talk) -> None:
     """Sam takes the conversation while the bot is asked for the exercise that Maya wants."""
-    talk.texts(MAYA, "can i talk to a person please")
-    falls_in_love(talk, Lovesick(meanwhile=lambda: _takes(talk)))
-
+    talk.texts(MAYA, ASKS)
+    falls_in_love(talk, Lovesick(meanwhile=lambda: talk.texts(SAM, "TAKE 1")))
     talk.texts(MAYA, "let's do the breathing exercise meanwhile")
-
-    kept = {message.words: message.delivery for message in talk.thread(MAYA)}
-    assert kept[NEUTRAL] is Delivery.DROPPED
-    assert WORDS not in kept
-
-
-def _takes(talk: Talk) -> None:
-    talk.texts(SAM, f"TAKE {talk.handoff().id}")
+    never_reads_it(talk)
+    [late] = [said for said in talk.thread(MAYA) if said.words == NEUTRAL]
+    assert late.delivery is Delivery.DROPPED
 
 
 def test_a_scheduled_check_in(talk: Talk) -> None:
@@ -112,75 +105,53 @@ def test_a_scheduled_check_in(talk: Talk) -> None:
         maya = session.get_one(Person, talk.person(MAYA).id)
         agree_on(session, maya, "mood", days=read_days("tue"), at=time(18), now=talk.clock())
     falls_in_love(talk)
-
     talk.passes(hours=8, minutes=1)
-
-    assert "The first question." in written_by_bot(talk)
-    assert NEUTRAL in written_by_bot(talk)
-    assert WORDS not in written_by_bot(talk)
+    assert "The first question." in never_reads_it(talk)
 
 
 def test_the_long_scale_that_follows_a_short_one(talk: Talk) -> None:
     falls_in_love(talk, Lovesick(check_in=CheckIn("phq2", answers=("3", "3"))))
-
     talk.texts(MAYA, "nearly every day")
+    written = never_reads_it(talk)
+    assert "The first question." in written
+    assert written.count(NEUTRAL) == 2
 
-    assert "The first question." in written_by_bot(talk)
-    assert written_by_bot(talk).count(NEUTRAL) == 2
-    assert WORDS not in written_by_bot(talk)
 
-
-def test_a_spoiled_line_of_the_script(database: Database) -> None:
-    script = load_script()
-    rules = load_rules("https://warmline.example", Channel.SMS)
-    spoilt = Script({**script.lines, "only_media": WORDS})
-    talk = Talk(database, rules=replace(rules, script=spoilt))
-
+def test_a_spoiled_line_of_the_script(talk: Talk) -> None:
+    spoiled = Script({**load_script().lines, "only_media": WORDS})
+    talk.line.rules = replace(talk.line.rules, script=spoiled)
     talk.texts(MAYA, "", media=1)
-
-    assert NEUTRAL in written_by_bot(talk)
-    assert WORDS not in written_by_bot(talk)
+    never_reads_it(talk)
 
 
-@pytest.mark.parametrize("name", ["Love", "I love you", "Hugs <3"])
-def test_a_name_in_a_line_is_not_the_bots_claim(talk: Talk, name: str) -> None:
-    said = _line_said(talk, talk.line.rules, "claimed", mentor=name)
-    assert said.startswith(f"{name} is here now")
-
-
-def test_the_mentees_words_in_a_line_for_her_mentor_are_not_the_bots_claim(talk: Talk) -> None:
-    said = _line_said(talk, talk.line.rules, "mentee_words", code=7, words=WORDS)
-    assert said == f"#7 writes: {WORDS}"
-
-
-def _line_said(talk: Talk, rules: Rules, key: str, **blanks: object) -> str:
+def test_the_words_of_people_are_not_the_bots_claims(talk: Talk) -> None:
     talk.texts(JO, "hello")
-    with talk.database.writing() as session:
-        conversation = session.get_one(Conversation, talk.thread(JO)[0].conversation_id)
-        return say(session, rules, conversation, key, now=talk.clock(), **blanks).words
 
+    def write(key: str, **blanks: object) -> str:
+        with talk.database.writing() as session:
+            jos = session.get_one(Conversation, talk.conversation(JO).id)
+            return say(session, talk.line.rules, jos, key, now=talk.clock(), **blanks).words
 
-def test_the_guard_leaves_a_mentors_words_alone(talk: Talk) -> None:
-    talk.texts(MAYA, "can i talk to a person please")
-    _takes(talk)
+    for name in ("Love", "I love you", "Hugs <3"):
+        assert write("claimed", mentor=name).startswith(f"{name} is here now")
+    assert write("mentee_words", code=7, words=WORDS) == f"#7 writes: {WORDS}"
+    talk.claims()
     talk.texts(SAM, "I care about you, Maya, and I was worried.")
-
     assert talk.read_by(MAYA)[-1].endswith(": I care about you, Maya, and I was worried.")
 
 
 def test_a_message_that_was_not_committed_is_not_counted(talk: Talk) -> None:
     talk.texts(MAYA, "hello")
     before = counted()
+    rules = replace(talk.line.rules, script=Script({"spoiled": WORDS}))
 
     class Undone(Exception):
         pass
 
     def writes_and_fails() -> None:
         with talk.database.writing() as session:
-            conversation = session.get_one(Conversation, talk.thread(MAYA)[0].conversation_id)
-            spoilt = Script({"spoilt": WORDS})
-            rules = replace(talk.line.rules, script=spoilt)
-            message: Message = say(session, rules, conversation, "spoilt", now=talk.clock())
+            mayas = session.get_one(Conversation, talk.conversation(MAYA).id)
+            message = say(session, rules, mayas, "spoiled", now=talk.clock())
             assert message.delivery is Delivery.QUEUED
             raise Undone
 

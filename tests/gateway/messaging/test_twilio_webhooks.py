@@ -7,7 +7,6 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from gateway.app import create_app
@@ -56,15 +55,15 @@ def text(words: str = "hello", sid: str = "SM1", number: str = MAYA) -> dict[str
 
 
 def stored(talk: Talk) -> int:
-    with talk.database.reading() as session:
-        received = select(func.count()).select_from(Message).where(Message.outgoing.is_(False))
-        return session.scalar(received) or 0
+    return sum(not message.outgoing for message in talk.rows(Message))
 
 
 def test_a_signed_text_is_recorded_and_answered_with_empty_twiml(
     talk: Talk, web: TestClient
 ) -> None:
-    answer = web.post("/twilio/sms", data=text(), headers=signed(text()))
+    # The signature is over the public address, whatever name a proxy called.
+    headers = signed(text()) | {"Host": "10.0.0.7:8000"}
+    answer = web.post("/twilio/sms", data=text(), headers=headers)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/xml")
     assert answer.text.endswith("<Response></Response>")
@@ -81,11 +80,6 @@ def test_an_unsigned_text_is_refused_and_not_stored(talk: Talk, web: TestClient)
     ):
         assert web.post("/twilio/sms", data=text(), headers=headers).status_code == 403
     assert stored(talk) == 0
-
-
-def test_the_signature_is_checked_against_the_public_address(web: TestClient) -> None:
-    headers = signed(text()) | {"Host": "10.0.0.7:8000"}
-    assert web.post("/twilio/sms", data=text(), headers=headers).status_code == 200
 
 
 def test_the_same_text_twice_is_one_message(talk: Talk, web: TestClient) -> None:
@@ -120,23 +114,14 @@ def test_an_unknown_number_is_answered_politely(talk: Talk, web: TestClient) -> 
     assert "This is Harbor Mentoring" in talk.read_by(STRANGER)[0]
 
 
-def test_an_older_status_changes_nothing(talk: Talk, web: TestClient) -> None:
+def test_only_a_signed_and_newer_status_changes_a_text(talk: Talk, web: TestClient) -> None:
     talk.phones.reports = Delivery.SENT
     post(web, text())
     message = talk.thread(MAYA)[-1]
     path = f"/twilio/status/{message.id}"
-
-    def status(word: str, **more: str) -> int:
-        form = {"MessageSid": message.provider_id or "", "MessageStatus": word, **more}
-        return post(web, form, path=path)
-
-    assert [status(word) for word in ("delivered", "sent", "queued", "made-up")] == [204] * 4
-    assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
-
-
-def test_an_unsigned_status_is_refused(talk: Talk, web: TestClient) -> None:
-    talk.phones.reports = Delivery.SENT
-    post(web, text())
-    path = f"/twilio/status/{talk.thread(MAYA)[-1].id}"
     assert web.post(path, data={"MessageStatus": "failed"}).status_code == 403
     assert talk.thread(MAYA)[-1].delivery is Delivery.SENT
+    for word in ("delivered", "sent", "queued", "made-up"):
+        form = {"MessageSid": message.provider_id or "", "MessageStatus": word}
+        assert post(web, form, path=path) == 204, word
+    assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
