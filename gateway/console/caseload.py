@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.availability import mentees_with_concern
 from escalation.policy import Policy
 from gateway.check_ins.answers import missed_check_ins
+from gateway.handoffs.queue import select_open
 from gateway.people.directory import is_silent, last_heard, last_wrote
-from models import CheckIn, Conversation, Handoff, Match, MatchKind, Person, Role, Status
+from models import CheckIn, Conversation, Handoff, Match, MatchKind, Person
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def list_own_mentees(
         one.mentee_id for one in missed_check_ins(session, mentor.program_id, since=since)
     )
     inactive_after = timedelta(days=policy.targets.inactive_after_days)
-    handoffs = _open_handoffs(session, mentor, [mentee.id for _, mentee in matched])
+    handoffs = {
+        handoff.conversation.person_id: handoff
+        for handoff in session.scalars(select_open(mentor).where(theirs))
+    }
     mentees = [
         OwnMentee(
             mentee=mentee,
@@ -79,25 +82,3 @@ def _last_check_in(session: Session, those: ColumnElement[bool]) -> dict[int, da
         .group_by(Conversation.person_id)
     )
     return {mentee: at for mentee, at in rows if mentee is not None}
-
-
-def _open_handoffs(session: Session, mentor: Person, mentees: list[int]) -> dict[int, Handoff]:
-    """By mentee, without mentees who have an open concern about this mentor."""
-    excluded = (
-        set[int]()
-        if mentor.role is Role.MANAGER
-        else set(session.scalars(mentees_with_concern(mentor)))
-    )
-    found = session.execute(
-        select(Conversation.person_id, Handoff)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(
-            Conversation.person_id.in_(mentees),
-            Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
-        )
-    )
-    return {
-        mentee: handoff
-        for mentee, handoff in found
-        if mentee is not None and (mentee not in excluded or handoff.mentor_id == mentor.id)
-    }

@@ -1,5 +1,6 @@
 """The page of one handoff, with what its reader may see."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -59,7 +60,6 @@ env.filters.update(
     skill_name=in_its_language(skill_name),
 )
 
-
 NEWEST = 100
 
 
@@ -111,15 +111,8 @@ class Details:
 Form = Mapping[str, str]
 
 
-FIELDS = ("words", "note", "to", "handing", "outcome", "reason", "debrief")
-
-
 def build_view(session: Session, person: Person, number: int, *, all_of_it: bool = False) -> View:
-    """A mentor reads the handoffs that they hold or held last; a manager reads all.
-
-    Raises:
-        PageRefused: there is no such handoff, or this person must not see it.
-    """
+    """Mentors read the handoffs that they hold or held last, managers all. Raises PageRefused."""
     handoff = find_handoff(session, person, number)
     transfer = _find_transfer(session, handoff)
     status = _viewer_status(handoff, person, transfer)
@@ -211,7 +204,7 @@ def show(
         view=view,
         details=details,
         all=all_of_it,
-        form=dict.fromkeys(FIELDS, "") | dict(form or {}),
+        form=defaultdict(str, form or {}),
         sentence=str(refused or ""),
     )
 
@@ -223,14 +216,12 @@ def _check_readable(view: View) -> None:
         return
     if view.status is ViewerStatus.THEIRS:
         holder = view.handoff.mentor.name if view.handoff.mentor else phrase("Another mentor")
-        raise PageRefused(
-            403,
-            phrase(
-                "{holder} has #{number}. Only the mentor of a conversation can read it.",
-                number=number,
-                holder=holder,
-            ),
+        sentence = phrase(
+            "{holder} has #{number}. Only the mentor of a conversation can read it.",
+            number=number,
+            holder=holder,
         )
+        raise PageRefused(403, sentence)
     if view.status is ViewerStatus.CLOSED:
         raise PageRefused(403, phrase("#{number} is closed, and it was not yours.", number=number))
 

@@ -1,5 +1,6 @@
 """Private notes on a handoff. Its mentor and the managers read them, the mentee never does."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,19 +19,14 @@ class BadNote(Exception):
 
 
 def may_note(handoff: Handoff, person: Person) -> bool:
-    """The mentor who holds it or held it last, and the managers of its program."""
-    if person.program_id != handoff.conversation.program_id:
-        return False
+    """The mentor who holds it or held it last, and managers. The caller checked the program."""
     return handoff.mentor_id == person.id or person.role is Role.MANAGER
 
 
 def write_note(
     session: Session, handoff: Handoff, by: Person, words: str, *, now: datetime
-) -> Note:
-    """Raises:
-    NotHolder: `by` neither holds the handoff nor manages its program.
-    BadNote: the note is empty or too long.
-    """
+) -> None:
+    """Raises NotHolder, and BadNote for a note that is empty or too long."""
     if not may_note(handoff, by):
         raise NotHolder(handoff, by)
     words = cleaned(words)
@@ -38,14 +34,10 @@ def write_note(
         raise BadNote(gettext_noop("Write a note first."))
     if sentence := too_long(words, LONGEST_NOTE):
         raise BadNote(sentence)
-    note = Note(handoff_id=handoff.id, by_id=by.id, at=now, words=words)
-    session.add(note)
-    session.flush()
-    return note
+    session.add(Note(handoff_id=handoff.id, by_id=by.id, at=now, words=words))
 
 
-def list_notes(session: Session, handoff: Handoff) -> list[Note]:
+def list_notes(session: Session, handoff: Handoff) -> Sequence[Note]:
     """Oldest first. The caller has checked `may_note`."""
-    return list(
-        session.scalars(select(Note).where(Note.handoff_id == handoff.id).order_by(Note.id))
-    )
+    notes = select(Note).where(Note.handoff_id == handoff.id)
+    return session.scalars(notes.order_by(Note.id)).all()

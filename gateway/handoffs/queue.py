@@ -46,9 +46,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Queue:
-    """What one person sees, most urgent first, then longest wait first.
-
-    `offered` are transfers that need this person's answer, `unanswered` the numbers of claimed
+    """`offered` are transfers that need this person's answer, `unanswered` the numbers of claimed
     handoffs in which the mentee wrote last.
     """
 
@@ -64,9 +62,8 @@ class Queue:
 
 def get_queue(session: Session, person: Person, tab: Tab, *, now: datetime) -> Queue:
     counts = count_queue(session, person)
-    handoffs = (
-        _open_in(person).order_by(Handoff.urgency.desc(), Handoff.opened_at, Handoff.id).limit(MOST)
-    )
+    by_urgency = Handoff.urgency.desc(), Handoff.opened_at, Handoff.id
+    handoffs = select_open(person).order_by(*by_urgency).limit(MOST)
     if tab is Tab.WAITING:
         waiting = handoffs.where(Handoff.status == Status.WAITING)
         return Queue(counts, waiting=session.scalars(waiting).all())
@@ -100,7 +97,7 @@ def get_queue(session: Session, person: Person, tab: Tab, *, now: datetime) -> Q
 
 
 def count_queue(session: Session, person: Person) -> Counts:
-    counts = _open_in(person).with_only_columns(
+    counts = select_open(person).with_only_columns(
         func.count(
             case((and_(Handoff.status == Status.CLAIMED, Handoff.mentor_id == person.id), 1))
         ),
@@ -118,7 +115,7 @@ def is_excluded(session: Session, person: Person, handoff: Handoff) -> bool:
     return person.role is not Role.MANAGER and session.scalar(named.limit(1)) is not None
 
 
-def _open_in(person: Person) -> Select[Handoff]:
+def select_open(person: Person) -> Select[Handoff]:
     """Open handoffs, without those whose mentee has an open concern about `person`."""
     handoffs = (
         select(Handoff)
