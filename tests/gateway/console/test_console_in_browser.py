@@ -3,7 +3,6 @@
 The gateway runs without the bot, because handoffs work without it.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ from tests.browsers import first_paint, fits, has_come_in, open_context
 from tests.many_handoffs import fill
 from tests.processes import KEY, Process
 
-SCREENS = os.environ.get("WARMLINE_SCREENS")
 SIZES = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
 
 
@@ -96,12 +94,6 @@ def shown_to(gateway: Process, owner: str) -> str:
     return page.split(f"<bdi>{owner}</bdi>", 1)[1].split('class="send"', 1)[0]
 
 
-def keep_picture(page: Page, name: str) -> None:
-    if SCREENS:
-        Path(SCREENS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SCREENS) / f"{name}.png", full_page=True)
-
-
 def has_its_scripts(page: Page) -> None:
     """The page has loaded, and its scripts run."""
     has_come_in(page)
@@ -128,7 +120,6 @@ def test_sam_takes_answers_and_closes_with_the_keyboard_only(
     row = page.locator("[data-row]").filter(has_text="Maya").first
     expect(row).to_be_visible()
     fits(page)
-    keep_picture(page, f"console-queue-{width}-{colors}")
 
     page.keyboard.press("?")
     expect(page.get_by_text("take it", exact=True)).to_be_visible()
@@ -155,7 +146,6 @@ def test_sam_takes_answers_and_closes_with_the_keyboard_only(
     expect(thread.get_by_text(words)).to_be_visible()
     expect(box).to_have_value("")
     fits(page)
-    keep_picture(page, f"console-handoff-{width}-{colors}")
 
     tab_to(page, page.get_by_role("radio", name="We talked"))
     page.keyboard.press("Space")
@@ -227,7 +217,6 @@ def test_a_mentors_evening(
     sam.get_by_text(re.compile(r"^Canned replies \(")).click()
     sam.get_by_role("link", name=f"Insert Six o'clock {evening}").click()
     expect(box).to_have_value(re.compile(r"right now\? Hi Maya, I have time from six on\.$"))
-    keep_picture(sam, f"console-crisis-{width}-{colors}")
     # The evening before, on another screen, said nearly the same in this thread.
     words = f"Hi Maya, are you safe right now? It is evening {evening}."
     box.fill(words)
@@ -270,7 +259,6 @@ def test_a_mentors_evening(
     expect(other.get_by_role("heading", name="How was it for you?")).to_be_visible()
     has_its_scripts(other)
     fits(other)
-    keep_picture(other, f"console-debrief-{width}-{colors}")
     other.get_by_label("What was hard, what helped").fill("It was a lot.")
     other.get_by_role("button", name="Save", exact=True).click()
     expect(other.get_by_text("Thank you. You answered")).to_be_visible()

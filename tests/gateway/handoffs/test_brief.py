@@ -126,7 +126,7 @@ def make_brief(
     quadrant: str | None = None,
     **facts: Any,
 ) -> Brief:
-    """The brief of a first handoff about which nothing is known but what the test says."""
+    """The brief of a first handoff of which only this is known."""
     handoff = Handoff(
         id=7,
         need=need,
@@ -135,18 +135,10 @@ def make_brief(
         opened_at=MORNING,
         conversation=Conversation(person=Person(name="Maya")),
     )
-    nothing = {
-        "decisions": [(decision(quadrant), "hello")],
-        "skills": (),
-        "check_ins": (),
-        "goal": None,
-        "earlier": 0,
-        "with_reader": 0,
-        "has_own_mentor": True,
-        "shares_whole": True,
-    }
-    known = Facts(handoff=handoff, cut_offs=CUT_OFFS, now=MORNING, **nothing | facts)
-    return build_brief(known, GUIDE)
+    nothing = {"decisions": [(decision(quadrant), "hello")], "skills": (), "check_ins": ()}
+    nothing |= {"goal": None, "earlier": 0, "with_reader": 0}
+    known = {"has_own_mentor": True, "shares_whole": True, "cut_offs": CUT_OFFS, "now": MORNING}
+    return build_brief(Facts(handoff=handoff, **nothing | known | facts), GUIDE)
 
 
 def texts(lines: Any) -> set[str]:
@@ -199,9 +191,7 @@ def test_a_rating_is_better_or_worse_by_what_it_rates() -> None:
         ("grounding", 4, 4, "no change"),
         ("breathing", None, 4, None),
     ):
-        use = SkillUse(
-            skill=skill, started_at=MORNING, outcome=SkillOutcome.DONE, before=before, after=after
-        )
+        use = SkillUse(skill=skill, outcome=SkillOutcome.DONE, before=before, after=after)
         [tried] = make_brief(skills=[use]).skills
         assert tried.change == change, (skill, before, after)
 
@@ -240,15 +230,10 @@ def test_the_most_frequent_check_in_is_charted_and_the_others_are_listed() -> No
 
 def test_gaps_are_named() -> None:
     gaps = " ".join(make_brief(decisions=[(decision(covered=False), "hola")]).unknown)
-    for gap in (
-        "Whether they want company",
-        "a language that detection does not cover",
-        "no check-in",
-        "they tried none",
-        "their first handoff",
-    ):
+    company, language = "Whether they want company", "a language that detection does not cover"
+    for gap in (company, language, "no check-in", "they tried none", "their first handoff"):
         assert gap in gaps
-    rated = SkillUse(skill="breathing", started_at=MORNING, outcome=SkillOutcome.DONE, after=3)
+    rated = SkillUse(skill="breathing", outcome=SkillOutcome.DONE, after=3)
     full = make_brief(quadrant="both", skills=[rated], check_ins=checked_in("mood", 4))
     assert full.unknown == ("How Maya talks with a mentor: this is their first handoff.",)
 
