@@ -4,8 +4,7 @@ import re
 from datetime import timedelta
 
 from gateway.console.canned_replies import filled
-from gateway.handoffs.presence import is_worth_noting, touch
-from models import AuditEntry, CannedReply, CheckIn, Handoff, Note, Presence, SkillOutcome, SkillUse
+from models import AuditEntry, CannedReply, CheckIn, Note, Presence, SkillOutcome, SkillUse
 from tests.gateway.console.steps import CRISIS, LONELY, message_box, sam_takes
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import ASKS, Web
@@ -31,18 +30,6 @@ def test_sam_gets_no_text_while_his_page_is_open(talk: Talk, sam: Web) -> None:
     assert seen_at() == []
     sam.gets("/console/1/now")
     assert seen_at() == [], "he may not read it now"
-
-
-def test_two_tabs_are_one_presence(talk: Talk, sam: Web) -> None:
-    noor, now = talk.person(NOOR), talk.clock()
-    with talk.database.reading() as session:
-        handoff = session.get_one(Handoff, 1)
-        assert is_worth_noting(session, noor, handoff, now=now)
-    for later in (0, 20):
-        with talk.database.writing() as session:
-            touch(session, noor, handoff, now=now + timedelta(seconds=later))
-    seen = [one.seen_at for one in talk.rows(Presence) if one.person_id == noor.id]
-    assert seen == [now + timedelta(seconds=20)]
 
 
 def test_the_audit_log_records_each_reader(talk: Talk, web: Web) -> None:
