@@ -94,9 +94,9 @@ def brief(request: Request, number: Number, mentor: Mentor) -> Response:
         view = build_view(session, mentor, number)
         if not view.may_read:
             return go_to(request, f"/console/{number}")
-        told = brief_for(session, line, mentor, view.handoff)
+        shown = brief_for(session, line, mentor, view.handoff)
     audit.read(line, mentor, f"handoff:{number}")
-    return page(request, "console/console_brief.html", viewer=mentor, view=view, brief=told)
+    return page(request, "console/console_brief.html", viewer=mentor, view=view, brief=shown)
 
 
 @router.post("/{number}/take")
