@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,12 +59,10 @@ class StaffBrowsers:
         self.browser, self.gateway, self.trouble = browser, gateway, trouble
         self.open: list[BrowserContext] = []
 
-    def sits_down(
-        self, person: str, role: str, *, width: int = 1280, colors: str = "light"
-    ) -> Page:
-        context = open_context(
-            self.browser, self.gateway.url, self.trouble, width=width, colors=colors
-        )
+    def sits_down(self, person: str, role: str, **look: Any) -> Page:
+        """Sign in. `look` is the width and the colors of the screen."""
+        look = {"width": 1280, "colors": "light"} | look
+        context = open_context(self.browser, self.gateway.url, self.trouble, **look)
         self.open.append(context)
         page = context.new_page()
         page.goto("/sign-in?next=/console")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gateway.review.judgments import Judged, judged_since
-from models import Program, VerdictRecord
+from models import Program
 from tests.line import SAM, Talk
 
 TIDES = "how do tides work"
@@ -11,10 +11,6 @@ NEW_YORK = "America/New_York"
 # The clock shows Tuesday 10 November 2026; the last full week is the one before.
 LAST_WEEK = "2026-W45"
 THIS_WEEK = "2026-W46"
-
-
-def given_verdicts(talk: Talk) -> list[VerdictRecord]:
-    return talk.rows(VerdictRecord)
 
 
 def judged(talk: Talk) -> list[Judged]:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError
 
 from models import Verdict, VerdictRecord
-from tests.gateway.review.reviews import given_verdicts, helps_maya, judged
+from tests.gateway.review.reviews import helps_maya, judged
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
@@ -30,7 +30,7 @@ def test_sam_is_asked_about_a_handoff_after_he_closed_it(talk: Talk, web: Web) -
     page = web.gets("/console/1").text
     assert "<strong><bdi>Your verdict</bdi></strong>: Too late" in page
     assert '<q dir="auto">two days ago</q>' in page
-    [record] = given_verdicts(talk)
+    [record] = talk.rows(VerdictRecord)
     assert (record.handoff_id, record.message_id, record.by.name) == (1, None, "Sam")
     assert (record.verdict, record.at) == (Verdict.SHOULD_EARLIER, talk.clock())
 
@@ -45,7 +45,7 @@ def test_only_the_mentor_who_held_a_handoff_at_the_end_judges_it(talk: Talk, web
     refused = web.posts("/console/1/verdict", verdict="right")
     assert (refused.status_code, "You did not hold #1" in refused.text) == (403, True)
     assert web.posts("/log/1/verdict", verdict="right").status_code == 403
-    assert given_verdicts(talk) == []
+    assert talk.rows(VerdictRecord) == []
     web.is_now(NOOR)
     assert web.posts("/console/1/verdict", verdict="right").status_code == 303
 
@@ -77,7 +77,7 @@ def test_the_last_verdict_counts_and_different_ones_are_counted(talk: Talk, web:
     web.is_now(SAM)
     for verdict in ("right", "right", "should_not"):
         web.posts("/console/1/verdict", verdict=verdict)
-    assert [one.verdict for one in given_verdicts(talk)] == [Verdict.RIGHT, Verdict.SHOULD_NOT]
+    assert [one.verdict for one in talk.rows(VerdictRecord)] == [Verdict.RIGHT, Verdict.SHOULD_NOT]
     [one] = judged(talk)
     assert (one.handed_over, one.needed, one.agreed) == (True, False, True)
     web.is_now(RUTH)
@@ -101,7 +101,7 @@ def test_an_unknown_verdict_or_a_long_note_is_refused(talk: Talk, web: Web) -> N
         assert (refused.status_code, "Choose a verdict" in refused.text) == (422, True), verdict
     refused = web.posts("/console/1/verdict", verdict="right", note="x" * 1501)
     assert (refused.status_code, "1 too long" in refused.text) == (422, True)
-    assert given_verdicts(talk) == []
+    assert talk.rows(VerdictRecord) == []
 
 
 def test_the_database_keeps_a_verdict_on_a_handoff_or_on_a_week(talk: Talk) -> None:
@@ -122,4 +122,4 @@ def test_the_database_keeps_a_verdict_on_a_handoff_or_on_a_week(talk: Talk) -> N
         )
         with pytest.raises(DatabaseError), talk.database.writing() as session:
             session.add(record)
-    assert given_verdicts(talk) == []
+    assert talk.rows(VerdictRecord) == []

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from escalation.policy import load_policy
 from gateway.review.sampling import Week, draw, get_week, last_full_week, week_named
-from models import Message, Program
+from models import Message, Program, VerdictRecord
 from tests.gateway.review.reviews import (
     LAST_WEEK,
     NEW_YORK,
     THIS_WEEK,
     TIDES,
     a_week_goes_by,
-    given_verdicts,
     helps_maya,
     judged,
     review_page,
@@ -97,7 +96,7 @@ def test_ruth_says_that_a_person_was_needed(talk: Talk, web: Web) -> None:
     assert "look at the second one" in web.gets(path).text
     assert "1 message" not in web.gets("/log").text
     assert ": A person was needed</li>" in web.gets("/log").text
-    [record] = given_verdicts(talk)
+    [record] = talk.rows(VerdictRecord)
     last = [message for message in talk.thread(JO) if not message.outgoing][-1]
     assert (record.handoff_id, record.message_id) == (None, last.id)
     [one] = judged(talk)
@@ -123,7 +122,7 @@ def test_only_finished_weeks_of_the_own_program_are_reviewed_by_managers(
     assert offered(web) == []
     for other in (path, "/log/1/verdict", "/console/1/verdict"):
         assert web.posts(other, verdict="right").status_code == 404, other
-    assert given_verdicts(talk) == []
+    assert talk.rows(VerdictRecord) == []
 
 
 def test_all_managers_get_the_same_ten_and_cannot_judge_others(talk: Talk, web: Web) -> None:
