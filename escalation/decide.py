@@ -90,10 +90,7 @@ def bot_may_answer(signals: Signals, standing: Standing, policy: Policy) -> bool
 def decide(
     signals: Signals, standing: Standing, policy: Policy, bot: BotState = BotState.NOT_ASKED
 ) -> Decision:
-    """Decide what to do with this message. The order of the rules is the policy.
-
-    The crisis rules come first, so that they apply even while a mentor holds the conversation.
-    """
+    """The order of the rules is the policy: a crisis counts even if a mentor holds the handoff."""
     marks = policy.thresholds
 
     if signals.crisis >= marks.crisis:
