@@ -6,7 +6,7 @@ import typer
 
 from escalation.crisis_lines import to_look_up_again
 from gateway.cli.context import Refused, reading
-from gateway.reporting.preflight import findings, who_is_away
+from gateway.reporting.exceptions import find_gaps, list_away
 from gateway.runtime.audit import Head, first_broken, get_head, head_file_for, read_stored_head
 from gateway.runtime.line import utc_now
 from gateway.runtime.settings import ROOT
@@ -38,7 +38,7 @@ def check(
         return
     with reading() as (settings, session):
         now = utc_now()
-        found, absent = findings(session, settings, now=now), who_is_away(session, now=now)
+        found, absent = find_gaps(session, settings, now=now), list_away(session, now=now)
     found += to_look_up_again(now.date())
     for line in [*absent, *found]:
         print(line)

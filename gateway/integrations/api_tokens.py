@@ -17,7 +17,7 @@ from gateway.integrations.scopes import Scope
 from gateway.people.import_file import cleaned
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
-from models import ApiToken, Person, Program, changes_one
+from models import ApiToken, Person, changes_one
 
 # Secret scanners recognize a token by it, for example in a public repository.
 PREFIX = "warmline_"
@@ -32,15 +32,9 @@ class CannotMake(Exception):
 
 
 def make_token(
-    session: Session,
-    program: Program,
-    *,
-    name: str,
-    scopes: Collection[str],
-    by: Person,
-    now: datetime,
+    session: Session, *, name: str, scopes: Collection[str], by: Person, now: datetime
 ) -> str:
-    """Create a token and return its secret, which is not stored.
+    """Create a token for the manager's program and return its secret, which is not stored.
 
     Raises:
         CannotMake: the name or the scopes are not valid, or there are too many tokens.
@@ -58,8 +52,8 @@ def make_token(
     if not chosen:
         raise CannotMake(gettext_noop("Choose at least one permission."))
     # A form that was sent twice waits here for the first, and then finds the name taken.
-    lock_program(session, program.id)
-    active = [token for token in list_tokens(session, program.id) if token.revoked_at is None]
+    lock_program(session, by.program_id)
+    active = [token for token in list_tokens(session, by.program_id) if token.revoked_at is None]
     if any(token.name == name for token in active):
         raise CannotMake(
             phrase(
@@ -76,7 +70,7 @@ def make_token(
         )
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
-        program_id=program.id,
+        program_id=by.program_id,
         name=name,
         token_hash=_hash(secret),
         scopes=" ".join(chosen),
@@ -113,13 +107,11 @@ def was_used_long_ago(token: ApiToken, *, now: datetime) -> bool:
     return token.used_at is None or token.used_at <= now - USED_ANEW_AFTER
 
 
-def revoke_token(
-    session: Session, program: Program, number: int, *, by: Person, now: datetime
-) -> bool:
+def revoke_token(session: Session, number: int, *, by: Person, now: datetime) -> bool:
     """Returns False if the program has no such token or it was already revoked."""
     revoking = update(ApiToken).where(
         ApiToken.id == number,
-        ApiToken.program_id == program.id,
+        ApiToken.program_id == by.program_id,
         ApiToken.revoked_at.is_(None),
     )
     if not changes_one(session, revoking.values(revoked_at=now)):

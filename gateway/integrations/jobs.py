@@ -1,4 +1,4 @@
-"""Sending webhooks: one delivery a job, and for each webhook one job at a time, in order."""
+"""Sending webhooks: one delivery per job, and one job at a time per webhook, in order."""
 
 from datetime import datetime, timedelta
 
@@ -9,11 +9,10 @@ from escalation.handoffs.jobs import Work, enqueue
 from gateway.integrations.webhook_client import post, signed
 from gateway.integrations.webhook_outbox import (
     SendWebhook,
-    due_webhooks,
     note_answer,
     note_moves,
     take_next,
-    webhooks_behind,
+    webhooks_with_work,
 )
 from gateway.runtime.line import Line
 from models import Channel
@@ -24,7 +23,7 @@ PAUSE = timedelta(seconds=2)
 
 
 def is_demo(line: Line) -> bool:
-    """Whether the phones are the demo's; there a webhook may go to the same machine."""
+    """Whether this is the demo; there a webhook may go to the same machine."""
     return line.rules.texting is Channel.PHONES
 
 
@@ -39,22 +38,21 @@ def send_webhook(line: Line, work: SendWebhook) -> None:
     with line.database.writing() as session:
         now = line.clock()
         next_try_at = note_answer(session, taken.delivery_id, answer, now=now)
-        # A receiver that did not take it gets the next one a moment later.
+        # A receiver that failed gets the next one a moment later.
         enqueue(session, work, at=now if answer.arrived else now + PAUSE)
         if next_try_at is not None:
             enqueue(session, work, at=next_try_at)
     if not answer.arrived:
-        # Without the address: it may hold a secret of the receiver.
+        # Without the URL: it may contain a secret of the receiver.
         log.warning(
             "webhook not delivered",
             webhook=work.webhook_id,
             delivery=taken.delivery_id,
             status=answer.status,
-            why=answer.why,
+            error=answer.error,
         )
 
 
 def webhooks_to_send(line: Line, session: Session, before: datetime) -> list[Work]:
     """Webhooks with moves or deliveries to send. Only the watchdog finds moves."""
-    found = {*due_webhooks(session, now=before), *webhooks_behind(session)}
-    return [SendWebhook(webhook_id) for webhook_id in sorted(found)]
+    return [SendWebhook(number) for number in sorted(webhooks_with_work(session, now=before))]

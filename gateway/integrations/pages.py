@@ -1,11 +1,9 @@
 """The managers' page for API tokens and webhooks."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Protocol
+from collections.abc import Callable, Mapping
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
@@ -13,20 +11,19 @@ from gateway.integrations.api.app import MOUNTED_AT
 from gateway.integrations.api_tokens import CannotMake, list_tokens, make_token, revoke_token
 from gateway.integrations.jobs import is_demo
 from gateway.integrations.scopes import MEANS, Scope, scopes_in
-from gateway.integrations.webhook_client import NotAllowed, NotFound
+from gateway.integrations.webhook_client import NotAllowed, resolve
 from gateway.integrations.webhook_outbox import (
     TAKEN_FOR,
     CannotAdd,
     add_webhook,
-    deliveries_to,
+    list_deliveries,
     list_webhooks,
-    look_up,
     remove_webhook,
     send_again,
 )
 from gateway.web.i18n import in_its_language
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
-from models import DeliveryFailure, Person, Program, WebhookDelivery
+from models import DeliveryFailure, Person, WebhookDelivery
 
 HERE = "/program/integrations"
 router = APIRouter(prefix=HERE)
@@ -52,22 +49,20 @@ def integrations(request: Request, manager: Manager, done: str = "") -> Response
 @router.post("/tokens")
 def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
     """Show the new token once. Reloading finds the name taken and creates no second token."""
-    line, given = get_line(request), {"name": name, "scopes": " ".join(scope or [])}
+    line, scopes = get_line(request), scope or []
     try:
         with line.database.writing() as session:
-            program, by = _who(session, manager)
-            secret = make_token(
-                session, program, name=name, scopes=scope or [], by=by, now=line.clock()
-            )
+            by = session.get_one(Person, manager.id)
+            secret = make_token(session, name=name, scopes=scopes, by=by, now=line.clock())
     except CannotMake as refused:
-        sentence = str(refused)
-        return _page(request, manager, form="tokens", given=given, sentence=sentence, status=422)
-    return _page(request, manager, token=secret, status=201)
+        given = {"name": name, "scopes": scopes}
+        return _page(request, manager, 422, form="tokens", given=given, sentence=str(refused))
+    return _page(request, manager, 201, token=secret)
 
 
 @router.post("/tokens/{number}/revoke")
 def revoke(request: Request, number: Number, manager: Manager) -> Response:
-    return _do(request, manager, revoke_token, number, done="revoked")
+    return _do(request, manager, revoke_token, number, "revoked")
 
 
 @router.post("/webhooks")
@@ -75,55 +70,36 @@ def add(request: Request, manager: Manager, url: Text = "") -> Response:
     line = get_line(request)
     try:
         # Resolve the host name before the transaction starts: it may take seconds.
-        found = look_up(url, demo=is_demo(line))
+        target, _ = resolve(url, demo=is_demo(line))
         with line.database.writing() as session:
-            program, by = _who(session, manager)
-            webhook = add_webhook(session, program, found, by=by, now=line.clock())
-    except (NotAllowed, NotFound, CannotAdd) as refused:
-        sentence = str(refused)
-        return _page(
-            request, manager, form="webhooks", given={"url": url}, sentence=sentence, status=422
-        )
-    return _page(request, manager, secret=webhook.secret, status=201)
+            by = session.get_one(Person, manager.id)
+            webhook = add_webhook(session, str(target), by=by, now=line.clock())
+    except (NotAllowed, CannotAdd) as refused:
+        given = {"url": url}
+        return _page(request, manager, 422, form="webhooks", given=given, sentence=str(refused))
+    return _page(request, manager, 201, secret=webhook.secret)
 
 
 @router.post("/webhooks/{number}/remove")
 def remove(request: Request, number: Number, manager: Manager) -> Response:
-    return _do(request, manager, remove_webhook, number, done="removed")
+    return _do(request, manager, remove_webhook, number, "removed")
 
 
 @router.post("/deliveries/{number}/again")
 def again(request: Request, number: Number, manager: Manager) -> Response:
-    return _do(request, manager, send_again, number, done="again", otherwise=NOTHING_TO_SEND)
-
-
-class _ByNumber(Protocol):
-    """Changes one entry of a program; returns False if there is no such entry."""
-
-    def __call__(
-        self, session: Session, program: Program, number: int, *, by: Person, now: datetime
-    ) -> bool: ...
+    return _do(request, manager, send_again, number, "again")
 
 
 def _do(
-    request: Request,
-    manager: Person,
-    act: _ByNumber,
-    number: int,
-    *,
-    done: str,
-    otherwise: str = GONE,
+    request: Request, manager: Person, act: Callable[..., bool], number: int, done: str
 ) -> Response:
+    """`act` changes one entry of the manager's program; False means that there is none."""
     line = get_line(request)
     with line.database.writing() as session:
-        program, by = _who(session, manager)
-        if not act(session, program, number, by=by, now=line.clock()):
-            raise PageRefused(404, otherwise)
+        by = session.get_one(Person, manager.id)
+        if not act(session, number, by=by, now=line.clock()):
+            raise PageRefused(404, NOTHING_TO_SEND if act is send_again else GONE)
     return go_to(request, f"{HERE}?done={done}")
-
-
-def _who(session: Session, manager: Person) -> tuple[Program, Person]:
-    return session.get_one(Program, manager.program_id), session.get_one(Person, manager.id)
 
 
 # What a page shows only after a form was sent.
@@ -137,13 +113,13 @@ NOTHING_SENT: Mapping[str, object] = {
 }
 
 
-def _page(request: Request, manager: Person, *, status: int = 200, **shown: object) -> Response:
+def _page(request: Request, manager: Person, status: int = 200, **shown: object) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         tokens = list_tokens(session, manager.program_id)
         makers = {one.by_id: session.get_one(Person, one.by_id) for one in tokens}
         webhooks = [
-            (one, deliveries_to(session, one, limit=DELIVERIES_SHOWN))
+            (one, list_deliveries(session, one, limit=DELIVERIES_SHOWN))
             for one in list_webhooks(session, manager.program_id)
         ]
     return page(
@@ -164,20 +140,8 @@ def _page(request: Request, manager: Person, *, status: int = 200, **shown: obje
     )
 
 
-EVENTS = {
-    "handoff.opened": gettext_noop("opened"),
-    "handoff.paged": gettext_noop("paged"),
-    "handoff.raised": gettext_noop("raised"),
-    "handoff.claimed": gettext_noop("claimed"),
-    "handoff.released": gettext_noop("released"),
-    "handoff.resolved": gettext_noop("resolved"),
-    "handoff.withdrawn": gettext_noop("withdrawn"),
-}
-
-
 def event_name(delivery: WebhookDelivery) -> str:
-    kind = str(delivery.payload["type"])
-    return phrase(EVENTS.get(kind, kind))
+    return phrase(str(delivery.payload["type"]).removeprefix("handoff."))
 
 
 FAILURES = {

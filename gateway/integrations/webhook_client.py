@@ -1,9 +1,9 @@
-"""Posting to an address that somebody typed in: which addresses may be, and how a post is signed.
+"""Posting to a URL that a manager typed: which ones we allow, and how we sign a request.
 
-A webhook must not become a way into the network that the line stands in. So a name is looked up
-here, every address it has must be public, and the connection goes to just that address: a name
-that means something else a moment later leads nowhere else. Redirects are not followed, proxies
-of the environment are not asked, and no answer is read beyond its status.
+A webhook must not become a way into our own network. So we resolve the host name here, every
+address must be public, and we connect to exactly that address: a name that resolves differently
+a moment later leads nowhere else. We follow no redirects, use no proxies of the environment, and
+read only the status of the answer.
 """
 
 import asyncio
@@ -23,27 +23,29 @@ TIMEOUT_SECONDS = 10
 LONGEST_URL = 500
 PORTS = 2**16
 LOOPBACK = "127.0.0.1"
-# What is handed out to sites; all other IPv6 is local, special or not in use.
+# The range that is assigned to sites. All other IPv6 addresses are local, special, or unused.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 class NotAllowed(Exception):
-    """An address that nothing is posted to. Its text is a sentence: why, and what to do."""
+    """A URL that we do not post to. Its text is a sentence: why, and what to do."""
+
+    failure = DeliveryFailure.NOT_PUBLIC
 
 
-class NotFound(Exception):
-    """A name without an address, at least now."""
+class NotFound(NotAllowed):
+    """The host name has no address, at least now."""
+
+    failure = DeliveryFailure.NO_SUCH_NAME
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a post. `status` is None when there was no answer; `failure` says why not, and
-    `why` names the fault, for the log.
-    """
+    """The result of a post. Without an HTTP status, `failure` says why; `error` is for the log."""
 
     status: int | None
     failure: DeliveryFailure | None = None
-    why: str = ""
+    error: str = ""
 
     @property
     def arrived(self) -> bool:
@@ -51,63 +53,64 @@ class Answer:
 
 
 def read_url(written: str, *, demo: bool) -> httpx.URL:
-    """An address as it was typed; the demo may post to a program on the same machine.
+    """The demo may also post to a program on the same machine.
 
     Raises:
-        NotAllowed: it is none, or not one that may be.
+        NotAllowed: it is not a URL, or not one that we post to.
     """
     try:
         url = httpx.URL(written.strip())
     except (httpx.InvalidURL, UnicodeError):
-        raise NotAllowed(f"This is no address: {written.strip()[:80]!r}. Copy it anew.") from None
+        shown = written.strip()[:80]
+        raise NotAllowed(f"Not a valid URL: {shown!r}. Copy it again.") from None
     if len(str(url)) > LONGEST_URL:
-        raise NotAllowed(f"The address is longer than {LONGEST_URL} signs. Take a shorter one.")
+        raise NotAllowed(f"The URL is longer than {LONGEST_URL} characters. Use a shorter one.")
     on_this_machine = url.scheme == "http" and url.host == LOOPBACK
     if on_this_machine and not demo:
-        raise NotAllowed("An address on this machine may be told in the demo only. Use https.")
+        raise NotAllowed("Only the demo can use a URL on this machine. Use https.")
     if url.scheme != "https" and not on_this_machine:
-        raise NotAllowed("The address must begin with https://, so that nobody reads on the way.")
+        raise NotAllowed("The URL must start with https://, so that no one else can read it.")
     if not url.host:
-        raise NotAllowed("The address names no host. Write it like https://program.example/told.")
+        raise NotAllowed("The URL has no host. Write it like https://example.org/webhook.")
     if url.userinfo or url.fragment:
-        raise NotAllowed("Leave out the part with the password and the part behind #.")
+        raise NotAllowed("Remove the part with the password and the part after #.")
     if url.port is not None and not 0 < url.port < PORTS:
-        raise NotAllowed(f"There is no port {url.port}. Leave it out, or take one below {PORTS}.")
+        raise NotAllowed(f"Port {url.port} does not exist. Use one from 1 to {PORTS - 1}.")
     return url
 
 
-def resolve_addresses(url: httpx.URL, *, demo: bool) -> list[str]:
-    """Where a post to `url` goes: numbers, looked up now.
+def resolve(written: str, *, demo: bool) -> tuple[httpx.URL, list[str]]:
+    """The URL, and the IP addresses of its host now. Asks the network: call it outside of any
+    transaction.
 
     Raises:
-        NotAllowed: it may not be posted to, or leads to a network that is not public.
-        NotFound: its name has no address.
+        NotAllowed: we do not post to it, or its host is in a private network.
+        NotFound: the host name has no address.
     """
-    read_url(str(url), demo=demo)
+    url = read_url(written, demo=demo)
     if url.scheme == "http":
-        return [LOOPBACK]
+        return url, [LOOPBACK]
     host = url.raw_host.decode("ascii").strip("[]")
     try:
         found = socket.getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise NotFound(f"No address is found for {host}. Check the name.") from None
+        raise NotFound(f"We found no address for {host}. Check the name.") from None
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not all(is_public(address) for address in addresses):
-        raise NotAllowed(f"{host} leads into a private network. Use an address on the internet.")
-    return addresses
+        raise NotAllowed(f"{host} is in a private network. Use an address on the internet.")
+    return url, addresses
 
 
 def is_public(address: str) -> bool:
-    """Whether an address, given as a number, is one of the internet at large."""
     number = ip_address(address.partition("%")[0])
     if isinstance(number, IPv4Address):
         return number.is_global and not number.is_multicast
-    # One that holds an IPv4 address within leads wherever that one leads.
+    # A 6to4 address leads to the IPv4 address within it.
     return number in GLOBAL_UNICAST and number.is_global and number.sixtofour is None
 
 
 def signed(secret: str, number: str, body: str, *, now: datetime) -> dict[str, str]:
-    """The headers that let a receiver see who sent `body` and when (Standard Webhooks)."""
+    """Headers that prove to a receiver who sent `body` and when (Standard Webhooks)."""
     return {
         "webhook-id": number,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -118,15 +121,12 @@ def signed(secret: str, number: str, body: str, *, now: datetime) -> dict[str, s
 
 
 def post(url: str, body: str, headers: dict[str, str], *, demo: bool) -> Answer:
-    """Post once. Never raises, and takes ten seconds at most once the name is looked up."""
+    """Post once. Never raises. Takes ten seconds at most after the host name is resolved."""
     try:
-        asked = httpx.URL(url)
-        addresses = resolve_addresses(asked, demo=demo)
-    except (NotAllowed, NotFound, httpx.InvalidURL) as refused:
-        unknown = isinstance(refused, NotFound)
-        failure = DeliveryFailure.NO_SUCH_NAME if unknown else DeliveryFailure.NOT_PUBLIC
-        return Answer(None, failure, type(refused).__name__)
-    return post_to(addresses, asked, body, headers, trusted=_trusted())
+        target, addresses = resolve(url, demo=demo)
+    except NotAllowed as refused:
+        return Answer(None, refused.failure, type(refused).__name__)
+    return post_to(addresses, target, body, headers, trusted=_trusted())
 
 
 def post_to(
@@ -137,29 +137,25 @@ def post_to(
     *,
     trusted: ssl.SSLContext,
 ) -> Answer:
-    """Post to the first of these addresses that can be reached, in the name of `url`'s host."""
-
-    async def within_time() -> int:
-        # httpx counts each read anew; a receiver that trickles would hold us for ever.
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await _post(addresses, url, body, headers, trusted)
-
+    """Post to the first of these addresses that we can reach, in the name of the URL's host."""
+    # httpx times each read separately, so a receiver that trickles would hold us forever.
+    posting = asyncio.wait_for(_post(addresses, url, body, headers, trusted), TIMEOUT_SECONDS)
     try:
-        return Answer(asyncio.run(within_time()))
+        return Answer(asyncio.run(posting))
     except Exception as error:
-        # Whatever it is: one that came out of here would be sent each minute and never given up.
+        # Any error: one that got out would repeat every minute, and we would never give up.
         return Answer(None, _delivery_failure(error), type(error).__name__)
 
 
 def _delivery_failure(error: BaseException) -> DeliveryFailure:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return DeliveryFailure.TOO_SLOW
-    # httpx keeps the fault it came of behind its own.
-    fault: BaseException | None = error
-    while fault is not None:
-        if isinstance(fault, ssl.SSLError):
+    # httpx hides the cause behind its own error.
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
             return DeliveryFailure.NOT_TRUSTED
-        fault = fault.__cause__ or fault.__context__
+        cause = cause.__cause__ or cause.__context__
     return DeliveryFailure.UNREACHABLE
 
 
@@ -180,7 +176,7 @@ async def _post(
                 url.copy_with(host=address),
                 content=body.encode(),
                 headers={**headers, "host": url.netloc.decode("ascii")},
-                # The certificate must be of the name, though we connect to the number.
+                # The certificate must be for the name, although we connect to the address.
                 extensions={"sni_hostname": host.strip("[]")},
             )
             try:
@@ -196,5 +192,5 @@ async def _post(
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Read once: it takes longer than a post."""
+    """Read once, because it takes longer than a post."""
     return httpx.create_ssl_context(trust_env=False)

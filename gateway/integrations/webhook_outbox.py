@@ -1,4 +1,4 @@
-"""Webhooks post every move of a handoff to other systems: numbers and times, never words.
+"""Webhooks post every move of a handoff to other systems: numbers and times, never messages.
 
 The table of moves is the outbox. A job looks for moves that have no delivery yet and adds one, so a
 webhook never delays a move, and a crash loses nothing. There is one delivery for each webhook and
@@ -13,33 +13,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-import structlog
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.integrations.webhook_client import Answer, read_url, resolve_addresses
+from gateway.integrations.webhook_client import Answer
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import Database, lock_program
-from models import (
-    Conversation,
-    Handoff,
-    HandoffEvent,
-    JsonDict,
-    Move,
-    Person,
-    Program,
-    Webhook,
-    changes_one,
-)
+from models import Conversation, Handoff, HandoffEvent, JsonDict, Move, Person, Webhook, changes_one
 from models import WebhookDelivery as Delivery
-
-log = structlog.get_logger()
 
 MOST = 5
 SECRET_BYTES = 32
-# After the first try; then it is given up, and a manager may send it again.
+# After the last one we give up; a manager may send it again.
 WAITS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -48,33 +35,36 @@ WAITS = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-# Whoever takes a delivery has this long for it before another may; longer than a post lasts.
+# How long a worker has a delivery to itself; longer than a post lasts.
 TAKEN_FOR = timedelta(minutes=1)
-# Two moves may be written in one order and committed in the other. So many back one looks for one
-# that was not there before.
+# Two moves may get their numbers in one order and be committed in the other. We look this many
+# numbers back for a move that was not there before.
 LOOKED_BACK = 1000
 AT_ONCE = 200
-# How long a delivery that has arrived, or was given up, is kept for managers to look at.
+# How long managers can see a delivery that arrived or failed.
 KEPT_FOR = timedelta(days=30)
 
-TYPES = {
-    Move.OPEN: "handoff.opened",
-    Move.PAGE: "handoff.paged",
-    Move.RAISE: "handoff.raised",
-    Move.CLAIM: "handoff.claimed",
-    Move.RELEASE: "handoff.released",
-    Move.RESOLVE: "handoff.resolved",
-    Move.WITHDRAW: "handoff.withdrawn",
+ACTIVE: ColumnElement[bool] = Webhook.removed_at.is_(None)
+
+# The event in words; its name in the API is `handoff.` and the same word.
+EVENTS = {
+    Move.OPEN: gettext_noop("opened"),
+    Move.PAGE: gettext_noop("paged"),
+    Move.RAISE: gettext_noop("raised"),
+    Move.CLAIM: gettext_noop("claimed"),
+    Move.RELEASE: gettext_noop("released"),
+    Move.RESOLVE: gettext_noop("resolved"),
+    Move.WITHDRAW: gettext_noop("withdrawn"),
 }
 
 
 class CannotAdd(Exception):
-    """A webhook that is not added. Its text is a sentence: why, and what to do."""
+    """Says why a webhook cannot be added, and what to do."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A delivery that is ours to send."""
+    """A delivery that is ours to send now."""
 
     delivery_id: int
     url: str
@@ -85,7 +75,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class SendWebhook(Work):
-    """Send a webhook the next delivery that is due."""
+    """Send the next due delivery of a webhook."""
 
     name: ClassVar[str] = "send_webhook"
     queue: ClassVar[str] = "webhooks"
@@ -99,37 +89,27 @@ class SendWebhook(Work):
 # --- what managers do ---
 
 
-def look_up(written: str, *, demo: bool) -> str:
-    """An address as it will be kept. Asks the network, so outside of any transaction.
+def add_webhook(session: Session, url: str, *, by: Person, now: datetime) -> Webhook:
+    """Post every move in the manager's program from now on to `url`, which was resolved before.
 
     Raises:
-        NotAllowed, NotFound: nothing can be posted to it.
+        CannotAdd: the program already has it, or has too many.
     """
-    url = read_url(written, demo=demo)
-    resolve_addresses(url, demo=demo)
-    return str(url)
-
-
-def add_webhook(
-    session: Session, program: Program, url: str, *, by: Person, now: datetime
-) -> Webhook:
-    """Tell `url`, which was looked up, of every move from now on.
-
-    Raises:
-        CannotAdd: it is told already, or there are too many.
-    """
-    lock_program(session, program.id)
-    there = list_webhooks(session, program.id)
-    if any(one.url == url for one in there):
+    lock_program(session, by.program_id)
+    active = list_webhooks(session, by.program_id)
+    if any(one.url == url for one in active):
         raise CannotAdd(
-            gettext_noop("This address is told already. Remove it first, for a new secret.")
+            gettext_noop("You already have this webhook. To get a new secret, remove it first.")
         )
-    if len(there) >= MOST:
+    if len(active) >= MOST:
         raise CannotAdd(
-            phrase("There are {most} addresses. Remove one that is no longer used.", most=MOST)
+            phrase(
+                "You have {most} webhooks, the maximum. Remove one that you no longer use.",
+                most=MOST,
+            )
         )
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
-    webhook = Webhook(program_id=program.id, url=url, secret=secret, by_id=by.id, at=now)
+    webhook = Webhook(program_id=by.program_id, url=url, secret=secret, by_id=by.id, at=now)
     session.add(webhook)
     session.flush()
     note_about(session, webhook, "webhook added", by=by, now=now)
@@ -138,48 +118,42 @@ def add_webhook(
 
 def list_webhooks(session: Session, program_id: int) -> Sequence[Webhook]:
     return session.scalars(
-        select(Webhook)
-        .where(Webhook.program_id == program_id, Webhook.removed_at.is_(None))
-        .order_by(Webhook.id)
+        select(Webhook).where(Webhook.program_id == program_id, ACTIVE).order_by(Webhook.id)
     ).all()
 
 
-def remove_webhook(
-    session: Session, program: Program, number: int, *, by: Person, now: datetime
-) -> bool:
-    """False when the program has no such webhook, or it was removed already."""
+def remove_webhook(session: Session, number: int, *, by: Person, now: datetime) -> bool:
+    """Returns False if the program has no such webhook or it was already removed."""
     webhook = session.get(Webhook, number)
-    if webhook is None or webhook.program_id != program.id:
+    if webhook is None or webhook.program_id != by.program_id:
         return False
     return _remove(session, webhook, by=by, now=now)
 
 
-def deliveries_to(session: Session, webhook: Webhook, *, limit: int) -> Sequence[Delivery]:
-    """The latest first, and before them whatever was given up."""
-    given_up = Delivery.next_try_at.is_(None) & Delivery.delivered_at.is_(None)
+def list_deliveries(session: Session, webhook: Webhook, *, limit: int) -> Sequence[Delivery]:
+    """Failed deliveries first, then the latest."""
+    failed = Delivery.next_try_at.is_(None) & Delivery.delivered_at.is_(None)
     return session.scalars(
         select(Delivery)
         .where(Delivery.webhook_id == webhook.id)
-        .order_by(given_up.desc(), Delivery.event_id.desc())
+        .order_by(failed.desc(), Delivery.event_id.desc())
         .limit(limit)
     ).all()
 
 
-def send_again(
-    session: Session, program: Program, number: int, *, by: Person, now: datetime
-) -> bool:
-    """Begin anew with a delivery that was given up or waits long; False when there is none."""
+def send_again(session: Session, number: int, *, by: Person, now: datetime) -> bool:
+    """Start over with a delivery that failed or waits long. Returns False if there is none."""
     delivery = session.get(Delivery, number)
     webhook = session.get(Webhook, delivery.webhook_id) if delivery else None
-    if webhook is None or webhook.program_id != program.id or webhook.removed_at is not None:
+    if webhook is None or webhook.program_id != by.program_id or webhook.removed_at is not None:
         return False
-    # One that is being sent, or will be within the minute, is left alone.
-    anew = update(Delivery).where(
+    # Not one that is being sent, or will be within a minute.
+    again = update(Delivery).where(
         Delivery.id == number,
         Delivery.delivered_at.is_(None),
         or_(Delivery.next_try_at.is_(None), Delivery.next_try_at > now + TAKEN_FOR),
     )
-    if not changes_one(session, anew.values(next_try_at=now, tries=0)):
+    if not changes_one(session, again.values(next_try_at=now, tries=0)):
         return False
     enqueue(session, SendWebhook(webhook.id), at=now)
     note_about(session, webhook, "sent again", by=by, now=now, delivery=number)
@@ -189,43 +163,42 @@ def send_again(
 # --- the outbox ---
 
 
-def webhooks_behind(session: Session) -> list[int]:
-    """Webhooks of programs in which a move was made that has no delivery yet."""
-    webhooks = session.scalars(select(Webhook.id).where(Webhook.removed_at.is_(None))).all()
-    return [number for number in webhooks if _untold(session, number, limit=1)]
+def webhooks_with_work(session: Session, *, now: datetime) -> set[int]:
+    """Webhooks with a due delivery, or with a move that has no delivery yet."""
+    due = session.scalars(_due(now).with_only_columns(Webhook.id).distinct())
+    every = session.scalars(select(Webhook.id).where(ACTIVE)).all()
+    return {*due, *(number for number in every if _new_moves(session, number, limit=1))}
 
 
 def note_moves(database: Database, webhook_id: int, *, now: datetime) -> None:
-    """Write a delivery for each move that has none for this webhook. Twice is harmless."""
+    """Add a delivery for each move that has none for this webhook. Repeating it is harmless."""
     with database.reading() as session:
-        if not _untold(session, webhook_id, limit=1):
+        if not _new_moves(session, webhook_id, limit=1):
             return
     with database.writing() as session:
         # Of two processes, the second waits here and sees what the first wrote.
-        webhook = session.scalar(
-            select(Webhook)
-            .where(Webhook.id == webhook_id, Webhook.removed_at.is_(None))
-            .with_for_update()
-        )
-        for event in _untold(session, webhook_id, limit=AT_ONCE) if webhook else ():
-            session.add(
-                Delivery(
-                    webhook_id=webhook_id,
-                    event_id=event.id,
-                    payload=_payload(session, event),
-                    at=now,
-                    next_try_at=now,
-                )
+        active = select(Webhook.id).where(Webhook.id == webhook_id, ACTIVE).with_for_update()
+        if session.scalar(active) is None:
+            return
+        session.add_all(
+            Delivery(
+                webhook_id=webhook_id,
+                event_id=event.id,
+                payload=_payload(session, event),
+                at=now,
+                next_try_at=now,
             )
+            for event in _new_moves(session, webhook_id, limit=AT_ONCE)
+        )
 
 
 def forget_old_deliveries(session: Session, *, now: datetime) -> None:
-    """Delete deliveries that are over for a month.
+    """Delete deliveries that arrived or failed a month ago.
 
-    Not one among the last moves of its webhook: without it, its move would count as untold.
+    Not one of the last moves of its webhook: without it, its move would count as new.
     """
-    told = aliased(Delivery)
-    newest = select(func.max(told.event_id)).where(told.webhook_id == Delivery.webhook_id)
+    other = aliased(Delivery)
+    newest = select(func.max(other.event_id)).where(other.webhook_id == Delivery.webhook_id)
     session.execute(
         delete(Delivery)
         .where(
@@ -237,7 +210,7 @@ def forget_old_deliveries(session: Session, *, now: datetime) -> None:
     )
 
 
-def _untold(session: Session, webhook_id: int, *, limit: int) -> Sequence[HandoffEvent]:
+def _new_moves(session: Session, webhook_id: int, *, limit: int) -> Sequence[HandoffEvent]:
     """The moves since the webhook was added for which it has no delivery, in order."""
     last = (
         select(func.max(Delivery.event_id))
@@ -264,9 +237,9 @@ def _untold(session: Session, webhook_id: int, *, limit: int) -> Sequence[Handof
 
 
 def _payload(session: Session, event: HandoffEvent) -> JsonDict:
-    """The move as it was: a handoff may have been raised again since."""
+    """The move as it was then; the handoff may have been raised since."""
     handoff = session.get_one(Handoff, event.handoff_id)
-    standing = session.scalars(
+    last_raise = session.scalars(
         select(HandoffEvent)
         .where(
             HandoffEvent.handoff_id == event.handoff_id,
@@ -277,57 +250,46 @@ def _payload(session: Session, event: HandoffEvent) -> JsonDict:
         .limit(1)
     ).one()
     return {
-        "type": TYPES[event.move],
-        "timestamp": _written(event.at),
+        "type": f"handoff.{EVENTS[event.move]}",
+        "timestamp": _iso(event.at),
         "data": {
             "event_id": event.id,
             "handoff_id": handoff.id,
-            "need": standing.detail["need"],
-            "urgency": standing.detail["urgency"],
-            "opened_at": _written(handoff.opened_at),
+            "need": last_raise.detail["need"],
+            "urgency": last_raise.detail["urgency"],
+            "opened_at": _iso(handoff.opened_at),
         },
     }
 
 
-def _written(at: datetime) -> str:
+def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# --- sending: take one, post it outside of any transaction, note what came of it ---
+# --- sending: take one, post it outside of any transaction, record the answer ---
 
 
-def due_webhooks(session: Session, *, now: datetime) -> Sequence[int]:
-    """Those for which there is something to send."""
-    return session.scalars(
-        select(Delivery.webhook_id)
+def _due(now: datetime) -> Select[Delivery, Webhook]:
+    return (
+        select(Delivery, Webhook)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(Delivery.next_try_at <= now, Webhook.removed_at.is_(None))
-        .distinct()
-    ).all()
+        .where(Delivery.next_try_at <= now, ACTIVE)
+    )
 
 
 def take_next(session: Session, webhook_id: int, *, now: datetime) -> Taken | None:
-    """The first delivery that is due, for us alone. If we die, another takes it in a minute."""
-    found = session.execute(
-        select(Delivery, Webhook)
-        .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(
-            Delivery.webhook_id == webhook_id,
-            Delivery.next_try_at <= now,
-            Webhook.removed_at.is_(None),
-        )
-        .order_by(Delivery.event_id)
-        .limit(1)
-    ).one_or_none()
+    """The first due delivery, for us alone. If we die, another worker takes it in a minute."""
+    of_webhook = _due(now).where(Delivery.webhook_id == webhook_id)
+    found = session.execute(of_webhook.order_by(Delivery.event_id).limit(1)).one_or_none()
     if found is None:
         return None
     delivery, webhook = found
-    taking = update(Delivery).where(
-        Delivery.id == delivery.id, Delivery.next_try_at == delivery.next_try_at
+    taking = (
+        update(Delivery)
+        .where(Delivery.id == delivery.id, Delivery.next_try_at == delivery.next_try_at)
+        .values(next_try_at=now + TAKEN_FOR, tries=Delivery.tries + 1)
     )
-    if not changes_one(
-        session, taking.values(next_try_at=now + TAKEN_FOR, tries=Delivery.tries + 1)
-    ):
+    if not changes_one(session, taking):
         return None
     body = json.dumps(delivery.payload, sort_keys=True, separators=(",", ":"))
     return Taken(delivery.id, webhook.url, webhook.secret, f"event_{delivery.event_id}", body)
@@ -336,7 +298,7 @@ def take_next(session: Session, webhook_id: int, *, now: datetime) -> Taken | No
 def note_answer(
     session: Session, delivery_id: int, answer: Answer, *, now: datetime
 ) -> datetime | None:
-    """Note what came of a post; returns when to try again, None if it arrived or is given up."""
+    """Returns when to try again; None if it arrived or we give up."""
     delivery = session.get_one(Delivery, delivery_id)
     if delivery.delivered_at is not None:
         return None
@@ -349,14 +311,14 @@ def note_answer(
     delivery.next_try_at = None if given_up else now + WAITS[max(delivery.tries, 1) - 1]
     session.flush()
     if answer.status == 410:
-        # Gone: the receiver wants no more (Standard Webhooks).
+        # Gone: the receiver wants no more requests (Standard Webhooks).
         _remove(session, webhook, by=None, now=now)
         return None
     return delivery.next_try_at
 
 
 def _remove(session: Session, webhook: Webhook, *, by: Person | None, now: datetime) -> bool:
-    removing = update(Webhook).where(Webhook.id == webhook.id, Webhook.removed_at.is_(None))
+    removing = update(Webhook).where(Webhook.id == webhook.id, ACTIVE)
     if not changes_one(session, removing.values(removed_at=now)):
         return False
     session.execute(

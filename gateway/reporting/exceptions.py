@@ -1,14 +1,28 @@
-"""What needs a manager's attention: unknown numbers, unreachable people, inactive mentees."""
+"""What needs a manager's attention: missed check-ins, unknown numbers, unreachable people, inactive
+mentees, and gaps in the set-up.
+"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.availability import away_now
+from escalation.handoffs.duty import on_duty
 from escalation.speech.i18n import phrase
+from gateway.check_ins.answers import Missed, missed_check_ins
+from gateway.people.absences import absence_in_words, list_absences
+from gateway.reporting.period import Scope
 from gateway.runtime.labels import masked
-from models import Conversation, Message, Person, Program, Role, Speaker
+from gateway.runtime.settings import Settings
+from models import Conversation, Match, MatchKind, Message, Person, Program, Role, Speaker
+
+
+def list_missed(scope: Scope) -> list[Missed]:
+    since = scope.days_ago(scope.policy.schedule.missed_shown_days)
+    return missed_check_ins(scope.session, scope.program.id, since=since)
 
 
 @dataclass(frozen=True)
@@ -20,14 +34,14 @@ class UnknownNumber:
     messages: int
 
 
-def list_unknown_numbers(session: Session, program: Program) -> list[UnknownNumber]:
+def list_unknown_numbers(scope: Scope) -> list[UnknownNumber]:
     """The latest first."""
     latest = func.max(Message.at)
-    wrote = session.execute(
+    wrote = scope.session.execute(
         select(Conversation.stranger_phone, latest, func.count())
         .join(Message, Message.conversation_id == Conversation.id)
         .where(
-            Conversation.program_id == program.id,
+            Conversation.program_id == scope.program.id,
             Conversation.person_id.is_(None),
             Message.outgoing.is_(False),
         )
@@ -37,28 +51,29 @@ def list_unknown_numbers(session: Session, program: Program) -> list[UnknownNumb
     return [UnknownNumber(masked(phone), at, count) for phone, at, count in wrote]
 
 
-def list_unreachable(session: Session, program: Program) -> list[tuple[Person, str]]:
-    """Enrolled people no text can reach, and why."""
-    people = session.scalars(
+@dataclass(frozen=True)
+class Unreachable:
+    """An enrolled person whom no text can reach."""
+
+    person: Person
+
+    @property
+    def why(self) -> str:
+        if self.person.phone is None:
+            return phrase("no phone number")
+        if self.person.opted_out_at is not None:
+            return phrase("opted out (STOP)")
+        code = self.person.unreachable_code
+        return phrase("texts to this number fail (error {code})", code=code)
+
+
+def list_unreachable(scope: Scope) -> list[Unreachable]:
+    people = scope.session.scalars(
         select(Person)
-        .where(
-            Person.program_id == program.id,
-            Person.left_at.is_(None),
-            Person.phone.is_(None)
-            | Person.opted_out_at.is_not(None)
-            | Person.unreachable_code.is_not(None),
-        )
+        .where(Person.program_id == scope.program.id, Person.left_at.is_(None))
         .order_by(Person.id)
     )
-    return [(person, _why_unreachable(person)) for person in people]
-
-
-def _why_unreachable(person: Person) -> str:
-    if person.phone is None:
-        return phrase("no phone number")
-    if person.opted_out_at is not None:
-        return phrase("opted out (STOP)")
-    return phrase("texts to this number fail (error {code})", code=person.unreachable_code)
+    return [Unreachable(person) for person in people if not person.can_be_texted]
 
 
 @dataclass(frozen=True)
@@ -69,19 +84,20 @@ class InactiveMentee:
     last_at: datetime | None
 
 
-def inactive_mentees(session: Session, program_id: int, *, since: datetime) -> list[InactiveMentee]:
-    """Mentees enrolled before `since` who have not written since, the longest inactive first."""
+def inactive_mentees(scope: Scope) -> list[InactiveMentee]:
+    """Mentees enrolled for the policy's days who have not written since, the longest first."""
+    since = scope.days_ago(scope.policy.targets.inactive_after_days)
     theirs = (
         select(Message.at)
-        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Message.conversation)
         .where(Conversation.person_id == Person.id, Message.speaker == Speaker.MENTEE)
         .correlate(Person)
     )
     last_at = theirs.with_only_columns(func.max(Message.at)).scalar_subquery()
-    inactive = session.execute(
+    inactive = scope.session.execute(
         select(Person.name, last_at.label("last_at"))
         .where(
-            Person.program_id == program_id,
+            Person.program_id == scope.program.id,
             Person.role == Role.MENTEE,
             Person.left_at.is_(None),
             Person.enrolled_at < since,
@@ -90,3 +106,76 @@ def inactive_mentees(session: Session, program_id: int, *, since: datetime) -> l
         .order_by(last_at.is_not(None), last_at, Person.id)
     )
     return [InactiveMentee(name, at) for name, at in inactive]
+
+
+# --- for `warmline check` ---
+
+
+def find_gaps(session: Session, settings: Settings, *, now: datetime) -> list[str]:
+    """One sentence for each gap in the set-up, with the number of the person it is about."""
+    programs = session.scalars(select(Program).order_by(Program.id)).all()
+    if not programs:
+        return ["No program is set up. Run `warmline enroll people.csv`."]
+    found = [
+        f"{program.name}: {gap}"
+        for program in programs
+        for gap in _gaps_in(session, program, now=now)
+    ]
+    if settings.sms == "twilio" and not settings.public_url.startswith("https://"):
+        found.append(
+            "PUBLIC_URL is not https, so texts and sign-ins can be read on the way. Use https."
+        )
+    return found
+
+
+def list_away(session: Session, *, now: datetime) -> list[str]:
+    """One line for each person who is away now: not a gap in itself, but the cause of some."""
+    programs = session.scalars(select(Program).order_by(Program.id)).all()
+    return [
+        f"{program.name}: {absence_in_words(session, absence, now=now)}"
+        for program in programs
+        for absence in list_absences(session, program, now=now)
+        if absence.begins_at <= now
+    ]
+
+
+def _gaps_in(session: Session, program: Program, *, now: datetime) -> list[str]:
+    people = session.scalars(select(Person).where(Person.program_id == program.id)).all()
+    found = []
+    if not any(person.on_duty and person.can_be_texted for person in people):
+        found.append("No one on duty can be texted, so a crisis reaches managers only.")
+    if not any(person.role is Role.MANAGER and person.can_be_texted for person in people):
+        found.append("No manager can be texted, so the ladder's last rung is empty.")
+    found += _gaps_by_absence(session, program, people, now=now)
+    own = set(
+        session.scalars(
+            select(Match.mentee_id)
+            .join(Person, Person.id == Match.mentee_id)
+            .where(Match.kind == MatchKind.OWN, Person.program_id == program.id)
+        )
+    )
+    for person in people:
+        if person.role is Role.MENTEE and person.id not in own:
+            found.append(f"Mentee {person.id} has no mentor of their own.")
+        if person.role is not Role.MENTEE and not person.can_be_texted:
+            why = person.unreachable_code or ("opted out" if person.opted_out_at else "no number")
+            found.append(f"{person.role.value.capitalize()} {person.id} cannot be texted ({why}).")
+    return found
+
+
+def _gaps_by_absence(
+    session: Session, program: Program, people: Sequence[Person], *, now: datetime
+) -> list[str]:
+    """Rungs of the ladder that are empty because everyone on them is away."""
+    away = away_now(session, [person.id for person in people], now=now)
+    managers = [one for one in people if one.role is Role.MANAGER and one.left_at is None]
+    rungs = {"on duty": on_duty(session, program, now=now), "who manages": managers}
+    gaps = []
+    for who, on_rung in rungs.items():
+        can = [person for person in on_rung if person.can_be_texted]
+        if can and all(person.id in away for person in can):
+            gaps.append(
+                f"Everyone {who} is away now. The ladder skips them and pages them only when no "
+                "one else is left. Ask someone to fill in or to text ON."
+            )
+    return gaps

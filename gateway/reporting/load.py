@@ -1,69 +1,84 @@
 """How many handoffs each mentor holds and took."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from sqlalchemy import Select, case, func, or_, select
-from sqlalchemy.orm import Session
+from pydantic import Field
+from sqlalchemy import Subquery, case, func, or_, select
 
-from gateway.reporting.period import Period, within
-from models import Conversation, Handoff, HandoffEvent, Move, Person, Program, Role, Status, Urgency
+from gateway.reporting.period import Scope, within
+from models import Conversation, Handoff, HandoffEvent, Move, Person, Role, Status, Urgency
+
+NAMES = "Null without the scope people:names"
 
 
 @dataclass(frozen=True)
 class Load:
-    """`holds` is now; the other counts are of the period."""
+    """What one mentor or manager holds now, and did in this period."""
 
-    person: Person
+    person_id: int
+    name: Annotated[str | None, Field(serialization_alias="person_name", description=NAMES)]
+    role: Annotated[Role, Field(exclude=True)]
     holds: int
     taken: int
     crises: int
     first_replies: int
 
 
-def mentor_loads(session: Session, program: Program, period: Period) -> list[Load]:
+def mentor_loads(scope: Scope) -> list[Load]:
     """All active mentors and managers, and those who left but took handoffs; busiest first."""
-    staff = session.scalars(
-        select(Person)
-        .where(Person.program_id == program.id, Person.role != Role.MENTEE)
-        .order_by(Person.id)
-    ).all()
-    holds = _by_person(
-        session,
-        select(Handoff.mentor_id, func.count())
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.program_id == program.id, Handoff.status == Status.CLAIMED)
-        .group_by(Handoff.mentor_id),
+    in_program = Conversation.program_id == scope.program.id
+    held = (
+        select(Handoff.mentor_id.label("by_id"), func.count().label("holds"))
+        .join(Handoff.conversation)
+        .where(in_program, Handoff.status == Status.CLAIMED)
+        .group_by(Handoff.mentor_id)
+        .subquery()
     )
-    # Distinct: a mentor may claim, release, and claim the same handoff again.
     handoff = HandoffEvent.handoff_id
     in_crisis = case((Handoff.urgency == Urgency.CRISIS, handoff))
-    claims = session.execute(
-        select(HandoffEvent.by_id, func.count(handoff.distinct()), func.count(in_crisis.distinct()))
-        .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
+    claimed = (
+        select(
+            HandoffEvent.by_id,
+            # Distinct: a mentor may claim, release, and claim the same handoff again.
+            func.count(handoff.distinct()).label("taken"),
+            func.count(in_crisis.distinct()).label("crises"),
+        )
+        .join(Handoff, Handoff.id == handoff)
+        .join(Handoff.conversation)
         .where(
-            Conversation.program_id == program.id,
+            in_program,
             # Claimed in the period means open in it: this reads fewer moves.
-            Handoff.opened_at < period.until,
-            or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
+            Handoff.opened_at < scope.period.until,
+            or_(Handoff.closed_at.is_(None), Handoff.closed_at >= scope.period.since),
             HandoffEvent.move == Move.CLAIM,
-            within(period, HandoffEvent.at),
+            within(scope.period, HandoffEvent.at),
         )
         .group_by(HandoffEvent.by_id)
+        .subquery()
     )
-    taken = {person: (handoffs, crises) for person, handoffs, crises in claims}
-    replies = _first_replies(session, program, period)
-    loads = [
-        Load(one, holds.get(one.id, 0), *taken.get(one.id, (0, 0)), replies.get(one.id, 0))
-        for one in staff
-    ]
-    carried = [one for one in loads if one.person.left_at is None or one.holds or one.taken]
-    return sorted(carried, key=lambda one: (-one.holds, -one.taken, one.person.id))
+    replied = _first_replies(scope)
+    holds, taken, crises, first_replies = (
+        func.coalesce(count, 0)
+        for count in (held.c.holds, claimed.c.taken, claimed.c.crises, replied.c.first_replies)
+    )
+    staff = scope.session.execute(
+        select(Person.id, Person.name, Person.role, holds, taken, crises, first_replies)
+        .outerjoin(held, held.c.by_id == Person.id)
+        .outerjoin(claimed, claimed.c.by_id == Person.id)
+        .outerjoin(replied, replied.c.by_id == Person.id)
+        .where(
+            Person.program_id == scope.program.id,
+            Person.role != Role.MENTEE,
+            or_(Person.left_at.is_(None), holds > 0, taken > 0),
+        )
+        .order_by(holds.desc(), taken.desc(), Person.id)
+    )
+    return [Load(*row) for row in staff]
 
 
-def _first_replies(session: Session, program: Program, period: Period) -> Mapping[int, int]:
-    """By person: handoffs they held when the first reply was written."""
+def _first_replies(scope: Scope) -> Subquery:
+    """By person: the handoffs that they held when the first reply was written."""
     holder = (
         select(HandoffEvent.by_id)
         .where(
@@ -76,15 +91,14 @@ def _first_replies(session: Session, program: Program, period: Period) -> Mappin
         .correlate(Handoff)
         .scalar_subquery()
     )
-    replied = (
-        select(holder.label("by_id"))
+    return (
+        select(holder.label("by_id"), func.count().label("first_replies"))
         .select_from(Handoff)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.program_id == program.id, within(period, Handoff.first_reply_at))
+        .join(Handoff.conversation)
+        .where(
+            Conversation.program_id == scope.program.id,
+            within(scope.period, Handoff.first_reply_at),
+        )
+        .group_by("by_id")
         .subquery()
     )
-    return _by_person(session, select(replied.c.by_id, func.count()).group_by(replied.c.by_id))
-
-
-def _by_person(session: Session, counts: Select[int | None, int]) -> Mapping[int, int]:
-    return {row[0]: row[1] for row in session.execute(counts) if row[0] is not None}

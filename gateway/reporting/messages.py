@@ -3,43 +3,37 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVarTuple
 
-from sqlalchemy import SQLColumnExpression, and_, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from escalation.speech.i18n import gettext_noop
-from gateway.reporting.period import Period, count_where, week_of, written_in
-from models import Conversation, Delivery, Handoff, Message, Person, Program, Role, Speaker
+from gateway.reporting.period import Scope, count_where, week_of, written_in
+from models import Conversation, Delivery, Handoff, Message, Person, Role, Speaker
+
+Ts = TypeVarTuple("Ts")
+
+KINDS: Mapping[str, str] = {
+    "bot": gettext_noop("The bot"),
+    "script": gettext_noop("Fixed messages"),
+    "people": gettext_noop("People"),
+    "a_person_wrote": gettext_noop("A person"),
+    "asked_for_and_none_wrote": gettext_noop("No person, despite a handoff"),
+    "bot_alone": gettext_noop("The bot only"),
+}
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One of several exclusive kinds; their percents add up to 100."""
+    """One of several kinds that do not overlap. Their percents add up to 100."""
 
-    name: str
+    kind: str
     count: int
     percent: int
 
-
-@dataclass(frozen=True)
-class WeekOfMessages:
-    """Messages to mentees in one week."""
-
-    monday: date
-    bot: int
-    people: int
-
-
-BOT_OWN, FIXED, PEOPLE = (
-    gettext_noop("The bot"),
-    gettext_noop("Fixed messages"),
-    gettext_noop("People"),
-)
-BOT_ALONE, A_PERSON, NOBODY_YET = (
-    gettext_noop("The bot only"),
-    gettext_noop("A person"),
-    gettext_noop("No person, despite a handoff"),
-)
+    @property
+    def name(self) -> str:
+        return KINDS[self.kind]
 
 
 def as_percents(counts: Sequence[int]) -> list[int]:
@@ -56,55 +50,56 @@ def as_percents(counts: Sequence[int]) -> list[int]:
 
 def _counted(counts: Mapping[str, int]) -> list[Counted]:
     percents = as_percents(list(counts.values()))
-    return [Counted(*one) for one in zip(counts, counts.values(), percents, strict=True)]
-
-
-def messages_to_mentees(session: Session, program: Program, period: Period) -> list[Counted]:
-    """By author. Dropped messages were never sent, so they are not counted."""
-    bot, people, scripted = session.execute(
-        select(
-            count_where(and_(Message.speaker == Speaker.BOT, Message.script.is_(None))),
-            count_where(Message.speaker != Speaker.BOT),
-            count_where(and_(Message.speaker == Speaker.BOT, Message.script.is_not(None))),
-        )
-        .where(*_to_mentees(program, period))
-        .select_from(Message)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .join(Person, Person.id == Conversation.person_id)
-    ).one()
-    return _counted({BOT_OWN: bot, FIXED: scripted, PEOPLE: people})
-
-
-def weekly_messages(session: Session, program: Program, period: Period) -> list[WeekOfMessages]:
-    week = week_of(session, period, Message.at)
-    rows = session.execute(
-        select(
-            week,
-            count_where(Message.speaker == Speaker.BOT),
-            count_where(Message.speaker != Speaker.BOT),
-        )
-        .select_from(Message)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .join(Person, Person.id == Conversation.person_id)
-        .where(*_to_mentees(program, period))
-        .group_by(week)
-    )
-    found = {monday: (bot, people) for monday, bot, people in rows}
-    return [WeekOfMessages(monday, *found.get(monday, (0, 0))) for monday in period.mondays]
-
-
-def _to_mentees(program: Program, period: Period) -> list[SQLColumnExpression[bool]]:
     return [
-        Conversation.program_id == program.id,
-        Person.role == Role.MENTEE,
-        Message.outgoing,
-        Message.delivery != Delivery.DROPPED,
-        written_in(period),
+        Counted(kind, count, percent)
+        for (kind, count), percent in zip(counts.items(), percents, strict=True)
     ]
 
 
-def mentees_who_wrote(session: Session, program: Program, period: Period) -> list[Counted]:
+def messages_to_mentees(scope: Scope) -> list[Counted]:
+    """By author."""
+    by_bot, fixed = Message.speaker == Speaker.BOT, Message.script.is_not(None)
+    counts = scope.session.execute(
+        _to_mentees(
+            scope,
+            select(
+                count_where(and_(by_bot, ~fixed)),
+                count_where(and_(by_bot, fixed)),
+                count_where(~by_bot),
+            ),
+        )
+    ).one()
+    return _counted(dict(zip(("bot", "script", "people"), counts, strict=True)))
+
+
+def weekly_messages(scope: Scope) -> dict[date, tuple[int, int]]:
+    """By week: messages to mentees from the bot, and from people."""
+    week, by_bot = week_of(scope, Message.at), Message.speaker == Speaker.BOT
+    rows = scope.session.execute(
+        _to_mentees(scope, select(week, count_where(by_bot), count_where(~by_bot))).group_by(week)
+    )
+    return {monday: (bot, people) for monday, bot, people in rows}
+
+
+def _to_mentees(scope: Scope, counts: Select[*Ts]) -> Select[*Ts]:
+    """Without dropped messages, which were never sent."""
+    return (
+        counts.select_from(Message)
+        .join(Message.conversation)
+        .join(Conversation.person)
+        .where(
+            Conversation.program_id == scope.program.id,
+            Person.role == Role.MENTEE,
+            Message.outgoing,
+            Message.delivery != Delivery.DROPPED,
+            written_in(scope.period),
+        )
+    )
+
+
+def mentees_who_wrote(scope: Scope) -> list[Counted]:
     """Each mentee who wrote counts once: under the person, the open request, or the bot."""
+    period, in_program = scope.period, Conversation.program_id == scope.program.id
     by_a_person = and_(
         Message.outgoing,
         Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
@@ -116,20 +111,16 @@ def mentees_who_wrote(session: Session, program: Program, period: Period) -> lis
             func.max(case((Message.speaker == Speaker.MENTEE, 1), else_=0)).label("wrote"),
             func.max(case((by_a_person, 1), else_=0)).label("a_person"),
         )
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(
-            Conversation.program_id == program.id,
-            Conversation.person_id.is_not(None),
-            written_in(period),
-        )
+        .join(Message.conversation)
+        .where(in_program, Conversation.person_id.is_not(None), written_in(period))
         .group_by(Message.conversation_id)
         .subquery()
     )
     handed_over = (
         select(Handoff.conversation_id)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .join(Handoff.conversation)
         .where(
-            Conversation.program_id == program.id,
+            in_program,
             Handoff.opened_at < period.until,
             or_(Handoff.closed_at.is_(None), Handoff.closed_at >= period.since),
         )
@@ -137,7 +128,7 @@ def mentees_who_wrote(session: Session, program: Program, period: Period) -> lis
         .subquery()
     )
     a_person, asked = said.c.a_person == 1, handed_over.c.conversation_id.is_not(None)
-    person, nobody, bot = session.execute(
+    counts = scope.session.execute(
         select(
             count_where(a_person),
             count_where(and_(asked, ~a_person)),
@@ -147,4 +138,5 @@ def mentees_who_wrote(session: Session, program: Program, period: Period) -> lis
         .outerjoin(handed_over, handed_over.c.conversation_id == said.c.conversation_id)
         .where(said.c.wrote == 1)
     ).one()
-    return _counted({A_PERSON: person, NOBODY_YET: nobody, BOT_ALONE: bot})
+    kinds = ("a_person_wrote", "asked_for_and_none_wrote", "bot_alone")
+    return _counted(dict(zip(kinds, counts, strict=True)))

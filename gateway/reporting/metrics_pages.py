@@ -1,7 +1,7 @@
 """The managers' metrics page, and the downloads of every table on their pages."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,19 +12,17 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.reporting.exceptions import inactive_mentees
-from gateway.reporting.exports import TABLES, URGENCIES, Scope
-from gateway.reporting.human_contact import Month, get_month, list_pairs, program_total
-from gateway.reporting.load import mentor_loads
-from gateway.reporting.messages import mentees_who_wrote, messages_to_mentees, weekly_messages
+from gateway.reporting.exports import TABLES, URGENCIES
+from gateway.reporting.human_contact import get_human_contact
+from gateway.reporting.metrics import get_metrics
 from gateway.reporting.pages import read_date
-from gateway.reporting.period import Share, latest_weeks
-from gateway.reporting.reviews import count_follow_ups, count_verdicts, share_missed
+from gateway.reporting.period import Period, Scope, Share, get_month, get_scope
 from gateway.reporting.staffing_forecast import Cover, week_ahead
-from gateway.reporting.waits import Awaited, get_waits, weekly_waits
+from gateway.reporting.waits import Awaited
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.i18n import in_its_language
 from gateway.web.rendering import PageRefused, env, get_line, page
-from models import Program
+from models import Person
 
 router = APIRouter()
 
@@ -54,10 +52,18 @@ WeekCount = Annotated[int, Query(ge=1, le=104)]
 
 @router.get("/log/measures")
 def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str = "") -> Response:
-    program = manager.program
     with get_line(request).database.reading() as session:
-        scope = _get_scope(request, session, program, weeks, month)
-        figures = _read_figures(scope)
+        scope = _get_scope(request, session, manager, weeks, month)
+        this_month = get_scope(get_line(request), session, manager.program).month
+        figures: dict[str, Any] = {
+            "metrics": get_metrics(scope),
+            "contact": get_human_contact(scope),
+            "mentor_checks": list_mentor_checks(
+                session, scope.program, scope.policy.check_ins.mentor_check
+            ),
+            "coverage": week_ahead(scope),
+            "inactive": inactive_mentees(scope),
+        }
     return page(
         request,
         "reporting/log_metrics.html",
@@ -65,41 +71,17 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
         weeks=weeks,
         spans=WEEKS,
         month=scope.month,
-        months=_list_months(scope.month, get_month(scope.now, program.timezone)),
-        period=scope.period,
-        query=urlencode({"weeks": weeks, "month": scope.month.name}),
+        months=_list_months(scope.month, this_month),
+        query=urlencode({"weeks": weeks, "month": f"{scope.month.since:%Y-%m}"}),
         rows_shown=ROWS_SHOWN,
+        inactive_after=scope.policy.targets.inactive_after_days,
         awaited=AWAITED,
         covers=COVERS,
         cover=Cover,
         urgencies_down=URGENCIES,
-        zone=program.timezone,
+        zone=manager.program.timezone,
         **figures,
     )
-
-
-def _read_figures(scope: Scope) -> dict[str, Any]:
-    session, program, policy = scope.session, scope.program, scope.policy
-    period, month, now = scope.period, scope.month, scope.now
-    inactive_after = policy.targets.inactive_after_days
-    return {
-        "waits": get_waits(session, program, period, policy.targets, now=now),
-        "weekly_waits": weekly_waits(session, program, period, now=now),
-        "weekly_messages": weekly_messages(session, program, period),
-        "messages": messages_to_mentees(session, program, period),
-        "mentees": mentees_who_wrote(session, program, period),
-        "verdicts": count_verdicts(session, program, period),
-        "missed": share_missed(session, program, period),
-        "follow_ups": count_follow_ups(session, program, period),
-        "loads": mentor_loads(session, program, period),
-        "pairs": list_pairs(session, program, month, limit=ROWS_SHOWN),
-        "total": program_total(session, program, month),
-        "total_before": program_total(session, program, month.before),
-        "mentor_checks": list_mentor_checks(session, program, policy.check_ins.mentor_check),
-        "coverage": week_ahead(session, program, policy, now=now),
-        "inactive": inactive_mentees(session, program.id, since=scope.days_ago(inactive_after)),
-        "inactive_after": inactive_after,
-    }
 
 
 @router.get("/log/tables/{name}.{form}")
@@ -111,33 +93,26 @@ def one_table(
     if name not in TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
     with get_line(request).database.reading() as session:
-        table = TABLES[name](_get_scope(request, session, manager.program, weeks, month))
+        table = TABLES[name](_get_scope(request, session, manager, weeks, month))
     return download(request, manager, table, written, about=f"table:{name}", file=name)
 
 
 def _get_scope(
-    request: Request, session: Session, program: Program, weeks: int, month: str
+    request: Request, session: Session, manager: Person, weeks: int, month: str
 ) -> Scope:
-    line = get_line(request)
-    now = line.clock()
-    period, shown = latest_weeks(program, weeks, now=now), _read_month(program, month, now=now)
-    return Scope(session, program, line.rules.policy, period, shown, now)
-
-
-def _read_month(program: Program, said: str, *, now: datetime) -> Month:
-    current = get_month(now, program.timezone)
-    first = read_date(f"{said}-01") if said else current.first
-    assert first is not None
-    if first > current.first:
+    scope = get_scope(get_line(request), session, manager.program, weeks)
+    if first := read_date(f"{month}-01" if month else ""):
+        scope = replace(scope, month=get_month(first, manager.program.timezone))
+    if scope.month.since > scope.now:
         raise PageRefused(422, gettext_noop("That month has not started yet."))
-    return Month(first, program.timezone)
+    return scope
 
 
-def _list_months(chosen: Month, current: Month) -> Sequence[Month]:
+def _list_months(chosen: Period, current: Period) -> Sequence[Period]:
     """This month, the eleven before it, and the chosen one."""
     months = [current]
     while len(months) < 12:
-        months.append(months[-1].before)
+        months.append(months[-1].month_before)
     return months if chosen in months else [*months, chosen]
 
 

@@ -1,21 +1,18 @@
 """The managers' log: the list of handoffs, each one step by step, and the audit log."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
-from gateway.check_ins.answers import missed_check_ins
 from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.handoffs.exports import handoffs_table, steps_table
 from gateway.handoffs.handoff_list import (
@@ -25,23 +22,16 @@ from gateway.handoffs.handoff_list import (
     find_handoffs,
 )
 from gateway.handoffs.timeline import timeline
-from gateway.reporting.exceptions import list_unknown_numbers, list_unreachable
+from gateway.reporting.exceptions import list_missed, list_unknown_numbers, list_unreachable
+from gateway.reporting.period import UrgencyName, get_scope
 from gateway.review.judging import judging_handoff
 from gateway.review.pages import to_review
 from gateway.runtime.audit import list_entries, read
-from gateway.runtime.spreadsheets import Form
 from gateway.web.downloads import download, read_format
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
-from gateway.web.rendering import (
-    Number,
-    PageRefused,
-    env,
-    get_line,
-    page,
-    wants_part,
-)
-from models import AuditEntry, Need, Outcome, Person, Program, Role, Urgency
+from gateway.web.rendering import Number, PageRefused, env, get_line, page, wants_part
+from models import AuditEntry, Need, Outcome, Person, Role, Urgency
 
 router = APIRouter()
 
@@ -55,57 +45,71 @@ UNREACHED = {
 }
 ACTIONS = {"read": gettext_noop("viewed it"), "export": gettext_noop("downloaded it")}
 
-T = TypeVar("T")
-
 
 # --- the list ---
 
 
-class Filter(BaseModel):
-    """What an address says of the handoffs to show; empty, "any", and "all" leave nothing out."""
+def read_date(said: str | None) -> date | None:
+    """Raises PageRefused for text that is not a date."""
+    if not said:
+        return None
+    try:
+        there = date.fromisoformat(said)
+    except ValueError:
+        raise PageRefused(422, gettext_noop("Write dates like 2026-11-30.")) from None
+    # The calendar's first and last days have no neighbors in every time zone.
+    if not 1 < there.year < 9999:
+        raise PageRefused(422, gettext_noop("That date is too far away."))
+    return there
 
-    show: str = ""
-    since: str = ""
-    until: str = ""
-    mentor: str = ""
-    need: str = ""
-    urgency: str = ""
-    outcome: str = ""
-    unreached: str = ""
+
+Day = Annotated[date | None, BeforeValidator(read_date)]
+
+
+class Filter(BaseModel):
+    """The filter of the log, as its URL has it. `until` is the last day."""
+
+    show: Literal["open"] | None = None
+    since: Day = None
+    until: Day = None
+    mentor: int | None = Field(None, ge=0, lt=2**31)
+    need: Need | None = None
+    urgency: UrgencyName | None = None
+    outcome: Outcome | None = None
+    unreached: Unreached | None = None
     page: int = Field(1, ge=1, le=LATEST_PAGE)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _leave_out(cls, said: str) -> str | None:
+        return None if said in ("", "any", "all") else said
 
-@dataclass(frozen=True)
-class Choice:
-    """The filter of the log: `wanted` is what it means, `said` how an address carries it."""
-
-    wanted: HandoffFilter
-    page: int
-    said: dict[str, str]
+    @property
+    def said(self) -> dict[str, str]:
+        chosen = self.model_dump(mode="json", exclude={"page"}, exclude_none=True)
+        return {name: str(value) for name, value in chosen.items()}
 
     def query(self, **other: object) -> str:
-        return urlencode(self.said | {name: str(value) for name, value in other.items()})
+        return urlencode(self.said | other)
+
+    def wanted(self, zone: str) -> HandoffFilter:
+        return HandoffFilter(
+            since=_midnight(self.since, zone),
+            until=_midnight(self.until and self.until + timedelta(days=1), zone),
+            mentor_id=self.mentor,
+            need=self.need,
+            urgency=Urgency[self.urgency.upper()] if self.urgency else None,
+            outcome=self.outcome,
+            unreached=self.unreached,
+            only_open=self.show == "open",
+        )
 
 
-def read_choice(manager: Manager, filter_: Annotated[Filter, Query()]) -> Choice:
-    """Raises PageRefused for a value that is not one of the choices."""
-    begins, last = read_date(filter_.since), read_date(filter_.until)
-    zone = manager.program.timezone
-    wanted = HandoffFilter(
-        since=_midnight(begins, zone),
-        until=_midnight(last + timedelta(days=1) if last else None, zone),
-        mentor_id=_read_number(filter_.mentor),
-        need=_choose(_by_value(Need), filter_.need, NO_NEED),
-        urgency=_choose({one.name.lower(): one for one in Urgency}, filter_.urgency, NO_URGENCY),
-        outcome=_choose(_by_value(Outcome), filter_.outcome, NO_OUTCOME),
-        unreached=_choose(_by_value(Unreached), filter_.unreached, NO_STEP),
-        only_open=bool(_choose({"open": True}, filter_.show, NO_SHOW)),
-    )
-    said = filter_.model_dump(exclude={"page"})
-    return Choice(wanted, filter_.page, {name: one for name, one in said.items() if _says(one)})
+def _midnight(day: date | None, zone: str) -> datetime | None:
+    return datetime.combine(day, time(), ZoneInfo(zone)) if day else None
 
 
-Chosen = Annotated[Choice, Depends(read_choice)]
+Chosen = Annotated[Filter, Query()]
 
 
 @router.get("/log")
@@ -113,88 +117,67 @@ def log(request: Request, manager: Manager, choice: Chosen) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         week, sample = to_review(session, line, manager)
-        staff = _list_staff(session, manager.program)
-    return _log(
-        request,
-        manager,
-        "reporting/log.html",
-        choice,
-        week=week,
-        to_review=sample,
-        staff=staff,
-        unreached_words=UNREACHED,
-    )
+        # Including those who left: they may have held a handoff.
+        staff = session.scalars(
+            select(Person)
+            .where(Person.program_id == manager.program_id, Person.role != Role.MENTEE)
+            .order_by(Person.id)
+        ).all()
+    beside = {"week": week, "to_review": sample, "staff": staff, "unreached_words": UNREACHED}
+    return _log(request, manager, "reporting/log.html", choice, beside)
 
 
 @router.get("/log/rows")
 def only_rows(request: Request, manager: Manager, choice: Chosen) -> Response:
     """The part of the log that the page reloads."""
-    return _log(request, manager, "reporting/log_rows.html", choice)
+    return _log(request, manager, "reporting/log_rows.html", choice, {})
 
 
-@router.get("/log.csv")
-def as_csv(request: Request, manager: Manager, choice: Chosen) -> Response:
-    return _handoffs_as(request, manager, choice, "csv")
-
-
-@router.get("/log.xlsx")
-def as_xlsx(request: Request, manager: Manager, choice: Chosen) -> Response:
-    return _handoffs_as(request, manager, choice, "xlsx")
+@router.get("/log.{form}")
+def download_log(request: Request, manager: Manager, choice: Chosen, form: str) -> Response:
+    written, wanted = read_format(form), choice.wanted(manager.program.timezone)
+    with get_line(request).database.reading() as session:
+        table = handoffs_table(find_handoffs(session, manager.program_id, wanted))
+    return download(request, manager, table, written, about="log", file="handoffs")
 
 
 def _log(
-    request: Request, manager: Person, template: str, choice: Choice, **beside: Any
+    request: Request, manager: Person, template: str, choice: Filter, beside: Mapping[str, Any]
 ) -> Response:
     line, program = get_line(request), manager.program
+    wanted = choice.wanted(program.timezone)
     with line.database.reading() as session:
-        found = count_handoffs(session, program.id, choice.wanted)
+        found = count_handoffs(session, program.id, wanted)
         pages = max(-(-found // ROWS_A_PAGE), 1)
         shown = min(choice.page, pages)
         skipped = (shown - 1) * ROWS_A_PAGE
-        rows = find_handoffs(session, program.id, choice.wanted, limit=ROWS_A_PAGE, offset=skipped)
-        since = line.clock() - timedelta(days=line.rules.policy.schedule.missed_shown_days)
-        exceptions: dict[str, Any] = {
-            "missed": missed_check_ins(session, program.id, since=since),
-            "unknown_numbers": list_unknown_numbers(session, program),
-            "unreachable": list_unreachable(session, program),
+        scope = get_scope(line, session, program)
+        values: dict[str, Any] = {
+            "rows": find_handoffs(session, program.id, wanted, limit=ROWS_A_PAGE, offset=skipped),
+            "any_rows": bool(found) or count_handoffs(session, program.id) > 0,
+            "missed": list_missed(scope),
+            "unknown_numbers": list_unknown_numbers(scope),
+            "unreachable": list_unreachable(scope),
         }
-        any_rows = bool(found) or count_handoffs(session, program.id) > 0
     return page(
         request,
         template,
         viewer=manager,
-        rows=rows,
-        any_rows=any_rows,
         found=found,
         first=skipped + 1,
         shown=shown,
         pages=pages,
         choice=choice,
         zone=program.timezone,
-        **exceptions,
+        **values,
         **beside,
     )
-
-
-def _handoffs_as(request: Request, manager: Person, choice: Choice, form: Form) -> Response:
-    with get_line(request).database.reading() as session:
-        table = handoffs_table(find_handoffs(session, manager.program_id, choice.wanted))
-    return download(request, manager, table, form, about="log", file="handoffs")
-
-
-def _list_staff(session: Session, program: Program) -> Sequence[Person]:
-    """Everyone who may have held a handoff, also those who left."""
-    return session.scalars(
-        select(Person)
-        .where(Person.program_id == program.id, Person.role != Role.MENTEE)
-        .order_by(Person.id)
-    ).all()
 
 
 # --- over-reliance and the audit log ---
 
 
-@router.get("/log/leaning")
+@router.get("/log/over-reliance")
 def over_reliance(request: Request, manager: Manager) -> Response:
     """Loaded after the log, because it reads four weeks of every mentee's messages."""
     line = get_line(request)
@@ -269,57 +252,6 @@ def _one_handoff(request: Request, number: int, manager: Person, template: str) 
         readers=readers,
         zone=manager.program.timezone,
     )
-
-
-# --- reading an address ---
-
-NO_NEED = gettext_noop("Choose a need from the list.")
-NO_URGENCY = gettext_noop("Choose an urgency from the list.")
-NO_OUTCOME = gettext_noop("Choose an outcome from the list.")
-NO_STEP = gettext_noop("Choose a missing step from the list.")
-NO_SHOW = gettext_noop("Choose all handoffs or only the open ones.")
-NO_MENTOR = gettext_noop("Choose a person from the list.")
-
-
-def _says(said: str) -> bool:
-    return said not in ("", "any", "all")
-
-
-def _by_value(kinds: type[Enum]) -> dict[str, Any]:
-    return {str(kind.value): kind for kind in kinds}
-
-
-def _choose(options: Mapping[str, T], said: str, refusal: str) -> T | None:
-    if not _says(said):
-        return None
-    if said not in options:
-        raise PageRefused(422, refusal)
-    return options[said]
-
-
-def _read_number(said: str) -> int | None:
-    if not _says(said):
-        return None
-    if not said.isascii() or not said.isdecimal() or int(said) >= 2**31:
-        raise PageRefused(422, NO_MENTOR)
-    return int(said)
-
-
-def read_date(said: str) -> date | None:
-    if not said:
-        return None
-    try:
-        there = date.fromisoformat(said)
-    except ValueError:
-        raise PageRefused(422, gettext_noop("Write dates like 2026-11-30.")) from None
-    # The calendar's first and last days have no neighbors in every time zone.
-    if not 1 < there.year < 9999:
-        raise PageRefused(422, gettext_noop("That date is too far away."))
-    return there
-
-
-def _midnight(day: date | None, zone: str) -> datetime | None:
-    return datetime.combine(day, time(), ZoneInfo(zone)) if day else None
 
 
 # --- in words ---

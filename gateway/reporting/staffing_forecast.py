@@ -1,26 +1,27 @@
-"""Who could be called, hour by hour, in the week ahead: so that a gap is seen before it matters.
+"""Who can be paged in each hour of the coming week, so that managers see gaps in time.
 
-A person counts if they can be texted, are not away, and have not left. The ladder pages people on
-leave when it finds nobody else (see escalation/handoffs/availability.py), but the forecast does
-not count on them: an hour without anybody is a gap.
+A person counts if they can be texted, are not away, and have not left. The ladder pages people who
+are away when it finds no one else (see escalation/handoffs/availability.py), but the forecast does
+not count on them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import groupby
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from pydantic import Field
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import get_rota
 from escalation.handoffs.hours import get_holidays, is_within_hours
-from escalation.policy import Ladder, Policy
 from gateway.people.absences import absences_between, holds
-from models import Match, Person, Program, Role, Urgency
+from gateway.reporting.period import InUtc, NamedUrgency, Scope
+from models import Match, Person, Role, Urgency
 
 DAYS = 7
 HOUR = timedelta(hours=1)
@@ -29,8 +30,8 @@ HOUR = timedelta(hours=1)
 class Cover(StrEnum):
     """How an hour is covered for one urgency.
 
-    `waits`: nobody is called before the program opens. `no_duty`: the team's part of the ladder
-    has managers only. `nobody`: for some mentee there is nobody at all.
+    `waits`: pages wait until the program opens. `no_duty`: only managers would be paged. `nobody`:
+    for some mentee, no one can be paged.
     """
 
     GOOD = "good"
@@ -41,28 +42,29 @@ class Cover(StrEnum):
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour for one urgency. `left_out` counts the mentees for whom nobody could be called."""
+    """Coverage at the start of one hour, for one urgency."""
 
-    at: datetime
+    at: InUtc
+    urgency: NamedUrgency
     cover: Cover
-    duty: int
-    managers: int
-    left_out: int
+    on_duty: int
+    managers: Annotated[int, Field(description="Managers who would also be paged")]
+    mentees_left_out: Annotated[int, Field(description="Mentees for whom no one could be paged")]
 
     @property
     def team(self) -> int:
-        return self.duty + self.managers
+        return self.on_duty + self.managers
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Hours on end that are covered alike and not well; `until` is the end of the last."""
+    """Consecutive hours with the same insufficient coverage. `until` is exclusive."""
 
-    since: datetime
-    until: datetime
-    urgency: Urgency
+    since: InUtc
+    until: InUtc
+    urgency: NamedUrgency
     cover: Cover
-    left_out: int
+    mentees_left_out: int
 
 
 @dataclass(frozen=True)
@@ -73,41 +75,40 @@ class Week:
     hours: dict[Urgency, dict[tuple[date, int], Hour]]
 
     @property
+    def every_hour(self) -> list[Hour]:
+        return [hour for urgency in reversed(Urgency) for hour in self.hours[urgency].values()]
+
+    @property
     def gaps(self) -> list[Gap]:
-        return [gap for urgency in reversed(Urgency) for gap in _gaps(urgency, self.hours[urgency])]
+        return [gap for urgency in reversed(Urgency) for gap in _gaps(self.hours[urgency])]
 
 
-def week_ahead(session: Session, program: Program, policy: Policy, *, now: datetime) -> Week:
-    zone = ZoneInfo(program.timezone)
-    today = now.astimezone(zone).date()
+def week_ahead(scope: Scope) -> Week:
+    zone = ZoneInfo(scope.program.timezone)
+    today = scope.now.astimezone(zone).date()
     days = tuple(today + timedelta(days=n) for n in range(DAYS))
-    moments = [
-        datetime.combine(day, time(hour), zone)
-        for day in days
-        for hour in range(24)
-        if datetime.combine(day, time(hour), zone) + HOUR > now
-    ]
-    plan = _Plan(session, program, since=now, until=moments[-1] + HOUR)
+    every_hour = [datetime.combine(day, time(hour), zone) for day in days for hour in range(24)]
+    moments = [at for at in every_hour if at + HOUR > scope.now]
+    plan = _Plan(scope, until=moments[-1] + HOUR)
     hours = {
-        urgency: {(at.date(), at.hour): plan.hour(at, policy.ladder_for(urgency)) for at in moments}
+        urgency: {(at.date(), at.hour): plan.hour(at, urgency) for at in moments}
         for urgency in Urgency
     }
     return Week(days, hours)
 
 
 class _Plan:
-    """What is known of the week, read once."""
+    """The rota, absences, and matches of the week, read once."""
 
-    def __init__(
-        self, session: Session, program: Program, *, since: datetime, until: datetime
-    ) -> None:
-        self.program = program
+    def __init__(self, scope: Scope, *, until: datetime) -> None:
+        session, program = scope.session, scope.program
+        self.program, self.policy = program, scope.policy
         self.rota = get_rota(session, program)
         self.holidays = get_holidays(session, program)
         staff = self.rota.people.values()
         self.textable = {person.id for person in staff if person.can_be_texted}
         self.managers = {person.id for person in staff if person.role is Role.MANAGER}
-        self.absences = absences_between(session, self.rota.people, since=since, until=until)
+        self.absences = absences_between(session, self.rota.people, since=scope.now, until=until)
         self.mentees = set(
             session.scalars(
                 select(Person.id).where(
@@ -117,16 +118,17 @@ class _Plan:
                 )
             )
         )
-        self.list_mentees: dict[tuple[int, str], set[int]] = defaultdict(set)
+        self.matched: dict[tuple[int, str], set[int]] = defaultdict(set)
         for mentee, mentor, kind in session.execute(
             select(Match.mentee_id, Match.mentor_id, Match.kind).where(
                 Match.mentor_id.in_(list(self.rota.people))
             )
         ):
-            self.list_mentees[mentor, kind.value].add(mentee)
+            self.matched[mentor, kind.value].add(mentee)
 
-    def hour(self, at: datetime, ladder: Ladder) -> Hour:
-        """How the hour from `at` on is covered: as it is at its beginning."""
+    def hour(self, at: datetime, urgency: Urgency) -> Hour:
+        """The coverage at the start of the hour."""
+        ladder = self.policy.ladder_for(urgency)
         groups = {group for rung in ladder.rungs for group in rung.page}
         away = {absence.person_id for absence in self.absences if holds(absence, at)}
         there = self.textable - away
@@ -146,23 +148,23 @@ class _Plan:
             cover = Cover.NO_DUTY
         else:
             cover = Cover.GOOD
-        return Hour(at, cover, len(duty), len(managers), left_out)
+        return Hour(at, urgency, cover, len(duty), len(managers), left_out)
 
     def _without_own(self, there: set[int], groups: Collection[str]) -> int:
-        """The mentees of whose own mentor and back-ups nobody is there."""
-        reached: set[int] = set()
-        for (mentor, kind), mentees in self.list_mentees.items():
-            if mentor in there and kind in groups:
-                reached |= mentees
-        return len(self.mentees - reached)
+        """How many mentees have no matched mentor who can be paged."""
+        reached = [
+            mentees
+            for (mentor, kind), mentees in self.matched.items()
+            if mentor in there and kind in groups
+        ]
+        return len(self.mentees.difference(*reached))
 
 
-def _gaps(urgency: Urgency, hours: dict[tuple[date, int], Hour]) -> list[Gap]:
-    gaps = []
+def _gaps(hours: dict[tuple[date, int], Hour]) -> Iterator[Gap]:
     for (cover, left_out), run in groupby(
-        hours.values(), key=lambda hour: (hour.cover, hour.left_out)
+        hours.values(), key=lambda hour: (hour.cover, hour.mentees_left_out)
     ):
-        found: Sequence[Hour] = list(run)
+        found = list(run)
         if cover in (Cover.NO_DUTY, Cover.NOBODY):
-            gaps.append(Gap(found[0].at, found[-1].at + HOUR, urgency, cover, left_out))
-    return gaps
+            until = found[-1].at + HOUR
+            yield Gap(found[0].at, until, found[0].urgency, cover, left_out)

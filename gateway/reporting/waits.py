@@ -1,27 +1,23 @@
 """How long mentees waited, by urgency and by week."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
+from typing import Annotated
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    FromClause,
-    Integer,
-    Select,
-    case,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy import ColumnElement, FromClause, case, func, literal, select
+
+from gateway.reporting.period import (
+    NamedUrgency,
+    Scope,
+    Seconds,
+    Share,
+    count_where,
+    week_of,
+    within,
 )
-from sqlalchemy.orm import Session
-
-from escalation.policy import Targets
-from gateway.reporting.period import Period, Share, count_where, week_of, within
 from gateway.runtime.sql_time import (
     Time,
     first_alert_at,
@@ -29,9 +25,9 @@ from gateway.runtime.sql_time import (
     nth_value,
     seconds_between,
 )
-from models import Conversation, Handoff, Program, Urgency
+from models import Conversation, Handoff, Urgency
 
-NONE_DUE = Share(0, 0)
+NONE_YET = (0, None, None)
 
 
 class Awaited(StrEnum):
@@ -51,83 +47,71 @@ class Waits:
     those that closed before the target's time without the step.
     """
 
+    urgency: NamedUrgency
     awaited: Awaited
-    urgency: Urgency
-    count: int
-    median: timedelta | None
-    ninth_decile: timedelta | None
-    target: timedelta | None
-    within: Share | None
+    handoffs: int
+    median: Annotated[Seconds, Field(serialization_alias="median_seconds")]
+    ninth_decile: Annotated[Seconds, Field(serialization_alias="ninth_decile_seconds")]
+    target: Annotated[Seconds, Field(serialization_alias="target_seconds")]
+    within: Annotated[Share | None, Field(serialization_alias="within_target")]
 
 
-@dataclass(frozen=True)
-class WeekOfWaits:
-    """Handoffs in one week and the median wait for the first reply, by urgency."""
-
-    monday: date
-    handoffs: Mapping[Urgency, int]
-    first_reply: Mapping[Urgency, timedelta | None]
-
-
-def get_waits(
-    session: Session, program: Program, period: Period, targets: Targets, *, now: datetime
-) -> list[Waits]:
+def get_waits(scope: Scope) -> list[Waits]:
     """One for each urgency and step, the most urgent first, also where nothing was opened."""
     # Computed once per query: each column needs a look-up of its own and is read several times.
-    times = _times(session, program, period, now=now).prefix_with("MATERIALIZED")
-    ranked = {
-        (row.awaited, row.urgency): row
-        for row in session.execute(union_all(*(_percentiles(times, one) for one in Awaited)))
+    times = _times(scope).prefix_with("MATERIALIZED")
+    percentiles: dict[tuple[str, int], tuple[int, timedelta | None, timedelta | None]] = {
+        (row.awaited, row.urgency): (
+            row.how_many,
+            timedelta(seconds=row.median),
+            timedelta(seconds=row.ninth),
+        )
+        for row in scope.session.execute(
+            sa.union_all(*(_percentiles(times, one) for one in Awaited))
+        )
     }
-    shares = _shares(session, times, targets)
-    waits = []
-    for urgency in reversed(Urgency):
-        limits = targets.within(urgency)
-        for awaited in Awaited:
-            row = ranked.get((awaited.value, int(urgency)))
-            waits.append(
-                Waits(
-                    awaited=awaited,
-                    urgency=urgency,
-                    count=row.how_many if row else 0,
-                    median=timedelta(seconds=row.median) if row else None,
-                    ninth_decile=timedelta(seconds=row.ninth) if row else None,
-                    target=limits.get(awaited.value),
-                    within=shares.get((awaited, urgency), NONE_DUE)
-                    if awaited.value in limits
-                    else None,
-                )
-            )
-    return waits
+    shares = _shares(scope, times)
+    return [
+        Waits(
+            urgency,
+            awaited,
+            *percentiles.get((awaited.value, int(urgency)), NONE_YET),
+            scope.policy.targets.within(urgency).get(awaited.value),
+            shares.get((awaited, urgency)),
+        )
+        for urgency in reversed(Urgency)
+        for awaited in Awaited
+    ]
 
 
-def _times(session: Session, program: Program, period: Period, *, now: datetime) -> CTE:
+def _times(scope: Scope) -> sa.CTE:
     """One row per handoff: the seconds until each step, and how long it was open until now."""
-    until = func.coalesce(Handoff.closed_at, literal(now, Handoff.opened_at.type))
-
-    def after(at: Time) -> ColumnElement[float]:
-        return seconds_between(session, Handoff.opened_at, at)
-
+    times: dict[str, Time] = {
+        Awaited.FIRST_ALERT: first_alert_at(),
+        Awaited.CLAIM: first_claim_at(),
+        Awaited.FIRST_REPLY: Handoff.first_reply_at,
+        Awaited.CLOSE: Handoff.closed_at,
+        "open_for": func.coalesce(Handoff.closed_at, literal(scope.now, Handoff.opened_at.type)),
+    }
     return (
         select(
             # As a plain number, to compare and to group by.
-            func.coalesce(Handoff.urgency, 0, type_=Integer).label("urgency"),
-            week_of(session, period, Handoff.opened_at),
-            after(first_alert_at()).label(Awaited.FIRST_ALERT.value),
-            after(first_claim_at()).label(Awaited.CLAIM.value),
-            after(Handoff.first_reply_at).label(Awaited.FIRST_REPLY.value),
-            after(Handoff.closed_at).label(Awaited.CLOSE.value),
-            after(until).label("open_for"),
+            func.coalesce(Handoff.urgency, 0, type_=sa.Integer).label("urgency"),
+            week_of(scope, Handoff.opened_at),
+            *(
+                seconds_between(scope.session, Handoff.opened_at, at).label(str(name))
+                for name, at in times.items()
+            ),
         )
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.program_id == program.id, within(period, Handoff.opened_at))
+        .join(Handoff.conversation)
+        .where(Conversation.program_id == scope.program.id, within(scope.period, Handoff.opened_at))
         .cte("times")
     )
 
 
 def _percentiles(
     times: FromClause, awaited: Awaited, *by: ColumnElement[object]
-) -> Select[str, int, int, float, float]:
+) -> sa.Select[str, int, int, float, float]:
     """For each urgency (and `by`): the count, the median, and the ninth decile."""
     groups = [times.c.urgency, *by]
     seconds = times.c[awaited.value]
@@ -155,47 +139,39 @@ def _percentiles(
     ).group_by(*(ranked.c[group.name] for group in groups))
 
 
-def _shares(
-    session: Session, times: FromClause, targets: Targets
-) -> dict[tuple[Awaited, Urgency], Share]:
+def _shares(scope: Scope, times: FromClause) -> dict[tuple[Awaited, Urgency], Share]:
     """The share within the target, of the handoffs that made it or ran out of time."""
-    limits = {urgency: targets.within(urgency) for urgency in Urgency}
-    awaited = [one for one in Awaited if one.value in limits[Urgency.CRISIS]]
+    limits = {urgency: scope.policy.targets.within(urgency) for urgency in Urgency}
+    with_target = [one for one in Awaited if one.value in limits[Urgency.CRISIS]]
     columns: list[ColumnElement[int]] = []
-    for one in awaited:
+    for one in with_target:
         limit = case(
             {int(urgency): of[one.value].total_seconds() for urgency, of in limits.items()},
             value=times.c.urgency,
         )
         seconds = times.c[one.value]
-        due = or_(seconds.is_not(None), times.c.open_for > limit)
+        due = seconds.is_not(None) | (times.c.open_for > limit)
         columns += [count_where(seconds <= limit), count_where(due)]
-    rows = session.execute(select(times.c.urgency, *columns).group_by(times.c.urgency))
+    rows = scope.session.execute(select(times.c.urgency, *columns).group_by(times.c.urgency))
+    counts = {Urgency(urgency): numbers for urgency, *numbers in rows}
+    none = [0] * len(columns)
     return {
-        (one, Urgency(urgency)): Share(*counts[2 * n : 2 * n + 2])
-        for urgency, *counts in rows
-        for n, one in enumerate(awaited)
+        (one, urgency): Share(*counts.get(urgency, none)[2 * n : 2 * n + 2])
+        for urgency in Urgency
+        for n, one in enumerate(with_target)
     }
 
 
-def weekly_waits(
-    session: Session, program: Program, period: Period, *, now: datetime
-) -> list[WeekOfWaits]:
-    """Every week of the period, also those without a handoff."""
-    times = _times(session, program, period, now=now)
-    counted = session.execute(
+def weekly_handoffs(scope: Scope) -> dict[tuple[date, Urgency], int]:
+    times = _times(scope)
+    counted = scope.session.execute(
         select(times.c.week, times.c.urgency, func.count()).group_by(times.c.week, times.c.urgency)
     )
-    handoffs = {(week, Urgency(urgency)): count for week, urgency, count in counted}
-    medians = session.execute(_percentiles(times, Awaited.FIRST_REPLY, times.c.week))
-    first_reply = {
-        (row.week, Urgency(row.urgency)): timedelta(seconds=row.median) for row in medians
-    }
-    return [
-        WeekOfWaits(
-            monday,
-            {urgency: handoffs.get((monday, urgency), 0) for urgency in Urgency},
-            {urgency: first_reply.get((monday, urgency)) for urgency in Urgency},
-        )
-        for monday in period.mondays
-    ]
+    return {(week, Urgency(urgency)): count for week, urgency, count in counted}
+
+
+def weekly_first_replies(scope: Scope) -> dict[tuple[date, Urgency], timedelta]:
+    """The median wait for the first reply."""
+    times = _times(scope)
+    medians = scope.session.execute(_percentiles(times, Awaited.FIRST_REPLY, times.c.week))
+    return {(row.week, Urgency(row.urgency)): timedelta(seconds=row.median) for row in medians}

@@ -48,7 +48,7 @@ def test_check_lists_unreachable_people_without_names(local: Talk) -> None:
     local.texts(NOOR, "STOP")
     ran = warmline("check")
     assert ran.exit_code == 1
-    assert "Nobody on duty can be texted" in ran.stdout
+    assert "No one on duty can be texted" in ran.stdout
     assert "cannot be texted (opted out)" in ran.stdout
     assert "Noor" not in ran.stdout
 
@@ -88,8 +88,8 @@ def test_check_lists_absences_and_their_gaps(local: Talk) -> None:
     local.texts(RUTH, "OFF")
     ran = warmline("check")
     assert ran.exit_code == 1
-    assert "Everybody who manages is away now." in ran.stdout
-    assert "Everybody on duty is away now." not in ran.stdout
+    assert "Everyone who manages is away now." in ran.stdout
+    assert "Everyone on duty is away now." not in ran.stdout
 
 
 def test_help_lists_each_command_with_the_summary_of_its_docstring() -> None:

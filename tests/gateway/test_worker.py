@@ -60,7 +60,7 @@ def not_accepted(talk: Talk) -> Span:
 def moved(talk: Talk) -> Span:
     with talk.database.writing() as session:
         ruth = session.get_one(Person, talk.person(RUTH).id)
-        add_webhook(session, ruth.program, "https://localhost:9/", by=ruth, now=talk.clock())
+        add_webhook(session, "https://localhost:9/", by=ruth, now=talk.clock())
     talk.texts(MAYA, ASKS)
     return {"seconds": 2}
 

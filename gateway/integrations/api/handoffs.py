@@ -2,92 +2,147 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from gateway.integrations.api.auth import Caller, ReadsHandoffs
 from gateway.integrations.api.values import (
-    Cursor,
-    Limit,
+    FromRow,
     Moment,
     Number,
-    UrgencyName,
+    PageQuery,
     not_there,
-    urgency_name,
-    urgency_named,
 )
+from gateway.reporting.period import NamedUrgency, UrgencyName
 from gateway.runtime.sql_time import first_alert_at, first_claim_at
-from models import Alert, Conversation, Delivery, Handoff, HandoffEvent, Move, Need, Outcome, Status
+from models import (
+    Alert,
+    Conversation,
+    Delivery,
+    Handoff,
+    HandoffEvent,
+    Move,
+    Need,
+    Outcome,
+    Status,
+    Urgency,
+)
 
 router = APIRouter(prefix="/handoffs", tags=["handoffs"])
 
 # A handoff, the time of its first alert, and the time of its first claim.
 Found = Row[Handoff, datetime | None, datetime]
 
+Summary = TypeVar("Summary", bound="HandoffSummary")
+
 NAMES = "Null without the scope people:names"
 
 
-class HandoffSummary(BaseModel):
+class HandoffQuery(PageQuery):
+    since: Annotated[Moment | None, Field(description="Opened at or after this time")] = None
+    until: Annotated[Moment | None, Field(description="Opened before this time")] = None
+    status: list[Status] | None = None
+    urgency: list[UrgencyName] | None = None
+    need: list[Need] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            wanted.append(Handoff.opened_at >= self.since)
+        if self.until is not None:
+            wanted.append(Handoff.opened_at < self.until)
+        if self.status:
+            wanted.append(Handoff.status.in_(self.status))
+        if self.urgency:
+            wanted.append(Handoff.urgency.in_([Urgency[one.upper()] for one in self.urgency]))
+        if self.need:
+            wanted.append(Handoff.need.in_(self.need))
+        if self.cursor is not None:
+            wanted.append(Handoff.id < self.cursor)
+        return wanted
+
+
+class HandoffSummary(FromRow):
     """A conversation handed from the bot to a person."""
 
     id: int
     opened_at: datetime
     need: Need = Field(description="Why the mentee needs a person")
-    urgency: UrgencyName
+    urgency: NamedUrgency
     status: Status
-    mentee_id: int | None = Field(description="Null if the number is not enrolled")
-    mentee_name: str | None = Field(description=NAMES)
+    mentee_id: int | None = Field(
+        description="Null if the number is not enrolled",
+        validation_alias=AliasPath("conversation", "person_id"),
+    )
+    mentee_name: str | None = Field(
+        None, description=NAMES, validation_alias=AliasPath("conversation", "person", "name")
+    )
     mentor_id: int | None = Field(description="The mentor who has it, or had it last")
-    mentor_name: str | None = Field(description=NAMES)
-    first_alert_at: datetime | None = Field(description="When the first alert to a mentor was sent")
+    mentor_name: str | None = Field(
+        None, description=NAMES, validation_alias=AliasPath("mentor", "name")
+    )
+    first_alert_at: datetime | None = Field(
+        None, description="When the first alert to a mentor was sent"
+    )
     claimed_at: datetime | None = Field(description="When a mentor first claimed it")
     first_reply_at: datetime | None = Field(description="When a person first wrote to the mentee")
     closed_at: datetime | None
     outcome: Outcome | None
 
 
-class Event(BaseModel):
+class Event(FromRow):
     """One event of a handoff. Fields that do not apply are null."""
 
     id: int
     at: datetime
     move: Move
     by_id: int | None = Field(description="The person who did it; null if Warmline did")
-    need: Need | None = Field(description="For open and raise")
-    urgency: UrgencyName | None = Field(description="For open and raise")
-    ladder: int | None = Field(description="For page: which round of the escalation ladder")
-    rung: int | None = Field(description="For page: the rung of the ladder, from 0")
-    paged_ids: list[int] = Field(description="For page: the people paged")
-    held_by_id: int | None = Field(description="For release and transfer: the mentor who had it")
-    outcome: Outcome | None = Field(description="For resolve")
+    need: Need | None = Field(None, description="For open and raise")
+    urgency: UrgencyName | None = Field(None, description="For open and raise")
+    ladder: int | None = Field(None, description="For page: which round of the escalation ladder")
+    rung: int | None = Field(None, description="For page: the rung of the ladder, from 0")
+    paged_ids: list[int] = Field(
+        [], description="For page: the people paged", validation_alias="people"
+    )
+    held_by_id: int | None = Field(
+        None,
+        description="For release and transfer: the mentor who had it",
+        validation_alias="held_by",
+    )
+    outcome: Outcome | None = Field(None, description="For resolve")
 
 
-class AlertSent(BaseModel):
+class AlertSent(FromRow):
     """An alert to one person, and its delivery."""
 
     id: int
     at: datetime
     person_id: int
-    person_name: str | None = Field(description=NAMES)
+    person_name: str | None = Field(description=NAMES, validation_alias=AliasPath("person", "name"))
     ladder: int
     rung: int
-    delivery: Delivery
-    error_code: str | None = Field(description="The provider's code if delivery failed")
-    tries: int
-    sent_at: datetime | None
-    delivered_at: datetime | None
+    delivery: Annotated[Delivery, BeforeValidator(lambda said: said or Delivery.QUEUED)] = Field(
+        validation_alias=AliasPath("message", "delivery")
+    )
+    error_code: str | None = Field(
+        description="The provider's code if delivery failed",
+        validation_alias=AliasPath("message", "error_code"),
+    )
+    tries: int = Field(validation_alias=AliasPath("message", "tries"))
+    sent_at: datetime | None = Field(validation_alias=AliasPath("message", "sent_at"))
+    delivered_at: datetime | None = Field(validation_alias=AliasPath("message", "delivered_at"))
 
 
 class HandoffInFull(HandoffSummary):
     """A handoff with all its events and alerts."""
 
-    events: list[Event]
-    alerts: list[AlertSent]
+    events: list[Event] = Field(default_factory=list)
+    alerts: list[AlertSent] = Field(default_factory=list)
 
 
 class HandoffPage(BaseModel):
@@ -98,35 +153,13 @@ class HandoffPage(BaseModel):
 
 
 @router.get("")
-def list_handoffs(
-    caller: ReadsHandoffs,
-    since: Annotated[Moment | None, Query(description="Opened at or after this time")] = None,
-    until: Annotated[Moment | None, Query(description="Opened before this time")] = None,
-    status: Annotated[list[Status] | None, Query()] = None,
-    urgency: Annotated[list[UrgencyName] | None, Query()] = None,
-    need: Annotated[list[Need] | None, Query()] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> HandoffPage:
+def list_handoffs(caller: ReadsHandoffs, query: Annotated[HandoffQuery, Query()]) -> HandoffPage:
     """List the handoffs of the program, newest first."""
-    wanted: list[ColumnElement[bool]] = []
-    if since is not None:
-        wanted.append(Handoff.opened_at >= since)
-    if until is not None:
-        wanted.append(Handoff.opened_at < until)
-    if status:
-        wanted.append(Handoff.status.in_(status))
-    if urgency:
-        wanted.append(Handoff.urgency.in_([urgency_named(one) for one in urgency]))
-    if need:
-        wanted.append(Handoff.need.in_(need))
-    if cursor is not None:
-        wanted.append(Handoff.id < cursor)
     caller.has_read("handoffs")
     with caller.line.database.reading() as session:
-        found = _rows(session, caller, wanted, limit=limit + 1)
-        shown = [HandoffSummary(**_summary(row, caller)) for row in found[:limit]]
-    more = len(found) > limit
+        found = _rows(session, caller, query.conditions(), limit=query.limit + 1)
+        shown = [_summary(HandoffSummary, row, caller) for row in found[: query.limit]]
+    more = len(found) > query.limit
     return HandoffPage(handoffs=shown, next_cursor=shown[-1].id if more else None)
 
 
@@ -137,11 +170,9 @@ def one_handoff(number: Number, caller: ReadsHandoffs) -> HandoffInFull:
         found = _rows(session, caller, [Handoff.id == number], limit=1)
         if not found:
             raise not_there("handoff", number)
-        shown = HandoffInFull(
-            **_summary(found[0], caller),
-            events=_events(session, number),
-            alerts=_alerts(session, number, caller),
-        )
+        shown = _summary(HandoffInFull, found[0], caller)
+        shown.events = _events(session, number)
+        shown.alerts = _alerts(session, number, caller)
     caller.has_read(f"handoff:{number}")
     return shown
 
@@ -150,77 +181,36 @@ def _rows(
     session: Session, caller: Caller, wanted: Sequence[ColumnElement[bool]], *, limit: int
 ) -> Sequence[Found]:
     return session.execute(
-        select(
-            Handoff,
-            first_alert_at(),
-            first_claim_at(),
-        )
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        select(Handoff, first_alert_at(), first_claim_at())
+        .join(Handoff.conversation)
         .where(Conversation.program_id == caller.program.id, *wanted)
         .order_by(Handoff.id.desc())
         .limit(limit)
     ).all()
 
 
-def _summary(row: Found, caller: Caller) -> dict[str, Any]:
+def _summary(shape: type[Summary], row: Found, caller: Caller) -> Summary:
     handoff, first_alert, first_claim = row
-    mentee = handoff.conversation.person
-    return {
-        "id": handoff.id,
-        "opened_at": handoff.opened_at,
-        "need": handoff.need,
-        "urgency": urgency_name(handoff.urgency),
-        "status": handoff.status,
-        "mentee_id": mentee.id if mentee else None,
-        "mentee_name": mentee.name if mentee and caller.reads_names else None,
-        "mentor_id": handoff.mentor_id,
-        "mentor_name": handoff.mentor.name if handoff.mentor and caller.reads_names else None,
-        "first_alert_at": first_alert,
-        "claimed_at": first_claim,
-        "first_reply_at": handoff.first_reply_at,
-        "closed_at": handoff.closed_at,
-        "outcome": handoff.outcome,
-    }
+    found: dict[str, Any] = {"first_alert_at": first_alert, "claimed_at": first_claim}
+    if not caller.reads_names:
+        found |= {"mentee_name": None, "mentor_name": None}
+    return shape.model_validate(handoff).model_copy(update=found)
 
 
 def _events(session: Session, number: int) -> list[Event]:
     events = session.scalars(
         select(HandoffEvent).where(HandoffEvent.handoff_id == number).order_by(HandoffEvent.id)
     )
-    # An explicit list, so that a field added to `detail` later does not leak.
+    # `Event` lists its fields, so that one added to `detail` later does not leak.
     return [
-        Event(
-            id=event.id,
-            at=event.at,
-            move=event.move,
-            by_id=event.by_id,
-            need=event.detail.get("need"),
-            urgency=event.detail.get("urgency"),
-            ladder=event.detail.get("ladder"),
-            rung=event.detail.get("rung"),
-            paged_ids=event.detail.get("people", []),
-            held_by_id=event.detail.get("held_by"),
-            outcome=event.detail.get("outcome"),
+        Event.model_validate(
+            {**one.detail, "id": one.id, "at": one.at, "move": one.move, "by_id": one.by_id}
         )
-        for event in events
+        for one in events
     ]
 
 
 def _alerts(session: Session, number: int, caller: Caller) -> list[AlertSent]:
     alerts = session.scalars(select(Alert).where(Alert.handoff_id == number).order_by(Alert.id))
-    return [
-        AlertSent(
-            id=alert.id,
-            at=alert.at,
-            person_id=alert.person_id,
-            person_name=alert.person.name if caller.reads_names else None,
-            ladder=alert.ladder,
-            rung=alert.rung,
-            delivery=alert.message.delivery or Delivery.QUEUED,
-            error_code=alert.message.error_code,
-            tries=alert.message.tries,
-            sent_at=alert.message.sent_at,
-            delivered_at=alert.message.delivered_at,
-        )
-        for alert in alerts
-    ]
+    hidden = {} if caller.reads_names else {"person_name": None}
+    return [AlertSent.model_validate(one).model_copy(update=hidden) for one in alerts]

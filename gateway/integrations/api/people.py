@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import known
 from gateway.integrations.api.auth import Caller, ReadsPeople, WritesPeople
 from gateway.integrations.api.problems import Problem
-from gateway.integrations.api.values import LARGEST, Cursor, Limit, Number, not_there
+from gateway.integrations.api.values import LARGEST, FromRow, Number, PageQuery, not_there
 from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out, match
 from gateway.people.import_file import Details, PeopleFile, check_details
@@ -30,7 +30,7 @@ NAMES = "Null without the scope people:names"
 REMEMBERED = timedelta(hours=24)
 
 
-class Person(BaseModel):
+class Person(FromRow):
     """A mentee, mentor, or manager."""
 
     id: int
@@ -38,12 +38,14 @@ class Person(BaseModel):
     name: str | None = Field(description=f"The first name. {NAMES}")
     phone: str | None = Field(description=f"E.164. {NAMES}")
     timezone: str
-    language: str = Field(description="Language of texts to a mentee, such as en or es")
+    language: Annotated[str, BeforeValidator(known)] = Field(
+        description="Language of texts to a mentee, such as en or es"
+    )
     enrolled_at: datetime
     left_at: datetime | None
     can_be_texted: bool = Field(description="The number works and has not opted out with STOP")
-    own_mentor_id: int | None = Field(description="Only for mentees")
-    back_up_ids: list[int] = Field(description="Backup mentors; only for mentees")
+    own_mentor_id: int | None = Field(None, description="Only for mentees")
+    back_up_ids: list[int] = Field([], description="Backup mentors; only for mentees")
 
 
 class PeoplePage(BaseModel):
@@ -87,32 +89,30 @@ IdempotencyKey = Annotated[
 ]
 
 
+class PeopleQuery(PageQuery):
+    role: list[Role] | None = None
+    left: bool = Field(False, description="Include people who left")
+
+
 @router.get("")
-def list_people(
-    caller: ReadsPeople,
-    role: Annotated[list[Role] | None, Query()] = None,
-    left: Annotated[bool, Query(description="Include people who left")] = False,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> PeoplePage:
+def list_people(caller: ReadsPeople, query: Annotated[PeopleQuery, Query()]) -> PeoplePage:
     """List the people of the program, by number."""
     people = (
         select(PersonRow)
-        .where(PersonRow.program_id == caller.program.id)
+        .where(PersonRow.program_id == caller.program.id, PersonRow.id > (query.cursor or 0))
         .order_by(PersonRow.id)
-        .limit(limit + 1)
+        .limit(query.limit + 1)
     )
-    if role:
-        people = people.where(PersonRow.role.in_(role))
-    if not left:
+    if query.role:
+        people = people.where(PersonRow.role.in_(query.role))
+    if not query.left:
         people = people.where(PersonRow.left_at.is_(None))
-    if cursor is not None:
-        people = people.where(PersonRow.id > cursor)
     caller.has_read("people")
     with caller.line.database.reading() as session:
         found = session.scalars(people).all()
-        shown = _told(session, found[:limit], caller)
-    return PeoplePage(people=shown, next_cursor=shown[-1].id if len(found) > limit else None)
+        shown = _answers(session, found[: query.limit], caller)
+    more = len(found) > query.limit
+    return PeoplePage(people=shown, next_cursor=shown[-1].id if more else None)
 
 
 @router.get("/{number}")
@@ -122,7 +122,7 @@ def one_person(number: Number, caller: ReadsPeople) -> Person:
         person = person_in(session, caller.program.id, number)
         if person is None:
             raise not_there("person", number)
-        [shown] = _told(session, [person], caller)
+        [shown] = _answers(session, [person], caller)
     caller.has_read(f"person:{number}")
     return shown
 
@@ -135,47 +135,42 @@ def enroll_person(
     idempotency_key: IdempotencyKey = None,
 ) -> Person:
     """Enroll one person. This never changes a person who is already enrolled."""
-    asked = _Asked(new, caller, idempotency_key)
+    marks = _marks(new, caller, idempotency_key)
     with caller.line.database.writing() as session:
         # If a request comes twice at once, the second waits here and finds the person.
         lock_program(session, caller.program.id)
-        person = _enrolled_before(session, asked) or _enroll(session, asked)
-        told = _told(session, [person], caller)[0]
+        person = _enrolled_before(session, caller, marks) or _enroll(session, new, caller, marks)
+        [answer] = _answers(session, [person], caller)
     response.headers["Location"] = f"/api/v1/people/{person.id}"
-    return told
+    return answer
 
 
-class _Asked:
-    """A request to enroll. `marks` go into the audit log: keyed hashes, which reveal nothing."""
-
-    def __init__(self, new: NewPerson, caller: Caller, key: str | None) -> None:
-        self.new = new
-        self.caller = caller
-        self.key = key
-        self.marks: dict[str, str] = {}
-        if key is not None:
-            about = f"idempotency of token {caller.token_id}"
-            self.marks = {
-                "key": fingerprint(about, key).hex(),
-                "request": fingerprint(about, new.model_dump_json()).hex(),
-            }
+def _marks(new: NewPerson, caller: Caller, key: str | None) -> dict[str, str]:
+    """Keyed hashes for the audit log, which reveal nothing. Empty without a key."""
+    if key is None:
+        return {}
+    about = f"idempotency of token {caller.token_id}"
+    values = {"key": key, "request": new.model_dump_json()}
+    return {name: fingerprint(about, value).hex() for name, value in values.items()}
 
 
-def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
+def _enrolled_before(
+    session: Session, caller: Caller, marks: Mapping[str, str]
+) -> PersonRow | None:
     """The person that this request enrolled before. Raises Problem if the key was for another."""
-    if asked.key is None:
+    if not marks:
         return None
     before = session.scalar(
         select(AuditEntry).where(
-            AuditEntry.program_id == asked.caller.program.id,
+            AuditEntry.program_id == caller.program.id,
             AuditEntry.action == "person added",
-            AuditEntry.at > asked.caller.now - REMEMBERED,
-            AuditEntry.detail["key"].as_string() == asked.marks["key"],
+            AuditEntry.at > caller.now - REMEMBERED,
+            AuditEntry.detail["key"].as_string() == marks["key"],
         )
     )
     if before is None:
         return None
-    if before.detail["request"] != asked.marks["request"]:
+    if before.detail["request"] != marks["request"]:
         raise Problem(
             422,
             "You used this Idempotency-Key for another person. Use a new key for each person.",
@@ -183,14 +178,15 @@ def _enrolled_before(session: Session, asked: _Asked) -> PersonRow | None:
     return session.get_one(PersonRow, int(before.about.removeprefix("person:")))
 
 
-def _enroll(session: Session, asked: _Asked) -> PersonRow:
-    new, caller = asked.new, asked.caller
+def _enroll(
+    session: Session, new: NewPerson, caller: Caller, marks: Mapping[str, str]
+) -> PersonRow:
     program = session.get_one(Program, caller.program.id)
     details = Details(new.role.value, new.name, new.phone, new.timezone or "", new.language or "")
     row = check_details(details, default_timezone=program.timezone)
     if isinstance(row, Refused):
         raise Problem(422, f"No one was enrolled: {row.reason}.")
-    mentor = _own_mentor(session, asked)
+    mentor = _own_mentor(session, new, caller)
     known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
     if known is not None and known.program_id == program.id:
         raise Problem(
@@ -204,61 +200,33 @@ def _enroll(session: Session, asked: _Asked) -> PersonRow:
     [person] = carry_out(session, program, planned, now=caller.now)
     if mentor is not None:
         match(session, person, [mentor])
-    note_about(
-        session,
-        person,
-        "person added",
-        by=None,
-        now=caller.now,
-        role=row.role.value,
-        token=caller.token_id,
-        **asked.marks,
-    )
+    detail = {"role": row.role.value, "token": caller.token_id, **marks}
+    note_about(session, person, "person added", by=None, now=caller.now, **detail)
     return person
 
 
-def _own_mentor(session: Session, asked: _Asked) -> PersonRow | None:
-    number = asked.new.own_mentor_id
+def _own_mentor(session: Session, new: NewPerson, caller: Caller) -> PersonRow | None:
+    number = new.own_mentor_id
     if number is None:
         return None
-    if asked.new.role is not Role.MENTEE:
+    if new.role is not Role.MENTEE:
         raise Problem(422, "Only a mentee has a mentor. Leave own_mentor_id out.")
-    mentor = person_in(session, asked.caller.program.id, number)
+    mentor = person_in(session, caller.program.id, number)
     if mentor is None or mentor.role is Role.MENTEE or mentor.left_at is not None:
         raise Problem(422, f"Person {number} is not a mentor here. Enroll the mentor first.")
     return mentor
 
 
-def _told(session: Session, people: Sequence[PersonRow], caller: Caller) -> list[Person]:
-    own, back_ups = _mentors(session, [person.id for person in people])
-    return [
-        Person(
-            id=person.id,
-            role=person.role,
-            name=person.name if caller.reads_names else None,
-            phone=person.phone if caller.reads_names else None,
-            timezone=person.timezone,
-            language=known(person.language),
-            enrolled_at=person.enrolled_at,
-            left_at=person.left_at,
-            can_be_texted=person.can_be_texted,
-            own_mentor_id=own.get(person.id),
-            back_up_ids=back_ups.get(person.id, []),
-        )
-        for person in people
-    ]
-
-
-def _mentors(
-    session: Session, mentees: Sequence[int]
-) -> tuple[Mapping[int, int], Mapping[int, list[int]]]:
-    own: dict[int, int] = {}
-    back_ups: dict[int, list[int]] = {}
+def _answers(session: Session, people: Sequence[PersonRow], caller: Caller) -> list[Person]:
+    answers = {one.id: Person.model_validate(one) for one in people}
     for one in session.scalars(
-        select(Match).where(Match.mentee_id.in_(mentees)).order_by(Match.id)
+        select(Match).where(Match.mentee_id.in_(answers)).order_by(Match.id)
     ):
         if one.kind is MatchKind.OWN:
-            own[one.mentee_id] = one.mentor_id
+            answers[one.mentee_id].own_mentor_id = one.mentor_id
         else:
-            back_ups.setdefault(one.mentee_id, []).append(one.mentor_id)
-    return own, back_ups
+            answers[one.mentee_id].back_up_ids.append(one.mentor_id)
+    if not caller.reads_names:
+        for answer in answers.values():
+            answer.name = answer.phone = None
+    return list(answers.values())

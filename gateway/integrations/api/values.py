@@ -1,32 +1,36 @@
 """Parameters and fields that several API routes share."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.integrations.api.problems import Problem
-from models import Urgency
-
-UrgencyName = Literal["routine", "soon", "crisis"]
 
 LARGEST = 2**31 - 1
 
 
 class FromRow(BaseModel):
-    """A part of an answer that is filled from the attributes of a domain object."""
+    """A part of an answer that is filled from the attributes of a row."""
 
-    model_config = ConfigDict(from_attributes=True)
+    # The answer always has every field, so the description lists all of them as required.
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class PageQuery(BaseModel):
+    """Which page of a list to return."""
+
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of results")
+    cursor: int | None = Field(
+        None, ge=1, le=LARGEST, description="`next_cursor` of the previous page"
+    )
 
 
 # A row number in a URL.
 Number = Annotated[int, Path(ge=1, le=LARGEST)]
-Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of results")]
-Cursor = Annotated[
-    int | None,
-    Query(ge=1, le=LARGEST, description="`next_cursor` of the previous page"),
-]
 Weeks = Annotated[int, Query(ge=1, le=104, description="Number of weeks, with the current one")]
 
 
@@ -39,22 +43,6 @@ def _in_utc(at: datetime) -> datetime:
 
 # The offset is required, as in 2026-11-10T15:00:00Z.
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-
-
-def urgency_name(urgency: Urgency) -> UrgencyName:
-    names: dict[Urgency, UrgencyName] = {
-        Urgency.ROUTINE: "routine",
-        Urgency.SOON: "soon",
-        Urgency.CRISIS: "crisis",
-    }
-    return names[urgency]
-
-
-NamedUrgency = Annotated[UrgencyName, BeforeValidator(urgency_name)]
-
-
-def urgency_named(name: UrgencyName) -> Urgency:
-    return Urgency[name.upper()]
 
 
 def not_there(what: str, number: int) -> Problem:

@@ -101,7 +101,7 @@ ITS_STAFF POST /console/{number}/take /console/{number}/reply /console/{number}/
     /console/{number}/done /console/{number}/note /console/{number}/transfer
     /console/{number}/accept /console/{number}/pass /console/{number}/verdict
 HOLDER GET /console/{number} /console/{number}/notes
-MANAGERS GET /console/replies /log /log/rows /log.csv /log.xlsx /log/leaning /log/measures
+MANAGERS GET /console/replies /log /log/rows /log.{form=csv} /log/over-reliance /log/measures
     /log/tables/{name=load}.{form=csv} /log/audit /log/verdicts /safeguarding
     /safeguarding.{form=csv} /people /people/new /people/import /people/template.csv
     /people.{form=csv} /program /program/tables/{name=week}.{form=csv} /policy

@@ -162,7 +162,7 @@ def test_the_list_shows_figures_and_no_words(talk: Talk, web: Web) -> None:
         "100% of 14 messages to the bot only",
     ]
     web.is_now(RUTH)
-    page = web.gets("/log/leaning").text
+    page = web.gets("/log/over-reliance").text
     assert (
         "<bdi>Maya</bdi></strong>: wrote that they can only talk to the bot; wrote on 7 of" in page
     )
@@ -181,7 +181,7 @@ def test_night_is_measured_in_the_mentees_time_zone(talk: Talk) -> None:
 def test_another_programs_manager_does_not_see_our_mentees(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ONLY_YOU)
     web.is_now(talk.a_manager_elsewhere())
-    page = web.gets("/log/leaning").text
+    page = web.gets("/log/over-reliance").text
     assert "Maya" not in page
     assert "No mentee over-relies on the bot" in page
     ours = talk.person(RUTH).program_id

@@ -24,6 +24,7 @@ from gateway.integrations.api.auth import CALLS
 from gateway.integrations.api.problems import SORRY
 from gateway.integrations.api_tokens import make_token
 from gateway.integrations.scopes import Scope
+from gateway.reporting.period import get_scope
 from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
@@ -96,7 +97,6 @@ def a_token(talk: Talk, *scopes: Scope, by: str = RUTH) -> str:
         manager = session.get_one(Person, talk.person(by).id)
         return make_token(
             session,
-            manager.program,
             name=f"client {session.query(ApiToken).count()}",
             scopes=[scope.value for scope in scopes],
             by=manager,
@@ -340,7 +340,7 @@ def test_coverage_lists_the_gaps(talk: Talk, api_client: Callable[..., ApiClient
     told = api_client(Scope.COVERAGE_READ).reads("/coverage")
     with talk.database.reading() as session:
         program = session.scalars(select(Program)).one()
-        week = week_ahead(session, program, talk.line.rules.policy, now=talk.clock())
+        week = week_ahead(get_scope(talk.line, session, program))
     assert [(gap["cover"], gap["since"]) for gap in told["gaps"]] == [
         (gap.cover.value, f"{gap.since.astimezone(talk.clock().tzinfo):%Y-%m-%dT%H:%M:%SZ}")
         for gap in week.gaps

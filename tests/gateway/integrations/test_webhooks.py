@@ -55,7 +55,6 @@ from models import (
     Move,
     Need,
     Person,
-    Program,
     Status,
     Urgency,
     Webhook,
@@ -163,9 +162,7 @@ def is_told(talk: Talk, receiver: Receiver, *, by: str = RUTH, url: str = "") ->
     """A manager adds the receiver's address; the answer is the webhook's number."""
     with talk.database.writing() as session:
         manager = session.get_one(Person, talk.person(by).id)
-        webhook = add_webhook(
-            session, manager.program, url or receiver.url, by=manager, now=talk.clock()
-        )
+        webhook = add_webhook(session, url or receiver.url, by=manager, now=talk.clock())
         receiver.secret = webhook.secret
         return webhook.id
 
@@ -509,7 +506,7 @@ def test_a_name_that_leads_inside_is_refused_when_added_and_again_when_it_is_tol
         # A name that was public when it was added.
         with talk.database.writing() as session:
             ruth = session.get_one(Person, talk.person(RUTH).id)
-            add_webhook(session, ruth.program, url, by=ruth, now=talk.clock())
+            add_webhook(session, url, by=ruth, now=talk.clock())
         talk.texts(MAYA, ASKS)
         goes_round(talk)
         inside.settimeout(0)
@@ -623,8 +620,7 @@ def test_a_removed_one_is_not_told_what_was_on_its_way(
     note_moves(talk.database, 1, now=talk.clock())
     with talk.database.writing() as session:
         ruth = session.get_one(Person, talk.person(RUTH).id)
-        program = session.scalars(select(Program)).one()
-        assert remove_webhook(session, program, 1, by=ruth, now=talk.clock())
+        assert remove_webhook(session, 1, by=ruth, now=talk.clock())
     goes_round(talk)
     assert receiver.ids == []
     assert all(one.next_try_at is None for one in deliveries(talk))

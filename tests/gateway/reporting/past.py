@@ -1,14 +1,14 @@
 """Past handoffs and messages, for the tests of the reports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from gateway.reporting.period import Period
+from gateway.reporting.period import Period, Scope, get_scope
 from models import (
     Base,
     Channel,
@@ -28,7 +28,7 @@ from models import (
     Status,
     Urgency,
 )
-from tests.line import SAM, Talk
+from tests.line import RUTH, SAM, Talk
 
 A_DAY = timedelta(days=1)
 T = TypeVar("T")
@@ -91,20 +91,11 @@ class Past:
 
     def writes(self, number: str, at: datetime, *, handoff: int | None = None) -> None:
         """The mentee writes, with or without a handoff open."""
-        person = self.talk.person(number)
+        speaker_id = self.talk.person(number).id
         with self.talk.database.writing() as session:
-            message = Message(
-                conversation_id=self.thread(session, number).id,
-                at=at,
-                outgoing=False,
-                speaker=Speaker.MENTEE,
-                speaker_id=person.id,
-                words="hello",
-                channel=Channel.SMS,
-                handled_at=at,
-                moved_at=at,
+            message = self._message(
+                session, number, at, outgoing=False, speaker=Speaker.MENTEE, speaker_id=speaker_id
             )
-            session.add(message)
             session.flush()
             session.add(
                 DecisionRecord(
@@ -137,26 +128,38 @@ class Past:
         """The mentee gets a message from a mentor, or from the bot."""
         mentor = self.talk.person(of) if of else None
         with self.talk.database.writing() as session:
-            session.add(
-                Message(
-                    conversation_id=self.thread(session, number).id,
-                    at=at,
-                    outgoing=True,
-                    speaker=Speaker(mentor.role.value) if mentor else Speaker.BOT,
-                    speaker_id=mentor.id if mentor else None,
-                    words="hi",
-                    script=script,
-                    channel=Channel.SMS,
-                    handled_at=at,
-                    moved_at=at,
-                    delivery=delivery,
-                )
+            self._message(
+                session,
+                number,
+                at,
+                outgoing=True,
+                speaker=Speaker(mentor.role.value) if mentor else Speaker.BOT,
+                speaker_id=mentor.id if mentor else None,
+                script=script,
+                delivery=delivery,
             )
 
-    def ask(self, report: Callable[..., T], *about: object, **named: object) -> T:
-        """What a report says about the program."""
+    def _message(self, session: Session, number: str, at: datetime, **more: Any) -> Message:
+        message = Message(
+            conversation_id=self.thread(session, number).id,
+            at=at,
+            words="hello",
+            channel=Channel.SMS,
+            handled_at=at,
+            moved_at=at,
+            **more,
+        )
+        session.add(message)
+        return message
+
+    def ask(self, report: Callable[[Scope], T], days: int = 28, **scope: Any) -> T:
+        """What a report says about the program in the last days."""
         with self.talk.database.reading() as session:
-            return report(session, program_of(session), *about, **named)
+            program = session.get_one(Program, self.talk.person(RUTH).program_id)
+            current = get_scope(self.talk.line, session, program)
+            since = current.now - days * A_DAY
+            period = Period(since, current.now, program.timezone)
+            return report(replace(current, **{"period": period, **scope}))
 
     def adds(self, *rows: Base) -> None:
         with self.talk.database.writing() as session:
@@ -166,11 +169,3 @@ class Past:
         """Change people; all of them if none are named."""
         with self.talk.database.writing() as session:
             session.execute(update(Person).where(*which).values(**values))
-
-
-def program_of(session: Session) -> Program:
-    return session.scalars(select(Program).order_by(Program.id)).first()  # type: ignore[return-value]
-
-
-def last_days(talk: Talk, days: int = 28) -> Period:
-    return Period(talk.clock() - days * A_DAY, talk.clock(), "America/New_York")

@@ -132,13 +132,13 @@ def test_the_log_is_filtered_by_whoever_held_it_at_some_time(an_evening: Talk, w
 NO_CHOICE = {
     "?since=yesterday": "like 2026-11-30",
     "?until=9999-12-31": "too far away",
-    "?mentor=Sam": "Choose a person",
-    "?mentor=99999999999": "Choose a person",
-    "?need=food": "Choose a need",
-    "?urgency=%00": "Choose an urgency",
-    "?outcome=%3Cscript%3E": "Choose an outcome",
-    "?unreached=x": "Choose a missing step",
-    "?show=everything": "only the open ones",
+    "?mentor=Sam": "cannot be read",
+    "?mentor=99999999999": "cannot be read",
+    "?need=food": "cannot be read",
+    "?urgency=%00": "cannot be read",
+    "?outcome=%3Cscript%3E": "cannot be read",
+    "?unreached=x": "cannot be read",
+    "?show=everything": "cannot be read",
     "?page=0": "cannot be read",
 }
 
@@ -201,7 +201,7 @@ def test_a_name_with_a_script_in_it_is_only_a_name(talk: Talk, web: Web) -> None
         maya.enrolled_at -= timedelta(days=90)
     talk.texts(MAYA, ASKS)
     web.is_now(RUTH)
-    for path in ("/log", "/log/1", "/log/measures", "/log/leaning", "/log/audit"):
+    for path in ("/log", "/log/1", "/log/measures", "/log/over-reliance", "/log/audit"):
         assert "<script>alert" not in web.gets(path).text
 
 
@@ -256,7 +256,7 @@ def test_another_program_sees_nothing_of_ours_on_any_page_or_in_any_file(
     web.is_now(RUTH)
     web.gets("/log/2")
     web.is_now(an_evening.a_manager_elsewhere())
-    paths = ["/log", "/log/rows", "/log/measures", "/log/leaning", "/log/audit", "/log.csv"]
+    paths = ["/log", "/log/rows", "/log/measures", "/log/over-reliance", "/log/audit", "/log.csv"]
     paths += ["/log/verdicts", "/safeguarding", "/safeguarding.csv"]
     paths += [f"/log/tables/{name}.csv" for name in TABLES]
     for path in paths:
@@ -268,7 +268,7 @@ def test_another_program_sees_nothing_of_ours_on_any_page_or_in_any_file(
 
 
 def test_the_managers_pages_are_for_managers(an_evening: Talk, web: Web) -> None:
-    paths = ["/log/measures", "/log/leaning", "/log/verdicts", "/log/audit", "/log.xlsx"]
+    paths = ["/log/measures", "/log/over-reliance", "/log/verdicts", "/log/audit", "/log.xlsx"]
     paths += ["/log/1/steps.csv", "/log/tables/load.csv", "/log/tables/nothing.csv"]
     paths += ["/safeguarding", "/safeguarding.csv", "/safeguarding/1"]
     web.is_now(SAM)
@@ -312,7 +312,7 @@ def test_every_table_can_be_taken_away_also_with_nothing_in_it(talk: Talk, web: 
 def test_every_table_on_the_measures_page_has_its_download(talk: Talk, web: Web) -> None:
     web.is_now(RUTH)
     offered: set[str] = set()
-    for path in ("/log", "/log/measures", "/log/leaning", "/log/audit", "/log/verdicts"):
+    for path in ("/log", "/log/measures", "/log/over-reliance", "/log/audit", "/log/verdicts"):
         offered |= set(re.findall(r'href="/log/tables/([\w-]+)\.xlsx', web.gets(path).text))
     assert offered == set(TABLES)
 
@@ -532,7 +532,7 @@ def test_a_concern_is_shown_nowhere_but_on_its_page(an_evening: Talk, web: Web) 
     with an_evening.database.reading() as session:
         numbers = list(session.scalars(select(Handoff.id)))
     web.is_now(RUTH)
-    paths = ["/log", "/log/measures", "/log/audit", "/log/leaning", "/console", "/log.csv"]
+    paths = ["/log", "/log/measures", "/log/audit", "/log/over-reliance", "/console", "/log.csv"]
     paths += [f"/log/{number}" for number in numbers]
     paths += [f"/log/tables/{name}.csv" for name in TABLES]
     for path in paths:

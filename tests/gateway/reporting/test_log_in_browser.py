@@ -74,7 +74,7 @@ def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
     expect(page.get_by_role("heading", name="Handoff log")).to_be_visible()
     expect(page.get_by_text(f"1 to 50 of {MANY:,}")).to_be_visible()
     # The part that stays: its heading is another one once it has come in.
-    page.locator("[hx-get='/log/leaning']").scroll_into_view_if_needed()
+    page.locator("[hx-get='/log/over-reliance']").scroll_into_view_if_needed()
     expect(page.get_by_text("No mentee over-relies on the bot")).to_be_visible()
     page.locator("[hx-get='/log/verdicts']").scroll_into_view_if_needed()
     summary = page.get_by_text(re.compile("decisions judged in the last 26 weeks"))
@@ -170,7 +170,7 @@ def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
     web = Web(talk)
     web.is_now(RUTH)
     took = {}
-    for path in (*PAGES, "/log/measures?weeks=52", "/log/leaning", "/log/verdicts"):
+    for path in (*PAGES, "/log/measures?weeks=52", "/log/over-reliance", "/log/verdicts"):
         assert web.gets(path).status_code == 200
         page = min(work_of(partial(web.gets, path)) for _ in range(3))
         took[path] = 0.1 * page / min(work_of(adds_up_two_million) for _ in range(3))
