@@ -54,5 +54,4 @@ def send_webhook(line: Line, work: SendWebhook) -> None:
 
 
 def webhooks_to_send(line: Line, session: Session, before: datetime) -> list[Work]:
-    """Webhooks with moves or deliveries to send. Only the watchdog finds moves."""
     return [SendWebhook(number) for number in sorted(webhooks_with_work(session, now=before))]

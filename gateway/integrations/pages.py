@@ -14,7 +14,6 @@ from gateway.integrations.scopes import MEANS, Scope, scopes_in
 from gateway.integrations.webhook_client import NotAllowed, resolve
 from gateway.integrations.webhook_outbox import (
     TAKEN_FOR,
-    CannotAdd,
     add_webhook,
     list_deliveries,
     list_webhooks,
@@ -74,7 +73,7 @@ def add(request: Request, manager: Manager, url: Text = "") -> Response:
         with line.database.writing() as session:
             by = session.get_one(Person, manager.id)
             webhook = add_webhook(session, str(target), by=by, now=line.clock())
-    except (NotAllowed, CannotAdd) as refused:
+    except NotAllowed as refused:
         given = {"url": url}
         return _page(request, manager, 422, form="webhooks", given=given, sentence=str(refused))
     return _page(request, manager, 201, secret=webhook.secret)

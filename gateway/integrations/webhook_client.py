@@ -28,7 +28,7 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 class NotAllowed(Exception):
-    """A URL that we do not post to. Its text is a sentence: why, and what to do."""
+    """Says why we do not post to a URL, and what to do."""
 
     failure = DeliveryFailure.NOT_PUBLIC
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.integrations.webhook_client import Answer
+from gateway.integrations.webhook_client import Answer, NotAllowed
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import Database, lock_program
 from models import Conversation, Handoff, HandoffEvent, JsonDict, Move, Person, Webhook, changes_one
@@ -58,14 +58,8 @@ EVENTS = {
 }
 
 
-class CannotAdd(Exception):
-    """Says why a webhook cannot be added, and what to do."""
-
-
 @dataclass(frozen=True)
 class Taken:
-    """A delivery that is ours to send now."""
-
     delivery_id: int
     url: str
     secret: str
@@ -75,8 +69,6 @@ class Taken:
 
 @dataclass(frozen=True)
 class SendWebhook(Work):
-    """Send the next due delivery of a webhook."""
-
     name: ClassVar[str] = "send_webhook"
     queue: ClassVar[str] = "webhooks"
     webhook_id: int
@@ -93,16 +85,16 @@ def add_webhook(session: Session, url: str, *, by: Person, now: datetime) -> Web
     """Post every move in the manager's program from now on to `url`, which was resolved before.
 
     Raises:
-        CannotAdd: the program already has it, or has too many.
+        NotAllowed: the program already has it, or has too many.
     """
     lock_program(session, by.program_id)
     active = list_webhooks(session, by.program_id)
     if any(one.url == url for one in active):
-        raise CannotAdd(
+        raise NotAllowed(
             gettext_noop("You already have this webhook. To get a new secret, remove it first.")
         )
     if len(active) >= MOST:
-        raise CannotAdd(
+        raise NotAllowed(
             phrase(
                 "You have {most} webhooks, the maximum. Remove one that you no longer use.",
                 most=MOST,

@@ -1,14 +1,14 @@
 """What another policy would have done with past messages.
 
 Both policies run over the same decision records and the scores recorded then, so that every
-difference comes from the policy. How long a handoff that never happened would have lasted is
-unknown; `Typical` says what is assumed. Nothing here writes.
+difference comes from the policy. No one knows how long a handoff that never happened would have
+lasted; `Typical` says what we assume. Nothing here writes.
 """
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 from escalation.decide import BotState, Decision, Do, Standing, bot_may_answer, decide
 from escalation.policy import Policy
 from escalation.signals import Signals
+from escalation.speech.i18n import gettext_noop
 from gateway.conversations.decision_records import decided_on
+from gateway.runtime.labels import DECISIONS
 from models import Conversation, DecisionRecord, Handoff, Message, Owner, Program, Urgency
 
 WEEK = timedelta(days=7)
@@ -33,8 +35,8 @@ CLOSED_AFTER = timedelta(hours=2)
 class Typical:
     """How long handoffs of this program wait and last: the medians of the closed ones."""
 
-    claimed_after: timedelta = CLAIMED_AFTER
-    closed_after: timedelta = CLOSED_AFTER
+    claimed_after: timedelta
+    closed_after: timedelta
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,6 @@ class Replayed:
     handoffs: tuple[Period, ...]
 
     def count(self, urgency: Urgency) -> int:
-        """Handoffs by their final urgency."""
         return sum(handoff.urgency is urgency for handoff in self.handoffs)
 
     @property
@@ -116,7 +117,6 @@ class History:
 
 
 def read_history(session: Session, program: Program, *, since: datetime, now: datetime) -> History:
-    """The decisions from `since` on. The history starts at the first of them."""
     rows = session.execute(
         select(DecisionRecord, Message.conversation_id)
         .join(Message, Message.id == DecisionRecord.message_id)
@@ -129,10 +129,23 @@ def read_history(session: Session, program: Program, *, since: datetime, now: da
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(Conversation.program_id == program.id)
     ).all()
-    steps = tuple(_step(record, conversation) for record, conversation in rows)
+    steps = tuple(
+        Step(
+            record.message_id,
+            conversation,
+            record.at,
+            record.handoff_id,
+            *decided_on(record),
+            Do(record.decision),
+        )
+        for record, conversation in rows
+    )
     return History(
         steps,
-        {handoff.id: _period(handoff) for handoff in handoffs},
+        {
+            one.id: Period(one.id, one.opened_at, one.claimed_at, one.closed_at, one.urgency)
+            for one in handoffs
+        },
         _typical(handoffs),
         program.timezone,
         max(since, min((step.at for step in steps), default=since)),
@@ -141,7 +154,6 @@ def read_history(session: Session, program: Program, *, since: datetime, now: da
 
 
 def replay(history: History, policy: Policy) -> Replayed:
-    """Run `policy` over each conversation from its first step."""
     decisions: dict[int, Decision] = {}
     handoffs: list[Period] = []
     for _, steps in groupby(history.steps, key=lambda step: step.conversation):
@@ -160,21 +172,74 @@ def differences(history: History, active: Replayed, other: Replayed) -> list[Dif
 
 
 def repeated(history: History, replayed: Replayed) -> int:
-    """How many past decisions the replay repeats."""
     return sum(replayed.decisions[step.message].do is step.taken for step in history.steps)
 
 
 def load_by_hour(history: History, replayed: Replayed) -> list[Load]:
-    """One for each hour of the program's day, from midnight."""
     zone, days = ZoneInfo(history.timezone), max(history.weeks * 7, 1 / 24)
     opened: Counter[int] = Counter()
-    open_for = [timedelta() for _ in range(24)]
+    open_for = [timedelta()] * 24
     for handoff in replayed.handoffs:
-        opened[handoff.opened_at.astimezone(zone).hour] += 1
-        until = handoff.closed_at or history.until
-        for hour, lasted in _by_hour(handoff.opened_at, until, zone):
-            open_for[hour] += lasted
+        start, end = handoff.opened_at, handoff.closed_at or history.until
+        opened[start.astimezone(zone).hour] += 1
+        while start < end:
+            local = start.astimezone(zone)
+            full_hour = local.replace(minute=0, second=0, microsecond=0)
+            stop = min(start + HOUR - (local - full_hour), end)
+            open_for[local.hour] += stop - start
+            start = stop
     return [Load(hour, opened[hour] * 7 / days, open_for[hour] / HOUR / days) for hour in range(24)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the active policy and another one do with the same history.
+
+    `repeated` counts decisions that the active policy takes again; `names` are the mentees' names
+    by conversation.
+    """
+
+    history: History
+    active: Replayed
+    other: Replayed
+    changed: Sequence[Difference]
+    repeated: int
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def between(cls, history: History, active: Policy, other: Policy) -> "Comparison":
+        one, two = replay(history, active), replay(history, other)
+        return cls(history, one, two, differences(history, one, two), repeated(history, one))
+
+    def with_names(self, session: Session) -> "Comparison":
+        names = {}
+        for difference in self.changed:
+            conversation = session.get_one(Conversation, difference.step.conversation)
+            person = conversation.person
+            names[conversation.id] = person.name if person else gettext_noop("Unknown number")
+        return replace(self, names=names)
+
+    @property
+    def per_week(self) -> list[tuple[str, float, float]]:
+        weeks = max(self.history.weeks, 1 / 7)
+        counts = [("Handoffs", len(self.active.handoffs), len(self.other.handoffs))]
+        for urgency in sorted(Urgency, reverse=True):
+            name = f"of these {urgency.name.lower()}"
+            counts.append((name, self.active.count(urgency), self.other.count(urgency)))
+        counts.append(("Offers of a person", self.active.offers, self.other.offers))
+        return [(name, one / weeks, two / weeks) for name, one, two in counts]
+
+    @property
+    def loads(self) -> list[tuple[Load, Load]]:
+        """By hour of the day, without hours in which neither policy has a handoff."""
+        one, two = (load_by_hour(self.history, done) for done in (self.active, self.other))
+        pairs = zip(one, two, strict=True)
+        return [pair for pair in pairs if any(load.opened or load.at_once for load in pair)]
+
+
+def describe_decision(decision: Decision) -> str:
+    urgency = f", {decision.urgency.name.lower()}" if decision.urgency else ""
+    return f"{DECISIONS[decision.do]}{urgency}: {decision.why}"
 
 
 def _through_conversation(
@@ -187,9 +252,9 @@ def _through_conversation(
         if handoff is not None and _is_over(handoff, step):
             yield handoff
             handoff = None
-        standing = _standing(step, policy, handoff, offered_at, offered_last=offered_last)
-        decision = _decide(step, standing, policy)
-        decisions[step.message] = decision
+        since_offer = step.at - offered_at if offered_at is not None else None
+        standing = _standing(step, policy, handoff, since_offer, offered_last=offered_last)
+        decision = decisions[step.message] = _decide(step, standing, policy)
         offered_last = decision.do is Do.OFFER
         if offered_last:
             offered_at = step.at
@@ -220,12 +285,11 @@ def _standing(
     step: Step,
     policy: Policy,
     handoff: Period | None,
-    offered_at: datetime | None,
+    since_offer: timedelta | None,
     *,
     offered_last: bool,
 ) -> Standing:
     owner = _owner(handoff, step)
-    since_offer = step.at - offered_at if offered_at is not None else None
     answer_until = timedelta(minutes=policy.offer.answer_within_minutes)
     again_after = timedelta(hours=policy.offer.again_after_hours)
     return replace(
@@ -259,48 +323,16 @@ def _opened_at(step: Step, urgency: Urgency, history: History) -> Period:
     )
 
 
-def _step(record: DecisionRecord, conversation: int) -> Step:
-    return Step(
-        record.message_id,
-        conversation,
-        record.at,
-        record.handoff_id,
-        *decided_on(record),
-        Do(record.decision),
-    )
-
-
-def _period(handoff: Handoff) -> Period:
-    return Period(
-        handoff.id, handoff.opened_at, handoff.claimed_at, handoff.closed_at, handoff.urgency
-    )
-
-
 def _typical(handoffs: Sequence[Handoff]) -> Typical:
-    closed = [handoff for handoff in handoffs if handoff.closed_at is not None]
-    return Typical(
-        _median(
-            (one.claimed_at - one.opened_at for one in closed if one.claimed_at), CLAIMED_AFTER
-        ),
-        _median((one.closed_at - one.opened_at for one in closed if one.closed_at), CLOSED_AFTER),
-    )
+    closed = [one for one in handoffs if one.closed_at is not None]
+    claimed_after = [one.claimed_at - one.opened_at for one in closed if one.claimed_at]
+    closed_after = [one.closed_at - one.opened_at for one in closed if one.closed_at]
+    return Typical(_median(claimed_after, CLAIMED_AFTER), _median(closed_after, CLOSED_AFTER))
 
 
 def _median(times: Iterable[timedelta], otherwise: timedelta) -> timedelta:
     seconds = [time.total_seconds() for time in times]
     return timedelta(seconds=statistics.median(seconds)) if seconds else otherwise
-
-
-def _by_hour(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[int, timedelta]]:
-    """The time span by local hour: which hour, and for how long."""
-    while start < end:
-        local = start.astimezone(zone)
-        into_it = timedelta(
-            minutes=local.minute, seconds=local.second, microseconds=local.microsecond
-        )
-        stop = min(start + HOUR - into_it, end)
-        yield local.hour, stop - start
-        start = stop
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:

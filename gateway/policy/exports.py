@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
-from gateway.policy.comparison import Comparison, describe_decision
+from gateway.policy.backtest import Comparison, describe_decision
 from gateway.runtime.spreadsheets import Table
 
 

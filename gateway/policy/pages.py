@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 from sqlalchemy.orm import Session
 
 from escalation.policy import POLICY_FILE, Policy, UnreadablePolicy, read_policy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
-from gateway.policy.backtest import read_history
-from gateway.policy.comparison import Comparison, describe_decision
+from gateway.policy.backtest import Comparison, describe_decision, read_history
 from gateway.policy.exports import TABLES
-from gateway.runtime.audit import note
+from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
 from gateway.runtime.policy_versions import (
     LONGEST_REASON,
@@ -48,25 +47,26 @@ MOST_SHOWN = 100
 PREVIEW_FIRST = gettext_noop(
     "Preview the policy first: you changed the text. Nothing was activated."
 )
-Done = Annotated[Literal["", "taken"], Query()]
+Done = Annotated[Literal["", "activated"], Query()]
 VersionId = Annotated[int, Query(ge=1, le=2**31 - 1)]
+
+
+def _plain(text: str) -> str:
+    """The typed text with the line endings of a file: browsers send CRLF."""
+    typed = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
+    return typed.encode("utf-8", "replace").decode("utf-8").rstrip() + "\n"
+
+
+Text = Annotated[str, AfterValidator(_plain)]
 
 
 class EditForm(BaseModel):
     """`seen` is the newest version the author saw, `tried` the text they previewed."""
 
-    text: str = ""
-    reason: str = ""
-    seen: str = ""
-    tried: str = ""
-
-    @property
-    def policy(self) -> str:
-        return _plain(self.text)
-
-    @property
-    def saw(self) -> int:
-        return row_number(self.seen)
+    text: Text = ""
+    reason: Text = ""
+    seen: Annotated[int, BeforeValidator(row_number)] = 0
+    tried: Text = ""
 
 
 Edit = Annotated[EditForm, Form()]
@@ -74,13 +74,11 @@ Edit = Annotated[EditForm, Form()]
 
 @dataclass(frozen=True)
 class Shown:
-    """What the editor shows. `sentence` says why a policy was not activated."""
-
     text: str
     reason: str
     seen: int
-    tries: bool = False
-    sentence: str = ""
+    previewed: bool = False
+    refusal: str = ""
     done: str = ""
     older: int | None = None
 
@@ -89,7 +87,6 @@ class Shown:
 def editor(
     request: Request, manager: Manager, done: Done = "", version: VersionId | None = None
 ) -> Response:
-    """The active policy, or an older version of it, ready to edit."""
     line = get_line(request)
     with line.database.reading() as session:
         newest = newest_version(session, manager.program_id)
@@ -103,7 +100,6 @@ def editor(
 
 @router.get("/versions/{number}")
 def one_version(request: Request, number: Number, manager: Manager) -> Response:
-    """One version and its changes from the one before it."""
     line = get_line(request)
     with line.database.reading() as session:
         version = _version(session, manager, number)
@@ -124,46 +120,47 @@ def one_version(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.post("/try")
 def preview(request: Request, manager: Manager, form: Edit) -> Response:
-    """Check the edited text and run the last four weeks with it. Nothing changes."""
-    return _page(request, manager, Shown(form.policy, form.reason.strip(), form.saw, tries=True))
+    """Check the edited text and replay the last four weeks with it. Nothing changes."""
+    shown = Shown(form.text, form.reason.strip(), form.seen, previewed=True)
+    return _page(request, manager, shown)
 
 
 @router.post("/try/{name}.{form}")
 def download_preview(
-    request: Request, manager: Manager, name: str, form: str, tried: Annotated[str, Form()] = ""
+    request: Request, manager: Manager, name: str, form: str, tried: Annotated[Text, Form()] = ""
 ) -> Response:
-    """A table of the preview. A POST, because a policy is too long for an address."""
+    """A table of the preview. A POST, because a policy is too long for a URL."""
     written = read_format(form)
     if name not in TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
-    line, text = get_line(request), _plain(tried)
-    if check(text, (line.file_rules or line.rules).policy):
+    line = get_line(request)
+    if check(tried, (line.file_rules or line.rules).policy):
         raise PageRefused(422, gettext_noop("This policy has errors. Go back and preview it."))
     with line.database.reading() as session:
-        table = TABLES[name](_compare(session, line, manager, read_policy(text)))
+        table = TABLES[name](_compare(session, line, manager, read_policy(tried)))
     return download(request, manager, table, written, about=f"replay:{name}", file=f"replay-{name}")
 
 
 @router.post("")
 def activate_policy(request: Request, manager: Manager, form: Edit) -> Response:
     line = get_line(request)
-    text, reason = form.policy, " ".join(_plain(form.reason).split())
-    shown = Shown(text, reason, form.saw, tries=True)
-    if _plain(form.tried) != text:
-        return _page(request, manager, replace(shown, sentence=PREVIEW_FIRST), status=409)
+    reason = " ".join(form.reason.split())
+    shown = Shown(form.text, reason, form.seen, previewed=True)
+    if form.tried != form.text:
+        return _page(request, manager, replace(shown, refusal=PREVIEW_FIRST), status=409)
     try:
         with line.database.writing() as session:
             by = session.get_one(Person, manager.id)
-            _activate(session, line, Draft(text, reason, by, form.saw or None))
+            _activate(session, line, Draft(form.text, reason, by, form.seen or None))
     except UnreadablePolicy:
         return _page(request, manager, shown, status=422)
     except CannotActivate as refused:
         with line.database.reading() as session:
             newest = newest_version(session, manager.program_id)
         # The page shows the newer version, so the manager may replace it now.
-        shown = replace(shown, sentence=str(refused), seen=newest.id if newest else 0)
+        shown = replace(shown, refusal=str(refused), seen=newest.id if newest else 0)
         return _page(request, manager, shown, status=409)
-    return go_to(request, "/policy?done=taken")
+    return go_to(request, "/policy?done=activated")
 
 
 def _activate(session: Session, line: Line, draft: Draft) -> None:
@@ -172,26 +169,21 @@ def _activate(session: Session, line: Line, draft: Draft) -> None:
     file = (line.file_rules or line.rules).policy
     version = activate(session, program, draft, file=file, now=now)
     if former is None or former.id != version.id:
-        note(
-            session,
-            program_id=program.id,
-            by=draft.by,
-            action="policy activated",
-            about=f"policy:{version.id}",
-            now=now,
-            instead_of=former.id if former else None,
+        instead_of = former.id if former else None
+        note_about(
+            session, version, "policy activated", by=draft.by, now=now, instead_of=instead_of
         )
 
 
 def _page(request: Request, manager: Person, shown: Shown, *, status: int = 200) -> Response:
     line = get_line(request)
     file = (line.file_rules or line.rules).policy
-    problems = check(shown.text, file) if shown.tries else []
+    problems = check(shown.text, file) if shown.previewed else []
     compared, cautions = None, []
     with line.database.reading() as session:
         versions = list_versions(session, manager.program_id)
         unread = passed_over(session, manager.program_id, file)
-        if shown.tries and not problems:
+        if shown.previewed and not problems:
             edited = read_policy(shown.text)
             compared = _compare(session, line, manager, edited)
             cautions = warnings(edited, file)
@@ -205,7 +197,7 @@ def _page(request: Request, manager: Person, shown: Shown, *, status: int = 200)
         problems=problems,
         tried=compared,
         cautions=cautions,
-        lines=difference(active, shown.text) if shown.tries else [],
+        lines=difference(active, shown.text) if shown.previewed else [],
         versions=versions,
         unread=unread,
         most_shown=MOST_SHOWN,
@@ -232,9 +224,3 @@ def _version(session: Session, manager: Person, number: int) -> PolicyVersion:
 
 def _policy_file(request: Request) -> Path:
     return get_settings(request).policy_file or POLICY_FILE
-
-
-def _plain(text: str) -> str:
-    """As typed, but with the line ends of a file: browsers send CRLF."""
-    kept = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
-    return kept.encode("utf-8", "replace").decode("utf-8").rstrip() + "\n"

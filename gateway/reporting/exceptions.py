@@ -35,7 +35,6 @@ class UnknownNumber:
 
 
 def list_unknown_numbers(scope: Scope) -> list[UnknownNumber]:
-    """The latest first."""
     latest = func.max(Message.at)
     wrote = scope.session.execute(
         select(Conversation.stranger_phone, latest, func.count())
@@ -53,8 +52,6 @@ def list_unknown_numbers(scope: Scope) -> list[UnknownNumber]:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """An enrolled person whom no text can reach."""
-
     person: Person
 
     @property

@@ -110,11 +110,7 @@ TABLES: dict[str, Callable[[Scope], Table]] = {
         last="last_at",
     ),
     "unreachable": _export(
-        "Unreachable people",
-        list_unreachable,
-        name="person.name",
-        role="person.role",
-        why="why",
+        "Unreachable people", list_unreachable, name="person.name", role="person.role", why="why"
     ),
     "inactive": _export(
         "Inactive mentees", inactive_mentees, mentee="mentee", last_wrote="last_at"

@@ -57,7 +57,6 @@ def _counted(counts: Mapping[str, int]) -> list[Counted]:
 
 
 def messages_to_mentees(scope: Scope) -> list[Counted]:
-    """By author."""
     by_bot, fixed = Message.speaker == Speaker.BOT, Message.script.is_not(None)
     counts = scope.session.execute(
         _to_mentees(

@@ -75,7 +75,6 @@ def get_metrics(scope: Scope) -> Metrics:
 
 
 def list_weeks(scope: Scope) -> list[Week]:
-    """Every week of the period, including those without a handoff."""
     handoffs, first_replies = weekly_handoffs(scope), weekly_first_replies(scope)
     messages = weekly_messages(scope)
     return [

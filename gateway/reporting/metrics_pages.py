@@ -88,7 +88,6 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
 def one_table(
     request: Request, manager: Manager, name: str, form: str, weeks: WeekCount = 4, month: str = ""
 ) -> Response:
-    """Download any table of the managers' pages."""
     written = read_format(form)
     if name not in TABLES:
         raise PageRefused(404, NO_SUCH_TABLE)
@@ -109,7 +108,6 @@ def _get_scope(
 
 
 def _list_months(chosen: Period, current: Period) -> Sequence[Period]:
-    """This month, the eleven before it, and the chosen one."""
     months = [current]
     while len(months) < 12:
         months.append(months[-1].month_before)

@@ -50,7 +50,6 @@ ACTIONS = {"read": gettext_noop("viewed it"), "export": gettext_noop("downloaded
 
 
 def read_date(said: str | None) -> date | None:
-    """Raises PageRefused for text that is not a date."""
     if not said:
         return None
     try:

@@ -89,7 +89,6 @@ def get_scope(line: Line, session: Session, program: Program, weeks: int = 4) ->
 
 
 def get_month(day: date, timezone: str) -> Period:
-    """The calendar month of `day`."""
     first, zone = day.replace(day=1), ZoneInfo(timezone)
     following = (first + timedelta(days=31)).replace(day=1)
     since, until = (datetime.combine(one, time(), zone) for one in (first, following))

@@ -127,7 +127,6 @@ class _Plan:
             self.matched[mentor, kind.value].add(mentee)
 
     def hour(self, at: datetime, urgency: Urgency) -> Hour:
-        """The coverage at the start of the hour."""
         ladder = self.policy.ladder_for(urgency)
         groups = {group for rung in ladder.rungs for group in rung.page}
         away = {absence.person_id for absence in self.absences if holds(absence, at)}

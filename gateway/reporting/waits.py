@@ -31,8 +31,6 @@ NONE_YET = (0, None, None)
 
 
 class Awaited(StrEnum):
-    """What people wait for after a handoff was opened."""
-
     FIRST_ALERT = "first_alert"
     CLAIM = "claim"
     FIRST_REPLY = "first_reply"
@@ -171,7 +169,6 @@ def weekly_handoffs(scope: Scope) -> dict[tuple[date, Urgency], int]:
 
 
 def weekly_first_replies(scope: Scope) -> dict[tuple[date, Urgency], timedelta]:
-    """The median wait for the first reply."""
     times = _times(scope)
     medians = scope.session.execute(_percentiles(times, Awaited.FIRST_REPLY, times.c.week))
     return {(row.week, Urgency(row.urgency)): timedelta(seconds=row.median) for row in medians}

@@ -23,7 +23,16 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session, SessionTransaction
 
 from gateway.runtime.line import Line
-from models import ApiToken, AuditEntry, JsonDict, Person, SafeguardingRecord, Webhook, seal
+from models import (
+    ApiToken,
+    AuditEntry,
+    JsonDict,
+    Person,
+    PolicyVersion,
+    SafeguardingRecord,
+    Webhook,
+    seal,
+)
 
 log = structlog.get_logger()
 
@@ -48,6 +57,7 @@ KINDS: dict[type, str] = {
     SafeguardingRecord: "safeguarding",
     ApiToken: "token",
     Webhook: "webhook",
+    PolicyVersion: "policy",
 }
 
 
@@ -103,7 +113,7 @@ def note(
 
 def note_about(
     session: Session,
-    thing: Person | SafeguardingRecord | ApiToken | Webhook,
+    thing: Person | SafeguardingRecord | ApiToken | Webhook | PolicyVersion,
     action: str,
     *,
     by: Person | None,

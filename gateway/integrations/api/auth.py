@@ -25,6 +25,13 @@ NO_TOKEN = (
 )
 UNKNOWN = "The token is not valid. Check that you send all of it, or ask a manager for a new one."
 REVOKED = "This token was revoked. Ask a manager for a new one."
+TOO_MANY = (
+    f"This token sent more than {CALLS} requests in a minute. Wait {{}} seconds, then send fewer."
+)
+LACKS_SCOPE = (
+    "This token lacks the scope {}. "
+    "Ask a manager for a new token with it; you cannot add scopes to a token."
+)
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -62,13 +69,16 @@ def caller_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
         token = _token(line, credentials)
         calls: RateLimits = request.app.state.calls
         if wait := calls.take({f"token {token.id}": CALLS}, now=now):
-            raise _too_many(wait)
+            seconds = str(int(wait.total_seconds()) + 1)
+            raise Problem(429, TOO_MANY.format(seconds), headers={"Retry-After": seconds})
         if was_used_long_ago(token, now=now):
             with line.database.writing() as session:
                 note_used(session, token, now=now)
         scopes = scopes_in(token.scopes)
         if scope not in scopes:
-            raise _lacks(scope)
+            challenge = f'Bearer error="insufficient_scope", scope="{scope.value}"'
+            headers = {"WWW-Authenticate": challenge}
+            raise Problem(403, LACKS_SCOPE.format(scope.value), headers=headers)
         with line.database.reading() as session:
             own_line = line.of(session, token.program_id)
         return Caller(token.id, token.program, scopes, own_line, now)
@@ -76,7 +86,7 @@ def caller_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
     return caller
 
 
-def _token(line: Line, credentials: HTTPAuthorizationCredentials | None) -> ApiToken:
+def _token(line: Line, credentials: Credentials) -> ApiToken:
     if credentials is None:
         raise Problem(401, NO_TOKEN, headers={"WWW-Authenticate": "Bearer"})
     with line.database.reading() as session:
@@ -85,24 +95,6 @@ def _token(line: Line, credentials: HTTPAuthorizationCredentials | None) -> ApiT
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Problem(401, UNKNOWN if token is None else REVOKED, headers=headers)
     return token
-
-
-def _too_many(wait: timedelta) -> Problem:
-    seconds = int(wait.total_seconds()) + 1
-    detail = (
-        f"This token sent more than {CALLS} requests in a minute. "
-        f"Wait {seconds} seconds, then send fewer."
-    )
-    return Problem(429, detail, headers={"Retry-After": str(seconds)})
-
-
-def _lacks(scope: Scope) -> Problem:
-    challenge = f'Bearer error="insufficient_scope", scope="{scope.value}"'
-    detail = (
-        f"This token lacks the scope {scope.value}. "
-        "Ask a manager for a new token with it; you cannot add scopes to a token."
-    )
-    return Problem(403, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _needs(scope: Scope) -> Any:

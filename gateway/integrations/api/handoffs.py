@@ -56,14 +56,14 @@ class HandoffQuery(PageQuery):
             wanted.append(Handoff.opened_at >= self.since)
         if self.until is not None:
             wanted.append(Handoff.opened_at < self.until)
+        if self.cursor is not None:
+            wanted.append(Handoff.id < self.cursor)
         if self.status:
             wanted.append(Handoff.status.in_(self.status))
         if self.urgency:
             wanted.append(Handoff.urgency.in_([Urgency[one.upper()] for one in self.urgency]))
         if self.need:
             wanted.append(Handoff.need.in_(self.need))
-        if self.cursor is not None:
-            wanted.append(Handoff.id < self.cursor)
         return wanted
 
 
