@@ -79,8 +79,7 @@ def make_token(
     )
     session.add(token)
     session.flush()
-    allowed = [scope.value for scope in chosen]
-    note_about(session, token, "token made", by=by, now=now, scopes=allowed)
+    note_about(session, token, "token made", by=by, now=now, scopes=chosen)
     return secret
 
 

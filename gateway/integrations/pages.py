@@ -1,6 +1,6 @@
 """The managers' page for API tokens and webhooks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -102,14 +102,7 @@ def _do(
 
 
 # What a page shows only after a form was sent.
-NOTHING_SENT: Mapping[str, object] = {
-    "token": "",
-    "secret": "",
-    "done": "",
-    "form": "",
-    "given": {},
-    "sentence": "",
-}
+NOTHING_SENT = dict.fromkeys(("token", "secret", "done", "form", "sentence"), "")
 
 
 def _page(request: Request, manager: Person, status: int = 200, **shown: object) -> Response:
@@ -135,7 +128,7 @@ def _page(request: Request, manager: Person, status: int = 200, **shown: object)
         soon=line.clock() + TAKEN_FOR,
         api=MOUNTED_AT,
         zone=manager.program.timezone,
-        **{**NOTHING_SENT, **shown},
+        **{**NOTHING_SENT, "given": {}, **shown},
     )
 
 

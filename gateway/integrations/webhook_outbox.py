@@ -78,9 +78,6 @@ class SendWebhook(Work):
         return str(self.webhook_id)
 
 
-# --- what managers do ---
-
-
 def add_webhook(session: Session, url: str, *, by: Person, now: datetime) -> Webhook:
     """Post every move in the manager's program from now on to `url`, which was resolved before.
 
@@ -258,12 +255,10 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# --- sending: take one, post it outside of any transaction, record the answer ---
-
-
 def _due(now: datetime) -> Select[Delivery, Webhook]:
     return (
         select(Delivery, Webhook)
+        .select_from(Delivery)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .where(Delivery.next_try_at <= now, ACTIVE)
     )

@@ -7,8 +7,8 @@ lasted; `Typical` says what we assume. Nothing here writes.
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from escalation.signals import Signals
 from escalation.speech.i18n import gettext_noop
 from gateway.conversations.decision_records import decided_on
 from gateway.runtime.labels import DECISIONS
-from models import Conversation, DecisionRecord, Handoff, Message, Owner, Program, Urgency
+from models import Conversation, DecisionRecord, Handoff, Message, Owner, Person, Program, Urgency
 
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
@@ -45,6 +45,7 @@ class Step:
 
     message: int
     conversation: int
+    mentee: str
     at: datetime
     handoff: int | None
     signals: Signals
@@ -118,27 +119,27 @@ class History:
 
 def read_history(session: Session, program: Program, *, since: datetime, now: datetime) -> History:
     rows = session.execute(
-        select(DecisionRecord, Message.conversation_id)
+        select(DecisionRecord, Message.conversation_id, Person.name)
         .join(Message, Message.id == DecisionRecord.message_id)
-        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Message.conversation)
+        .outerjoin(Conversation.person)
         .where(Conversation.program_id == program.id, DecisionRecord.at >= since)
         .order_by(Message.conversation_id, DecisionRecord.id)
     ).all()
     handoffs = session.scalars(
-        select(Handoff)
-        .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Conversation.program_id == program.id)
+        select(Handoff).join(Handoff.conversation).where(Conversation.program_id == program.id)
     ).all()
     steps = tuple(
         Step(
             record.message_id,
             conversation,
+            name or gettext_noop("Unknown number"),
             record.at,
             record.handoff_id,
             *decided_on(record),
             Do(record.decision),
         )
-        for record, conversation in rows
+        for record, conversation, name in rows
     )
     return History(
         steps,
@@ -195,8 +196,7 @@ def load_by_hour(history: History, replayed: Replayed) -> list[Load]:
 class Comparison:
     """What the active policy and another one do with the same history.
 
-    `repeated` counts decisions that the active policy takes again; `names` are the mentees' names
-    by conversation.
+    `repeated` counts decisions that the active policy takes again.
     """
 
     history: History
@@ -204,20 +204,11 @@ class Comparison:
     other: Replayed
     changed: Sequence[Difference]
     repeated: int
-    names: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def between(cls, history: History, active: Policy, other: Policy) -> "Comparison":
         one, two = replay(history, active), replay(history, other)
         return cls(history, one, two, differences(history, one, two), repeated(history, one))
-
-    def with_names(self, session: Session) -> "Comparison":
-        names = {}
-        for difference in self.changed:
-            conversation = session.get_one(Conversation, difference.step.conversation)
-            person = conversation.person
-            names[conversation.id] = person.name if person else gettext_noop("Unknown number")
-        return replace(self, names=names)
 
     @property
     def per_week(self) -> list[tuple[str, float, float]]:

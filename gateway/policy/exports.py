@@ -32,7 +32,7 @@ def _differences(compared: Comparison) -> Table:
     zone = ZoneInfo(compared.history.timezone)
     rows = [
         (
-            compared.names[one.step.conversation],
+            one.step.mentee,
             one.step.at.astimezone(zone),
             describe_decision(one.active),
             describe_decision(one.other),

@@ -210,7 +210,7 @@ def _page(request: Request, manager: Person, shown: Shown, *, status: int = 200)
 def _compare(session: Session, line: Line, manager: Person, edited: Policy) -> Comparison:
     program, now = session.get_one(Program, manager.program_id), line.clock()
     history = read_history(session, program, since=now - LOOKED_BACK, now=now)
-    return Comparison.between(history, line.rules.policy, edited).with_names(session)
+    return Comparison.between(history, line.rules.policy, edited)
 
 
 def _version(session: Session, manager: Person, number: int) -> PolicyVersion:

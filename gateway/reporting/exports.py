@@ -1,7 +1,6 @@
 """The downloads of the managers' pages."""
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Any
 
 from gateway.check_ins.mentor_checks import list_mentor_checks
@@ -28,18 +27,25 @@ from models import Conversation, Urgency
 
 URGENCIES = tuple(reversed(Urgency))
 
-Column = str | Callable[[Any], object]
-
 
 def _export(
-    title: str, rows: Callable[[Scope], Iterable[Any]], **columns: Column
+    title: str, rows: Callable[[Scope], Iterable[Any]], columns: str
 ) -> Callable[[Scope], Table]:
-    """A download. Each column has the name of its attribute, or a function of the row."""
-    shows = {
-        heading: attrgetter(column) if isinstance(column, str) else column
-        for heading, column in columns.items()
-    }
+    """A download. `columns` names attributes of a row; `heading=attribute` renames one."""
+    pairs = [column.partition("=") for column in columns.split()]
+    shows = {heading: _getter(path or heading) for heading, _, path in pairs}
     return lambda scope: make_table(title, shows, rows(scope), scope.program.timezone)
+
+
+def _getter(path: str) -> Callable[[Any], object]:
+    """Like attrgetter, but None has the attributes of None."""
+
+    def get(row: Any) -> object:
+        for name in path.split("."):
+            row = None if row is None else getattr(row, name)
+        return row
+
+    return get
 
 
 def _weeks(scope: Scope) -> Table:
@@ -89,120 +95,65 @@ def _review(scope: Scope) -> Table:
     return Table("To review", ("week", "mentee", "messages"), rows)
 
 
-def _hundredths(share: float | None) -> float | None:
-    return None if share is None else round(share, 2)
-
-
 TABLES: dict[str, Callable[[Scope], Table]] = {
     "missed": _export(
-        "Missed check-ins",
-        list_missed,
-        mentee="mentee",
-        check_in="check_in",
-        asked="sent_at",
-        missed="missed_at",
+        "Missed check-ins", list_missed, "mentee check_in asked=sent_at missed=missed_at"
     ),
     "unknown-numbers": _export(
-        "Unknown numbers",
-        list_unknown_numbers,
-        number="number",
-        messages="messages",
-        last="last_at",
+        "Unknown numbers", list_unknown_numbers, "number messages last=last_at"
     ),
     "unreachable": _export(
-        "Unreachable people", list_unreachable, name="person.name", role="person.role", why="why"
+        "Unreachable people", list_unreachable, "name=person.name role=person.role why"
     ),
-    "inactive": _export(
-        "Inactive mentees", inactive_mentees, mentee="mentee", last_wrote="last_at"
-    ),
+    "inactive": _export("Inactive mentees", inactive_mentees, "mentee last_wrote=last_at"),
     "over-reliance": _export(
         "Over-reliance",
         lambda scope: over_reliant_mentees(
             scope.session, scope.policy.reliance, scope.program.id, now=scope.now
         ),
-        mentee="mentee",
-        figures=lambda one: "; ".join(one.figures),
+        "mentee figures",
     ),
     "review": _review,
     "waits": _export(
         "Waits",
         get_waits,
-        urgency="urgency",
-        awaited="awaited",
-        count="handoffs",
-        median_seconds="median",
-        ninth_decile_seconds="ninth_decile",
-        target_seconds="target",
-        within_target=lambda one: one.within and one.within.part,
-        of=lambda one: one.within and one.within.of,
+        "urgency awaited count=handoffs median_seconds=median ninth_decile_seconds=ninth_decile "
+        "target_seconds=target within_target=within.part of=within.of",
     ),
     "weeks": _weeks,
-    "load": _export(
-        "Load",
-        mentor_loads,
-        name="name",
-        role="role",
-        holds_now="holds",
-        taken="taken",
-        crises="crises",
-        first_replies="first_replies",
-    ),
+    "load": _export("Load", mentor_loads, "name role holds_now=holds taken crises first_replies"),
     "messages": _export(
-        "Messages to mentees", messages_to_mentees, by="name", messages="count", percent="percent"
+        "Messages to mentees", messages_to_mentees, "by=name messages=count percent"
     ),
     "mentees": _export(
-        "Mentees who wrote",
-        mentees_who_wrote,
-        answered_by="name",
-        mentees="count",
-        percent="percent",
+        "Mentees who wrote", mentees_who_wrote, "answered_by=name mentees=count percent"
     ),
     "verdicts": _verdicts,
     "follow-ups": _follow_ups,
     "human-contact": _export(
         "Human contact",
         lambda scope: get_human_contact(scope).pairs,
-        month="month",
-        mentee="mentee",
-        own_mentor="mentor",
-        contact_rate=lambda pair: _hundredths(pair.now.contact_rate),
-        month_before=lambda pair: _hundredths(pair.before.contact_rate),
-        days_with_a_person="now.person",
-        days_waiting_for_one="now.awaiting",
-        days_with_the_bot_only="now.bot_only",
-        messages_from_people="now.messages",
-        handoffs="now.handoffs",
+        "month mentee own_mentor=mentor contact_rate=now.contact_rate "
+        "month_before=before.contact_rate days_with_a_person=now.person "
+        "days_waiting_for_one=now.awaiting days_with_the_bot_only=now.bot_only "
+        "messages_from_people=now.messages handoffs=now.handoffs",
     ),
     "mentor-checks": _export(
         "Mentor checks",
         lambda scope: list_mentor_checks(
             scope.session, scope.program, scope.policy.check_ins.mentor_check
         ),
-        mentee="mentee",
-        own_mentor="mentor",
-        latest_total="latest",
-        answered="at",
-        change_since_first="change",
-        answers="count",
+        "mentee own_mentor=mentor latest_total=latest answered=at change_since_first=change "
+        "answers=count",
     ),
     "coverage": _export(
         "Coverage",
         lambda scope: week_ahead(scope).every_hour,
-        hour="at",
-        urgency="urgency",
-        cover="cover",
-        on_duty="on_duty",
-        managers="managers",
-        mentees_without_anyone="mentees_left_out",
+        "hour=at urgency cover on_duty managers mentees_without_anyone=mentees_left_out",
     ),
     "audit": _export(
         "Audit log",
         lambda scope: list_entries(scope.session, scope.program.id),
-        number="id",
-        at="at",
-        by=lambda entry: entry.by and entry.by.name,
-        action="action",
-        about="about",
-        hash="hash",
+        "number=id at by=by.name action about hash",
     ),
 }

@@ -50,10 +50,7 @@ def as_percents(counts: Sequence[int]) -> list[int]:
 
 def _counted(counts: Mapping[str, int]) -> list[Counted]:
     percents = as_percents(list(counts.values()))
-    return [
-        Counted(kind, count, percent)
-        for (kind, count), percent in zip(counts.items(), percents, strict=True)
-    ]
+    return [Counted(*one) for one in zip(counts, counts.values(), percents, strict=True)]
 
 
 def messages_to_mentees(scope: Scope) -> list[Counted]:

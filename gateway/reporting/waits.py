@@ -58,15 +58,14 @@ def get_waits(scope: Scope) -> list[Waits]:
     """One for each urgency and step, the most urgent first, also where nothing was opened."""
     # Computed once per query: each column needs a look-up of its own and is read several times.
     times = _times(scope).prefix_with("MATERIALIZED")
+    rows = scope.session.execute(sa.union_all(*(_percentiles(times, one) for one in Awaited)))
     percentiles: dict[tuple[str, int], tuple[int, timedelta | None, timedelta | None]] = {
         (row.awaited, row.urgency): (
             row.how_many,
             timedelta(seconds=row.median),
             timedelta(seconds=row.ninth),
         )
-        for row in scope.session.execute(
-            sa.union_all(*(_percentiles(times, one) for one in Awaited))
-        )
+        for row in rows
     }
     shares = _shares(scope, times)
     return [

@@ -58,7 +58,7 @@ def make_table(
 
 
 def to_cell(value: Any, zone: ZoneInfo) -> Cell:
-    """Local times, whole seconds, "yes" or nothing, and lowercase names of ranks."""
+    """Local times, whole seconds, two decimals, "yes" or nothing, and lowercase names of ranks."""
     match value:
         case datetime():
             return value.astimezone(zone)
@@ -68,6 +68,10 @@ def to_cell(value: Any, zone: ZoneInfo) -> Cell:
             return "yes" if value else None
         case IntEnum():
             return value.name.lower()
+        case float():
+            return round(value, 2)
+        case list() | tuple():
+            return "; ".join(value)
     cell: Cell = value
     return cell
 

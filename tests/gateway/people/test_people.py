@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from models import AuditEntry, Match, MatchKind, Person, Program, Role, phone_index
-from tests.gateway.reporting.test_log import rows_of
+from tests.gateway.reporting.test_log import read_rows
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.web_client import Web
@@ -112,7 +112,7 @@ def test_the_list_is_exported_as_shown(talk: Talk, web: Web) -> None:
     talk.texts(NOOR, "STOP")
     answer = web.gets("/people.csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="people.csv"'
-    rows = {row["name"]: row for row in rows_of(answer.content)}
+    rows = {row["name"]: row for row in read_rows(answer.content)}
     assert list(rows) == ["Ruth", "Noor", "Sam", "Jo", "Maya"]
     maya, noor = rows["Maya"], rows["Noor"]
     shown = (maya["own_mentor"], maya["back_ups"], maya["last_wrote"])

@@ -12,7 +12,7 @@ from gateway.people.exports import ROTA_TABLES
 from gateway.people.rota import CannotSet, read_moment
 from gateway.people.week_ahead import week_ahead
 from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Person, Program
-from tests.gateway.reporting.test_log import rows_of
+from tests.gateway.reporting.test_log import read_rows
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
@@ -88,7 +88,7 @@ def test_the_rota_is_exported_also_when_empty(web: Web, talk: Talk) -> None:
     offered = set(re.findall(r'href="/program/tables/(\w+)\.xlsx"', web.gets("/program").text))
     assert offered == set(ROTA_TABLES)
     for name in ("duty", "overrides", "absences"):
-        assert rows_of(web.gets(f"/program/tables/{name}.csv").content) == []
+        assert read_rows(web.gets(f"/program/tables/{name}.csv").content) == []
         assert len(read_xlsx(web.gets(f"/program/tables/{name}.xlsx").content)) == 1
     adds_shifts(web, talk, SAM, "1", "09:00", "17:00")
     sam = number(talk, SAM)
@@ -100,7 +100,7 @@ def test_the_rota_is_exported_also_when_empty(web: Web, talk: Talk) -> None:
         session.add(away)
         session.get_one(Person, talk.person(NOOR).id).on_duty = True
     tables = {
-        name: rows_of(web.gets(f"/program/tables/{name}.csv").content) for name in ROTA_TABLES
+        name: read_rows(web.gets(f"/program/tables/{name}.csv").content) for name in ROTA_TABLES
     }
     sam_on, noor_on = tables["duty"]
     assert tuple(sam_on.values()) == ("Sam", "mentor", "Tuesday", "09:00", "17:00")

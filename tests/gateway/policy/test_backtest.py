@@ -1,5 +1,6 @@
-"""History under another policy: what it would have brought, and to whom."""
+"""Past messages under another policy: which handoffs it would have opened."""
 
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -34,11 +35,6 @@ DANGER = "i want to kill myself tonight"
 PERSON = "can i talk to a real person please"
 
 
-@pytest.fixture
-def talk(database: Database) -> Talk:
-    return Talk(database)
-
-
 def history(talk: Talk) -> History:
     now = talk.clock()
     with talk.database.reading() as session:
@@ -46,9 +42,14 @@ def history(talk: Talk) -> History:
         return read_history(session, program, since=now - timedelta(weeks=8), now=now)
 
 
-def policy(**marks: float) -> Policy:
+def policy(**thresholds: float) -> Policy:
     shipped = load_policy()
-    return shipped.model_copy(update={"thresholds": shipped.thresholds.model_copy(update=marks)})
+    changed = shipped.thresholds.model_copy(update=thresholds)
+    return shipped.model_copy(update={"thresholds": changed})
+
+
+# It never brings a person unless someone asks for one.
+DEAF = policy(crisis=1.0, concern=1.0, connection=1.0, offer=1.0)
 
 
 def acts() -> st.SearchStrategy[tuple[str, str]]:
@@ -61,7 +62,7 @@ def acts() -> st.SearchStrategy[tuple[str, str]]:
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(acts(), min_size=3, max_size=15))
-def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
+def test_the_active_policy_repeats_every_decision(
     templates: Templates, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
 ) -> None:
     file = shutil.copy(templates.file(False), tmp_path_factory.mktemp("replay"))
@@ -80,15 +81,13 @@ def test_the_policy_in_use_takes_each_decision_as_it_was_taken(
     database.engine.dispose()
 
 
-def test_a_bolder_policy_brings_somebody_where_the_careful_one_did_not(talk: Talk) -> None:
+def test_a_bolder_policy_brings_a_person_earlier(talk: Talk) -> None:
     talk.texts(MAYA, TIDES)
     talk.passes(minutes=5)
     talk.texts(MAYA, DANGER)
     read = history(talk)
-    shipped, bold = (
-        replay(read, load_policy()),
-        replay(read, policy(connection=0.0, offer=0.0, tools=1.0)),
-    )
+    shipped = replay(read, load_policy())
+    bold = replay(read, policy(connection=0.0, offer=0.0, tools=1.0))
     assert [one.urgency for one in shipped.handoffs] == [Urgency.CRISIS]
     (parted,) = differences(read, shipped, bold)
     assert (parted.active.do, parted.other.do) == (Do.REPLY, Do.HAND_OFF)
@@ -96,25 +95,25 @@ def test_a_bolder_policy_brings_somebody_where_the_careful_one_did_not(talk: Tal
     assert [one.urgency for one in bold.handoffs] == [Urgency.CRISIS], "raised, not opened again"
 
 
-def test_a_policy_that_never_brings_anybody_is_seen_for_what_it_is(talk: Talk) -> None:
+def test_a_policy_that_misses_danger_still_brings_a_person_to_those_who_ask(talk: Talk) -> None:
     talk.texts(MAYA, DANGER)
     talk.texts(JO, PERSON)
-    deaf = replay(history(talk), policy(crisis=1.0, concern=1.0, connection=1.0, offer=1.0))
-    assert [one.urgency for one in deaf.handoffs] == [Urgency.SOON], "who asks is heard regardless"
+    deaf = replay(history(talk), DEAF)
+    assert [one.urgency for one in deaf.handoffs] == [Urgency.SOON]
 
 
-def test_nothing_stands_back_for_a_handoff_that_the_other_policy_never_opened(talk: Talk) -> None:
+def test_the_bot_does_not_wait_for_a_handoff_that_this_policy_never_opened(talk: Talk) -> None:
     talk.texts(MAYA, DANGER)
     talk.passes(minutes=1)
     talk.texts(MAYA, TIDES)
     read = history(talk)
     last = read.steps[-1].message
     assert replay(read, load_policy()).decisions[last].do is Do.STAND_BACK
-    deaf = replay(read, policy(crisis=1.0, concern=1.0, connection=1.0, offer=1.0))
+    deaf = replay(read, DEAF)
     assert deaf.decisions[last].do is Do.REPLY
 
 
-def test_the_load_is_counted_in_the_programs_hours(talk: Talk) -> None:
+def test_the_load_is_counted_by_hour_in_the_programs_time_zone(talk: Talk) -> None:
     # 10:00 in New York. A handoff open from 10:30 to 12:15, over a week.
     talk.texts(JO, TIDES)
     talk.passes(minutes=30)
@@ -134,7 +133,7 @@ def test_the_load_is_counted_in_the_programs_hours(talk: Talk) -> None:
     }
 
 
-def test_a_manager_reads_both_policies_side_by_side(
+def test_warmline_replay_compares_two_policies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path / 'warmline.db'}"
@@ -149,17 +148,8 @@ def test_a_manager_reads_both_policies_side_by_side(
     talk.texts(JO, TIDES)
     talk.passes(minutes=10)
     tried = tmp_path / "tried.toml"
-    shipped = POLICY_FILE.read_text("utf-8").splitlines()
-    tried.write_text(
-        "\n".join(
-            line.replace("crisis = 0.", "crisis = 1.0 # ", 1)
-            .replace("concern = 0.", "concern = 1.0 # ", 1)
-            .replace("connection = 0.", "connection = 1.0 # ", 1)
-            .replace("offer = 0.", "offer = 1.0 # ", 1)
-            for line in shipped
-        ),
-        "utf-8",
-    )
+    never = r"(?m)^(crisis|concern|connection|offer) = 0\."
+    tried.write_text(re.sub(never, r"\1 = 1.0 # ", POLICY_FILE.read_text("utf-8")), "utf-8")
     ran = CliRunner().invoke(app, ["replay", "--policy", str(tried)])
     assert ran.exit_code == 0, ran.output
     assert "The active policy would repeat 2 of them." in ran.stdout
@@ -168,7 +158,7 @@ def test_a_manager_reads_both_policies_side_by_side(
     assert "let the bot answer: nothing shows a need for a person" in ran.stdout
 
 
-def test_a_policy_file_with_a_mistake_is_named_and_nothing_is_replayed(
+def test_a_policy_file_with_a_mistake_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = tmp_path / "wrong.toml"

@@ -1,9 +1,10 @@
-"""A manager's Monday: the handoffs of last week, the measures, the downloads, in a real browser."""
+"""A manager's Monday: last week's handoffs, the metrics, and the downloads, in a real browser."""
 
 import csv
 import math
 import re
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -33,7 +34,7 @@ PATIENCE = 20_000  # of what is loaded afterwards, on a machine busy with other 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """In front of a program that has had ten thousand handoffs."""
+    """A program that has had ten thousand handoffs."""
     folder = tmp_path_factory.mktemp("monday")
     use_key(KEY)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
@@ -47,6 +48,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     gateway = Process(folder, "serve", SMS="phones").start()
     yield gateway
     gateway.kill()
+
+
+def sign_in(page: Page) -> Page:
+    page.goto("/sign-in?next=/log")
+    page.get_by_role("button", name="Ruth, manager").click()
+    return page
 
 
 def fits_and_is_titled(page: Page) -> None:
@@ -64,16 +71,13 @@ def downloaded(page: Page, link: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(("width", "colors"), MONDAYS)
-def test_ruth_reviews_the_week_and_takes_it_to_the_meeting(
+def test_ruth_reviews_the_week_and_downloads_it(
     browser: Browser, gateway: Process, trouble: list[str], tmp_path: Path, width: int, colors: str
 ) -> None:
     context = open_context(browser, gateway.url, trouble, width=width, colors=colors)
-    page = context.new_page()
-    page.goto("/sign-in?next=/log")
-    page.get_by_role("button", name="Ruth, manager").click()
+    page = sign_in(context.new_page())
     expect(page.get_by_role("heading", name="Handoff log")).to_be_visible()
     expect(page.get_by_text(f"1 to 50 of {MANY:,}")).to_be_visible()
-    # The part that stays: its heading is another one once it has come in.
     page.locator("[hx-get='/log/over-reliance']").scroll_into_view_if_needed()
     expect(page.get_by_text("No mentee over-relies on the bot")).to_be_visible()
     page.locator("[hx-get='/log/verdicts']").scroll_into_view_if_needed()
@@ -144,9 +148,7 @@ def test_the_pages_paint_within_a_second_with_ten_thousand_handoffs(
 ) -> None:
     """The best of ten: the machine may be busy with other tests."""
     context = open_context(browser, gateway.url, trouble, width=1280)
-    page = context.new_page()
-    page.goto("/sign-in?next=/log")
-    page.get_by_role("button", name="Ruth, manager").click()
+    page = sign_in(context.new_page())
     painted: dict[str, float] = {}
     for path in PAGES:
         for _ in range(10):
@@ -159,10 +161,18 @@ def test_the_pages_paint_within_a_second_with_ten_thousand_handoffs(
     context.close()
 
 
+SUM = "total = 0\nfor number in range(2_000_000): total += number"
+
+
+def best_of_three(work: str | Callable[[], object]) -> float:
+    """The processor's seconds."""
+    return min(timeit.repeat(work, timer=time.process_time, repeat=3, number=1))
+
+
 def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
-    """On a machine that adds up two million numbers in a tenth of a second; another takes as much
-    more time for the page as for the sum. Each is the best of three, in the processor's time, so
-    that it does not matter what else runs.
+    """On a machine that adds up two million numbers in a tenth of a second; the times of another
+    machine are scaled by its sum. Each is the best of three, in the processor's time, so that it
+    does not matter what else runs.
     """
     database = Database(make_engine(gateway.environment["DATABASE_URL"]))
     talk = Talk(database)
@@ -172,34 +182,19 @@ def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
     took = {}
     for path in (*PAGES, "/log/measures?weeks=52", "/log/over-reliance", "/log/verdicts"):
         assert web.gets(path).status_code == 200
-        page = min(work_of(partial(web.gets, path)) for _ in range(3))
-        took[path] = 0.1 * page / min(work_of(adds_up_two_million) for _ in range(3))
+        page = best_of_three(partial(web.gets, path))
+        took[path] = 0.1 * page / best_of_three(SUM)
     database.engine.dispose()
     print({path: round(1000 * seconds) for path, seconds in took.items()})
     assert max(took[path] for path in PAGES) < 0.5
     assert max(took.values()) < 1.5, "what is loaded afterwards, and a whole year"
 
 
-def work_of(does: Callable[[], object]) -> float:
-    """The processor's seconds."""
-    began = time.process_time()
-    does()
-    return time.process_time() - began
-
-
-def adds_up_two_million() -> None:
-    so_far = 0
-    for number in range(2_000_000):
-        so_far += number
-
-
-def test_on_paper_the_log_is_a_table_without_buttons(
+def test_the_printed_log_is_a_table_without_buttons(
     browser: Browser, gateway: Process, trouble: list[str]
 ) -> None:
     context = open_context(browser, gateway.url, trouble, width=390, colors="dark")
-    page = context.new_page()
-    page.goto("/sign-in?next=/log")
-    page.get_by_role("button", name="Ruth, manager").click()
+    page = sign_in(context.new_page())
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.get_by_role("button", name="Show")).to_be_hidden()
     expect(page.get_by_role("navigation", name="Manager pages")).to_be_hidden()
@@ -210,11 +205,9 @@ def test_on_paper_the_log_is_a_table_without_buttons(
     context.close()
 
 
-def test_without_scripts_the_log_says_the_same(browser: Browser, gateway: Process) -> None:
+def test_the_log_works_without_scripts(browser: Browser, gateway: Process) -> None:
     context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/sign-in?next=/log")
-    page.get_by_role("button", name="Ruth, manager").click()
+    page = sign_in(context.new_page())
     page.get_by_role("link", name="Older →").click()
     expect(page.get_by_text("51 to 100 of")).to_be_visible()
     page.get_by_role("link", name="Mentees who over-rely on the bot").click()

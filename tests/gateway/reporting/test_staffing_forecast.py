@@ -25,20 +25,15 @@ def test_with_a_mentor_on_duty_around_the_clock_there_is_no_gap(talk: Talk) -> N
     assert week.gaps == []
     # From the hour that has begun on Tuesday at ten until the end of Monday.
     assert len(week.hours[Urgency.CRISIS]) == 7 * 24 - 10
-    assert {(hour.on_duty, hour.managers) for hour in week.hours[Urgency.CRISIS].values()} == {
-        (1, 1)
-    }
+    hours = week.hours[Urgency.CRISIS].values()
+    assert {(hour.on_duty, hour.managers) for hour in hours} == {(1, 1)}
 
 
 def test_an_hour_without_a_mentor_on_duty_is_a_gap(talk: Talk, past: Past) -> None:
     noor = talk.person(NOOR)
     past.sets(on_duty=False)
-    past.adds(
-        *(
-            DutyShift(person_id=noor.id, weekday=day, begins_at=time(8), ends_at=time(22))
-            for day in range(7)
-        )
-    )
+    shift = {"person_id": noor.id, "begins_at": time(8), "ends_at": time(22)}
+    past.adds(*(DutyShift(weekday=day, **shift) for day in range(7)))
     nights = [gap for gap in the_week(talk).gaps if gap.urgency is Urgency.CRISIS]
     assert {gap.cover for gap in nights} == {Cover.NO_DUTY}
     zone = ZoneInfo("America/New_York")
@@ -50,19 +45,15 @@ def test_an_hour_without_a_mentor_on_duty_is_a_gap(talk: Talk, past: Past) -> No
 
 def test_people_who_are_away_or_have_left_do_not_count(talk: Talk, past: Past) -> None:
     noor, ruth = talk.person(NOOR), talk.person(RUTH)
-    past.adds(
-        Absence(
-            person_id=noor.id, begins_at=MORNING + A_DAY, ends_at=MORNING + 2 * A_DAY, by_id=noor.id
-        )
-    )
+    begins_at, ends_at = MORNING + A_DAY, MORNING + 2 * A_DAY
+    past.adds(Absence(person_id=noor.id, begins_at=begins_at, ends_at=ends_at, by_id=noor.id))
     [gap] = [gap for gap in the_week(talk).gaps if gap.urgency is Urgency.SOON]
-    assert (gap.since, gap.until) == (MORNING + A_DAY, MORNING + 2 * A_DAY)
+    assert (gap.since, gap.until) == (begins_at, ends_at)
     past.sets(Person.id == ruth.id, left_at=MORNING)
     away = the_week(talk).hours[Urgency.SOON]
     assert min(hour.team for hour in away.values()) == 0
-    assert {hour.cover for hour in away.values()} == {Cover.GOOD, Cover.NO_DUTY}, (
-        "Sam remains, and he is matched with both"
-    )
+    # Sam remains, and he is matched with both mentees.
+    assert {hour.cover for hour in away.values()} == {Cover.GOOD, Cover.NO_DUTY}
 
 
 def test_mentees_without_anyone_to_page_are_counted(talk: Talk, past: Past) -> None:

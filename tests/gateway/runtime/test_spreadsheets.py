@@ -5,13 +5,15 @@ import io
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta, timezone
+from operator import itemgetter
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.runtime.spreadsheets import BEGINS_A_FORMULA, Table, as_csv, as_xlsx
+from gateway.runtime.spreadsheets import BEGINS_A_FORMULA, Table, as_csv, as_xlsx, make_table
+from models import Urgency
 
 HERE = timezone(timedelta(hours=-5))
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -66,6 +68,15 @@ def test_cells_keep_their_type() -> None:
     assert read_csv(as_csv(table))[1] == ["2026-11-10T10:00:00-05:00", "7", "", "0.25"]
     # Days since 1900, as a sheet counts them: ten in the morning.
     assert read_xlsx(as_xlsx(table))[1] == [pytest.approx(46336 + 10 / 24), 7.0, 0.25]
+
+
+def test_a_table_made_from_columns_converts_its_cells() -> None:
+    at = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
+    values = [at, timedelta(seconds=1.6), True, False, Urgency.SOON, 1 / 3, ["a", "b"], None]
+    columns = {str(n): itemgetter(n) for n in range(len(values))}
+    table = make_table("Mixed", columns, [values], "America/New_York")
+    written = ["2026-11-10T10:00:00-05:00", "2", "yes", "", "soon", "0.33", "a; b", ""]
+    assert read_csv(as_csv(table))[1] == written
 
 
 def test_invalid_characters_do_not_break_the_file() -> None:
