@@ -8,7 +8,7 @@ from typing import TypeVarTuple
 from sqlalchemy import Select, and_, case, func, or_, select
 
 from escalation.speech.i18n import gettext_noop
-from gateway.reporting.period import Scope, count_where, week_of, written_in
+from gateway.reporting.period import Scope, count_where, week_column, written_in
 from models import Conversation, Delivery, Handoff, Message, Person, Role, Speaker
 
 Ts = TypeVarTuple("Ts")
@@ -70,7 +70,7 @@ def messages_to_mentees(scope: Scope) -> list[Counted]:
 
 def weekly_messages(scope: Scope) -> dict[date, tuple[int, int]]:
     """By week: messages to mentees from the bot, and from people."""
-    week, by_bot = week_of(scope, Message.at), Message.speaker == Speaker.BOT
+    week, by_bot = week_column(scope, Message.at), Message.speaker == Speaker.BOT
     rows = scope.session.execute(
         _to_mentees(scope, select(week, count_where(by_bot), count_where(~by_bot))).group_by(week)
     )

@@ -101,7 +101,7 @@ def within(
     return and_(at >= period.since, at < period.until)
 
 
-def week_of(scope: Scope, at: Time) -> ColumnElement[date]:
+def week_column(scope: Scope, at: Time) -> ColumnElement[date]:
     """The Monday of the local week of `at`, as the column `week`."""
     period = scope.period
     return local_week(

@@ -15,7 +15,7 @@ from gateway.reporting.period import (
     Seconds,
     Share,
     count_where,
-    week_of,
+    week_column,
     within,
 )
 from gateway.runtime.sql_time import (
@@ -94,7 +94,7 @@ def _times(scope: Scope) -> sa.CTE:
         select(
             # As a plain number, to compare and to group by.
             func.coalesce(Handoff.urgency, 0, type_=sa.Integer).label("urgency"),
-            week_of(scope, Handoff.opened_at),
+            week_column(scope, Handoff.opened_at),
             *(
                 seconds_between(scope.session, Handoff.opened_at, at).label(str(name))
                 for name, at in times.items()
