@@ -1,7 +1,5 @@
 """The REST API: authentication, answers, and what it never reveals."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable
@@ -27,6 +25,7 @@ from gateway.integrations.scopes import Scope
 from gateway.reporting.period import get_scope
 from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
+from tests.gateway.reporting.test_log import read_rows
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
@@ -239,9 +238,8 @@ def test_answers_have_names_only_with_the_scope_and_never_messages(
     an_evening(talk)
     plain = api_client(*(scope for scope in Scope if scope is not Scope.PEOPLE_NAMES))
     trusted = api_client(*Scope)
-    paths = [
-        route.path for name, route in ROUTES.items() if route.scope and name.startswith("GET ")
-    ]
+    reads = (name for name, route in ROUTES.items() if route.scope and name.startswith("GET "))
+    paths = [ROUTES[name].path for name in reads]
     for path in paths:
         assert not OURS.search(plain.asks("GET", path).text), path
     found = {path: set(OURS.findall(trusted.asks("GET", path).text)) for path in paths}
@@ -293,8 +291,7 @@ def test_measures_match_the_page(talk: Talk, web: Web, api_client: Clients) -> N
     told = api_client(Scope.MEASURES_READ).reads("/measures?weeks=4")
 
     def table(name: str) -> list[dict[str, str]]:
-        file = web.gets(f"/log/tables/{name}.csv?weeks=4").content.decode("utf-8-sig")
-        return list(csv.DictReader(io.StringIO(file)))
+        return read_rows(web.gets(f"/log/tables/{name}.csv?weeks=4").content)
 
     def seconds(one: dict[str, Any]) -> str:
         median = one["median_seconds"]

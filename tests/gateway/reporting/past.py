@@ -42,11 +42,10 @@ class Past:
 
     def thread(self, session: Session, number: str) -> Conversation:
         person = self.talk.person(number)
-        found = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
+        whose = {"program_id": person.program_id, "person_id": person.id}
+        found = session.scalar(select(Conversation).filter_by(**whose))
         if found is None:
-            found = Conversation(
-                program_id=person.program_id, person_id=person.id, channel=Channel.SMS
-            )
+            found = Conversation(**whose, channel=Channel.SMS)
             session.add(found)
             session.flush()
         return found
