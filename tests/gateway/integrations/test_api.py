@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -26,7 +26,7 @@ from gateway.reporting.period import get_scope
 from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program
 from tests.gateway.reporting.test_log import read_rows
-from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk, at_once
 from tests.web_client import Web
 
 WORDS = "nobody would notice if i was gone, can i talk to a person"
@@ -418,9 +418,7 @@ def test_enrolling_twice_with_one_key_enrolls_once(talk: Talk, api_client: Clien
     sam = talk.person(SAM).id
     school = api_client(Scope.PEOPLE_WRITE)
     # Both at once, from a client that did not wait for the first answer.
-    with ThreadPoolExecutor(2) as two:
-        asked = [two.submit(school.enrolls, "key-of-ida", own_mentor_id=sam) for _ in range(2)]
-        first, second = (one.result() for one in asked)
+    first, second = at_once(*[partial(school.enrolls, "key-of-ida", own_mentor_id=sam)] * 2)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     number = first.json()["id"]

@@ -10,7 +10,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,10 +59,8 @@ from models import (
     Webhook,
     WebhookDelivery,
 )
-from tests.line import MAYA, RUTH, SAM, Talk
+from tests.line import ASKS, MAYA, RUTH, SAM, Talk, at_once
 from tests.web_client import HERE, Web
-
-ASKS = "can i talk to a person please"
 
 
 class Receiver:
@@ -238,13 +235,8 @@ def test_processes_that_look_at_once_write_each_delivery_once(
     receiver = subscribed()
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE 1")
-    for work in (
-        partial(note_moves, talk.database, 1, now=talk.clock()),
-        partial(send_webhook, talk.line, SendWebhook(1)),
-    ):
-        with ThreadPoolExecutor(4) as four:
-            for started in [four.submit(work) for _ in range(4)]:
-                started.result()
+    at_once(*[partial(note_moves, talk.database, 1, now=talk.clock())] * 4)
+    at_once(*[partial(send_webhook, talk.line, SendWebhook(1))] * 4)
     talk.sweeps()
     assert sorted(receiver.ids) == ["event_1", "event_2", "event_3"]
 

@@ -27,9 +27,8 @@ from models import (
     VerdictRecord,
 )
 from tests.gateway.reporting.past import A_DAY, Past
-from tests.line import JO, MAYA, MORNING, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, JO, MAYA, MORNING, NOOR, RUTH, SAM, Talk
 
-ASKS = "can i talk to a person please"
 YESTERDAY = MORNING - A_DAY
 
 
