@@ -23,11 +23,10 @@ from models import (
     Urgency,
 )
 from tests.gateway.runtime.test_spreadsheets import read_csv, read_xlsx
-from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.many_handoffs import fill
 from tests.web_client import Web
 
-ASKS = "can i talk to a person please"
 DANGER = "i want to kill myself"
 
 
@@ -232,7 +231,7 @@ def test_a_handoff_of_another_program_is_not_audited_as_read(an_evening: Talk, w
 
 def test_the_closest_other_decision_is_explained(talk: Talk, web: Web) -> None:
     """Getting a person because of a concern differs from getting one because you asked."""
-    talk.texts(MAYA, "can i talk to a person please")
+    talk.texts(MAYA, ASKS)
     page = html.unescape(web.gets("/log/1").text)
     assert "Decided to bring a person: asked for a person" in page
     assert "to bring a person, soon: crisis score at or above the concern threshold." in page
