@@ -26,7 +26,7 @@ from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
 from gateway.pipeline.turns import take_turns
-from gateway.privacy.data_requests import Erase
+from gateway.privacy.erasure import Erase
 from gateway.privacy.jobs import erasures_due, run_erasure
 from gateway.runtime.jobs import Engine, forget_finished
 from gateway.runtime.line import Line

@@ -25,11 +25,11 @@ from gateway.check_ins.follow_ups import (
     who_came,
 )
 from gateway.check_ins.schedules import list_schedules
-from gateway.privacy.data_requests import (
+from gateway.privacy.erasure import (
+    cancel_erasure,
     erasure_due_at,
-    take_back_wish,
-    what_stands_in_the_way,
-    wish_erasure,
+    request_erasure,
+    why_not_erasable,
 )
 from gateway.runtime.line import Line
 from gateway.safeguarding.records import (
@@ -137,14 +137,14 @@ def delete_everything(request: Request, mentee: Mentee, sure: Text = "") -> Resp
         sentence = said_to(request, "Check the box first. We can't bring back what we delete.")
         return _show(request, mentee, refused=Refused("delete", sentence))
     with locked_thread(request, mentee) as (session, line, conversation):
-        wish_erasure(session, line, conversation, now=line.clock())
+        request_erasure(line.at(session), conversation)
     return _done(request, "deleting", "delete")
 
 
 @router.post("/you/keep")
 def cancel_deletion(request: Request, mentee: Mentee) -> Response:
     with locked_thread(request, mentee) as (session, line, conversation):
-        take_back_wish(session, line, conversation, now=line.clock())
+        cancel_erasure(line.at(session), conversation)
     return _done(request, "kept", "delete")
 
 
@@ -173,9 +173,8 @@ def report_concern(request: Request, mentor: Text = "", words: Text = "") -> Res
         if mentor not in ("", "nobody", *mentors):
             sentence = said_to(request, "Choose who it is about. We have not sent anything yet.")
             raise PageRefused(422, sentence)
-        record = raise_concern(
-            session, line, conversation, words, mentor=mentors.get(mentor), now=line.clock()
-        )
+        tx = line.at(session)
+        record = raise_concern(tx, conversation, words, mentor=mentors.get(mentor))
         is_told = bool(list_notified_managers(session, record))
     return _done(request, "concern" if is_told else "concern-kept", "concern")
 
@@ -228,7 +227,7 @@ def _view(session: Session, line: Line, mentee: Person) -> dict[str, Any]:
     policy, now = line.rules.policy, line.clock()
     if conversation is not None:
         asked = get_open_follow_up(session, conversation, policy.follow_up, now=now)
-        delete_at = erasure_due_at(session, line, conversation)
+        delete_at = erasure_due_at(line.at(session), conversation)
         mentors = mentors_known_to(session, conversation)
     under_concern = mentors_under_concern(session, person.id)
     schedules = list_schedules(session, person)
@@ -241,7 +240,7 @@ def _view(session: Session, line: Line, mentee: Person) -> dict[str, Any]:
         "schedules": schedules,
         "is_paused": all(schedule.paused for schedule in schedules),
         "delete_at": delete_at,
-        "delete_waits": what_stands_in_the_way(session, person) is not None,
+        "delete_waits": why_not_erasable(session, person) is not None,
         "mentors": mentors,
         "not_called": [mentor.name for mentor in mentors if mentor.id in under_concern],
         "erase_after_days": policy.personal_data.erase_after_days,

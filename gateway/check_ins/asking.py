@@ -1,22 +1,19 @@
 """Asking a check-in that is due, unless the mentee cannot be asked now."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from bot.client import Answer, BotAway
 from escalation.check_ins.scales import SCALES
 from escalation.check_ins.schedules import is_quiet, out_of_quiet_hours
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import enqueue
-from escalation.policy import SchedulePolicy
 from escalation.speech.disclosure import FIRST_DISCLOSURE
-from escalation.speech.message_writer import get_thread, say
+from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
 from gateway.check_ins.schedules import AskCheckIn, CloseCheckIn, closing_at
 from gateway.conversations.bot_events import record_skill_step
@@ -34,61 +31,37 @@ TRY_AGAIN = timedelta(minutes=1)
 MAY_PASS = (SkipReason.IN_AN_EXERCISE, SkipReason.BOT_AWAY)
 
 
-@dataclass(frozen=True)
-class Due:
-    """A scheduled check-in and the thread that it goes to. `line` has the program's rules."""
-
-    session: Session
-    line: Line
-    scheduled: ScheduledCheckIn
-    conversation: Conversation
-    now: datetime
-
-    @property
-    def policy(self) -> SchedulePolicy:
-        return self.line.rules.policy.schedule
-
-    @property
-    def closes_at(self) -> datetime:
-        zone = ZoneInfo(self.scheduled.schedule.person.timezone)
-        return closing_at(self.scheduled, zone, self.policy, now=self.now)
-
-    def say(self, key: str, **blanks: object) -> None:
-        say(self.session, self.line.rules, self.conversation, key, now=self.now, **blanks)
-
-    def find_skip_reason(self) -> SkipReason | None:
-        """Why we may not write to this mentee about this check-in now."""
-        schedule, conversation = self.scheduled.schedule, self.conversation
-        if schedule.person.opted_out_at is not None:
-            return SkipReason.OPTED_OUT
-        if not schedule.person.can_be_texted:
-            return SkipReason.UNREACHABLE
-        if schedule.paused:
-            return SkipReason.PAUSED
-        if terms_due(self.session, conversation, self.line.rules.policy.consent):
-            return SkipReason.NO_TERMS
-        if get_open_handoff(self.session, conversation) is not None:
-            return SkipReason.WITH_A_PERSON
-        own, in_progress = schedule.check_in, conversation.skill
-        longer = SCALES[own].longer if own in SCALES else None
-        if self.scheduled.sent_at is not None and in_progress in (own, longer):
-            return None  # until it is answered, the check-in itself is in progress
-        if is_in_exercise(self.session, self.line, conversation, now=self.now):
-            return SkipReason.IN_AN_EXERCISE
-        return None
+def find_skip_reason(
+    tx: Transaction, scheduled: ScheduledCheckIn, conversation: Conversation
+) -> SkipReason | None:
+    """Why we may not write to this mentee about this check-in now."""
+    schedule = scheduled.schedule
+    if schedule.person.opted_out_at is not None:
+        return SkipReason.OPTED_OUT
+    if not schedule.person.can_be_texted:
+        return SkipReason.UNREACHABLE
+    if schedule.paused:
+        return SkipReason.PAUSED
+    if terms_due(tx, conversation):
+        return SkipReason.NO_TERMS
+    if get_open_handoff(tx.session, conversation) is not None:
+        return SkipReason.WITH_A_PERSON
+    own, in_progress = schedule.check_in, conversation.skill
+    longer = SCALES[own].longer if own in SCALES else None
+    if scheduled.sent_at is not None and in_progress in (own, longer):
+        return None  # until it is answered, the check-in itself is in progress
+    return SkipReason.IN_AN_EXERCISE if is_in_exercise(tx, conversation) else None
 
 
-def is_in_exercise(
-    session: Session, line: Line, conversation: Conversation, *, now: datetime
-) -> bool:
+def is_in_exercise(tx: Transaction, conversation: Conversation) -> bool:
     """Whether the mentee is in an exercise, and did not drop it a while ago."""
-    lasts = timedelta(minutes=line.rules.policy.schedule.exercise_lasts_minutes)
+    lasts = timedelta(minutes=tx.policy.schedule.exercise_lasts_minutes)
     wrote = select(Message.id).where(
         Message.conversation_id == conversation.id,
         Message.outgoing.is_(False),
-        Message.at > now - lasts,
+        Message.at > tx.now - lasts,
     )
-    return conversation.skill is not None and session.scalar(wrote.limit(1)) is not None
+    return conversation.skill is not None and tx.session.scalar(wrote.limit(1)) is not None
 
 
 def skip(scheduled: ScheduledCheckIn, reason: SkipReason, *, now: datetime) -> None:
@@ -114,7 +87,7 @@ def ask_check_in(line: Line, job: AskCheckIn) -> None:
     is_away = False
     try:
         # A late try may fall into the quiet hours.
-        if not is_quiet(now, zone, policy) and _ask(line, job, conversation_id, now=now):
+        if not is_quiet(now, zone, policy) and _ask(line, job, conversation_id):
             return
     except BotAway as away:
         is_away = True
@@ -126,7 +99,7 @@ def ask_check_in(line: Line, job: AskCheckIn) -> None:
         enqueue(session, job, at=min(again_at, too_late_at))
 
 
-def _ask(line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime) -> bool:
+def _ask(line: Line, job: AskCheckIn, conversation_id: int) -> bool:
     """True if it was asked or skipped; False to try again, or if a worker has the conversation.
 
     Raises BotAway.
@@ -136,25 +109,20 @@ def _ask(line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime) ->
         return False
     try:
         with line.database.reading() as session:
-            due = _find_due(session, line, job, conversation_id, now=now)
-            reason, kind = due.find_skip_reason(), due.scheduled.schedule.check_in
+            conversation = session.get_one(Conversation, conversation_id)
+            scheduled = session.get_one(ScheduledCheckIn, job.scheduled_id)
+            reason = find_skip_reason(line.at(session), scheduled, conversation)
+            kind = scheduled.schedule.check_in
         # No transaction is open while the bot answers.
-        answer = None if reason else _begin(line, due.conversation, kind)
+        answer = None if reason else _begin(line, conversation, kind)
         with acting(line) as session:
-            lock_conversation(session, conversation_id)
-            due = _find_due(session, line, job, conversation_id, now=now)
-            return _say_or_skip(due, answer, reason)
+            conversation = lock_conversation(session, conversation_id)
+            scheduled = session.get_one(ScheduledCheckIn, job.scheduled_id)
+            return _say_or_skip(line.at(session), scheduled, conversation, answer, reason)
     finally:
         release_lease(line, conversation_id, worker)
         # A message that arrived meanwhile found the lease taken and was left to us.
         line.soon(line.take_turns, conversation_id)
-
-
-def _find_due(
-    session: Session, line: Line, job: AskCheckIn, conversation_id: int, *, now: datetime
-) -> Due:
-    scheduled = session.get_one(ScheduledCheckIn, job.scheduled_id)
-    return Due(session, line, scheduled, session.get_one(Conversation, conversation_id), now)
 
 
 def _begin(line: Line, conversation: Conversation, kind: str) -> Answer:
@@ -171,17 +139,24 @@ def _asks(answer: Answer) -> bool:
     return bool(answer.words) and not answer.not_understood
 
 
-def _say_or_skip(due: Due, answer: Answer | None, reason: SkipReason | None) -> bool:
+def _say_or_skip(
+    tx: Transaction,
+    scheduled: ScheduledCheckIn,
+    conversation: Conversation,
+    answer: Answer | None,
+    reason: SkipReason | None,
+) -> bool:
     """False if it may be asked later that day."""
-    scheduled, conversation = due.scheduled, due.conversation
     if scheduled.sent_at is not None or scheduled.skipped_at is not None:
         return True
     # While the bot was asked, a mentor may have claimed it, or the mentee texted STOP.
-    reason = reason or due.find_skip_reason()
+    reason = reason or find_skip_reason(tx, scheduled, conversation)
     if reason is None and answer is not None and _asks(answer):
-        _say(due, answer)
-        scheduled.sent_at, scheduled.skip_reason = due.now, None
-        enqueue(due.session, CloseCheckIn(scheduled.id), at=due.closes_at)
+        _say(tx, conversation, answer)
+        scheduled.sent_at, scheduled.skip_reason = tx.now, None
+        zone = ZoneInfo(scheduled.schedule.person.timezone)
+        at = closing_at(scheduled, zone, tx.policy.schedule, now=tx.now)
+        enqueue(tx.session, CloseCheckIn(scheduled.id), at=at)
         return True
     if answer is not None:
         # The bot has begun the check-in unheard; it must not take the next message for the answer.
@@ -189,19 +164,17 @@ def _say_or_skip(due: Due, answer: Answer | None, reason: SkipReason | None) -> 
     scheduled.skip_reason = reason or SkipReason.BOT_AWAY
     if scheduled.skip_reason in MAY_PASS:
         return False
-    skip(scheduled, scheduled.skip_reason, now=due.now)
+    skip(scheduled, scheduled.skip_reason, now=tx.now)
     return True
 
 
-def _say(due: Due, answer: Answer) -> None:
-    session, conversation = due.session, due.conversation
+def _say(tx: Transaction, conversation: Conversation, answer: Answer) -> None:
     introduced = select(Message.id).where(
         Message.conversation_id == conversation.id, Message.script == FIRST_DISCLOSURE
     )
-    if session.scalar(introduced.limit(1)) is None:
-        due.say(FIRST_DISCLOSURE)
-    due.say("scheduled_check_in")
-    tx = Transaction(session, due.line.rules, due.now)
+    if tx.session.scalar(introduced.limit(1)) is None:
+        tx.say_in(conversation, FIRST_DISCLOSURE)
+    tx.say_in(conversation, "scheduled_check_in")
     for words in answer.words:
         say_bots_words(tx, conversation, words)
     conversation.forget_bot = False

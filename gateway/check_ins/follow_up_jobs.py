@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from escalation.check_ins.schedules import is_quiet, out_of_quiet_hours
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import AskFollowUp, Work, enqueue
-from escalation.speech.message_writer import say
+from escalation.transaction import Transaction
 from gateway.check_ins.asking import is_in_exercise
 from gateway.check_ins.follow_ups import Question, get_open_follow_up, who_came
 from gateway.messaging.outbox import acting
@@ -21,37 +21,35 @@ TRY_AGAIN = timedelta(minutes=5)
 
 
 def ask_follow_up(line: Line, job: AskFollowUp) -> None:
-    now = line.clock()
     with acting(line) as session:
         handoff = session.get_one(Handoff, job.handoff_id)
-        line = line.of(session, handoff.conversation.program_id)
+        tx = line.of(session, handoff.conversation.program_id).at(session)
         conversation = lock_conversation(session, handoff.conversation_id)
-        if not _list_unasked(session, line, Handoff.id == handoff.id, now=now):
+        if not _list_unasked(tx, Handoff.id == handoff.id, now=tx.now):
             return
         who = who_came(session, handoff)
-        if who is None or not _may_ask(session, line, conversation, now=now):
-            timezone = conversation.person.timezone if conversation.person else "UTC"
-            quiet = line.rules.policy.schedule
-            again_at = out_of_quiet_hours(now + TRY_AGAIN, ZoneInfo(timezone), quiet)
+        if who is None or not _may_ask(tx, conversation):
+            zone = ZoneInfo(conversation.person.timezone if conversation.person else "UTC")
+            again_at = out_of_quiet_hours(tx.now + TRY_AGAIN, zone, tx.policy.schedule)
             enqueue(session, job, at=again_at)
             return
-        session.add(FollowUp(handoff_id=handoff.id, asked_at=now))
-        say(session, line.rules, conversation, Question.REACHED.line, now=now, mentor=who.name)
+        session.add(FollowUp(handoff_id=handoff.id, asked_at=tx.now))
+        tx.say_in(conversation, Question.REACHED.line, mentor=who.name)
 
 
 def follow_ups_to_ask(line: Line, session: Session, before: datetime) -> list[Work]:
     found: list[Work] = []
     for program_id in session.scalars(select(Program.id)).all():
-        here = line.of(session, program_id)
-        found += _list_unasked(session, here, Conversation.program_id == program_id, now=before)
+        tx = line.of(session, program_id).at(session)
+        found += _list_unasked(tx, Conversation.program_id == program_id, now=before)
     return found
 
 
 def _list_unasked(
-    session: Session, line: Line, which: ColumnElement[bool], *, now: datetime
+    tx: Transaction, which: ColumnElement[bool], *, now: datetime
 ) -> list[AskFollowUp]:
     """Handoffs that ended a while ago, but not too long, without a follow-up."""
-    policy = line.rules.policy.follow_up
+    policy = tx.policy.follow_up
     closed = (
         select(Handoff.id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
@@ -66,11 +64,11 @@ def _list_unasked(
         )
         .order_by(Handoff.closed_at)
     )
-    return [AskFollowUp(handoff_id) for handoff_id in session.scalars(closed)]
+    return [AskFollowUp(handoff_id) for handoff_id in tx.session.scalars(closed)]
 
 
-def _may_ask(session: Session, line: Line, conversation: Conversation, *, now: datetime) -> bool:
-    person, policy = conversation.person, line.rules.policy
+def _may_ask(tx: Transaction, conversation: Conversation) -> bool:
+    person, session = conversation.person, tx.session
     if person is None or person.left_at is not None:
         return False
     if conversation.channel is not Channel.WEB and not person.can_be_texted:
@@ -81,9 +79,9 @@ def _may_ask(session: Session, line: Line, conversation: Conversation, *, now: d
         Message.handled_at.is_(None),
     )
     return not (
-        is_quiet(now, ZoneInfo(person.timezone), policy.schedule)
+        is_quiet(tx.now, ZoneInfo(person.timezone), tx.policy.schedule)
         or get_open_handoff(session, conversation)
-        or get_open_follow_up(session, conversation, policy.follow_up, now=now)
+        or get_open_follow_up(session, conversation, tx.policy.follow_up, now=tx.now)
         or session.scalar(unhandled.limit(1))
-        or is_in_exercise(session, line, conversation, now=now)
+        or is_in_exercise(tx, conversation)
     )

@@ -15,7 +15,7 @@ from escalation.check_ins.schedules import missed_at
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.speech.message_writer import get_thread
-from gateway.check_ins.asking import MAY_PASS, TRY_AGAIN, Due, skip
+from gateway.check_ins.asking import MAY_PASS, TRY_AGAIN, find_skip_reason, skip
 from gateway.check_ins.schedules import (
     KEYWORDS,
     LAST_STORED,
@@ -84,12 +84,12 @@ def close_check_in(line: Line, job: CloseCheckIn) -> None:
         closed = scheduled.answered_at or scheduled.missed_at or scheduled.skipped_at
         if scheduled.sent_at is None or closed:
             return
-        due = Due(session, line, scheduled, conversation, now)
-        if now < (at := due.closes_at):
+        tx, zone = line.at(session), ZoneInfo(person.timezone)
+        if now < (at := closing_at(scheduled, zone, tx.policy.schedule, now=now)):
             enqueue(session, job, at=at)
             return
-        ends_at = missed_at(scheduled.sent_at, due.policy)
-        reason = due.find_skip_reason()
+        ends_at = missed_at(scheduled.sent_at, tx.policy.schedule)
+        reason = find_skip_reason(tx, scheduled, conversation)
         if reason is not None and reason not in MAY_PASS:
             skip(scheduled, reason, now=now)
         elif now >= ends_at:
@@ -98,7 +98,8 @@ def close_check_in(line: Line, job: CloseCheckIn) -> None:
         elif reason is not None:
             enqueue(session, job, at=min(now + TRY_AGAIN, ends_at))
         else:
-            due.say("check_in_reminder", keyword=KEYWORDS[scheduled.schedule.check_in])
+            keyword = KEYWORDS[scheduled.schedule.check_in]
+            tx.say_in(conversation, "check_in_reminder", keyword=keyword)
             scheduled.reminded_at = now
             enqueue(session, job, at=ends_at)
 

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from bot.client import Bot, BotAway
 from escalation.handoffs.handoffs import lock_conversation
 from gateway.cli.context import Refused, find_person, opened_database, writing
-from gateway.privacy.data_requests import CannotErase, everything_about
-from gateway.privacy.data_requests import erase as erase_person
+from gateway.privacy.data_export import export_data
+from gateway.privacy.erasure import CannotErase
+from gateway.privacy.erasure import erase as erase_person
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
 from models import Conversation, Person, Role
@@ -31,7 +32,7 @@ def export(phone: Phone) -> None:
     """
     with writing() as (_, session):
         person = find_person(session, phone)
-        everything = everything_about(session, person)
+        everything = export_data(session, person)
         note_about(session, person, "person.exported", by=None, now=utc_now())
     written = json.dumps(everything, indent=2, ensure_ascii=False)
     # A lone surrogate cannot be encoded.

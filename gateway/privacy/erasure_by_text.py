@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
-from gateway.privacy.data_requests import erasure_due_at, take_back_wish, wish_erasure
+from gateway.privacy.erasure import cancel_erasure, erasure_due_at, request_erasure
 
 ASK_WORDS = frozenset({"delete my data", "delete all my data", "delete everything"})
 CONFIRM_WORDS = frozenset({"delete all", "delete my data", "delete all my data"})
@@ -24,9 +24,8 @@ def match_erasure(turn: Turn) -> bool | None:
 
 
 def act_on_erasure(turn: Turn, confirmed: bool) -> bool:
-    session, line, conversation = turn.session, turn.line, turn.conversation
-    if confirmed or erasure_due_at(session, line, conversation) is not None:
-        wish_erasure(session, line, conversation, now=turn.now)
+    if confirmed or erasure_due_at(turn, turn.conversation) is not None:
+        request_erasure(turn, turn.conversation)
     else:
         turn.say("erase_ask", days=f"{turn.policy.personal_data.erase_after_days:g}")
     return not turn.in_crisis
@@ -36,12 +35,11 @@ def match_new_message(turn: Turn) -> bool | None:
     """A request for deletion is cancelled when the mentee writes again, other than thanks."""
     if turn.person is None or one_word(turn.words) in THANKS or match_erasure(turn) is not None:
         return None
-    due_at = erasure_due_at(turn.session, turn.line, turn.conversation)
-    return True if due_at is not None else None
+    return True if erasure_due_at(turn, turn.conversation) is not None else None
 
 
 def act_on_new_message(turn: Turn, _: bool) -> bool:
-    take_back_wish(turn.session, turn.line, turn.conversation, now=turn.now)
+    cancel_erasure(turn, turn.conversation)
     return False
 
 

@@ -1,4 +1,4 @@
-"""Erasing mentees who asked for it, some days after they asked."""
+"""Erasing mentees some days after they asked for it."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from bot.client import BotAway
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
 from escalation.handoffs.jobs import Work, enqueue
 from gateway.messaging.outbox import acting
-from gateway.privacy.data_requests import Erase, erase, erasure_due_at, what_stands_in_the_way
+from gateway.privacy.erasure import Erase, erase, erasure_due_at, why_not_erasable
 from gateway.runtime.line import Line
 from models import Conversation, Message
 
@@ -20,18 +20,18 @@ TRY_AGAIN = timedelta(hours=1)
 
 
 def run_erasure(line: Line, job: Erase) -> None:
-    """Erase a mentee who asked for it, once it is due. What prevents it is checked hourly."""
+    """Erase a mentee once it is due. While something prevents it, we try again every hour."""
     conversation_id, now = job.conversation_id, line.clock()
     with line.database.writing() as session:
         conversation = session.get_one(Conversation, conversation_id)
         here = line.of(session, conversation.program_id)
-        due_at = erasure_due_at(session, here, conversation)
+        due_at = erasure_due_at(here.at(session), conversation)
         if due_at is None or conversation.person is None:
             return
         if now < due_at or not _may_erase(session, conversation):
             enqueue(session, job, at=max(due_at, now + TRY_AGAIN))
             return
-    # First, and outside of any transaction: if it fails, the request remains.
+    # Before anything else, and outside of any transaction: if it fails, the request remains.
     try:
         line.bot.forget(conversation_id)
     except BotAway as away:
@@ -41,15 +41,16 @@ def run_erasure(line: Line, job: Erase) -> None:
         return
     with acting(line) as session:
         conversation = lock_conversation(session, conversation_id)
-        line = line.of(session, conversation.program_id)
-        due_at = erasure_due_at(session, line, conversation)
+        tx, person = line.of(session, conversation.program_id).at(session), conversation.person
         # They may have written meanwhile.
-        if due_at is None or conversation.person is None or not _may_erase(session, conversation):
+        if erasure_due_at(tx, conversation) is None or person is None:
+            return
+        if not _may_erase(session, conversation):
             return
         handoff = get_open_handoff(session, conversation)
         if handoff is not None:
-            withdraw(line.at(session), handoff)
-        erase(session, conversation.person, by=conversation.person, now=now)
+            withdraw(tx, handoff)
+        erase(session, person, by=person, now=now)
     log.info("erased at the mentee's request", conversation=conversation_id)
 
 
@@ -65,8 +66,8 @@ def erasures_due(line: Line, session: Session, before: datetime) -> list[Work]:
     found: list[Work] = []
     for conversation_id in session.scalars(asked.order_by(Message.id)).all():
         conversation = session.get_one(Conversation, conversation_id)
-        its_line = line.of(session, conversation.program_id)
-        due_at = erasure_due_at(session, its_line, conversation)
+        here = line.of(session, conversation.program_id)
+        due_at = erasure_due_at(here.at(session), conversation)
         if due_at is not None and due_at <= before and conversation.person is not None:
             found.append(Erase(conversation_id))
     return found
@@ -78,5 +79,5 @@ def _may_erase(session: Session, conversation: Conversation) -> bool:
         Message.conversation_id == conversation.id, Message.handled_at.is_(None)
     )
     if session.scalar(unhandled.limit(1)) is not None:
-        return False  # what they have just written may take it back
-    return what_stands_in_the_way(session, conversation.person) is None
+        return False  # what they have just written may cancel it
+    return why_not_erasable(session, conversation.person) is None

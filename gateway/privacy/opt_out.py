@@ -59,19 +59,19 @@ class ConsentWord(StrEnum):
 
 
 def match_opt_out(turn: Turn) -> ConsentWord | None:
-    if _stops(turn.person, turn.words):
+    person = turn.person
+    # From a mentor only the carriers' words count: other words are for their mentee.
+    is_staff = person is not None and person.role is not Role.MENTEE
+    if _carriers_word(turn.words) if is_staff else asks_to_stop(turn.words):
         return ConsentWord.STOP
-    word, stopped = one_word(turn.words), turn.person is not None and turn.person.opted_out_at
+    word, stopped = one_word(turn.words), person is not None and person.opted_out_at
     if word in START_WORDS or (stopped and _says_yes(turn.message)):
         return ConsentWord.START
     return ConsentWord.HELP if word in HELP_WORDS else None
 
 
 def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
-    """Stop or restart texts, or say what Warmline is.
-
-    STOP does not move a handoff: an open one stays open for a person to settle another way.
-    """
+    """Stop or restart texts, or say what Warmline is. STOP closes no handoff: a person does."""
     person = turn.person
     match word:
         case ConsentWord.STOP:
@@ -99,15 +99,8 @@ def _stop_texts(turn: Turn, person: Person) -> None:
         note_about(turn.session, person, "texts.stopped", by=person, now=turn.now)
 
 
-def _stops(person: Person | None, words: str) -> bool:
-    """From a mentor only the carriers' words count: others are for the mentee they hold."""
-    if person is None or person.role is Role.MENTEE:
-        return asks_to_stop(words)
-    return _carriers_word(words)
-
-
 def _confirmation(message: Message, *, again: bool) -> str | None:
-    """On the web each STOP is confirmed; by text the first, unless the carrier confirms it."""
+    """We confirm each STOP on the web; by text the first one, unless the carrier confirms it."""
     if message.channel is Channel.WEB:
         return "texts_stopped"
     by_carrier = message.channel is Channel.SMS and _carriers_word(message.words)

@@ -1,40 +1,35 @@
-"""Terms by text: if the program asks for them, a mentee agrees before the bot answers.
+"""Terms by text: if the program requires it, a mentee agrees before the bot answers.
 
 Only the bot waits for that. A mentee can ask for a person, and a crisis calls one.
 """
 
-from datetime import datetime
-
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from escalation.policy import ConsentPolicy
 from escalation.speech.i18n import bare
-from escalation.speech.message_writer import get_thread, say
+from escalation.speech.message_writer import get_thread
+from escalation.transaction import Transaction
 from gateway.conversations.quick_replies import one_word
 from gateway.conversations.turn import Turn
 from gateway.privacy.terms import BANDS, agree, get_consent, given_by
-from gateway.runtime.line import Line
 from models import AgeBand, Channel, Conversation, Message, Person, Role
 
 AGREE_WORDS = frozenset({"agree", "i agree", "yes i agree"})
 LETTERS = dict(zip("abcd", BANDS, strict=True))
 
 
-def terms_due(session: Session, conversation: Conversation, policy: ConsentPolicy) -> bool:
-    """Whether this mentee has still to agree by text, or a guardian for them."""
-    person = conversation.person
+def terms_due(tx: Transaction, conversation: Conversation) -> bool:
+    """Whether this mentee, or a guardian, has not agreed by text yet."""
+    person, policy = conversation.person, tx.policy.consent
     return (
         policy.by_text == "asked"
         and person is not None
         and person.role is Role.MENTEE
-        and get_consent(session, person, policy) is None
+        and get_consent(tx.session, person, policy) is None
     )
 
 
 def match_terms(turn: Turn) -> bool | None:
-    due = terms_due(turn.session, turn.conversation, turn.policy.consent)
-    return True if due else None
+    return True if terms_due(turn, turn.conversation) else None
 
 
 def act_on_terms(turn: Turn, _: bool) -> bool:
@@ -54,13 +49,11 @@ def act_on_terms(turn: Turn, _: bool) -> bool:
     return True
 
 
-def tell_that_a_guardian_agreed(
-    session: Session, line: Line, person: Person, *, now: datetime
-) -> None:
+def tell_that_a_guardian_agreed(tx: Transaction, person: Person) -> None:
     """Tell a mentee who waits for it by text. The chat opens by itself."""
-    thread = get_thread(session, line.rules, person)
-    if line.rules.policy.consent.by_text == "asked" and thread.channel is not Channel.WEB:
-        say(session, line.rules, thread, "terms_agreed", now=now)
+    thread = get_thread(tx.session, tx.rules, person)
+    if tx.policy.consent.by_text == "asked" and thread.channel is not Channel.WEB:
+        tx.say_in(thread, "terms_agreed")
 
 
 def agreed_in(words: str) -> AgeBand | None:

@@ -1,4 +1,4 @@
-"""CONCERN by text: what a mentee writes is for the managers, not for the bot or a mentor."""
+"""CONCERN by text: the managers read it; the bot and the mentors do not."""
 
 import re
 
@@ -11,8 +11,8 @@ from gateway.safeguarding.records import (
 )
 from models import Message, Person
 
-# A text that begins with it is for the managers. Carriers do not use it. "Concern about school"
-# counts, too: a manager may read one text too many, but must not miss one.
+# Carriers do not use this word. "Concern about school" counts, too: a manager may read one text too
+# many, but must not miss one.
 KEYWORD = "CONCERN"
 WITH_WORDS = re.compile(
     rf"\s*(?:{'|'.join(map(re.escape, words_for('CONCERN')))})\b[\s:.,!-]*(?P<words>.*)",
@@ -31,19 +31,19 @@ def match_concern(turn: Turn) -> str | None:
 
 
 def act_on_concern(turn: Turn, words: str) -> bool:
-    """Open a record. The words move into it: a mentor who reads the thread must not find them.
+    """Move the words into a record, so that no mentor finds them in the thread.
 
-    In a crisis they stay in the thread, because the person who helps must see what was said; and
-    the reply to the crisis is the only one.
+    In a crisis they stay in the thread, because the person who helps must read them; and the reply
+    to the crisis is the only one.
     """
-    session, line, conversation = turn.session, turn.line, turn.conversation
-    known = mentors_known_to(session, conversation)
-    mentor = _find_named(words, known) or (known[0] if known else None)
-    record = raise_concern(session, line, conversation, words, mentor=mentor, now=turn.now)
+    known = mentors_known_to(turn.session, turn.conversation)
+    named = [one for one in known if _is_named(one, words)]
+    mentor = named[0] if len(named) == 1 else next(iter(known), None)
+    record = raise_concern(turn, turn.conversation, words, mentor=mentor)
     if turn.in_crisis:
         return False
     turn.message.words = KEYWORD
-    if not list_notified_managers(session, record):
+    if not list_notified_managers(turn.session, record):
         turn.say("concern_no_manager")
     elif mentor is not None:
         turn.say("concern_noted", mentor=mentor.name)
@@ -53,7 +53,7 @@ def act_on_concern(turn: Turn, words: str) -> bool:
 
 
 def is_for_managers_only(message: Message) -> bool:
-    """Whether a message of a mentee's thread is about a concern: no mentor may read it."""
+    """Whether a message of a mentee's thread is about a concern. No mentor may read it."""
     if message.outgoing:
         return (message.script or "").startswith("concern_")
     # Until the text is handled, its words are still in the thread.
@@ -61,11 +61,6 @@ def is_for_managers_only(message: Message) -> bool:
     return message.words == KEYWORD or not_yet_moved
 
 
-def _find_named(words: str, known: list[Person]) -> Person | None:
-    """The one mentor whose name is in the words; None for no name or several."""
-    found = [
-        person
-        for person in known
-        if re.search(rf"(?<!\w){re.escape(person.name.casefold())}(?!\w)", words.casefold())
-    ]
-    return found[0] if len(found) == 1 else None
+def _is_named(person: Person, words: str) -> bool:
+    name = re.escape(person.name.casefold())
+    return re.search(rf"(?<!\w){name}(?!\w)", words.casefold()) is not None

@@ -1,4 +1,4 @@
-"""Safeguarding records that are overdue without an outcome: texts about them, two at most."""
+"""At most two texts about each safeguarding record that is overdue without an outcome."""
 
 from datetime import datetime, timedelta
 
@@ -24,31 +24,29 @@ OVERDUE = (
 def notify_overdue(line: Line, job: NotifyOverdue) -> None:
     """Text the owner of an overdue record, or the managers if it has no owner.
 
-    Once when it becomes overdue, and once more after the program's `told_again_after_hours`. The
-    row is marked in the transaction that writes the text, so that no text is written twice.
+    Once when it becomes overdue, and once more after the policy's `told_again_after_hours`. The
+    transaction that writes the texts also marks the row, so that no text is written twice.
     """
-    now = line.clock()
     with acting(line) as session:
         record = session.get_one(SafeguardingRecord, job.record_id)
-        line = line.of(session, record.program_id)
-        again_after = timedelta(hours=line.rules.policy.safeguarding.told_again_after_hours)
+        tx = line.of(session, record.program_id).at(session)
+        again_after = timedelta(hours=tx.policy.safeguarding.told_again_after_hours)
         people = whom_to_tell(session, record)
         if not people:
             if record.closed_at is None:
-                enqueue(session, job, at=now + TRY_AGAIN)
+                enqueue(session, job, at=tx.now + TRY_AGAIN)
             return
-        if not _mark(session, record, again_after, now=now):
+        if not _mark(session, record, again_after, now=tx.now):
             return
         if record.overdue_alerted_again_at is None:
-            enqueue(session, job, at=now + again_after)
-        tell(session, line, record, people, "concern_overdue", now=now)
+            enqueue(session, job, at=tx.now + again_after)
+        tell(tx, record, people, "concern_overdue")
         told = [person.id for person in people]
-        note_about(session, record, "safeguarding.overdue", by=None, now=now, told=told)
+        note_about(session, record, "safeguarding.overdue", by=None, now=tx.now, told=told)
 
 
 def whom_to_tell(session: Session, record: SafeguardingRecord) -> list[Person]:
-    """Its owner. If it has none, or a text does not reach them: the managers, but never the one
-    it is about."""
+    """The owner; the managers if there is no owner, or if texts do not reach the owner."""
     managers = list_notified_managers(session, record)
     return [one for one in managers if one.id == record.owner_id] or managers
 
@@ -56,7 +54,7 @@ def whom_to_tell(session: Session, record: SafeguardingRecord) -> list[Person]:
 def _mark(
     session: Session, record: SafeguardingRecord, again_after: timedelta, *, now: datetime
 ) -> bool:
-    """Note the text, if one is due and no other process has written it or closed the record."""
+    """Mark the record if a text is due. False if another process wrote it or closed the record."""
     this_one = (SafeguardingRecord.id == record.id, *OVERDUE)
     first = update(SafeguardingRecord).where(
         *this_one, SafeguardingRecord.overdue_alerted_at.is_(None), SafeguardingRecord.due_at <= now

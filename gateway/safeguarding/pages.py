@@ -1,12 +1,10 @@
-"""Safeguarding records: apart from everything else, for managers, each reading noted.
+"""The managers' pages of safeguarding records. The audit log notes who read what.
 
 A record about a manager is not there for that manager.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import ColumnElement, or_, select, update
@@ -15,7 +13,8 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.runtime.audit import note_about, read
-from gateway.runtime.spreadsheets import Table
+from gateway.runtime.spreadsheets import make_table
+from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.downloads import download, read_format
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
 from models import Concern, Person, SafeguardingRecord, changes_one
@@ -25,21 +24,21 @@ router = APIRouter()
 LONGEST_OUTCOME = 4000
 CLOSED_SHOWN = 50
 CONCERNS = {
-    Concern.MENTOR: gettext_noop("is not comfortable with a mentor"),
+    Concern.MENTOR: gettext_noop("uncomfortable with a mentor"),
     Concern.CRISIS: "crisis",
-    Concern.DISCLOSURE: gettext_noop("something that was told"),
-    Concern.OTHER: gettext_noop("something else"),
+    Concern.DISCLOSURE: gettext_noop("disclosure"),
+    Concern.OTHER: gettext_noop("other concern"),
 }
 env.globals.update(concerns=CONCERNS)
 
 
 @router.get("/safeguarding")
 def records(request: Request, manager: Manager) -> Response:
-    """What is open by the time it is due, and what was closed lately; no words of anybody."""
+    """Open records by due date, and recently closed ones, without anybody's words."""
     line = get_line(request)
     with line.database.reading() as session:
-        still_open = _open_ones(session, manager)
-        closed = _closed_ones(session, manager, limit=CLOSED_SHOWN)
+        still_open = _list(session, manager, is_open=True)
+        closed = _list(session, manager, is_open=False, limit=CLOSED_SHOWN)
     read(line, manager, "safeguarding")
     return page(
         request,
@@ -53,11 +52,21 @@ def records(request: Request, manager: Manager) -> Response:
 
 @router.get("/safeguarding.{form}")
 def to_take_away(request: Request, manager: Manager, form: str) -> Response:
-    """The list as it is shown: whose, what about, by when, whose to do. No words of anybody."""
-    written = read_format(form)
+    written, now = read_format(form), get_line(request).clock()
+    columns: dict[str, Callable[[SafeguardingRecord], object]] = {
+        "record": lambda one: one.id,
+        "mentee": lambda one: one.mentee.name,
+        "concern": lambda one: one.concern.value,
+        "about": lambda one: one.mentor.name if one.mentor else None,
+        "opened": lambda one: one.opened_at,
+        "due": lambda one: one.due_at,
+        "owner": lambda one: one.owner.name if one.owner else None,
+        "overdue": lambda one: one.closed_at is None and one.due_at < now,
+        "closed": lambda one: one.closed_at,
+    }
     with get_line(request).database.reading() as session:
-        rows = [*_open_ones(session, manager), *_closed_ones(session, manager, limit=None)]
-        table = _table(rows, manager.program.timezone, now=get_line(request).clock())
+        rows = [*_list(session, manager, is_open=True), *_list(session, manager, is_open=False)]
+        table = make_table("Safeguarding", columns, rows, manager.program.timezone)
     return download(request, manager, table, written, about="safeguarding", file="safeguarding")
 
 
@@ -70,37 +79,25 @@ def one_record(request: Request, number: Number, manager: Manager) -> Response:
 def own(
     request: Request, number: Number, manager: Manager, owner: Annotated[str, Form()] = ""
 ) -> Response:
-    """Take it on. `owner` is who had it as the page showed it, so that nobody takes it unseen."""
+    """Take ownership. `owner` is the owner that the page showed, so that nobody is overruled
+    unseen.
+    """
     line = get_line(request)
     with line.database.writing() as session:
         record = _find(session, number, manager)
         if record.owner_id == manager.id:
             return go_to(request, f"/safeguarding/{number}")
         if record.closed_at is not None:
-            raise PageRefused(409, phrase("Record {number} is closed already.", number=number))
-        seen = record.owner_id if owner == str(record.owner_id or "") else -1
-        taken = changes_one(
-            session,
-            update(SafeguardingRecord)
-            .where(
-                SafeguardingRecord.id == number,
-                SafeguardingRecord.closed_at.is_(None),
-                SafeguardingRecord.owner_id.is_not_distinct_from(seen),
+            raise PageRefused(409, phrase("Record {number} is already closed.", number=number))
+        seen, was = owner == str(record.owner_id or ""), record.owner_id
+        if not (seen and _change(session, record, owner_id=manager.id)):
+            sentence = phrase(
+                "{holder} owns record {number} now. Go back and check it before you decide.",
+                holder=record.owner.name if record.owner else gettext_noop("Nobody"),
+                number=number,
             )
-            .values(owner_id=manager.id),
-        )
-        if not taken:
-            holder = record.owner.name if record.owner else gettext_noop("Nobody")
-            raise PageRefused(
-                409,
-                phrase(
-                    "{holder} has record {number} now. Go back, look again, then decide.",
-                    holder=holder,
-                    number=number,
-                ),
-            )
-        now, was = line.clock(), record.owner_id
-        note_about(session, record, "safeguarding.owned", by=manager, now=now, was=was)
+            raise PageRefused(409, sentence)
+        note_about(session, record, "safeguarding.owned", by=manager, now=line.clock(), was=was)
     return go_to(request, f"/safeguarding/{number}")
 
 
@@ -108,21 +105,21 @@ def own(
 def close(
     request: Request, number: Number, manager: Manager, outcome: Annotated[str, Form()] = ""
 ) -> Response:
-    """Close it with an outcome. Only its owner does; what was written stays when it is refused."""
-    line = get_line(request)
-    words = outcome.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
-    with line.database.writing() as session:
+    """Close it with an outcome. If that is refused, what the manager wrote stays on the page."""
+    now, words = get_line(request).clock(), cleaned(outcome)
+    with get_line(request).database.writing() as session:
         record = _find(session, number, manager)
         if record.closed_by_id == manager.id and record.outcome == words:
-            # One click that came twice.
+            # A double click.
             return go_to(request, f"/safeguarding/{number}")
         problem = _why_not(record, manager, words)
-        if not problem and not _close(session, record, manager, words, now=line.clock()):
+        closing = {"outcome": words, "closed_at": now, "closed_by_id": manager.id}
+        if not problem and not _change(session, record, **closing):
             problem = gettext_noop(
-                "It was taken over or closed in this moment. Look again, then decide."
+                "Someone took it over or closed it just now. Check it before you decide."
             )
         if not problem:
-            note_about(session, record, "safeguarding.closed", by=manager, now=line.clock())
+            note_about(session, record, "safeguarding.closed", by=manager, now=now)
     if problem:
         return _show(request, number, manager, problem=problem, written=outcome)
     return go_to(request, f"/safeguarding/{number}")
@@ -131,35 +128,23 @@ def close(
 def _why_not(record: SafeguardingRecord, manager: Person, words: str) -> str | None:
     if record.closed_at is not None:
         return gettext_noop(
-            "It was closed meanwhile. What you wrote still stands below; copy it if you need it."
+            "Someone closed it in the meantime. Your text is below; copy it if you need it."
         )
     if record.owner_id != manager.id:
-        return gettext_noop("Take it on first: a record is closed by whoever owns it.")
+        return gettext_noop("Take ownership first. Only the owner can close a record.")
     if not words:
-        return gettext_noop("Write how it ended, so that somebody who reads it later knows.")
-    if len(words) > LONGEST_OUTCOME:
-        return phrase(
-            "Keep it under {longest:,} characters; it has {count:,}.",
-            longest=LONGEST_OUTCOME,
-            count=len(words),
-        )
-    return None
+        return gettext_noop("Write the outcome, so that a later reader understands it.")
+    return too_long(words, LONGEST_OUTCOME)
 
 
-def _close(
-    session: Session, record: SafeguardingRecord, manager: Person, words: str, *, now: datetime
-) -> bool:
-    """False when somebody took it over or closed it meanwhile."""
-    return changes_one(
-        session,
-        update(SafeguardingRecord)
-        .where(
-            SafeguardingRecord.id == record.id,
-            SafeguardingRecord.closed_at.is_(None),
-            SafeguardingRecord.owner_id == manager.id,
-        )
-        .values(outcome=words, closed_at=now, closed_by_id=manager.id),
+def _change(session: Session, record: SafeguardingRecord, **values: object) -> bool:
+    """False if another manager took it over or closed it since it was read."""
+    same = update(SafeguardingRecord).where(
+        SafeguardingRecord.id == record.id,
+        SafeguardingRecord.closed_at.is_(None),
+        SafeguardingRecord.owner_id.is_not_distinct_from(record.owner_id),
     )
+    return changes_one(session, same.values(**values))
 
 
 def _show(
@@ -167,15 +152,10 @@ def _show(
 ) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
-        _find(session, number, manager)
-    read(line, manager, f"safeguarding:{number}")
-    with line.database.reading() as session:
         record = _find(session, number, manager)
-        people = [record.opened_by_id, record.closed_by_id]
-        names = {
-            person.id: person.name
-            for person in session.scalars(select(Person).where(Person.id.in_(people)))
-        }
+        people = (record.opened_by_id, record.closed_by_id)
+        names = {one: session.get_one(Person, one).name for one in people if one is not None}
+    read(line, manager, f"safeguarding:{number}")
     return page(
         request,
         "safeguarding/safeguarding_record.html",
@@ -192,9 +172,7 @@ def _show(
 
 def _find(session: Session, number: int, manager: Person) -> SafeguardingRecord:
     record = session.scalar(
-        select(SafeguardingRecord)
-        .where(SafeguardingRecord.id == number, *_seen_by(manager))
-        .execution_options(populate_existing=True)
+        select(SafeguardingRecord).where(SafeguardingRecord.id == number, *_seen_by(manager))
     )
     if record is None:
         raise PageRefused(
@@ -204,63 +182,21 @@ def _find(session: Session, number: int, manager: Person) -> SafeguardingRecord:
 
 
 def _seen_by(manager: Person) -> list[ColumnElement[bool]]:
-    """Those of the program, but none about the manager who looks."""
+    """The program's records, except those about this manager."""
     return [
         SafeguardingRecord.program_id == manager.program_id,
-        or_(
-            SafeguardingRecord.mentor_id.is_(None),
-            SafeguardingRecord.mentor_id != manager.id,
-        ),
+        or_(SafeguardingRecord.mentor_id.is_(None), SafeguardingRecord.mentor_id != manager.id),
     ]
 
 
-def _open_ones(session: Session, manager: Person) -> Sequence[SafeguardingRecord]:
-    return session.scalars(
-        select(SafeguardingRecord)
-        .where(*_seen_by(manager), SafeguardingRecord.closed_at.is_(None))
-        .order_by(SafeguardingRecord.due_at, SafeguardingRecord.id)
-    ).all()
-
-
-def _closed_ones(
-    session: Session, manager: Person, *, limit: int | None
+def _list(
+    session: Session, manager: Person, *, is_open: bool, limit: int | None = None
 ) -> Sequence[SafeguardingRecord]:
-    return session.scalars(
-        select(SafeguardingRecord)
-        .where(*_seen_by(manager), SafeguardingRecord.closed_at.is_not(None))
-        .order_by(SafeguardingRecord.closed_at.desc(), SafeguardingRecord.id.desc())
-        .limit(limit)
-    ).all()
-
-
-def _table(records: Sequence[SafeguardingRecord], zone: str, *, now: datetime) -> Table:
-    there = ZoneInfo(zone)
-    headings = (
-        "record",
-        "mentee",
-        "concern",
-        "about",
-        "opened",
-        "due",
-        "owner",
-        "overdue",
-        "closed",
-    )
-    return Table(
-        "Safeguarding",
-        headings,
-        [
-            (
-                record.id,
-                record.mentee.name,
-                record.concern.value,
-                record.mentor.name if record.mentor else None,
-                record.opened_at.astimezone(there),
-                record.due_at.astimezone(there),
-                record.owner.name if record.owner else None,
-                "yes" if record.closed_at is None and record.due_at < now else None,
-                record.closed_at.astimezone(there) if record.closed_at else None,
-            )
-            for record in records
-        ],
-    )
+    """Open records by due date, or closed ones with the latest first."""
+    closed_at, by_id = SafeguardingRecord.closed_at, SafeguardingRecord.id
+    found = select(SafeguardingRecord).where(*_seen_by(manager)).limit(limit)
+    if is_open:
+        found = found.where(closed_at.is_(None)).order_by(SafeguardingRecord.due_at, by_id)
+    else:
+        found = found.where(closed_at.is_not(None)).order_by(closed_at.desc(), by_id.desc())
+    return session.scalars(found).all()

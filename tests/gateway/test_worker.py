@@ -22,7 +22,7 @@ from escalation.handoffs.jobs import (
 )
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn, agree_on
 from gateway.integrations.webhook_outbox import SendWebhook, add_webhook
-from gateway.privacy.data_requests import Erase
+from gateway.privacy.erasure import Erase
 from gateway.runtime.line import TextFailed
 from gateway.safeguarding.records import NotifyOverdue
 from gateway.worker import GRACE, KINDS, CleanUp, find_due

@@ -35,11 +35,7 @@ def talk(talk: Talk) -> Talk:
 
 def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
     """Maya asks for a person; Sam comes, they talk, and Sam ends it."""
-    talk.texts(MAYA, ASKS)
-    number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
-    talk.texts(SAM, "Hey, what is up?")
-    talk.texts(SAM, done.format(number))
+    talk.texts(SAM, done.format(talk.claims()))
     talk.new_texts()
     return talk.handoff()
 

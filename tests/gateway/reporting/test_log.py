@@ -13,7 +13,7 @@ from sqlalchemy import event
 from gateway.handoffs.handoff_list import ALL_HANDOFFS, HandoffFilter, count_handoffs, find_handoffs
 from gateway.reporting.exports import TABLES
 from gateway.runtime.audit import first_broken
-from gateway.safeguarding.records import open_record
+from gateway.safeguarding.records import Report, open_record
 from models import (
     AuditEntry,
     CheckIn,
@@ -347,17 +347,8 @@ def test_any_number_of_weeks_and_any_month_can_be_shown(an_evening: Talk, web: W
 def a_concern(talk: Talk, words: str = "i am not comfortable with him", about: str = SAM) -> int:
     maya, mentor = talk.person(MAYA), talk.person(about)
     with talk.database.writing() as session:
-        record = open_record(
-            session,
-            program_id=maya.program_id,
-            mentee=maya,
-            concern=Concern.MENTOR,
-            words=words,
-            opened_by=maya,
-            now=talk.clock(),
-            mentor=mentor,
-        )
-        return record.id
+        report = Report(maya, Concern.MENTOR, words, opened_by=maya, mentor=mentor)
+        return open_record(talk.line.at(session), report).id
 
 
 def find_record(talk: Talk, number: int) -> SafeguardingRecord:
@@ -368,7 +359,7 @@ def find_record(talk: Talk, number: int) -> SafeguardingRecord:
 def test_a_manager_takes_on_a_concern_and_closes_it_with_an_outcome(talk: Talk, web: Web) -> None:
     number = a_concern(talk)
     listed = web.gets("/safeguarding").text
-    assert "Nobody yet" in listed
+    assert "No owner yet" in listed
     assert "not comfortable with him" not in listed, "only the record has the words"
     page = web.gets(f"/safeguarding/{number}").text
     assert "i am not comfortable with him" in page
@@ -380,7 +371,7 @@ def test_a_manager_takes_on_a_concern_and_closes_it_with_an_outcome(talk: Talk, 
         assert closed.status_code == 303
     record = find_record(talk, number)
     assert (record.outcome, record.closed_at) == ("Talked with both.", talk.clock())
-    assert "Nothing is open" in web.gets("/safeguarding").text
+    assert "No open records" in web.gets("/safeguarding").text
     assert [action for action, about in audited(talk) if about == f"safeguarding:{number}"] == [
         "safeguarding.opened",
         "read",
@@ -406,7 +397,7 @@ def test_the_record_due_first_comes_first_and_overdue_ones_are_marked(talk: Talk
 def test_a_record_needs_an_outcome_to_close_and_the_text_stays(talk: Talk, web: Web) -> None:
     number = a_concern(talk)
     web.posts(f"/safeguarding/{number}/own", owner="")
-    no_outcome, too_long = "Write how it ended", "under 4,000"
+    no_outcome, too_long = "Write the outcome", "at most 4,000"
     for outcome, says in (("", no_outcome), ("  \n", no_outcome), ("x" * 4001, too_long)):
         answer = web.posts(f"/safeguarding/{number}/close", outcome=outcome)
         assert (answer.status_code, says in answer.text) == (409, True), outcome
@@ -420,9 +411,9 @@ def test_managers_do_not_take_a_record_from_each_other_unseen(talk: Talk, web: W
     web.posts(f"/safeguarding/{number}/own", owner="")
     web.is_now(NOOR)
     late = web.posts(f"/safeguarding/{number}/own", owner="")
-    assert (late.status_code, "Ruth has record" in late.text) == (409, True)
+    assert (late.status_code, "Ruth owns record" in late.text) == (409, True)
     not_hers = web.posts(f"/safeguarding/{number}/close", outcome="All is well <b>")
-    assert (not_hers.status_code, "Take it on first" in not_hers.text) == (409, True)
+    assert (not_hers.status_code, "Take ownership first" in not_hers.text) == (409, True)
     assert "All is well &lt;b&gt;" in not_hers.text, "her text stays"
     ruth = talk.person(RUTH)
     assert web.posts(f"/safeguarding/{number}/own", owner=str(ruth.id)).status_code == 303
@@ -432,7 +423,7 @@ def test_managers_do_not_take_a_record_from_each_other_unseen(talk: Talk, web: W
 def test_a_manager_never_sees_a_record_about_themselves(talk: Talk, web: Web) -> None:
     talk.sets(NOOR, role=Role.MANAGER)
     number = a_concern(talk, about=RUTH)
-    assert "Nothing is open" in web.gets("/safeguarding").text
+    assert "No open records" in web.gets("/safeguarding").text
     assert "Maya" not in web.gets("/safeguarding.csv").text
     assert web.gets(f"/safeguarding/{number}").status_code == 404
     assert web.posts(f"/safeguarding/{number}/own", owner="").status_code == 404

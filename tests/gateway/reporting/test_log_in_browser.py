@@ -129,10 +129,10 @@ def test_ruth_reviews_the_week_and_downloads_it(
     record = MONDAYS.index((width, colors)) + 1
     page.get_by_role("link", name=f"Record {record}").click()
     expect(page.get_by_text(f"i would rather have somebody else, {width} {colors}")).to_be_visible()
-    page.get_by_role("button", name="Take it on").click()
-    page.get_by_label("How it ended").fill("Noor mentors Maya from now on.")
-    page.get_by_role("button", name="Close it").click()
-    expect(page.get_by_role("heading", name="How it ended")).to_be_visible()
+    page.get_by_role("button", name="Take ownership").click()
+    page.get_by_label("Outcome").fill("Noor mentors Maya from now on.")
+    page.get_by_role("button", name="Close record").click()
+    expect(page.get_by_role("heading", name="Outcome")).to_be_visible()
     expect(page.get_by_text("Noor mentors Maya from now on.")).to_be_visible()
     fits_and_is_titled(page)
 
