@@ -37,7 +37,8 @@ def seed_demo(session: Session, *, now: datetime) -> bool:
     )
     session.add(program)
     session.flush()
-    for person in enroll(session, program, read_people(PEOPLE, timezone=zone), now=now):
+    _, people = enroll(session, program, read_people(PEOPLE, timezone=zone), now=now)
+    for person in people:
         person.on_duty = person.name in ON_DUTY
         if person.name in CHECK_INS:
             check_in, days, at = CHECK_INS[person.name]

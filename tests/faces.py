@@ -228,7 +228,7 @@ class Evening:
             session.add(FollowUp(handoff_id=1, asked_at=now))
             a_day = timedelta(days=1)
             people = read_people(WHO_READS_SPANISH.encode(), timezone=sam.timezone)
-            [ana] = enroll(session, sam.program, people, now=talk.clock())
+            _, [ana] = enroll(session, sam.program, people, now=talk.clock())
             session.add(
                 Consent(person_id=ana.id, at=now, terms=TERMS_VERSION, age_band=AgeBand.FROM_16)
             )

@@ -54,20 +54,20 @@ def enroll(
     people = read_people(file.read_bytes(), timezone=timezone)
     with writing() as (_, session):
         chosen = _find_or_add_program(session, program, timezone, hours)
-        enrolled = enroll_people(session, chosen, people, now=utc_now())
-        if people.problems and not keep_good:
+        planned, enrolled = enroll_people(session, chosen, people, now=utc_now())
+        if planned.problems and not keep_good:
             session.rollback()
             enrolled = []
-    for problem in people.problems:
+    for problem in planned.problems:
         print(problem, file=sys.stderr)
-    print(f"{len(enrolled)} enrolled, {len(people.problems)} lines with a problem.")
-    if people.problems and not keep_good:
+    print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem.")
+    if planned.problems and not keep_good:
         print(
             "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
             "enroll the others.",
             file=sys.stderr,
         )
-    if people.problems:
+    if planned.problems:
         raise typer.Exit(1)
 
 

@@ -1,36 +1,24 @@
-"""Times when a mentor is away and not paged: read from a text, started and ended.
+"""Times when a mentor is away and not paged: read from a text, started, and ended.
 
-The grammar is small on purpose. An ambiguous text is refused with an example, never guessed: 3/12
-is a different day in the US and in Europe.
+An ambiguous text is refused with an example, never guessed: 3/12 is a different day in the US and
+in Europe.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_day_names, get_month_names
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import Absence, Person, Program
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-)
-SHORTER = {"tues": "tuesday", "weds": "wednesday", "thur": "thursday", "thurs": "thursday"}
+WEEKDAYS = get_day_names("wide", locale="en")
+MONTHS = get_month_names("wide", locale="en")
+SHORTER = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}
 COUNTED = [
     *("one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -85,30 +73,26 @@ def read_time_away(words: str, zone: ZoneInfo, *, now: datetime, ends: time) -> 
     """
     said = " ".join(re.sub(r"[,.!]+(?=\s|$)", " ", words.casefold()).split())
     local = now.astimezone(zone)
+    begins, until = now, _UNTIL.fullmatch(said)
     if not said:
         return TimeAway(now, None)
     if said in ("today", "tonight"):
-        return _checked(now, _on(local.date() + timedelta(days=1), ends, zone), now)
-    if said == "this week":
-        return _checked(now, _on(_next_weekday(local.date(), 0), ends, zone), now)
-    if duration := _DURATION.fullmatch(said.removeprefix("for ")):
-        return _checked(now, _after(duration, local), now)
-    until = _UNTIL.fullmatch(said)
-    if until is None:
+        ends_at = _on(local.date() + timedelta(days=1), ends, zone)
+    elif said == "this week":
+        ends_at = _on(_next_weekday(local.date(), 0), ends, zone)
+    elif duration := _DURATION.fullmatch(said.removeprefix("for ")):
+        ends_at = _after(duration, local)
+    elif until is not None:
+        if until["begins"]:
+            begins = max(now, _moment(until["begins"], local, zone, at=time(0)))
+        ends_at = _moment(until["ends"], local, zone, at=ends)
+    else:
         raise Unreadable
-    begins = now
-    if until["begins"]:
-        begins = max(now, _moment(until["begins"], local, zone, at=time(0)))
-    ends_at = _moment(until["ends"], local, zone, at=ends)
-    return _checked(begins, ends_at, now)
-
-
-def _checked(begins: datetime, ends: datetime, now: datetime) -> TimeAway:
-    if ends <= begins:
+    if ends_at <= begins:
         raise Past
-    if ends - now > LONGEST:
+    if ends_at - now > LONGEST:
         raise Unreadable
-    return TimeAway(begins, ends)
+    return TimeAway(begins, ends_at)
 
 
 def _after(duration: re.Match[str], local: datetime) -> datetime:
@@ -128,23 +112,20 @@ def _moment(said: str, local: datetime, zone: ZoneInfo, *, at: time) -> datetime
     clock = re.search(rf"(?:^|\s){_CLOCK.pattern}$", said)
     if clock is None:
         return _on(_day(said, local.date()), at, zone)
-    hour = _hour(clock)
     day = said[: clock.start()].strip()
-    if day:
-        return _on(_day(day, local.date()), hour, zone)
-    return _on(local.date(), hour, zone)
+    return _on(_day(day, local.date()) if day else local.date(), _hour(clock), zone)
 
 
 def _hour(clock: re.Match[str]) -> time:
     if clock["noon"]:
         return time(12)
     try:
-        if clock["half"]:
-            hour = int(clock["hour"])
-            if not 1 <= hour <= 12:
-                raise Unreadable
-            return time(hour % 12 + 12 * (clock["half"] == "pm"), int(clock["minute"] or 0))
-        return time(int(clock["hour24"]), int(clock["minute24"]))
+        if clock["half"] is None:
+            return time(int(clock["hour24"]), int(clock["minute24"]))
+        hour = int(clock["hour"])
+        if not 1 <= hour <= 12:
+            raise Unreadable
+        return time(hour % 12 + 12 * (clock["half"] == "pm"), int(clock["minute"] or 0))
     except ValueError:
         raise Unreadable from None
 
@@ -157,9 +138,8 @@ def _day(said: str, today: date) -> date:
         return today
     if said == "tomorrow":
         return today + timedelta(days=1)
-    for number, name in enumerate(WEEKDAYS):
-        if SHORTER.get(said, said) in (name, name[:3]):
-            return _next_weekday(today, number)
+    if (weekday := _find_name(said, WEEKDAYS)) is not None:
+        return _next_weekday(today, weekday)
     try:
         if iso := _ISO.fullmatch(said):
             return date(int(iso[1]), int(iso[2]), int(iso[3]))
@@ -171,20 +151,22 @@ def _day(said: str, today: date) -> date:
 
 
 def _named(named: re.Match[str], today: date) -> date:
-    month = next(
-        (
-            number
-            for number, name in enumerate(MONTHS, start=1)
-            if named["month"] in (name, name[:3], "sept" if number == 9 else name)
-        ),
-        None,
-    )
+    month = _find_name(named["month"], MONTHS)
     if month is None:
         raise Unreadable
     day = date(int(named["year"] or today.year), month, int(named["day"]))
     if not named["year"] and today - day > LONG_PAST:
         return date(today.year + 1, month, int(named["day"]))
     return day
+
+
+def _find_name(said: str, names: Mapping[int, str]) -> int | None:
+    """The number of a weekday or month, written out or as its first three letters."""
+    said = SHORTER.get(said, said)
+    for number, name in names.items():
+        if said in (name.casefold(), name.casefold()[:3]):
+            return number
+    return None
 
 
 def _next_weekday(today: date, weekday: int) -> date:
@@ -223,18 +205,13 @@ def come_back(session: Session, person: Person, *, now: datetime) -> bool:
 
 def list_absences(session: Session, program: Program, *, now: datetime) -> list[Absence]:
     """Current and future absences in a program, earliest first."""
-    return list(
-        session.scalars(
-            select(Absence)
-            .join(Person, Person.id == Absence.person_id)
-            .where(
-                Person.program_id == program.id,
-                Person.left_at.is_(None),
-                or_(Absence.ends_at.is_(None), Absence.ends_at > now),
-            )
-            .order_by(Absence.begins_at, Absence.id)
-        )
+    absences = select(Absence).join(Person, Person.id == Absence.person_id)
+    absences = absences.where(
+        Person.program_id == program.id,
+        Person.left_at.is_(None),
+        or_(Absence.ends_at.is_(None), Absence.ends_at > now),
     )
+    return list(session.scalars(absences.order_by(Absence.begins_at, Absence.id)))
 
 
 def absences_between(

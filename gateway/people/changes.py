@@ -14,9 +14,9 @@ from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.i18n import known as known_language
 from gateway.accounts.sessions import end_sessions
-from gateway.people.directory import CannotChange, as_sentence, list_mentors, list_open_handoffs
+from gateway.people.directory import list_mentors, list_open_handoffs
 from gateway.people.enrollment import adopt_stranger, match
-from gateway.people.import_file import Details, Problem, check_details
+from gateway.people.import_file import BadDetails, CannotChange, Details, check_details
 from gateway.people.import_plan import PHONE_IN_USE
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -47,8 +47,6 @@ def change_person(
         CannotChange: something is wrong, or the number is in use.
     """
     row = check_details(details, default_timezone=person.timezone)
-    if isinstance(row, Problem):
-        raise CannotChange(as_sentence(row.reason))
     lock_program(session, person.program_id)
     session.refresh(person)
     changed = []
@@ -58,10 +56,10 @@ def change_person(
     if row.role is not person.role:
         _give_role(session, person, row.role, by=by)
         changed.append("role")
-    said = {"name": row.name, "timezone": row.timezone}
+    wanted = {"name": row.name, "timezone": row.timezone}
     if row.language and row.language != known_language(person.language):
-        said["language"] = row.language
-    for field, value in said.items():
+        wanted["language"] = row.language
+    for field, value in wanted.items():
         if getattr(person, field) != value:
             setattr(person, field, value)
             changed.append(field)
@@ -78,7 +76,7 @@ def _give_number(session: Session, person: Person, phone: str) -> None:
         raise CannotChange(phrase("{name} already has that number.", name=known.name))
     lines = session.scalar(select(Program.id).where(Program.phone == phone))
     if known is not None or lines is not None:
-        raise CannotChange(as_sentence(PHONE_IN_USE))
+        raise BadDetails(PHONE_IN_USE)
     person.phone, person.phone_index, person.unreachable_code = phone, index, None
     session.flush()
     has_thread = session.scalar(select(Conversation.id).where(Conversation.person_id == person.id))
@@ -95,7 +93,7 @@ def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> N
             )
         )
     if role is not Role.MANAGER:
-        _keep_a_manager(session, person, by=by)
+        _check_manager_remains(session, person, by=by)
     person.role = role
 
 
@@ -114,9 +112,8 @@ def match_with(
         CannotChange: not a mentee, or one who left, or back-ups without an own mentor.
     """
     if mentee.role is not Role.MENTEE:
-        raise CannotChange(
-            phrase("{name} is not a mentee. Only mentees have mentors.", name=mentee.name)
-        )
+        sentence = phrase("{name} is not a mentee. Only mentees have mentors.", name=mentee.name)
+        raise CannotChange(sentence)
     if mentee.left_at is not None:
         raise CannotChange(phrase("{name} has left. Bring them back first.", name=mentee.name))
     others = [one for one in back_ups if own is None or one.id != own.id]
@@ -128,15 +125,8 @@ def match_with(
     if before == (own, others):
         return
     match(session, mentee, [own, *others] if own else [])
-    note_about(
-        session,
-        mentee,
-        "person matched",
-        by=by,
-        now=now,
-        own=own.id if own else None,
-        back_ups=[one.id for one in others],
-    )
+    detail = {"own": own.id if own else None, "back_ups": [one.id for one in others]}
+    note_about(session, mentee, "person matched", by=by, now=now, **detail)
 
 
 # --- leaving ---
@@ -154,7 +144,7 @@ def leave(session: Session, person: Person, *, line: Line, by: Person, now: date
     if handoffs:
         raise CannotChange(_open_handoffs_sentence(person, handoffs))
     if person.role is Role.MANAGER:
-        _keep_a_manager(session, person, by=by)
+        _check_manager_remains(session, person, by=by)
     for transfer in transfers_offered_to(session, person):
         answer_transfer(line.at(session), transfer, by=person, accept=False)
     person.left_at, person.on_duty = now, False
@@ -208,7 +198,7 @@ def _open_handoffs_sentence(person: Person, handoffs: Sequence[Handoff]) -> str:
     )
 
 
-def _keep_a_manager(session: Session, person: Person, *, by: Person) -> None:
+def _check_manager_remains(session: Session, person: Person, *, by: Person) -> None:
     if person.id == by.id:
         raise CannotChange(gettext_noop("You cannot do this to yourself. Ask another manager."))
     others = session.scalar(

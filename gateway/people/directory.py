@@ -1,6 +1,7 @@
 """Who is in a program: the list as managers see it, and look-ups of one person."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import away_now
 from escalation.handoffs.duty import on_duty
-from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase, with_capital
+from escalation.speech.i18n import gettext_noop, phrase
 from gateway.people.import_file import cleaned
 from models import (
     Absence,
@@ -26,14 +27,6 @@ from models import (
 )
 
 PERSON_NOT_HERE = gettext_noop("There is no such person in your program.")
-
-
-class CannotChange(Exception):
-    """A refused change to a person. Its text says why, and what to do."""
-
-
-def as_sentence(reason: str) -> Phrase:
-    return joined((with_capital(reason), "."), "")
 
 
 @dataclass(frozen=True)
@@ -67,23 +60,22 @@ def find_people(
     duty = {person.id for person in on_duty(session, program, now=now)}
     away = away_now(session, by_id, now=now)
     own: dict[int, str] = {}
-    back_ups: dict[int, list[str]] = {}
-    mentees: dict[int, int] = {}
-    for one in _matches(session, program):
-        mentor = by_id.get(one.mentor_id)
-        if mentor is None:
-            continue
-        mentees[mentor.id] = mentees.get(mentor.id, 0) + 1
+    back_ups: dict[int, list[str]] = defaultdict(list)
+    mentees: dict[int, int] = defaultdict(int)
+    matches = select(Match).join(Person, Person.id == Match.mentee_id)
+    for one in session.scalars(matches.where(Person.program_id == program.id).order_by(Match.id)):
+        mentees[one.mentor_id] += 1
+        name = by_id[one.mentor_id].name
         if one.kind is MatchKind.OWN:
-            own[one.mentee_id] = mentor.name
+            own[one.mentee_id] = name
         else:
-            back_ups.setdefault(one.mentee_id, []).append(mentor.name)
+            back_ups[one.mentee_id].append(name)
     listed = [
         Listed(
             person=person,
             own=own.get(person.id),
-            back_ups=tuple(back_ups.get(person.id, ())),
-            mentees=mentees.get(person.id, 0),
+            back_ups=tuple(back_ups[person.id]),
+            mentees=mentees[person.id],
             wrote_at=wrote.get(person.id),
             heard_at=heard.get(person.id) if person.role is Role.MENTEE else None,
             silent=is_silent(person, wrote.get(person.id), since=now - inactive_after),
@@ -93,10 +85,9 @@ def find_people(
         )
         for person in people
     ]
-    rank = {Role.MANAGER: 0, Role.MENTOR: 1, Role.MENTEE: 2}
-    return sorted(
-        listed, key=lambda one: (rank[one.person.role], one.person.name.casefold(), one.person.id)
-    )
+    roles = list(reversed(Role))
+    by_name = sorted(listed, key=lambda one: (one.person.name.casefold(), one.person.id))
+    return sorted(by_name, key=lambda one: roles.index(one.person.role))
 
 
 def is_silent(person: Person, wrote_at: datetime | None, *, since: datetime) -> bool:
@@ -127,15 +118,6 @@ def _last(
         .group_by(Conversation.person_id)
     )
     return {person: at for person, at in rows if person is not None}
-
-
-def _matches(session: Session, program: Program) -> Sequence[Match]:
-    return session.scalars(
-        select(Match)
-        .join(Person, Person.id == Match.mentee_id)
-        .where(Person.program_id == program.id)
-        .order_by(Match.id)
-    ).all()
 
 
 def search(listed: Iterable[Listed], words: str) -> list[Listed]:
@@ -200,17 +182,10 @@ def list_mentees(session: Session, mentor: Person) -> list[Person]:
 
 def list_open_handoffs(session: Session, person: Person) -> list[Handoff]:
     """The open handoffs that a mentor holds, or that a mentee is waiting for or has."""
-    held = Handoff.mentor_id == person.id, Handoff.status == Status.CLAIMED
-    own = (
-        Conversation.person_id == person.id,
-        Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
-    )
-    which = own if person.role is Role.MENTEE else held
-    return list(
-        session.scalars(
-            select(Handoff)
-            .join(Conversation, Conversation.id == Handoff.conversation_id)
-            .where(*which)
-            .order_by(Handoff.id)
-        )
-    )
+    handoffs = select(Handoff).join(Conversation, Conversation.id == Handoff.conversation_id)
+    if person.role is Role.MENTEE:
+        is_open = Handoff.status.in_([Status.WAITING, Status.CLAIMED])
+        handoffs = handoffs.where(Conversation.person_id == person.id, is_open)
+    else:
+        handoffs = handoffs.where(Handoff.mentor_id == person.id, Handoff.status == Status.CLAIMED)
+    return list(session.scalars(handoffs.order_by(Handoff.id)))

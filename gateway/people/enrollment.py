@@ -7,8 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, joined, phrase
-from gateway.people.directory import CannotChange, as_sentence
-from gateway.people.import_file import Details, PeopleFile, Problem, Row, check_details
+from gateway.people.import_file import (
+    BadDetails,
+    CannotChange,
+    Details,
+    PeopleFile,
+    Row,
+    check_details,
+)
 from gateway.people.import_plan import Effect, Plan, Step, plan
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -30,8 +36,6 @@ def add_person(
         CannotChange: something is missing or wrong, or the number is in use.
     """
     row = check_details(details, default_timezone=program.timezone)
-    if isinstance(row, Problem):
-        raise CannotChange(as_sentence(row.reason))
     if own is not None and row.role is not Role.MENTEE:
         raise CannotChange(gettext_noop("Only a mentee has a mentor. Leave the mentor empty."))
     # Before anything is read, so that a second click waits for the first.
@@ -52,37 +56,31 @@ def _refuse_taken(session: Session, program: Program, row: Row) -> Plan:
         left = phrase("They left; bring them back on their page.")
         raise CannotChange(joined((has_it, left), " ") if known.left_at else has_it)
     if planned.problems:
-        raise CannotChange(as_sentence(planned.problems[0].reason))
-    return planned
-
-
-def import_people(
-    session: Session, program: Program, people: PeopleFile, *, by: Person, now: datetime
-) -> Plan:
-    """Enroll the valid lines of a file. Returns what was done."""
-    # Locked before planning, so that no one else enrolls in between.
-    lock_program(session, program.id)
-    planned = plan(session, program, people)
-    enrolled = carry_out(session, program, planned, now=now)
-    for step, person in zip(planned.steps, enrolled, strict=True):
-        if step.effect is not Effect.LEAVES:
-            note_about(session, person, "person imported", by=by, now=now, doing=step.effect.value)
+        raise BadDetails(planned.problems[0].reason)
     return planned
 
 
 def enroll(
-    session: Session, program: Program, people: PeopleFile, *, now: datetime
-) -> list[Person]:
-    """Enroll every valid row, or update the person who already has its number.
+    session: Session,
+    program: Program,
+    people: PeopleFile,
+    *,
+    by: Person | None = None,
+    now: datetime,
+) -> tuple[Plan, list[Person]]:
+    """Enroll the valid lines of a file, and update the people who already have their numbers.
 
-    Adds to `people.problems` rows that the database rules out (an unknown mentor, another role).
-    The caller commits, or rolls back.
+    Returns what was done, and the people of its steps. The plan's problems include lines that the
+    database rules out. Changes by a manager (`by`) go into the audit log. The caller commits.
     """
-    # One writer for each program, so that a file sent twice is enrolled once.
+    # Before anything is read, so that a file sent twice is enrolled once.
     lock_program(session, program.id)
     planned = plan(session, program, people)
-    people.problems = list(planned.problems)
-    return carry_out(session, program, planned, now=now)
+    enrolled = carry_out(session, program, planned, now=now)
+    for step, person in zip(planned.steps, enrolled, strict=True):
+        if by is not None and step.effect is not Effect.LEAVES:
+            note_about(session, person, "person imported", by=by, now=now, doing=step.effect.value)
+    return planned, enrolled
 
 
 def carry_out(session: Session, program: Program, planned: Plan, *, now: datetime) -> list[Person]:
@@ -96,9 +94,8 @@ def carry_out(session: Session, program: Program, planned: Plan, *, now: datetim
         person = _person(session, program, step, now=now)
         by_phone[step.row.phone] = person
         if step.mentors and step.effect is not Effect.LEAVES:
-            match(
-                session, person, [one.person or by_phone[one.phone or ""] for one in step.mentors]
-            )
+            mentors = [one.person or by_phone[one.phone or ""] for one in step.mentors]
+            match(session, person, mentors)
         enrolled.append(person)
     return enrolled
 

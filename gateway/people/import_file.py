@@ -11,7 +11,14 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from escalation.speech.i18n import LANGUAGES, LANGUAGES_OF_STAFF, gettext_noop, phrase
+from escalation.speech.i18n import (
+    LANGUAGES,
+    LANGUAGES_OF_STAFF,
+    gettext_noop,
+    joined,
+    phrase,
+    with_capital,
+)
 from gateway.runtime.user_input import as_e164
 from models import Role
 
@@ -31,6 +38,18 @@ REGIONS = (
     *("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/"),
     *("Europe/", "Indian/", "Pacific/"),
 )
+
+
+class CannotChange(Exception):
+    """A refused change by a manager. Its text says why, and what to do."""
+
+
+class BadDetails(CannotChange):
+    """`reason` has no capital letter and no period. `line` is the line of a file, if known."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        self.reason, self.line = reason, line
+        super().__init__(joined((with_capital(reason), "."), ""))
 
 
 @dataclass(frozen=True)
@@ -81,9 +100,6 @@ class PeopleFile:
     problems: list[Problem] = field(default_factory=list)
     read_as: str = ""
 
-    def add_problem(self, line: int, reason: str) -> None:
-        self.problems.append(Problem(line, reason))
-
 
 def read_people(content: bytes, *, timezone: str) -> PeopleFile:
     """Read a people file, checking every line.
@@ -94,42 +110,43 @@ def read_people(content: bytes, *, timezone: str) -> PeopleFile:
     is the mentee's, such as es; empty leaves it unchanged.
     """
     people = PeopleFile()
+    try:
+        _read_file(content, people, timezone)
+    except BadDetails as bad:
+        people.problems.append(Problem(bad.line, bad.reason))
+    return people
+
+
+def _read_file(content: bytes, people: PeopleFile, timezone: str) -> None:
+    """Raises BadDetails at the line after which we cannot read on."""
     if content.startswith(b"PK\x03\x04"):
-        people.add_problem(1, gettext_noop("this is an Excel workbook; save it as CSV first"))
-        return people
+        raise BadDetails(gettext_noop("this is an Excel workbook; save it as CSV first"))
     text, encoding = _decoded(content)
     if "\x00" in text:
-        people.add_problem(1, gettext_noop("this is not a text file; save it as CSV (UTF-8)"))
-        return people
+        raise BadDetails(gettext_noop("this is not a text file; save it as CSV (UTF-8)"))
     delimiter = _detect_delimiter(text)
+    separated = phrase(DELIMITERS[delimiter])
     people.read_as = phrase(
-        "{encoding}, separated by {delimiter}",
-        encoding=encoding,
-        delimiter=phrase(DELIMITERS[delimiter]),
+        "{encoding}, separated by {delimiter}", encoding=encoding, delimiter=separated
     )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         _read_lines(reader, people, timezone)
     except csv.Error:
         # An open quotation mark would swallow all the lines after it.
-        people.add_problem(
-            reader.line_num,
-            gettext_noop('a quotation mark (") is not closed or is in the middle of a cell'),
-        )
-    return people
+        sentence = gettext_noop('a quotation mark (") is not closed or is in the middle of a cell')
+        raise BadDetails(sentence, reader.line_num) from None
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace"), "UTF-16"
-    try:
-        return content.decode("utf-8-sig"), "UTF-8"
-    except UnicodeDecodeError:
-        pass
-    try:
-        return content.decode("cp1252"), "Windows-1252"
-    except UnicodeDecodeError:
-        return content.decode("latin-1"), "Latin-1"
+    for codec, name in (("utf-8-sig", "UTF-8"), ("cp1252", "Windows-1252")):
+        try:
+            return content.decode(codec), name
+        except UnicodeDecodeError:
+            pass
+    return content.decode("latin-1"), "Latin-1"
 
 
 def _detect_delimiter(text: str) -> str:
@@ -144,31 +161,29 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 def _read_lines(reader: "Iterator[list[str]]", people: PeopleFile, timezone: str) -> None:
     names = _names(next(reader, []))
-    missing = [column for column in COLUMNS[:3] if column not in names]
-    if missing:
+    if missing := [column for column in COLUMNS[:3] if column not in names]:
         sentence = phrase(
             "the header is missing {missing}; it should be {wanted}",
             missing=", ".join(missing),
             wanted=",".join(COLUMNS),
         )
-        people.add_problem(1, sentence)
-        return
+        raise BadDetails(sentence)
     seen: dict[str, int] = {}
     for cells in reader:
         line: int = reader.line_num  # type: ignore[attr-defined]
         if line > MOST_LINES + 1:
             sentence = phrase("the file has more than {most:,} lines; split it", most=MOST_LINES)
-            people.add_problem(line, sentence)
-            return
+            raise BadDetails(sentence, line)
         values = dict(zip(names, map(cleaned, cells), strict=False))
         if not any(values.values()):
             continue
-        row = read_row({column: values.get(column, "") for column in COLUMNS}, line, timezone)
-        if isinstance(row, Problem):
-            people.problems.append(row)
-        elif row.phone in seen:
-            sentence = phrase("this phone number is already on line {line}", line=seen[row.phone])
-            people.add_problem(line, sentence)
+        try:
+            row = _read_row({column: values.get(column, "") for column in COLUMNS}, line, timezone)
+            if row.phone in seen:
+                taken = gettext_noop("this phone number is already on line {line}")
+                raise BadDetails(phrase(taken, line=seen[row.phone]))
+        except BadDetails as bad:
+            people.problems.append(Problem(line, bad.reason))
         else:
             seen[row.phone] = line
             people.rows.append(row)
@@ -176,85 +191,53 @@ def _read_lines(reader: "Iterator[list[str]]", people: PeopleFile, timezone: str
 
 def cleaned(cell: str) -> str:
     """One plain line: without control characters and direction overrides."""
-    kept = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", cell))
-    return " ".join(
-        "".join(
-            c
-            for c in kept
-            if c not in DIRECTION_OVERRIDES and unicodedata.category(c) not in ("Cc", "Cs")
-        )
-        .strip("\ufeff")
-        .split()
+    spaced = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", cell))
+    allowed = (
+        c
+        for c in spaced
+        if c not in DIRECTION_OVERRIDES and unicodedata.category(c) not in ("Cc", "Cs")
     )
+    return " ".join("".join(allowed).strip("\ufeff").split())
 
 
-def check_details(details: Details, *, default_timezone: str) -> Row | Problem:
-    """Check one person's details like a line of a file. A mentor is chosen separately."""
+def check_details(details: Details, *, default_timezone: str) -> Row:
+    """Check one person's details like a line of a file. Raises BadDetails."""
     cells = {key: cleaned(value) for key, value in asdict(details).items()}
-    return read_row({**cells, "mentor": ""}, 1, default_timezone)
-
-
-def read_row(cells: dict[str, str], line: int, timezone: str) -> Row | Problem:
-    """One line's `cleaned` cells as a row, or what is wrong with them."""
-    try:
-        return _read_row(cells, line, timezone)
-    except _BadCell as bad:
-        return Problem(line, bad.reason)
-
-
-class _BadCell(Exception):
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    return _read_row({**cells, "mentor": ""}, 1, default_timezone)
 
 
 def _read_row(cells: dict[str, str], line: int, timezone: str) -> Row:
-    role = _read_role(cells["role"])
+    try:
+        role = Role(cells["role"].casefold())
+    except ValueError:
+        sentence = gettext_noop("role {role!r} is not valid; use mentee, mentor or manager")
+        raise BadDetails(phrase(sentence, role=cells["role"])) from None
     if not cells["name"]:
-        raise _BadCell(gettext_noop("name is empty; enter the first name that others will see"))
+        raise BadDetails(gettext_noop("name is empty; enter the first name that others will see"))
     if len(cells["name"]) > LONGEST_NAME:
-        raise _BadCell(
-            phrase(
-                "name is longer than {longest} characters; a first name is enough",
-                longest=LONGEST_NAME,
-            )
-        )
+        sentence = gettext_noop("name is longer than {longest} characters; a first name is enough")
+        raise BadDetails(phrase(sentence, longest=LONGEST_NAME))
     phone = as_e164(cells["phone"])
     if phone is None:
-        raise _BadCell(gettext_noop("not a valid phone number; write it like +12025550101"))
+        raise BadDetails(gettext_noop("not a valid phone number; write it like +12025550101"))
     zone = cells["timezone"] or timezone
     if not is_zone(zone):
-        raise _BadCell(
-            phrase("time zone {zone!r} is unknown; use one like America/New_York", zone=zone)
-        )
+        sentence = gettext_noop("time zone {zone!r} is unknown; use one like America/New_York")
+        raise BadDetails(phrase(sentence, zone=zone))
     mentors = tuple(mentor.strip() for mentor in cells["mentor"].split("/") if mentor.strip())
     if mentors and role is not Role.MENTEE:
-        raise _BadCell(gettext_noop("only a mentee has a mentor; leave that column empty"))
-    language = _read_language(cells.get("language", ""), role)
+        raise BadDetails(gettext_noop("only a mentee has a mentor; leave that column empty"))
+    language = _read_language(cells["language"], role)
     return Row(line, role, cells["name"], phone, zone, mentors, bool(cells["timezone"]), language)
-
-
-def _read_role(cell: str) -> Role:
-    try:
-        return Role(cell.casefold())
-    except ValueError:
-        raise _BadCell(
-            phrase("role {role!r} is not valid; use mentee, mentor or manager", role=cell)
-        ) from None
 
 
 def _read_language(cell: str, role: Role) -> str:
     language = cell.casefold()
     if language and language not in LANGUAGES:
-        there = ", ".join(LANGUAGES)
-        raise _BadCell(
-            phrase(
-                "language {language!r} is not available; use one of {there}",
-                language=language,
-                there=there,
-            )
-        )
+        sentence = gettext_noop("language {language!r} is not available; use one of {there}")
+        raise BadDetails(phrase(sentence, language=language, there=", ".join(LANGUAGES)))
     if language and role is not Role.MENTEE and language not in LANGUAGES_OF_STAFF:
-        raise _BadCell(gettext_noop("only a mentee has a language; leave that column empty"))
+        raise BadDetails(gettext_noop("only a mentee has a language; leave that column empty"))
     return language
 
 

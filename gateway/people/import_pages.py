@@ -9,9 +9,9 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
-from gateway.people.enrollment import import_people
-from gateway.people.import_file import COLUMNS, MOST_LINES, Problem, read_people
-from gateway.people.import_plan import Plan, Step, plan
+from gateway.people.enrollment import enroll
+from gateway.people.import_file import COLUMNS, MOST_LINES, read_people
+from gateway.people.import_plan import Plan, plan
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Person, Program
 
@@ -65,15 +65,14 @@ def import_file(
     with line.database.writing() as session:
         program = session.get_one(Program, manager.program_id)
         planned = plan(session, program, read)
-        if planned.to_do and _fingerprint(planned) != seen:
-            done = None
-        else:
+        is_new = bool(planned.to_do) and _fingerprint(planned) != seen
+        if not is_new:
             by = session.get_one(Person, manager.id)
-            done = import_people(session, program, read, by=by, now=line.clock())
-    if done is None:
+            planned, _ = enroll(session, program, read, by=by, now=line.clock())
+    if is_new:
         return _preview(request, manager, file, CHANGED_MEANWHILE, status=409)
-    new = sum(step.person is None for step in done.to_do)
-    return go_to(request, f"/people?done=imported&added={new}&changed={len(done.to_do) - new}")
+    new = sum(step.person is None for step in planned.to_do)
+    return go_to(request, f"/people?done=imported&added={new}&changed={len(planned.to_do) - new}")
 
 
 def _import(
@@ -90,16 +89,14 @@ def _preview(
     read = read_people(content, timezone=manager.program.timezone)
     with get_line(request).database.reading() as session:
         planned = plan(session, session.get_one(Program, manager.program_id), read)
-    lines: list[tuple[int, Step | None, Problem | None]] = [
-        *((step.row.line, step, None) for step in planned.steps),
-        *((problem.line, None, problem) for problem in planned.problems),
-    ]
+    steps = [(step.row.line, step, None) for step in planned.steps]
+    problems = [(problem.line, None, problem) for problem in planned.problems]
     return page(
         request,
         "people/people_preview.html",
         viewer=manager,
         status=status,
-        lines=sorted(lines, key=lambda one: one[0]),
+        lines=sorted([*steps, *problems], key=lambda one: one[0]),
         planned=planned,
         read_as=read.read_as,
         content=base64.b64encode(content).decode("ascii"),

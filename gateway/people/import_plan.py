@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, language_name, phrase
 from escalation.speech.i18n import known as known_language
-from gateway.people.import_file import PeopleFile, Problem, Row
+from gateway.people.import_file import BadDetails, PeopleFile, Problem, Row
 from gateway.runtime.user_input import as_e164
 from models import Match, MatchKind, Person, Program, Role, phone_index
 
@@ -77,9 +77,10 @@ def plan(session: Session, program: Program, people: PeopleFile) -> Plan:
     steps = []
     # Mentors first, so that a mentee can be matched with one from the same file.
     for row in sorted(people.rows, key=lambda row: row.role is Role.MENTEE):
-        step = _step(row, known)
-        if isinstance(step, Problem):
-            problems.append(step)
+        try:
+            step = _step(row, known)
+        except BadDetails as bad:
+            problems.append(Problem(row.line, bad.reason))
             continue
         steps.append(step)
         if row.role is not Role.MENTEE:
@@ -119,36 +120,21 @@ def _known(session: Session, program: Program, rows: list[Row]) -> _Known:
     )
 
 
-def _step(row: Row, known: _Known) -> Step | Problem:
+def _step(row: Row, known: _Known) -> Step:
+    """Raises BadDetails."""
     if row.phone in known.taken_elsewhere:
-        return Problem(row.line, PHONE_IN_USE)
+        raise BadDetails(PHONE_IN_USE)
     person = known.people.get(row.phone)
     if person is not None and person.role is not row.role:
-        return Problem(
-            row.line,
+        raise BadDetails(
             phrase(
                 "this phone number is enrolled as a {role}, not a {given}",
                 role=phrase(person.role.value),
                 given=phrase(row.role.value),
-            ),
+            )
         )
-    mentors = []
-    for named in row.mentors:
-        found = _named(named, known.mentors)
-        if not found:
-            return Problem(
-                row.line,
-                phrase(
-                    "no mentor is named {named!r}; enroll them first or in this file", named=named
-                ),
-            )
-        if len(found) > 1:
-            return Problem(
-                row.line,
-                phrase("several mentors are named {named!r}; use the phone number", named=named),
-            )
-        if found[0] not in mentors:
-            mentors.append(found[0])
+    # Each mentor once, in the order of the file.
+    mentors = list(dict.fromkeys(_find_mentor(named, known.mentors) for named in row.mentors))
     if person is None:
         return Step(row, Effect.ADDS, None, tuple(mentors))
     changes = _changes(row, person, mentors, known)
@@ -159,10 +145,19 @@ def _step(row: Row, known: _Known) -> Step | Problem:
     return Step(row, effect, person, tuple(mentors), changes)
 
 
-def _named(named: str, mentors: list[Mentor]) -> list[Mentor]:
+def _find_mentor(named: str, mentors: list[Mentor]) -> Mentor:
     number = as_e164(named)
-    by_number = [one for one in mentors if number and one.phone == number]
-    return by_number or [one for one in mentors if one.name.casefold() == named.casefold()]
+    found = [one for one in mentors if number and one.phone == number]
+    found = found or [one for one in mentors if one.name.casefold() == named.casefold()]
+    if not found:
+        raise BadDetails(
+            phrase("no mentor is named {named!r}; enroll them first or in this file", named=named)
+        )
+    if len(found) > 1:
+        raise BadDetails(
+            phrase("several mentors are named {named!r}; use the phone number", named=named)
+        )
+    return found[0]
 
 
 def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> tuple[str, ...]:

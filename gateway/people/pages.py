@@ -1,9 +1,11 @@
 """The managers' pages about people: the list, and one person."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -15,7 +17,6 @@ from gateway.people import directory
 from gateway.people.changes import change_person, come_back, leave, match_with
 from gateway.people.directory import (
     PERSON_NOT_HERE,
-    CannotChange,
     Listed,
     find_people,
     list_mentees,
@@ -27,9 +28,16 @@ from gateway.people.directory import (
 )
 from gateway.people.enrollment import add_person
 from gateway.people.exports import people_table
-from gateway.people.guardians import get_terms, local_today, note_guardian
-from gateway.people.import_file import MOST_LINES, Details, common_zones
-from gateway.privacy.terms import get_consent
+from gateway.people.import_file import MOST_LINES, CannotChange, Details, cleaned, common_zones
+from gateway.people.rota import read_day
+from gateway.privacy.terms import (
+    BANDS,
+    ConsentRefused,
+    get_consent,
+    given_by,
+    needs_guardian,
+    record_guardian,
+)
 from gateway.privacy.terms_by_text import tell_that_a_guardian_agreed
 from gateway.runtime import audit
 from gateway.runtime.line import Line
@@ -54,12 +62,9 @@ Done = Annotated[
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
 
-class Change(Protocol):
-    """One change to a person by a manager; raises CannotChange."""
-
-    def __call__(
-        self, session: Session, person: Person, *, by: Person, now: datetime
-    ) -> object: ...
+# One change to a person: called with (session, person, by=, now=). Raises CannotChange or
+# ConsentRefused.
+Change = Callable[..., object]
 
 
 def typed_details(
@@ -92,24 +97,28 @@ def list_people(
     added: Count = 0,
     changed: Count = 0,
 ) -> Response:
-    sentence = _imported(added, changed) if done == "imported" else ""
-    return _list(request, manager, show, "", sentence)
+    sentence = ""
+    if done == "imported" and (added or changed):
+        sentence = phrase(
+            "Imported: {added} added, {changed} changed.", added=added, changed=changed
+        )
+    elif done == "imported":
+        sentence = gettext_noop("Everyone in the file was already enrolled. Nothing changed.")
+    return _list(request, manager, show, sentence=sentence)
 
 
 @router.get(".{form}")
 def export(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
     """The list as shown. A search has no export, because a URL must not contain names."""
     written = read_format(form)
-    line = get_line(request)
-    chosen = [one for one in _find_all(line, manager) if _is_shown(one, show, "")]
-    table = people_table(chosen, manager.program.timezone)
+    table = people_table(_find(get_line(request), manager, show), manager.program.timezone)
     return download(request, manager, table, written, about="people", file="people")
 
 
 @router.post("/search")
 def search(request: Request, manager: Manager, words: Text = "") -> Response:
     """By name or number. A POST, because URLs end up in logs and browser histories."""
-    return _list(request, manager, "all", words.strip()[:100], "")
+    return _list(request, manager, "all", words=words.strip()[:100])
 
 
 @router.get("/new")
@@ -132,7 +141,7 @@ def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "
                 now=line.clock(),
             )
     except CannotChange as refused:
-        return _new(request, manager, {**asdict(details), "own": own}, str(refused), status=422)
+        return _new(request, manager, {**asdict(details), "own": own}, str(refused))
     return go_to(request, f"/people/{person.id}?done=added")
 
 
@@ -176,9 +185,9 @@ def set_guardian(
 
     def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
         waits = get_consent(session, person, line.rules.policy.consent) is None
-        note_guardian(session, person, name=name, day=day, by=by, now=now)
+        record_guardian(session, person, cleaned(name), on=read_day(day), by=by, now=now)
         if waits:
-            tell_that_a_guardian_agreed(session, line, person, now=now)
+            tell_that_a_guardian_agreed(line.at(session), person)
 
     typed = {"name": name, "day": day}
     return _make(request, manager, number, make, Notice("guardian", guardian=typed))
@@ -203,7 +212,7 @@ def _make(request: Request, manager: Person, number: int, make: Change, notice: 
             person = _person(session, manager, number)
             by = session.get_one(Person, manager.id)
             make(session, person, by=by, now=line.clock())
-    except CannotChange as refused:
+    except (CannotChange, ConsentRefused) as refused:
         status = 422 if notice.status == 200 else notice.status
         refusal = replace(notice, done="", refusal=str(refused), status=status)
         return _one(request, manager, number, refusal)
@@ -213,12 +222,11 @@ def _make(request: Request, manager: Person, number: int, make: Change, notice: 
 # --- showing ---
 
 
-def _list(request: Request, manager: Person, show: str, words: str, sentence: str) -> Response:
+def _list(
+    request: Request, manager: Person, show: str, *, words: str = "", sentence: str = ""
+) -> Response:
     line = get_line(request)
-    listed = _find_all(line, manager)
-    chosen = [one for one in listed if _is_shown(one, show, words)]
-    if words:
-        chosen = directory.search(chosen, words)
+    chosen = _find(line, manager, show, words)
     return page(
         request,
         "people/people.html",
@@ -232,7 +240,6 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
             )
         ],
         any_shown=bool(chosen),
-        any_enrolled=bool(listed),
         show=show,
         words=words,
         sentence=sentence,
@@ -241,31 +248,27 @@ def _list(request: Request, manager: Person, show: str, words: str, sentence: st
     )
 
 
-def _find_all(line: Line, manager: Person) -> list[Listed]:
+def _find(line: Line, manager: Person, show: str, words: str = "") -> list[Listed]:
+    """The people to show. A search also finds people who left."""
+    inactive_after = timedelta(days=line.rules.policy.targets.inactive_after_days)
     with line.database.reading() as session:
-        return find_people(
-            session,
-            manager.program,
-            now=line.clock(),
-            inactive_after=timedelta(days=line.rules.policy.targets.inactive_after_days),
+        listed = find_people(
+            session, manager.program, now=line.clock(), inactive_after=inactive_after
         )
-
-
-def _is_shown(one: Listed, show: str, words: str) -> bool:
-    """A search includes people who left."""
+    if words:
+        return directory.search(listed, words)
     if show == "left":
-        return one.person.left_at is not None
-    if one.person.left_at is not None:
-        return bool(words)
-    return show in ("all", one.person.role.value)
+        return [one for one in listed if one.person.left_at is not None]
+    active = [one for one in listed if one.person.left_at is None]
+    return [one for one in active if show in ("all", one.person.role.value)]
 
 
 def _one(request: Request, manager: Person, number: int, notice: Notice) -> Response:
     line = get_line(request)
     with line.database.reading() as session:
         person = _person(session, manager, number)
-        terms = get_terms(session, person, line.rules.policy.consent)
-        today = local_today(person, now=line.clock())
+        terms = _terms(session, person, line) if person.role is Role.MENTEE else None
+        today = line.clock().astimezone(ZoneInfo(person.program.timezone)).date()
         own, back_ups = list_mentors(session, person)
         mentors = mentors_in(session, manager.program_id)
         mentees = list_mentees(session, person)
@@ -277,7 +280,14 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
         viewer=manager,
         status=notice.status,
         person=person,
-        given=notice.details or _current_details(person),
+        given=notice.details
+        or Details(
+            person.role.value,
+            person.name,
+            person.phone or "",
+            person.timezone,
+            known(person.language),
+        ),
         terms=terms,
         guardian=notice.guardian or {"name": "", "day": today.isoformat()},
         today=today,
@@ -295,10 +305,18 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
     )
 
 
-def _current_details(person: Person) -> Details:
-    return Details(
-        person.role.value, person.name, person.phone or "", person.timezone, known(person.language)
-    )
+def _terms(session: Session, mentee: Person, line: Line) -> dict[str, Any]:
+    """The mentee's consent to the current terms; `given` is None until they agree themselves."""
+    given = given_by(session, mentee)
+    if given is None:
+        return {"given": None}
+    recorded_by = session.get(Person, given.guardian_recorded_by_id or 0)
+    return {
+        "given": given,
+        "band": BANDS[given.age_band],
+        "guardian_needed": needs_guardian(given.age_band, line.rules.policy.consent),
+        "recorded_by": recorded_by.name if recorded_by else None,
+    }
 
 
 def _new(
@@ -306,7 +324,6 @@ def _new(
     manager: Person,
     given: dict[str, str] | None = None,
     sentence: str = "",
-    status: int = 200,
 ) -> Response:
     with get_line(request).database.reading() as session:
         mentors = mentors_in(session, manager.program_id)
@@ -315,18 +332,12 @@ def _new(
         request,
         "people/people_new.html",
         viewer=manager,
-        status=status,
+        status=422 if sentence else 200,
         given=given or {**empty, "timezone": manager.program.timezone},
         mentors=mentors,
         sentence=sentence,
         zones=common_zones(),
     )
-
-
-def _imported(added: int, changed: int) -> str:
-    if not added and not changed:
-        return gettext_noop("Everyone in the file was already enrolled. Nothing changed.")
-    return phrase("Imported: {added} added, {changed} changed.", added=added, changed=changed)
 
 
 def _person(session: Session, manager: Person, number: int) -> Person:

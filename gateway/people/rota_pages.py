@@ -1,11 +1,10 @@
 """The managers' page about their program: hours, holidays, duty, the week ahead."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Form as FormData
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import get_rota
@@ -14,39 +13,20 @@ from gateway.accounts.sessions import Manager
 from gateway.people import rota
 from gateway.people.directory import mentors_in, person_in
 from gateway.people.exports import ROTA_TABLES
-from gateway.people.import_file import common_zones
-from gateway.people.rota import Edit
+from gateway.people.import_file import CannotChange, common_zones
+from gateway.people.rota import Edit, Typed
 from gateway.people.week_ahead import absences_ahead, week_ahead
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
-from gateway.web.lookup import row_number
-from gateway.web.rendering import (
-    Number,
-    PageRefused,
-    env,
-    get_line,
-    go_to,
-    page,
-)
-from models import Person, Program
+from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
+from models import DutyOverride, DutyShift, Holiday, Person, Program
 
 router = APIRouter(prefix="/program")
 
 env.globals.update(weekdays=rota.WEEKDAYS)
 
 GONE = gettext_noop("There is no such entry in your program. It may be removed already.")
-Text = Annotated[str, Form()]
-Texts = Annotated[list[str] | None, Form()]
 Done = Annotated[Literal["", "saved", "removed"], Query()]
-Change = Callable[[Edit], None]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A refused form: its name, what was typed, and why it was refused."""
-
-    form: str
-    given: dict[str, str]
-    sentence: str
+Form = Annotated[Typed, FormData()]
 
 
 @router.get("")
@@ -67,85 +47,48 @@ def one_table(request: Request, manager: Manager, name: str, form: str) -> Respo
 
 
 @router.post("/hours")
-def set_hours(
-    request: Request, manager: Manager, opens: Text = "", closes: Text = "", timezone: Text = ""
-) -> Response:
-    given = {"opens": opens, "closes": closes, "timezone": timezone}
-    change = partial(rota.set_hours, opens=opens, closes=closes, timezone=timezone)
-    return _set(request, manager, "hours", change, given)
+def set_hours(request: Request, manager: Manager, typed: Form) -> Response:
+    return _set(request, manager, "hours", rota.set_hours, typed)
 
 
 @router.post("/holidays")
-def add_holiday(request: Request, manager: Manager, day: Text = "", name: Text = "") -> Response:
-    given = {"day": day, "name": name}
-    return _set(request, manager, "holidays", partial(rota.add_holiday, day=day, name=name), given)
+def add_holiday(request: Request, manager: Manager, typed: Form) -> Response:
+    return _set(request, manager, "holidays", rota.add_holiday, typed)
 
 
 @router.post("/shifts")
-def add_shifts(
-    request: Request,
-    manager: Manager,
-    person: Text = "",
-    weekday: Texts = None,
-    begins: Text = "",
-    ends: Text = "",
-) -> Response:
-    days = weekday or []
-
-    def change(edit: Edit) -> None:
-        rota.add_shifts(edit, _find(edit, person), weekdays=days, begins=begins, ends=ends)
-
-    given = {"person": person, "weekdays": "".join(days), "begins": begins, "ends": ends}
-    return _set(request, manager, "shifts", change, given)
+def add_shifts(request: Request, manager: Manager, typed: Form) -> Response:
+    return _set(request, manager, "shifts", rota.add_shifts, typed)
 
 
 @router.post("/overrides")
-def add_override(
-    request: Request,
-    manager: Manager,
-    person: Text = "",
-    duty: Text = "on",
-    begins: Text = "",
-    ends: Text = "",
-) -> Response:
-    def change(edit: Edit) -> None:
-        whom = _find(edit, person)
-        rota.add_override(edit, whom, on_duty=duty != "off", begins=begins, ends=ends)
-
-    given = {"person": person, "duty": duty, "begins": begins, "ends": ends}
-    return _set(request, manager, "overrides", change, given)
+def add_override(request: Request, manager: Manager, typed: Form) -> Response:
+    return _set(request, manager, "overrides", rota.add_override, typed)
 
 
 @router.post("/duty/{number}")
-def switch_duty(request: Request, number: Number, manager: Manager, duty: Text = "off") -> Response:
+def switch_duty(request: Request, number: Number, manager: Manager, typed: Form) -> Response:
     """The same switch as `warmline duty`."""
-
-    def change(edit: Edit) -> None:
-        whom = _find(edit, str(number))
-        if whom is None:
+    with get_line(request).database.reading() as session:
+        if person_in(session, manager.program_id, number) is None:
             raise PageRefused(404, GONE)
-        rota.switch_duty(edit, whom, on=duty == "on")
-
-    return _set(request, manager, "shifts", change, {})
+    typed = typed.model_copy(update={"person": str(number)})
+    return _set(request, manager, "shifts", rota.switch_duty, typed)
 
 
 @router.post("/holidays/{number}/remove")
 def remove_holiday(request: Request, number: Number, manager: Manager) -> Response:
-    return _remove(request, manager, number, rota.remove_holiday)
+    return _remove(request, manager, Holiday, number)
 
 
 @router.post("/shifts/{number}/remove")
 def remove_shift(request: Request, number: Number, manager: Manager) -> Response:
-    return _remove(request, manager, number, rota.remove_shift)
+    return _remove(request, manager, DutyShift, number)
 
 
 @router.post("/overrides/{number}/remove")
 def remove_override(request: Request, number: Number, manager: Manager) -> Response:
-    return _remove(request, manager, number, rota.remove_override)
-
-
-def _find(edit: Edit, number: str) -> Person | None:
-    return person_in(edit.session, edit.program.id, row_number(number))
+    return _remove(request, manager, DutyOverride, number)
 
 
 def _edit(request: Request, session: Session, manager: Person) -> Edit:
@@ -154,32 +97,39 @@ def _edit(request: Request, session: Session, manager: Person) -> Edit:
 
 
 def _set(
-    request: Request, manager: Person, form: str, change: Change, given: dict[str, str]
+    request: Request,
+    manager: Person,
+    form: str,
+    change: Callable[[Edit, Typed], None],
+    typed: Typed,
 ) -> Response:
-    """Make one change; a refusal shows the page again with what was typed."""
+    """Make one change; a refusal shows the page again with what was typed in this form."""
     try:
         with get_line(request).database.writing() as session:
-            change(_edit(request, session, manager))
-    except rota.CannotSet as refused:
-        return _page(request, manager, refused=Refused(form, given, str(refused)))
+            change(_edit(request, session, manager), typed)
+    except CannotChange as refused:
+        return _page(request, manager, form=form, typed=typed, sentence=str(refused))
     return go_to(request, "/program?done=saved")
 
 
-def _remove(
-    request: Request, manager: Person, number: int, remove: Callable[[Edit, int], bool]
-) -> Response:
+def _remove(request: Request, manager: Person, model: type[rota.Entry], number: int) -> Response:
     with get_line(request).database.writing() as session:
-        if not remove(_edit(request, session, manager), number):
+        if not rota.remove(_edit(request, session, manager), model, number):
             raise PageRefused(404, GONE)
     return go_to(request, "/program?done=removed")
 
 
 def _page(
-    request: Request, manager: Person, *, done: str = "", refused: Refused | None = None
+    request: Request,
+    manager: Person,
+    *,
+    done: str = "",
+    form: str = "",
+    typed: Typed | None = None,
+    sentence: str = "",
 ) -> Response:
-    line = get_line(request)
-    now = line.clock()
-    with line.database.reading() as session:
+    now = get_line(request).clock()
+    with get_line(request).database.reading() as session:
         program = session.get_one(Program, manager.program_id)
         its_rota = get_rota(session, program)
         week = week_ahead(session, program, now=now)
@@ -190,20 +140,19 @@ def _page(
             "absences": absences_ahead(session, program, now=now),
             "holidays": rota.holidays_in(session, program, since=week[0].day),
         }
-    typed = refused or Refused("", {}, "")
     return page(
         request,
         "people/program.html",
         viewer=manager,
-        status=422 if refused else 200,
+        status=422 if sentence else 200,
         program=program,
         week=week,
         gaps=sum(one.is_gap for day in week for one in day.stretches),
-        form=typed.form,
-        typed=lambda form, field, otherwise="": (
-            typed.given.get(field, otherwise) if form == typed.form else otherwise
+        form=form,
+        typed=lambda of, field, otherwise="": (
+            getattr(typed, field) if typed and of == form else otherwise
         ),
-        sentence=typed.sentence,
+        sentence=sentence,
         done=done,
         zones=common_zones(),
         zone=program.timezone,

@@ -1,32 +1,27 @@
-"""A mentee's yes to the terms, before the first use; and a guardian's, if needed.
+"""A mentee's agreement to the terms before the first use, and a guardian's if needed.
 
-Who writes by SMS has agreed when they were enrolled, which is the program's to ask and to keep;
-or is asked by text, where the program's policy says so (terms_by_text.py).
+A mentee who writes by SMS agreed when they were enrolled, which the program asks and records; or
+we ask by text, if the program's policy says so (terms_by_text.py).
 """
 
-from datetime import datetime
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff
-from escalation.policy import ConsentPolicy, load_policy
+from escalation.policy import ConsentPolicy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.runtime.audit import note_about
-from gateway.runtime.policy_versions import policy_in_use
-from models import AgeBand, Consent, Conversation, Person
+from models import AgeBand, Consent, Conversation, Person, Role
 
-# Of the words on the page of the terms (templates/terms_words.html). Change it with them:
-# everybody is asked anew then, and so is a guardian.
+# Change it with the words of the terms (templates/chat/terms_words.html): then every mentee and
+# guardian is asked again.
 TERMS_VERSION = "2026-11"
 
 # The age, in years, from which each band begins.
-BEGINS_AT = {
-    AgeBand.UNDER_13: 0,
-    AgeBand.FROM_13: 13,
-    AgeBand.FROM_16: 16,
-    AgeBand.ADULT: 18,
-}
+BEGINS_AT = {AgeBand.UNDER_13: 0, AgeBand.FROM_13: 13, AgeBand.FROM_16: 16, AgeBand.ADULT: 18}
 BANDS = {
     AgeBand.UNDER_13: gettext_noop("12 or younger"),
     AgeBand.FROM_13: gettext_noop("13 to 15"),
@@ -36,7 +31,7 @@ BANDS = {
 
 
 class ConsentRefused(Exception):
-    """A yes that cannot be recorded. Its text is a sentence for the person who gave it."""
+    """An agreement that cannot be recorded. Its text is a sentence for the person who gave it."""
 
 
 class BandChosenBefore(ConsentRefused):
@@ -50,24 +45,18 @@ class BandChosenBefore(ConsentRefused):
         super().__init__(self.SENTENCE.format(band=self.band))
 
 
-def get_consent(
-    session: Session, person: Person, policy: ConsentPolicy | None = None
-) -> Consent | None:
-    """The yes that counts: to the present terms, not withdrawn, with a guardian's where needed.
-
-    Without `policy` it is the one that the program goes by.
-    """
+def get_consent(session: Session, person: Person, policy: ConsentPolicy) -> Consent | None:
+    """The valid agreement: to the current terms, not withdrawn, with a guardian's if needed."""
     given = given_by(session, person)
     if given is None or given.guardian_agreed_at is not None:
         return given
-    policy = policy or policy_in_use(session, person.program_id, load_policy()).consent
     return None if needs_guardian(given.age_band, policy) else given
 
 
-def may_chat(session: Session, person: Person, policy: ConsentPolicy | None = None) -> bool:
-    """Whether the chat is open to this mentee: they have agreed, or a person has been asked for.
+def may_chat(session: Session, person: Person, policy: ConsentPolicy) -> bool:
+    """Whether the chat is open to this mentee: they have agreed, or asked for a person.
 
-    Talking to a person takes no terms and no guardian; the bot is quiet then.
+    Talking to a person needs no terms and no guardian; the bot is quiet then.
     """
     if get_consent(session, person, policy) is not None:
         return True
@@ -76,7 +65,7 @@ def may_chat(session: Session, person: Person, policy: ConsentPolicy | None = No
 
 
 def given_by(session: Session, person: Person) -> Consent | None:
-    """The mentee's own yes to the present terms, whether or not a guardian is still to agree."""
+    """The mentee's own agreement to the current terms, even if a guardian has not agreed yet."""
     return session.scalar(
         select(Consent)
         .where(
@@ -90,16 +79,16 @@ def given_by(session: Session, person: Person) -> Consent | None:
 
 
 def needs_guardian(band: AgeBand, policy: ConsentPolicy) -> bool:
-    """Whether a guardian must agree for somebody in this band. A band is judged by its youngest."""
+    """Whether a guardian must agree for anyone in this band, even the youngest."""
     return BEGINS_AT[band] < policy.guardian_below
 
 
 def agree(session: Session, person: Person, band: AgeBand, *, now: datetime) -> Consent:
-    """Record the mentee's yes. The same yes sent twice is recorded once.
+    """Record the mentee's agreement. Idempotent.
 
     Raises:
-        BandChosenBefore: another band was chosen before. Who was told that a guardian is needed
-            does not get in by choosing again; a manager corrects a slip.
+        BandChosenBefore: they chose another band before. A mentee who needs a guardian cannot get
+            in by choosing again; a manager can correct a slip.
     """
     # Two tabs may send it at the same moment.
     session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
@@ -111,54 +100,57 @@ def agree(session: Session, person: Person, band: AgeBand, *, now: datetime) -> 
     consent = Consent(person_id=person.id, at=now, terms=TERMS_VERSION, age_band=band)
     session.add(consent)
     session.flush()
-    note_about(
-        session,
-        person,
-        "consent.given",
-        by=person,
-        now=now,
-        terms=TERMS_VERSION,
-        age_band=band.value,
-    )
+    detail = {"terms": TERMS_VERSION, "age_band": band.value}
+    note_about(session, person, "consent.given", by=person, now=now, **detail)
     return consent
 
 
 def record_guardian(
-    session: Session, person: Person, name: str, *, by: Person | None, now: datetime
-) -> Consent:
-    """Record that a guardian has agreed, as seen by a manager (`by`, if known).
+    session: Session,
+    person: Person,
+    name: str,
+    *,
+    on: date | None = None,
+    by: Person | None,
+    now: datetime,
+) -> None:
+    """Record that a guardian agreed, today or `on` a day before, as seen by a manager (`by`).
 
-    Raises:
-        ConsentRefused: the mentee has not said yes themselves, or there is no name.
+    Idempotent. Raises ConsentRefused: not an active mentee, or one who has not agreed yet; no name;
+    a day in the future.
     """
+    if person.role is not Role.MENTEE or person.left_at is not None:
+        raise ConsentRefused(phrase("{name} is not an active mentee.", name=person.name))
     name = name.replace("\x00", "").strip()
     if not name:
         raise ConsentRefused(gettext_noop("Who agreed? Give the guardian's name."))
     if len(name) > 80:
         raise ConsentRefused(gettext_noop("Keep the guardian's name to 80 characters."))
+    zone = ZoneInfo(person.program.timezone)
+    today = now.astimezone(zone).date()
+    on = on or today
+    if on > today:
+        raise ConsentRefused(
+            phrase("{on:%d %B %Y} is in the future. Enter the day they agreed.", on=on)
+        )
     given = _own_consent(session, person)
-    given.guardian_name, given.guardian_agreed_at = name, now
+    before = given.guardian_agreed_at
+    if before is not None and (given.guardian_name, before.astimezone(zone).date()) == (name, on):
+        return
+    given.guardian_name = name
+    given.guardian_agreed_at = now if on == today else datetime.combine(on, time(12), zone)
     given.guardian_recorded_by_id = by.id if by else None
     note_about(session, person, "consent.guardian", by=by, now=now, terms=given.terms)
-    return given
 
 
 def correct_band(
     session: Session, person: Person, band: AgeBand, *, by: Person | None, now: datetime
-) -> Consent:
-    """Correct the band that a mentee has chosen by a slip. Raises ConsentRefused."""
+) -> None:
+    """Correct the band that a mentee chose by mistake. Raises ConsentRefused."""
     given = _own_consent(session, person)
-    was, given.age_band = given.age_band, band
-    note_about(
-        session,
-        person,
-        "consent.age_band",
-        by=by,
-        now=now,
-        was=was.value,
-        age_band=band.value,
-    )
-    return given
+    detail = {"was": given.age_band.value, "age_band": band.value}
+    given.age_band = band
+    note_about(session, person, "consent.age_band", by=by, now=now, **detail)
 
 
 def _own_consent(session: Session, person: Person) -> Consent:

@@ -15,8 +15,7 @@ from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.values import LARGEST, FromRow, Number, PageQuery, not_there
 from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out, match
-from gateway.people.import_file import Details, PeopleFile, check_details
-from gateway.people.import_file import Problem as Refused
+from gateway.people.import_file import BadDetails, Details, PeopleFile, check_details
 from gateway.people.import_plan import plan
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -183,9 +182,10 @@ def _enroll(
 ) -> PersonRow:
     program = session.get_one(Program, caller.program.id)
     details = Details(new.role.value, new.name, new.phone, new.timezone or "", new.language or "")
-    row = check_details(details, default_timezone=program.timezone)
-    if isinstance(row, Refused):
-        raise Problem(422, f"No one was enrolled: {row.reason}.")
+    try:
+        row = check_details(details, default_timezone=program.timezone)
+    except BadDetails as bad:
+        raise Problem(422, f"No one was enrolled: {bad.reason}.") from None
     mentor = _own_mentor(session, new, caller)
     known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
     if known is not None and known.program_id == program.id:

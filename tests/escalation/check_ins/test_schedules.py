@@ -56,33 +56,33 @@ def following(
     return found
 
 
-def eve_of(day: date, zone: ZoneInfo) -> datetime:
+def noon_before(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day - timedelta(days=1), time(12), zone)
 
 
 def test_a_time_that_clocks_skip_comes_at_the_next_one_they_show() -> None:
     for zone, day, skipped, utc in SPRING:
-        (there,) = following(1, skipped, zone, eve_of(day, zone), NO_QUIET)
+        (there,) = following(1, skipped, zone, noon_before(day, zone), NO_QUIET)
         assert (there.local_date, there.due_at) == (day, utc)
         assert there.due_at.astimezone(zone).time() == time(3, 0)
 
 
 def test_a_time_that_clocks_show_twice_comes_once_and_the_first_time() -> None:
     for zone, day, twice, utc in AUTUMN:
-        first, second = following(2, twice, zone, eve_of(day, zone), NO_QUIET)
+        first, second = following(2, twice, zone, noon_before(day, zone), NO_QUIET)
         assert (first.local_date, first.due_at) == (day, utc)
         assert second.local_date == day + timedelta(days=1)
 
 
 def test_local_times_stay_through_the_change_of_clocks() -> None:
     for zone, day, _, _ in SPRING + AUTUMN:
-        found = following(4, time(18), zone, eve_of(day, zone))
+        found = following(4, time(18), zone, noon_before(day, zone))
         dates = [there.local_date - day for there in found]
         assert dates == [timedelta(days=n) for n in range(-1, 3)]
         assert {there.due_at.astimezone(zone).time() for there in found} == {time(18)}
         hours = {later.due_at - earlier.due_at for earlier, later in pairwise(found)}
         assert len(hours) == 2, "one of the nights was an hour longer or shorter"
-        (night,) = following(1, time(22), zone, eve_of(day, zone))
+        (night,) = following(1, time(22), zone, noon_before(day, zone))
         assert night.local_date == day - timedelta(days=1)
         assert night.due_at.astimezone(zone) == datetime.combine(day, time(8), zone)
 

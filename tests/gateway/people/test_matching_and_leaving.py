@@ -2,8 +2,6 @@
 
 from datetime import time
 
-from sqlalchemy import select
-
 from escalation.handoffs.transfers import offer_transfer
 from gateway.accounts.sessions import find_session, start_session
 from models import DutyShift, Handoff, MatchKind, Person, Schedule, Transfer, WebSession
@@ -14,12 +12,9 @@ from tests.gateway.people.test_people import (
     details,
     list_mentors,
     listed,
-    web,
 )
 from tests.line import JO, MAYA, NOOR, SAM, Talk
 from tests.web_client import Web
-
-__all__ = ["web"]
 
 
 def test_ruth_matches_jo_with_sam_and_a_backup(talk: Talk, web: Web) -> None:
@@ -70,9 +65,9 @@ def test_a_person_who_left_is_off_everything(talk: Talk, web: Web) -> None:
     web.posts(address(talk, MAYA) + "/leave")
     with talk.database.reading() as session:
         assert find_session(session, token, now=talk.clock()) is None
-        assert session.scalar(select(WebSession.id).where(WebSession.person_id == sam.id)) is None
-        assert session.scalar(select(DutyShift.id)) is None
-        schedule = session.scalars(select(Schedule)).one()
+    assert sam.id not in [one.person_id for one in talk.rows(WebSession)]
+    assert talk.rows(DutyShift) == []
+    [schedule] = talk.rows(Schedule)
     assert schedule.paused, "Maya's weekly check-in"
     assert list_mentors(talk, MAYA) == []
     talk.texts(JO, "i want to kill myself tonight")
@@ -101,8 +96,8 @@ def test_a_transfer_offer_returns_when_its_recipient_leaves(talk: Talk, web: Web
         handoff = session.get_one(Handoff, talk.handoff().id)
         offer_transfer(talk.line.at(session), handoff, by=sam, to=noor, note="")
     assert web.posts(address(talk, NOOR) + "/leave").status_code == 303
-    with talk.database.reading() as session:
-        assert session.scalars(select(Transfer)).one().accepted is False
+    [transfer] = talk.rows(Transfer)
+    assert transfer.accepted is False
     assert talk.handoff().mentor_id == sam.id
 
 

@@ -3,8 +3,7 @@
 import re
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from models import AuditEntry, Match, MatchKind, Person, Program, Role, phone_index
 from tests.gateway.reporting.test_log import read_rows
@@ -15,13 +14,6 @@ from tests.web_client import Web
 LONELY = "nobody would notice if i was gone, i just want someone to talk to"
 NEW = "+12025550130"
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def web(talk: Talk) -> Web:
-    web = Web(talk)
-    web.is_now(RUTH)
-    return web
 
 
 def address(talk: Talk, number: str) -> str:
@@ -40,8 +32,7 @@ def list_mentors(talk: Talk, number: str) -> list[tuple[str, MatchKind]]:
 
 
 def everybody(talk: Talk) -> int:
-    with talk.database.reading() as session:
-        return session.scalar(select(func.count(Person.id))) or 0
+    return len(talk.rows(Person))
 
 
 def listed(shown: str) -> list[str]:
@@ -50,15 +41,8 @@ def listed(shown: str) -> list[str]:
 
 
 def actions(talk: Talk, number: str) -> list[str]:
-    about = f"person:{talk.person(number).id}"
-    with talk.database.reading() as session:
-        return list(
-            session.scalars(
-                select(AuditEntry.action)
-                .where(AuditEntry.about == about, AuditEntry.action != "read")
-                .order_by(AuditEntry.id)
-            )
-        )
+    entries = [e for e in talk.rows(AuditEntry) if e.about == f"person:{talk.person(number).id}"]
+    return [entry.action for entry in entries if entry.action != "read"]
 
 
 def details(talk: Talk, number: str, **other: str) -> dict[str, str]:
@@ -95,9 +79,8 @@ def test_a_search_for_a_script_is_shown_as_text(web: Web) -> None:
 
 def test_the_list_shows_who_is_unreachable_or_inactive(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "hi")
-    with talk.database.writing() as session:
-        session.get_one(Person, talk.person(SAM).id).opted_out_at = talk.clock()
-        session.get_one(Person, talk.person(NOOR).id).unreachable_code = "30005"
+    talk.sets(SAM, opted_out_at=talk.clock())
+    talk.sets(NOOR, unreachable_code="30005")
     talk.texts(RUTH, "away until friday")
     talk.clock.now += timedelta(days=40)
     web.is_now(RUTH)
@@ -126,27 +109,14 @@ def test_the_list_is_exported_as_shown(talk: Talk, web: Web) -> None:
     assert len(read_xlsx(web.gets("/people.xlsx?show=left").content)) == 1, "only headings"
     assert web.gets("/people.pdf").status_code == 404
     assert 'href="/people.csv?show=mentor"' in web.gets("/people?show=mentor").text
-    with talk.database.reading() as session:
-        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "export")).all()
+    entries = [entry for entry in talk.rows(AuditEntry) if entry.action == "export"]
     noted = [(entry.about, entry.detail["form"], entry.detail["rows"]) for entry in entries]
     assert noted == [("people", "csv", 5), ("people", "xlsx", 2), ("people", "xlsx", 0)]
 
 
-def test_mentors_cannot_open_these_pages(talk: Talk, web: Web) -> None:
-    web.is_now(SAM)
-    for path in ("/people", "/people/new", "/people/import", address(talk, MAYA)):
-        assert web.gets(path).status_code == 403
-    assert web.posts("/people", **details(talk, MAYA, phone=NEW)).status_code == 403
-
-
-def test_people_of_another_program_are_not_found(talk: Talk, web: Web) -> None:
+def test_people_of_another_program_are_neither_listed_nor_chosen(talk: Talk, web: Web) -> None:
     eve = talk.person(talk.a_manager_elsewhere())
-    path = f"/people/{eve.id}"
     assert "Eve" not in listed(web.gets("/people").text)
-    assert web.gets(path).status_code == 404
-    form = details(talk, SAM)
-    for what in ("", "/mentors", "/leave", "/back"):
-        assert web.posts(path + what, **form).status_code == 404
     answer = web.posts(address(talk, MAYA) + "/mentors", own=str(eve.id))
     assert answer.status_code == 422
     assert "Eve" not in answer.text
@@ -157,7 +127,7 @@ def test_people_of_another_program_are_not_found(talk: Talk, web: Web) -> None:
 
 
 def test_ruth_enrolls_ana_who_keeps_what_she_wrote_before(talk: Talk, web: Web) -> None:
-    talk.texts(NEW, "hi, is this the line?")
+    talk.texts(NEW, "hi, is this the bot?")
     sam = str(talk.person(SAM).id)
     form = {"role": "mentee", "name": "Ana", "phone": "(202) 555-0130", "timezone": ""}
     answer = web.posts("/people", **form, own=sam)
@@ -165,7 +135,7 @@ def test_ruth_enrolls_ana_who_keeps_what_she_wrote_before(talk: Talk, web: Web) 
     ana = talk.person(NEW)
     assert (ana.name, ana.role, ana.timezone) == ("Ana", Role.MENTEE, "America/New_York")
     assert list_mentors(talk, NEW) == [("Sam", MatchKind.OWN)]
-    assert talk.thread(NEW)[0].words == "hi, is this the line?"
+    assert talk.thread(NEW)[0].words == "hi, is this the bot?"
     assert "Enrolled." in web.gets(answer.headers["Location"]).text
     assert actions(talk, NEW) == ["person added"]
 
@@ -235,10 +205,8 @@ def test_a_number_of_another_program_reveals_nothing(talk: Talk, web: Web) -> No
 def test_what_a_stranger_wrote_elsewhere_stays_there(talk: Talk, web: Web) -> None:
     talk.texts(STRANGER, "this is for harbor")
     talk.a_manager_elsewhere()
-    with talk.database.writing() as session:
-        _, there = session.scalars(select(Program).order_by(Program.id)).all()
-        ruth = session.get_one(Person, talk.person(RUTH).id)
-        ruth.program_id = there.id
+    _, there = talk.rows(Program)
+    talk.sets(RUTH, program_id=there.id)
     web.posts("/people", role="mentee", name="Ana", phone=STRANGER, timezone="")
     assert talk.person(STRANGER).program_id == there.id
     assert talk.thread(STRANGER) == []
@@ -249,9 +217,7 @@ def test_what_a_stranger_wrote_elsewhere_stays_there(talk: Talk, web: Web) -> No
 
 def test_a_new_number_is_reachable_again_and_an_opt_out_stays(talk: Talk, web: Web) -> None:
     path = address(talk, SAM)
-    with talk.database.writing() as session:
-        sam = session.get_one(Person, talk.person(SAM).id)
-        sam.unreachable_code, sam.opted_out_at = "30005", talk.clock()
+    talk.sets(SAM, unreachable_code="30005", opted_out_at=talk.clock())
     answer = web.posts(path, **details(talk, SAM, phone=NEW))
     assert answer.status_code == 303
     sam = talk.person(NEW)
@@ -276,8 +242,7 @@ def test_direction_overrides_are_removed_from_a_name(talk: Talk, web: Web) -> No
 
 def test_the_audit_log_names_changed_fields_but_not_their_contents(talk: Talk, web: Web) -> None:
     web.posts(address(talk, MAYA), **details(talk, MAYA, name="Maja", phone=NEW))
-    with talk.database.reading() as session:
-        entries = session.scalars(select(AuditEntry)).all()
+    entries = talk.rows(AuditEntry)
     changed = next(entry for entry in entries if entry.action == "person changed")
     assert changed.detail == {"fields": ["phone", "name"]}
     assert changed.by_id == talk.person(RUTH).id

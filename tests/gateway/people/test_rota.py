@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
 
 from escalation.handoffs.hours import is_within_hours, next_opening
 from gateway.people.exports import ROTA_TABLES
-from gateway.people.rota import CannotSet, read_moment
+from gateway.people.import_file import CannotChange
+from gateway.people.rota import read_moment
 from gateway.people.week_ahead import week_ahead
-from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Person, Program
+from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Program
 from tests.gateway.reporting.test_log import read_rows
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
@@ -21,15 +21,10 @@ NEW_YORK = ZoneInfo("America/New_York")
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def web(talk: Talk) -> Web:
-    """No one is on duty at all hours; Ruth is signed in. It is Tuesday 10 November, 10:00."""
-    with talk.database.writing() as session:
-        for person in session.scalars(select(Person)):
-            person.on_duty = False
-    web = Web(talk)
-    web.is_now(RUTH)
-    return web
+@pytest.fixture(autouse=True)
+def nobody_on_duty(talk: Talk) -> None:
+    """No one is on duty at all hours. It is Tuesday 10 November, 10:00."""
+    talk.sets(NOOR, on_duty=False)
 
 
 def number(talk: Talk, phone: str) -> str:
@@ -37,13 +32,14 @@ def number(talk: Talk, phone: str) -> str:
 
 
 def program(talk: Talk) -> Program:
-    with talk.database.reading() as session:
-        return session.scalars(select(Program).order_by(Program.id)).all()[0]
+    return talk.rows(Program)[0]
 
 
-def rows(talk: Talk, table: type) -> list[object]:
-    with talk.database.reading() as session:
-        return list(session.scalars(select(table)))
+def add_absence(talk: Talk, phone: str, begins_at: datetime, ends_at: datetime) -> None:
+    person_id = talk.person(phone).id
+    away = Absence(person_id=person_id, begins_at=begins_at, ends_at=ends_at, by_id=person_id)
+    with talk.database.writing() as session:
+        session.add(away)
 
 
 def adds_shifts(web: Web, talk: Talk, phone: str, days: str, begins: str, ends: str) -> int:
@@ -53,8 +49,8 @@ def adds_shifts(web: Web, talk: Talk, phone: str, days: str, begins: str, ends: 
 
 def week(talk: Talk) -> list[str]:
     """The week ahead, one line for each time span: day, from, until, who."""
+    here = program(talk)
     with talk.database.reading() as session:
-        here = session.scalars(select(Program).order_by(Program.id)).all()[0]
         days = week_ahead(session, here, now=talk.clock())
     zone = ZoneInfo(here.timezone)
     return [
@@ -94,11 +90,8 @@ def test_the_rota_is_exported_also_when_empty(web: Web, talk: Talk) -> None:
     sam = number(talk, SAM)
     tonight = {"begins": "2026-11-10 20:00", "ends": "2026-11-10 22:00"}
     web.posts("/program/overrides", person=sam, duty="on", **tonight)
-    with talk.database.writing() as session:
-        ends = talk.clock() + timedelta(hours=2)
-        away = Absence(person_id=int(sam), begins_at=talk.clock(), ends_at=ends, by_id=int(sam))
-        session.add(away)
-        session.get_one(Person, talk.person(NOOR).id).on_duty = True
+    add_absence(talk, SAM, talk.clock(), talk.clock() + timedelta(hours=2))
+    talk.sets(NOOR, on_duty=True)
     tables = {
         name: read_rows(web.gets(f"/program/tables/{name}.csv").content) for name in ROTA_TABLES
     }
@@ -114,24 +107,15 @@ def test_the_rota_is_exported_also_when_empty(web: Web, talk: Talk) -> None:
         "",
     )
     assert web.gets("/program/tables/secrets.csv").status_code == 404
-    with talk.database.reading() as session:
-        abouts = select(AuditEntry.about).where(AuditEntry.action == "export")
-        assert "rota:week" in set(session.scalars(abouts))
+    assert ("export", "rota:week") in {(one.action, one.about) for one in talk.rows(AuditEntry)}
 
 
 def test_a_person_who_is_away_or_opted_out_leaves_a_gap(web: Web, talk: Talk) -> None:
     adds_shifts(web, talk, SAM, "1", "00:00", "00:00")
     adds_shifts(web, talk, NOOR, "1", "00:00", "00:00")
-    with talk.database.writing() as session:
-        session.get_one(Person, talk.person(SAM).id).opted_out_at = talk.clock()
-        session.add(
-            Absence(
-                person_id=talk.person(NOOR).id,
-                begins_at=datetime(2026, 11, 10, 12, tzinfo=NEW_YORK),
-                ends_at=datetime(2026, 11, 10, 14, tzinfo=NEW_YORK),
-                by_id=talk.person(NOOR).id,
-            )
-        )
+    talk.sets(SAM, opted_out_at=talk.clock())
+    noon = datetime(2026, 11, 10, 12, tzinfo=NEW_YORK)
+    add_absence(talk, NOOR, noon, noon + timedelta(hours=2))
     assert week(talk)[:3] == [
         "Tue 10:00-12:00 Noor",
         "Tue 12:00-14:00 nobody",
@@ -142,28 +126,19 @@ def test_a_person_who_is_away_or_opted_out_leaves_a_gap(web: Web, talk: Talk) ->
     assert "<bdi>Noor</bdi> away" in shown
 
 
-@pytest.mark.parametrize(
-    ("now", "night"),
-    [
-        (datetime(2026, 10, 31, 16, tzinfo=UTC), timedelta(hours=4)),
-        (datetime(2027, 3, 13, 16, tzinfo=UTC), timedelta(hours=2)),
-    ],
-)
-def test_a_week_in_which_the_clocks_change_is_on_wall_time(
-    web: Web, talk: Talk, now: datetime, night: timedelta
-) -> None:
+def test_a_week_in_which_the_clocks_change_is_in_local_time(web: Web, talk: Talk) -> None:
     """Sam has Sunday from 1:00 to 4:00, in New York three hours on any other Sunday."""
     adds_shifts(web, talk, SAM, "6", "01:00", "04:00")
-    talk.clock.now = now
-    with talk.database.reading() as session:
-        here = session.scalars(select(Program)).one()
-        sunday = week_ahead(session, here, now=now)[1]
-    his = [one for one in sunday.stretches if one.people]
-    assert [one.ends_at - one.begins_at for one in his] == [night]
-    assert [
-        (one.begins_at.astimezone(NEW_YORK).hour, one.ends_at.astimezone(NEW_YORK).hour)
-        for one in his
-    ] == [(1, 4)]
+    for now, hours in (
+        (datetime(2026, 10, 31, 16, tzinfo=UTC), 4),
+        (datetime(2027, 3, 13, 16, tzinfo=UTC), 2),
+    ):
+        with talk.database.reading() as session:
+            sunday = week_ahead(session, program(talk), now=now)[1]
+        [his] = [one for one in sunday.stretches if one.people]
+        assert his.ends_at - his.begins_at == timedelta(hours=hours)
+        shown = [at.astimezone(NEW_YORK).hour for at in (his.begins_at, his.ends_at)]
+        assert shown == [1, 4]
 
 
 # --- the rota ---
@@ -172,15 +147,14 @@ def test_a_week_in_which_the_clocks_change_is_on_wall_time(
 def test_a_double_click_adds_a_shift_once_and_removes_it_once(web: Web, talk: Talk) -> None:
     for _ in range(2):
         adds_shifts(web, talk, SAM, "024", "09:00", "17:00")
-    assert len(rows(talk, DutyShift)) == 3
-    first = rows(talk, DutyShift)[0]
-    assert isinstance(first, DutyShift)
+    assert len(talk.rows(DutyShift)) == 3
+    first = talk.rows(DutyShift)[0]
     path = f"/program/shifts/{first.id}/remove"
     assert web.posts(path).status_code == 303
     again = web.posts(path)
     assert again.status_code == 404
     assert "may be removed already" in again.text
-    assert len(rows(talk, DutyShift)) == 2
+    assert len(talk.rows(DutyShift)) == 2
 
 
 def test_a_swap_for_one_evening(web: Web, talk: Talk) -> None:
@@ -194,8 +168,7 @@ def test_a_swap_for_one_evening(web: Web, talk: Talk) -> None:
         "Tue 18:00-22:00 Noor",
         "Tue 22:00-00:00 nobody",
     ]
-    override = rows(talk, DutyOverride)[0]
-    assert isinstance(override, DutyOverride)
+    override = talk.rows(DutyOverride)[0]
     assert web.posts(f"/program/overrides/{override.id}/remove").status_code == 303
     assert week(talk)[1] == "Tue 18:00-22:00 Sam Noor"
 
@@ -224,38 +197,29 @@ def test_a_wrong_exception_is_refused_and_stays_in_the_form(web: Web, talk: Talk
         assert (answer.status_code, sentence in answer.text) == (422, True), wrong
         assert f'value="{form["ends"]}"' in answer.text
         assert SCRIPT not in answer.text
-    assert rows(talk, DutyOverride) == []
+    assert talk.rows(DutyOverride) == []
 
 
 def test_a_repeated_hour_means_the_first() -> None:
     moment = read_moment("2026-11-01T01:30", NEW_YORK)
     assert moment.astimezone(UTC) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-    with pytest.raises(CannotSet, match="Write a date and time like"):
+    with pytest.raises(CannotChange, match="Write a date and time like"):
         read_moment("9999-12-31T23:59", ZoneInfo("America/Los_Angeles"))
 
 
-def test_mentees_have_no_duty_and_mentors_cannot_set_it(web: Web, talk: Talk) -> None:
+def test_mentees_have_no_duty(web: Web, talk: Talk) -> None:
     assert adds_shifts(web, talk, MAYA, "1", "09:00", "17:00") == 422
-    web.is_now(SAM)
-    assert web.gets("/program").status_code == 403
-    assert adds_shifts(web, talk, SAM, "1", "09:00", "17:00") == 403
-    assert rows(talk, DutyShift) == []
+    assert talk.rows(DutyShift) == []
 
 
-def test_the_rota_of_another_program_is_not_found(web: Web, talk: Talk) -> None:
-    adds_shifts(web, talk, SAM, "1", "09:00", "17:00")
-    shift = rows(talk, DutyShift)[0]
-    assert isinstance(shift, DutyShift)
-    eve = talk.a_manager_elsewhere()
-    sam = number(talk, SAM)
-    web.is_now(eve)
-    assert web.posts(f"/program/shifts/{shift.id}/remove").status_code == 404
-    assert web.posts(f"/program/duty/{sam}", duty="on").status_code == 404
+def test_the_people_of_another_program_get_no_duty(web: Web, talk: Talk) -> None:
+    web.is_now(talk.a_manager_elsewhere())
+    assert web.posts(f"/program/duty/{number(talk, SAM)}", duty="on").status_code == 404
     assert adds_shifts(web, talk, SAM, "1", "10:00", "11:00") == 422
     shown = web.gets("/program").text
     assert "<bdi>Sam</bdi>" not in shown
     assert ">Sam," not in shown
-    assert len(rows(talk, DutyShift)) == 1
+    assert talk.rows(DutyShift) == []
 
 
 # --- hours and holidays ---
@@ -270,20 +234,18 @@ def test_hours_are_set_and_invalid_hours_refused(web: Web, talk: Talk) -> None:
         answer = web.posts("/program/hours", **{**form, **wrong})
         assert answer.status_code == 422
         assert SCRIPT not in answer.text
-    with talk.database.reading() as session:
-        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "hours set")).one()
+    [entry] = [one for one in talk.rows(AuditEntry) if one.action == "hours set"]
     assert entry.detail == {"hours": "08:00-21:00", "zone": "America/Chicago"}
 
 
 def test_a_holiday_is_added_renamed_and_removed(web: Web, talk: Talk) -> None:
     for name in ("Thanksgiving", "Thanksgiving", f"Thanks {SCRIPT}"):
         assert web.posts("/program/holidays", day="2026-11-26", name=name).status_code == 303
-    holiday = rows(talk, Holiday)[0]
-    assert isinstance(holiday, Holiday)
-    assert len(rows(talk, Holiday)) == 1
+    holiday = talk.rows(Holiday)[0]
+    assert len(talk.rows(Holiday)) == 1
     assert SCRIPT not in web.gets("/program").text
     assert web.posts(f"/program/holidays/{holiday.id}/remove").status_code == 303
-    assert rows(talk, Holiday) == []
+    assert talk.rows(Holiday) == []
     for day, name, said in (
         ("2026-11-09", "Yesterday", "is in the past"),
         ("soon", "X", "Write a date like"),

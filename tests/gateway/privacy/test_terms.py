@@ -1,36 +1,26 @@
-"""Before Maya uses the chat: terms in plain words, her age band, and a guardian where needed."""
+"""Before Maya uses the chat: terms in plain words, her age band, and a guardian if needed."""
 
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from typer.testing import CliRunner
 
 from escalation.policy import load_policy
-from gateway.cli import app
 from gateway.privacy.terms import (
     TERMS_VERSION,
     ConsentRefused,
     agree,
     get_consent,
-    may_chat,
     needs_guardian,
     record_guardian,
 )
-from gateway.runtime.database import Database, make_engine
 from gateway.runtime.policy_versions import Draft, activate
 from models import AgeBand, AuditEntry, Consent, Need, Person, Program, Status
+from tests.commands import warmline
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
-from tests.processes import KEY
-from tests.web_client import Web
+from tests.web_client import Web, at_the_chat
 
 POLICY = Path("escalation/policy.toml")
-
-
-def at_the_chat(talk: Talk, number: str = MAYA) -> Web:
-    web = Web(talk)
-    assert web.posts(f"/chat/as/{talk.person(number).id}").status_code == 303
-    return web
 
 
 def says_yes(web: Web, band: AgeBand) -> str:
@@ -38,14 +28,11 @@ def says_yes(web: Web, band: AgeBand) -> str:
     return answer.headers.get("Location", str(answer.status_code))
 
 
-def consents(talk: Talk) -> list[Consent]:
-    with talk.database.reading() as session:
-        return list(session.scalars(select(Consent).order_by(Consent.id)))
-
-
 def has_agreed(talk: Talk, number: str = MAYA) -> bool:
     with talk.database.reading() as session:
-        return get_consent(session, session.get_one(Person, talk.person(number).id)) is not None
+        person = session.get_one(Person, talk.person(number).id)
+        policy = talk.line.of(session, person.program_id).rules.policy.consent
+        return get_consent(session, person, policy) is not None
 
 
 def guardian_agrees(talk: Talk, name: str = "Alex Doe") -> None:
@@ -72,7 +59,7 @@ def test_maya_reads_the_terms_before_her_first_use_and_then_never_again(talk: Ta
     assert 'type="date"' not in page
     assert says_yes(web, AgeBand.FROM_16) == "/chat"
     assert web.gets("/chat").status_code == 200
-    [consent] = consents(talk)
+    [consent] = talk.rows(Consent)
     assert (consent.terms, consent.age_band) == (TERMS_VERSION, AgeBand.FROM_16)
     assert "You agreed to this on" in web.gets("/chat/terms").text
 
@@ -80,7 +67,7 @@ def test_maya_reads_the_terms_before_her_first_use_and_then_never_again(talk: Ta
 def test_sent_twice_or_from_two_tabs_it_is_one_yes(talk: Talk) -> None:
     web = at_the_chat(talk)
     assert says_yes(web, AgeBand.ADULT) == says_yes(web, AgeBand.ADULT) == "/chat"
-    assert len(consents(talk)) == 1
+    assert len(talk.rows(Consent)) == 1
 
 
 def test_without_a_band_or_a_yes_nothing_is_recorded(talk: Talk) -> None:
@@ -96,7 +83,7 @@ def test_without_a_band_or_a_yes_nothing_is_recorded(talk: Talk) -> None:
         answer = web.posts("/chat/terms", **form)
         assert answer.status_code == 422
         assert 'role="alert"' in answer.text
-    assert consents(talk) == []
+    assert talk.rows(Consent) == []
 
 
 def test_below_the_limit_the_page_says_who_must_do_what(talk: Talk) -> None:
@@ -115,7 +102,7 @@ def test_below_the_limit_the_page_says_who_must_do_what(talk: Talk) -> None:
     assert web.gets("/chat").status_code == 200
 
 
-def test_who_was_told_of_a_guardian_does_not_get_in_by_choosing_again(talk: Talk) -> None:
+def test_a_mentee_who_needs_a_guardian_does_not_get_in_by_choosing_again(talk: Talk) -> None:
     web = at_the_chat(talk)
     says_yes(web, AgeBand.UNDER_13)
     again = web.posts("/chat/terms", age_band="adult", agrees="yes")
@@ -125,7 +112,7 @@ def test_who_was_told_of_a_guardian_does_not_get_in_by_choosing_again(talk: Talk
     assert not has_agreed(talk)
 
 
-def test_a_person_is_never_further_than_one_click_and_can_be_talked_to(talk: Talk) -> None:
+def test_without_terms_she_reaches_a_person_with_one_click(talk: Talk) -> None:
     web = at_the_chat(talk)
     says_yes(web, AgeBand.UNDER_13)
     for _ in range(2):
@@ -146,7 +133,7 @@ def test_a_person_is_never_further_than_one_click_and_can_be_talked_to(talk: Tal
 def test_texting_is_never_stopped_by_missing_terms(talk: Talk) -> None:
     talk.texts(MAYA, "hi")
     assert talk.bot.heard == ["hi"]
-    assert consents(talk) == []
+    assert talk.rows(Consent) == []
 
 
 def test_new_terms_ask_anew_and_so_does_a_withdrawn_yes(
@@ -183,18 +170,23 @@ def test_each_program_has_its_own_limit(talk: Talk) -> None:
     assert has_agreed(talk)
 
 
-@pytest.mark.parametrize(
-    ("below", "needed"),
-    [
-        (0, set()),
-        (13, {AgeBand.UNDER_13}),
-        (16, {AgeBand.UNDER_13, AgeBand.FROM_13}),
-        (18, {AgeBand.UNDER_13, AgeBand.FROM_13, AgeBand.FROM_16}),
-    ],
-)
-def test_who_needs_a_guardian(below: int, needed: set[AgeBand]) -> None:
-    policy = load_policy().consent.model_copy(update={"guardian_below": below})
-    assert {band for band in AgeBand if needs_guardian(band, policy)} == needed
+def test_the_limit_decides_which_bands_need_a_guardian() -> None:
+    needed = {
+        0: [],
+        13: [AgeBand.UNDER_13],
+        16: [AgeBand.UNDER_13, AgeBand.FROM_13],
+        18: [AgeBand.UNDER_13, AgeBand.FROM_13, AgeBand.FROM_16],
+    }
+    consent = load_policy().consent
+    found = {
+        below: [
+            band
+            for band in AgeBand
+            if needs_guardian(band, consent.model_copy(update={"guardian_below": below}))
+        ]
+        for below in needed
+    }
+    assert found == needed
 
 
 def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) -> None:
@@ -205,11 +197,11 @@ def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) 
         with pytest.raises(ConsentRefused):
             guardian_agrees(talk, nobody)
     guardian_agrees(talk, "Alex Doe")
-    [consent] = consents(talk)
+    [consent] = talk.rows(Consent)
     assert (consent.guardian_name, consent.guardian_agreed_at) == ("Alex Doe", talk.clock())
     assert consent.guardian_recorded_by_id == talk.person(RUTH).id
+    entries = talk.rows(AuditEntry)
     with talk.database.reading() as session:
-        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
         raw = session.connection().exec_driver_sql("SELECT guardian_name FROM consent")
         assert "Alex" not in raw.scalars().one()
     actions = [entry.action for entry in entries if entry.action.startswith("consent.")]
@@ -217,7 +209,7 @@ def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) 
     assert all("Alex" not in str(entry.detail) for entry in entries)
 
 
-def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Talk) -> None:
+def test_ruth_records_a_guardians_consent_and_the_chat_opens(talk: Talk) -> None:
     maya, ruth = at_the_chat(talk), Web(talk)
     ruth.is_now(RUTH)
     page = f"/people/{talk.person(MAYA).id}"
@@ -246,15 +238,12 @@ def test_ruth_notes_a_guardians_yes_on_mayas_page_and_the_chat_goes_on(talk: Tal
     assert "09 Nov 2026" in shown
     assert "recorded by <bdi>Ruth</bdi>" in shown
     assert maya.gets("/chat").status_code == 200
-    with talk.database.reading() as session:
-        entries = session.scalars(
-            select(AuditEntry).where(AuditEntry.action == "consent.guardian")
-        ).all()
+    entries = [one for one in talk.rows(AuditEntry) if one.action == "consent.guardian"]
     assert [(one.by_id, one.at) for one in entries] == [(talk.person(RUTH).id, talk.clock())]
     assert "Alex" not in str(entries[0].detail)
 
 
-def test_no_guardian_is_asked_for_where_none_is_needed(talk: Talk) -> None:
+def test_the_page_asks_for_no_guardian_if_none_is_needed(talk: Talk) -> None:
     says_yes(at_the_chat(talk), AgeBand.ADULT)
     ruth = Web(talk)
     ruth.is_now(RUTH)
@@ -264,49 +253,31 @@ def test_no_guardian_is_asked_for_where_none_is_needed(talk: Talk) -> None:
     assert "/guardian" not in ruth.gets(f"/people/{talk.person(SAM).id}").text
 
 
-def test_another_mentees_yes_is_not_hers(talk: Talk) -> None:
+def test_jos_agreement_does_not_count_for_maya(talk: Talk) -> None:
     says_yes(at_the_chat(talk, JO), AgeBand.ADULT)
     assert has_agreed(talk, JO)
     assert not has_agreed(talk, MAYA)
-    with talk.database.reading() as session:
-        assert not may_chat(session, session.get_one(Person, talk.person(MAYA).id))
 
 
 # --- the command ---
 
 
-@pytest.fixture
-def warmline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'commands.db'}")
-    monkeypatch.setenv("WARMLINE_KEY", KEY)
-    return CliRunner()
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Talk:
-    database = Database(make_engine(f"sqlite:///{tmp_path / 'commands.db'}"))
-    database.migrate()
-    return Talk(database)
-
-
-def test_warmline_guardian_opens_the_chat_and_corrects_a_slip(
-    here: Talk, warmline: CliRunner
-) -> None:
-    early = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex Doe"])
+def test_warmline_guardian_opens_the_chat_and_corrects_a_slip(local: Talk) -> None:
+    early = warmline("guardian", MAYA, "--name", "Alex Doe")
     assert early.exit_code == 2
     assert "They open /chat first" in early.stderr
-    says_yes(at_the_chat(here), AgeBand.UNDER_13)
+    says_yes(at_the_chat(local), AgeBand.UNDER_13)
     for wrong in (["guardian", MAYA], ["guardian", SAM, "--name", "A"]):
-        assert warmline.invoke(app, wrong).exit_code == 2
-    not_hers = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex", "--by", NOOR])
+        assert warmline(*wrong).exit_code == 2
+    not_hers = warmline("guardian", MAYA, "--name", "Alex", "--by", NOOR)
     assert not_hers.exit_code == 2
     assert "number of a manager" in not_hers.stderr
-    ran = warmline.invoke(app, ["guardian", MAYA, "--name", "Alex Doe", "--by", RUTH])
+    ran = warmline("guardian", MAYA, "--name", "Alex Doe", "--by", RUTH)
     assert ran.exit_code == 0, ran.output
-    assert has_agreed(here)
+    assert has_agreed(local)
 
-    says_yes(at_the_chat(here, JO), AgeBand.UNDER_13)
-    assert not has_agreed(here, JO)
-    ran = warmline.invoke(app, ["guardian", JO, "--age", "16_to_17"])
+    says_yes(at_the_chat(local, JO), AgeBand.UNDER_13)
+    assert not has_agreed(local, JO)
+    ran = warmline("guardian", JO, "--age", "16_to_17")
     assert ran.exit_code == 0, ran.output
-    assert has_agreed(here, JO)
+    assert has_agreed(local, JO)

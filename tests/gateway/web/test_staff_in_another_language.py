@@ -18,7 +18,7 @@ from gateway.authoring.translations import TEMPLATES_OF
 from gateway.web import i18n as pages
 from models import Person, Role
 from tests.gateway.accounts.test_permissions import ROUTES, World, ask, world
-from tests.line import MAYA, SAM, Talk
+from tests.line import MAYA, RUTH, SAM, Talk
 from tests.web_client import Web
 
 __all__ = ["world"]
@@ -130,6 +130,17 @@ def talk(talk: Talk) -> Talk:
     with talk.database.writing() as session:
         session.get_one(Person, talk.person(SAM).id).language = "es"
     return talk
+
+
+def test_the_duty_switch_sends_the_same_word_in_every_language(
+    in_brackets: None, talk: Talk
+) -> None:
+    talk.sets(RUTH, language="es")
+    web = Web(talk)
+    web.is_now(RUTH)
+    page = web.gets("/program").text
+    assert "⟦Switch on⟧" in page
+    assert 'name="duty" value="on"' in page
 
 
 def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
