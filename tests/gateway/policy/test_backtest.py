@@ -164,5 +164,5 @@ def test_a_policy_file_with_a_mistake_is_named(
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[thresholds]\ncrisis = 7\n", "utf-8")
     ran = CliRunner().invoke(app, ["replay", "--policy", str(wrong)])
-    assert ran.exit_code != 0
-    assert "wrong.toml" in str(ran.exception)
+    assert ran.exit_code == 2
+    assert "wrong.toml" in ran.stderr
