@@ -7,7 +7,7 @@ import pytest
 from escalation.handoffs.handoffs import resolve
 from escalation.handoffs.jobs import AskFollowUp
 from gateway.check_ins.follow_ups import Question, next_question, yes_or_no
-from gateway.reporting.period import Period
+from gateway.reporting.period import Period, Scope
 from gateway.reporting.reviews import count_follow_ups
 from gateway.worker import do_work
 from models import (
@@ -258,7 +258,8 @@ def test_follow_ups_are_counted_in_their_own_program_and_time(talk: Talk) -> Non
     with talk.database.reading() as session:
         for program, since, asked in cases:
             period = Period(since, since + 2 * hour, program.timezone)
-            assert count_follow_ups(session, program, period).asked == asked
+            scope = Scope(session, program, talk.line.rules.policy, now, period, month=period)
+            assert count_follow_ups(scope).asked == asked
 
 
 def test_the_next_question_depends_on_the_answers() -> None:

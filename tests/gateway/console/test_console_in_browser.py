@@ -61,7 +61,7 @@ class StaffBrowsers:
 
     def sits_down(self, person: str, role: str, **look: Any) -> Page:
         """Sign in. `look` is the width and the colors of the screen."""
-        look = {"width": 1280, "colors": "light"} | look
+        look.setdefault("width", 1280)
         context = open_context(self.browser, self.gateway.url, self.trouble, **look)
         self.open.append(context)
         page = context.new_page()

@@ -135,10 +135,19 @@ def make_brief(
         opened_at=MORNING,
         conversation=Conversation(person=Person(name="Maya")),
     )
-    nothing = {"decisions": [(decision(quadrant), "hello")], "skills": (), "check_ins": ()}
-    nothing |= {"goal": None, "earlier": 0, "with_reader": 0}
-    known = {"has_own_mentor": True, "shares_whole": True, "cut_offs": CUT_OFFS, "now": MORNING}
-    return build_brief(Facts(handoff=handoff, **nothing | known | facts), GUIDE)
+    known: dict[str, Any] = {
+        "decisions": [(decision(quadrant), "hello")],
+        "skills": (),
+        "check_ins": (),
+        "goal": None,
+        "earlier": 0,
+        "with_reader": 0,
+        "has_own_mentor": True,
+        "shares_whole": True,
+        "cut_offs": CUT_OFFS,
+        "now": MORNING,
+    }
+    return build_brief(Facts(handoff=handoff, **known | facts), GUIDE)
 
 
 def texts(lines: Any) -> set[str]:
