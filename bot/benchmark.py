@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from bot.environment import ROOT, BotProblem, read_yaml, run_to_end
-from bot.evidence import keep_evidence
+from bot.evidence import write_evidence
 from bot.server import command
 from bot.serving import Served, free_port, run
 from bot.training import fingerprint, train_if_changed
@@ -276,7 +276,7 @@ def main() -> None:
         sys.exit(str(problem))
     print(measured)
     if root == ROOT:
-        keep_evidence("benchmark", measured)
+        write_evidence("benchmark", measured)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bot.environment import ROOT, BotProblem, python_of, rasa, run_to_end
+from bot.environment import ROOT, BotProblem, find_python, rasa, run_to_end
 from bot.training import complaint, train_if_changed
 
 # Rasa opens a tracker store while it tests. It is deleted afterwards.
@@ -19,7 +19,7 @@ THROWAWAY_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
 def run(root: Path = ROOT) -> None:
     model = train_if_changed(root=root)
     with tempfile.TemporaryDirectory() as scratch:
-        testing = [*rasa(python_of(root)), "test", "core", "--stories", "tests", "--no-plot"]
+        testing = [*rasa(find_python(root)), "test", "core", "--stories", "tests", "--no-plot"]
         testing += ["--model", str(model), "--out", scratch, "--fail-on-prediction-errors"]
         own = {"RASA_TRACKER_DB": f"{scratch}/tracker.db", "WARMLINE_KEY": THROWAWAY_KEY}
         tested = run_to_end(testing, cwd=root, own=own)

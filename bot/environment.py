@@ -34,7 +34,7 @@ def environment(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
     return {"RASA_TRACKER_DB": "../var/tracker.db"} | kept | FIXED
 
 
-def python_of(root: Path = ROOT) -> Path:
+def find_python(root: Path = ROOT) -> Path:
     # In Docker there is only one Python.
     own = root / ".venv" / "bin" / "python"
     return own if own.exists() else Path(sys.executable)

@@ -8,7 +8,7 @@ from bot.environment import ROOT
 EVIDENCE = ROOT.parent / "docs" / "evidence.md"
 
 
-def keep_evidence(name: str, table: str, file: Path = EVIDENCE) -> None:
+def write_evidence(name: str, table: str, file: Path = EVIDENCE) -> None:
     """Replace what is between the marks `<!-- name -->` with `table`.
 
     Raises ValueError when the file has no such marks.

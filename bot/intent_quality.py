@@ -23,8 +23,8 @@ from pathlib import Path
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from bot.environment import ROOT, BotProblem, python_of, rasa, read_yaml, run_to_end
-from bot.evidence import keep_evidence
+from bot.environment import ROOT, BotProblem, find_python, rasa, read_yaml, run_to_end
+from bot.evidence import write_evidence
 from bot.serving import Served, serve
 from bot.training import train_if_changed
 
@@ -120,7 +120,7 @@ def everyday_table(served: Served, file: Path, seed: int = 20) -> str:
 def cross_validation(folds: int) -> str:
     """Rasa's own k-fold cross-validation over all examples. Raises BotProblem."""
     with tempfile.TemporaryDirectory() as out:
-        testing = [*rasa(python_of()), "test", "nlu", "--cross-validation"]
+        testing = [*rasa(find_python()), "test", "nlu", "--cross-validation"]
         testing += ["--folds", str(folds), "--nlu", "data", "--config", "config.yml"]
         testing += ["--domain", "domain", "--out", out, "--no-plot", "--no-errors"]
         done = run_to_end(testing)
@@ -151,7 +151,7 @@ def main() -> None:
     except BotProblem as problem:
         sys.exit(str(problem))
     print("\n\n".join(tables))
-    keep_evidence("intents", "\n\n".join(tables))
+    write_evidence("intents", "\n\n".join(tables))
 
 
 if __name__ == "__main__":

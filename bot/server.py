@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.environment import ROOT, BotProblem, environment, python_of, rasa
+from bot.environment import ROOT, BotProblem, environment, find_python, rasa
 from bot.training import trained_model
 
 DEFAULT_URL = "http://127.0.0.1:5005"
@@ -24,7 +24,7 @@ def command(
             f"The bot must be trained again, because its sources changed: {model} is missing. "
             "Run `python -m bot.training`."
         )
-    served = [*rasa(python_of(root)), "run", "--enable-api"]
+    served = [*rasa(find_python(root)), "run", "--enable-api"]
     served += ["--interface", host, "--port", str(port), "--model", str(model)]
     served += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
     served += ["--logging-config-file", "logging.yml"]

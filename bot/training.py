@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
-from bot.environment import ROOT, BotProblem, environment, python_of, rasa
+from bot.environment import ROOT, BotProblem, environment, find_python, rasa
 from bot.progress import Progress, shown
 
 SOURCES = ("config.yml", "requirements.txt", "components", "domain", "data")
@@ -61,7 +61,7 @@ def train_if_changed(
         tempfile.TemporaryDirectory(dir=model.parent, prefix="unfinished-") as unfinished,
         report() as progress,
     ):
-        _train(python or python_of(root), root, Path(unfinished), model.name, progress)
+        _train(python or find_python(root), root, Path(unfinished), model.name, progress)
         (Path(unfinished) / model.name).replace(model)
     seconds = time.monotonic() - began
     _duration_file(root).write_text(f"{seconds:.1f}\n")

@@ -229,7 +229,7 @@ class Talk:
             do_work(self.line, work)
         self.clock.now = until
 
-    def sweeps(self) -> None:
+    def runs_watchdog(self) -> None:
         """The watchdog looks, and what it enqueues is done."""
         stored = [work for _, work in self.kept.work]
         kinds = [kind for kind in KINDS if kind.job is not CleanUp]

@@ -9,7 +9,7 @@ import json
 import subprocess
 from functools import cache
 
-from bot.environment import ROOT, environment, python_of
+from bot.environment import ROOT, environment, find_python
 
 ONCE_IMPORTED = """
 import json, os, sys, tempfile, traceback
@@ -45,7 +45,7 @@ for line in sys.stdin:
 @cache
 def _imported() -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [str(python_of()), "-c", ONCE_IMPORTED],
+        [str(find_python()), "-c", ONCE_IMPORTED],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -70,7 +70,7 @@ def in_rasas_python(script: str) -> str:
 def in_a_new_process(script: str) -> str:
     """As `in_rasas_python`, from the first import on: for what is about importing itself."""
     done = subprocess.run(
-        [str(python_of()), "-c", script],
+        [str(find_python()), "-c", script],
         cwd=ROOT,
         env=environment(),
         capture_output=True,

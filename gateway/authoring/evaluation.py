@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.environment import ROOT
-from bot.evidence import keep_evidence
+from bot.evidence import write_evidence
 from escalation.assess import assess_lines
 from escalation.detect.detector import detect
 from escalation.detect.training import cross_validation, robustness
@@ -194,7 +194,7 @@ def main() -> None:
     for line in measure(folder):
         print(line, flush=True)
         table.append(line)
-    keep_evidence("detection", "\n".join(table))
+    write_evidence("detection", "\n".join(table))
 
 
 if __name__ == "__main__":

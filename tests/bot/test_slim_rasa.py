@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.environment import ROOT, BotProblem, python_of
+from bot.environment import ROOT, BotProblem, find_python
 from bot.training import SOURCES, train_if_changed
 from tests.rasas_python import in_a_new_process
 
@@ -48,7 +48,7 @@ def test_a_pipeline_that_needs_tensorflow_is_refused_by_name(tmp_path: Path) -> 
     assert "name: DIETClassifier" in named
     config.write_text(named)
     with pytest.raises(BotProblem) as problem:
-        train_if_changed(root=tmp_path, python=python_of(ROOT))
+        train_if_changed(root=tmp_path, python=find_python(ROOT))
     assert "config.yml names DIETClassifier, which needs keras, tensorflow" in str(problem.value)
     assert "docs/decisions/0004-bot.md" in str(problem.value)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.environment import ROOT, BotProblem, environment, python_of
+from bot.environment import ROOT, BotProblem, environment, find_python
 from bot.progress import Progress
 from bot.server import command
 from bot.training import (
@@ -71,7 +71,7 @@ def test_a_broken_file_is_named_in_plain_words(copy: Path) -> None:
     broken = copy / "data" / "sleep.yml"
     broken.write_text(broken.read_text().replace("action: utter_sleep_why", "action: [utter"))
     with pytest.raises(BotProblem) as problem:
-        train_if_changed(root=copy, python=python_of(ROOT), report=quietly)
+        train_if_changed(root=copy, python=find_python(ROOT), report=quietly)
     assert "could not train the bot" in str(problem.value)
     assert "data/sleep.yml" in str(problem.value)
     assert "Traceback" not in str(problem.value)

@@ -1,4 +1,4 @@
-"""What the tests of the gateway share: the browser, and the line it looks at."""
+"""What the tests of the gateway share: the browser, and the running Warmline it opens."""
 
 from collections.abc import Iterator
 from pathlib import Path

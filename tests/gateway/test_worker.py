@@ -128,7 +128,7 @@ def test_a_job_whose_workflow_was_lost_comes_back(talk: Talk, job: type[Work]) -
     talk.passes(**wait)
     kinds = [kind for kind in KINDS if kind.job is job]
     assert {type(work) for work in due(talk)} >= {job}, "nothing else looked at the row"
-    talk.sweeps()
+    talk.runs_watchdog()
     assert find_due(talk.line, kinds, before=talk.clock() - GRACE) == []
 
 

@@ -1,4 +1,4 @@
-"""How well connection and tools are told apart on our own examples, in cross-validation.
+"""How well we tell connection and tools apart on our own examples, in cross-validation.
 
 Each example is scored by classifiers that saw neither it nor, of a conversation, any of its turns.
 For comparison: one axis, as in a product that knows only sentiment (VADER's compound score, Hutto

@@ -95,7 +95,7 @@ class PeopleQuery(PageQuery):
 
 @router.get("")
 def list_people(caller: ReadsPeople, query: Annotated[PeopleQuery, Query()]) -> PeoplePage:
-    """List the people of the program, by number."""
+    """List everyone in the program, by number."""
     people = (
         select(PersonRow)
         .where(PersonRow.program_id == caller.program.id, PersonRow.id > (query.cursor or 0))

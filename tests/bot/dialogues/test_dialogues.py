@@ -54,8 +54,8 @@ def as_pattern(expected: str) -> str:
     return ".*".join(re.escape(part) for part in expected.split("..."))
 
 
-def reports_of(answer: Answer) -> Iterator[str]:
-    yield from (report_of(step) for step in answer.skills)
+def list_reports(answer: Answer) -> Iterator[str]:
+    yield from (format_report(step) for step in answer.skills)
     if checked := answer.check_in:
         value = ",".join(checked.answers) if checked.answers else str(checked.score)
         end = "" if checked.finished else " left"
@@ -72,7 +72,7 @@ def reports_of(answer: Answer) -> Iterator[str]:
         yield "not understood"
 
 
-def report_of(step: SkillStep) -> str:
+def format_report(step: SkillStep) -> str:
     rated = [
         f" {name} {n}"
         for name, n in (("before", step.before), ("after", step.after))
@@ -90,9 +90,9 @@ def test_the_bot_answers_as_written(bot: Bot, title: str, beats: list[Beat]) -> 
     for beat in beats:
         answer = bot.answer(conversation, beat.says)
         heard = f"{title}\nmaya: {beat.says}\n  " + "\n  ".join(
-            [*answer.words, *reports_of(answer)]
+            [*answer.words, *list_reports(answer)]
         )
         assert len(answer.words) == len(beat.words), heard
         for want, words in zip(beat.words, answer.words, strict=True):
             assert re.fullmatch(as_pattern(want), words, re.DOTALL), f"expected {want!r}\n{heard}"
-        assert list(reports_of(answer)) == beat.reports, heard
+        assert list(list_reports(answer)) == beat.reports, heard

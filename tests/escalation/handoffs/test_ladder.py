@@ -123,7 +123,7 @@ def test_a_page_whose_job_was_lost_is_found_by_the_watchdog(talk: Talk) -> None:
     talk.kept.work.clear()
     talk.new_texts()
     talk.clock.now += timedelta(minutes=6)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert talk.paged() == ["noor"]
 
 
@@ -132,7 +132,7 @@ def test_a_claim_whose_check_was_lost_is_found_by_the_watchdog(talk: Talk) -> No
     talk.texts(SAM, "take")
     talk.kept.work.clear()
     talk.clock.now += timedelta(minutes=16)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert talk.handoff().status is Status.WAITING
 
 

@@ -195,11 +195,11 @@ def test_an_offer_expires_without_an_answer(held: Talk) -> None:
     offer(held)
     held.new_texts()
     held.clock.now += timedelta(minutes=14)
-    held.sweeps()
+    held.runs_watchdog()
     assert held.new_texts() == []
     held.clock.now += timedelta(minutes=1)
-    held.sweeps()
-    held.sweeps()
+    held.runs_watchdog()
+    held.runs_watchdog()
     assert sorted(held.new_texts()) == [
         ("noor", "Warmline bot: #1 is no longer offered to you. There is nothing to do."),
         ("sam", "Warmline bot: Noor did not answer in time, so #1 stays yours."),

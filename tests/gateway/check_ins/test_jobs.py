@@ -434,7 +434,7 @@ def test_a_worker_killed_while_rasa_answers_leaves_nothing_half_done(maya: Talk)
     assert scheduled(maya)[0].sent_at is None
     maya.passes(minutes=20)
     assert times(maya, "The bot asks") == [], "the watchdog has not looked yet"
-    maya.sweeps()
+    maya.runs_watchdog()
     assert len(times(maya, "The bot asks")) == 1
 
 

@@ -196,12 +196,12 @@ def test_each_move_arrives_in_order_with_its_number_and_without_messages(
     talk.texts(MAYA, "hi")
     receiver = subscribed()
     talk.texts(MAYA, ASKS)
-    talk.sweeps()
+    talk.runs_watchdog()
     talk.passes(seconds=30)
     talk.texts(MAYA, "i want to kill myself")
     talk.texts(SAM, "TAKE 1")
-    talk.sweeps()
-    talk.sweeps()
+    talk.runs_watchdog()
+    talk.runs_watchdog()
     events = receiver.received()
     at = "2026-11-10T15:00:00Z"
     ids = {"event_id": 1, "handoff_id": 1}
@@ -224,7 +224,7 @@ def test_a_webhook_gets_only_later_moves_of_its_own_program(
     talk.passes(minutes=1)
     here, elsewhere = subscribed(), subscribed(by=talk.a_manager_elsewhere())
     talk.texts(SAM, "TAKE 1")
-    talk.sweeps()
+    talk.runs_watchdog()
     assert [one["type"] for one in here.received()] == ["handoff.claimed"]
     assert elsewhere.received() == []
 
@@ -237,7 +237,7 @@ def test_processes_that_look_at_once_write_each_delivery_once(
     talk.texts(SAM, "TAKE 1")
     at_once(*[partial(note_moves, talk.database, 1, now=talk.clock())] * 4)
     at_once(*[partial(send_webhook, talk.line, SendWebhook(1))] * 4)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert sorted(receiver.ids) == ["event_1", "event_2", "event_3"]
 
 
@@ -249,7 +249,7 @@ def test_a_move_that_is_committed_late_arrives_too(talk: Talk, subscribed: Recei
         event = HandoffEvent(id=number, handoff_id=1, at=talk.clock(), move=move, detail={})
         with talk.database.writing() as session:
             session.add(event)
-        talk.sweeps()
+        talk.runs_watchdog()
     assert [one["data"]["event_id"] for one in receiver.received()] == [1, 2, 12, 11]
 
 
@@ -268,11 +268,11 @@ def test_a_crash_before_or_after_the_post_loses_nothing_and_repeats_keep_their_n
     assert post(taken.url, taken.body, headers, demo=True).arrived
     # The watchdog sends the rest, and after a minute that one again, with the same number.
     talk.passes(seconds=6)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert receiver.ids == ["event_1", "event_2"]
     talk.passes(minutes=1, seconds=6)
-    talk.sweeps()
-    talk.sweeps()
+    talk.runs_watchdog()
+    talk.runs_watchdog()
     assert receiver.ids == ["event_1", "event_2", "event_1"]
     assert all(one.delivered_at for one in talk.rows(WebhookDelivery))
 
@@ -286,7 +286,7 @@ def test_a_failed_delivery_is_retried_given_up_and_sent_again_by_ruth(
     receiver = subscribed(*([500] * 7))
     open_handoff(talk)
     began = talk.clock()
-    talk.sweeps()
+    talk.runs_watchdog()
     for pause in (*WAITS, None):
         [delivery] = talk.rows(WebhookDelivery)
         assert (delivery.status, delivery.next_try_at) == (500, pause and talk.clock() + pause)
@@ -303,7 +303,7 @@ def test_a_failed_delivery_is_retried_given_up_and_sent_again_by_ruth(
     assert "failed</span> HTTP status 500" in page
     assert web.posts(f"{PAGE}/deliveries/1/again").status_code == 303
     assert web.posts(f"{PAGE}/deliveries/1/again").status_code == 404, "it is about to be sent"
-    talk.sweeps()
+    talk.runs_watchdog()
     assert [one["type"] for one in receiver.received()] == ["handoff.opened"]
     assert "failed</span>" not in web.gets(PAGE).text
     assert audited(talk)[-1].action == "sent again"
@@ -332,8 +332,8 @@ def test_a_receiver_that_answers_gone_gets_no_more_and_a_redirect_is_not_followe
 ) -> None:
     gone, moved = subscribed(410), subscribed(302)
     talk.texts(MAYA, ASKS)
-    talk.sweeps()
-    talk.sweeps()
+    talk.runs_watchdog()
+    talk.runs_watchdog()
     assert (gone.ids, moved.ids) == (["event_1"], ["event_1"])
     assert [one.removed_at for one in talk.rows(Webhook)] == [talk.clock(), None]
     removed = audited(talk)[-1]
@@ -365,7 +365,7 @@ def test_a_receiver_that_hangs_delays_no_other_and_is_retried(
     slow.may_answer.clear()
     quick.may_end.clear()
     talk.texts(SAM, "DONE 1 talked")
-    talk.sweeps()
+    talk.runs_watchdog()
     for last in talk.rows(WebhookDelivery)[-2:]:
         assert (last.status, last.delivered_at) == (None, None)
         assert last.failure is DeliveryFailure.TOO_SLOW
@@ -443,7 +443,7 @@ def test_a_host_in_a_private_network_is_refused_when_added_and_when_posted_to(
             ruth = session.get_one(Person, talk.person(RUTH).id)
             add_webhook(session, url, by=ruth, now=talk.clock())
         talk.texts(MAYA, ASKS)
-        talk.sweeps()
+        talk.runs_watchdog()
         inside.settimeout(0)
         with pytest.raises(BlockingIOError):
             inside.accept()
@@ -524,13 +524,13 @@ def test_ruth_adds_a_webhook_copies_its_secret_once_and_removes_it(
     assert added.text.count(secret) == 1
     assert web.posts(f"{PAGE}/webhooks", url=receiver.url).status_code == 422, "as a reload sends"
     talk.texts(MAYA, ASKS)
-    talk.sweeps()
+    talk.runs_watchdog()
     page = web.gets(PAGE).text
     assert (secret in page, page.count("delivered"), "opened" in page) == (False, 2, True)
     for status in (303, 404):
         assert web.posts(f"{PAGE}/webhooks/1/remove").status_code == status
     talk.texts(SAM, "TAKE 1")
-    talk.sweeps()
+    talk.runs_watchdog()
     assert len(receiver.received()) == 2
     assert [entry.action for entry in audited(talk)] == ["webhook added", "webhook removed"]
 
@@ -542,7 +542,7 @@ def test_a_removed_webhook_gets_nothing_that_was_on_its_way(
     talk.texts(MAYA, ASKS)
     note_moves(talk.database, 1, now=talk.clock())
     web.posts(f"{PAGE}/webhooks/1/remove")
-    talk.sweeps()
+    talk.runs_watchdog()
     assert receiver.ids == []
     assert all(one.next_try_at is None for one in talk.rows(WebhookDelivery))
 
@@ -555,7 +555,7 @@ def test_a_delivery_is_deleted_after_a_month_and_its_move_is_not_sent_again(
     talk.texts(MAYA, ASKS)
     talk.texts(SAM, "TAKE 1")
     talk.texts(MAYA, "never mind")
-    talk.sweeps()
+    talk.runs_watchdog()
     first, *later = [one.event_id for one in talk.rows(WebhookDelivery)]
     later_on = talk.clock() + timedelta(days=60)
     on_its_way = update(WebhookDelivery).where(WebhookDelivery.event_id == first)
@@ -568,7 +568,7 @@ def test_a_delivery_is_deleted_after_a_month_and_its_move_is_not_sent_again(
             forget_old_deliveries(session, now=talk.clock())
     assert [one.event_id for one in talk.rows(WebhookDelivery)] == [first, later[-1]]
     sent = len(receiver.ids)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert len(receiver.ids) == sent
 
 

@@ -47,10 +47,10 @@ def test_a_dead_workers_lease_expires(talk: Talk) -> None:
         conversation = session.get_one(Conversation, conversation_id)
         conversation.held_by, conversation.held_until = "dead", talk.clock() + timedelta(seconds=20)
     talk.clock.now += timedelta(seconds=10)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert talk.bot.heard == [], "its hold has not run out yet"
     talk.clock.now += timedelta(seconds=11)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert talk.bot.heard == ["hello"]
 
 

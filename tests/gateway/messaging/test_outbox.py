@@ -130,7 +130,7 @@ def test_after_a_crash_during_sending_a_text_is_not_sent_twice(
         message.delivery, message.provider_id, message.sent_at = Delivery.SENDING, None, None
         sid = twilio.sent_to(MAYA)[-1].sid
     talk.clock.now += timedelta(seconds=30)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert last_to(talk, MAYA).provider_id == sid
     assert len(twilio.sent_to(MAYA)) == 2
 
@@ -142,7 +142,7 @@ def test_after_a_crash_before_sending_a_text_is_sent(talk: Talk, twilio: FakeTwi
         message = speak_as_bot(session, mayas, "one more thing", now=talk.clock(), dropped=False)
         message.delivery, message.sending_at, message.tries = Delivery.SENDING, talk.clock(), 1
     talk.clock.now += timedelta(seconds=30)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert twilio.sent_to(MAYA)[-1].body == "Warmline bot: one more thing"
 
 

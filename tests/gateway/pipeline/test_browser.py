@@ -161,20 +161,20 @@ def test_a_text_that_did_not_leave_the_phone_stays_in_its_box(
 
 
 def test_a_gateway_that_dies_is_started_again_and_ctrl_c_ends_everything(stack: Stack) -> None:
-    first = pid_of(stack.supervisor_log.read_text(), "gateway")
+    first = find_pid(stack.supervisor_log.read_text(), "gateway")
     os.kill(first, signal.SIGKILL)
     time.sleep(1)
     wait_until_it_answers(stack.url)
     wait_until_it_says(stack.supervisor_log, "exited: gateway (terminated by SIGKILL")
-    again = pid_of(stack.supervisor_log.read_text(), "gateway")
+    again = find_pid(stack.supervisor_log.read_text(), "gateway")
     assert again != first
-    rasa = pid_of(stack.supervisor_log.read_text(), "bot")
+    rasa = find_pid(stack.supervisor_log.read_text(), "bot")
     assert stack.stop(signal.SIGINT) == 0
     assert not is_alive(again)
     assert not is_alive(rasa)
 
 
-def pid_of(log: str, program: str) -> int:
+def find_pid(log: str, program: str) -> int:
     return int(re.findall(rf"spawned: '{program}' with pid (\d+)", log)[-1])
 
 

@@ -259,8 +259,8 @@ def test_later_pages_once_even_if_the_job_is_lost_or_repeated(talk: Talk) -> Non
     talk.kept.work.clear()
     talk.clock.now += timedelta(minutes=31)
     talk.new_texts()
-    talk.sweeps()
-    talk.sweeps()
+    talk.runs_watchdog()
+    talk.runs_watchdog()
     do_work(talk.line, Recall(1, talk.rows(Snooze)[0].id))
     assert [alert.person_id for alert in talk.rows(Alert)].count(talk.person(SAM).id) == 2
 

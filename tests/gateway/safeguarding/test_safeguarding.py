@@ -326,7 +326,7 @@ def test_after_a_crash_before_sending_managers_are_told_once(
         assert looks_for_overdue(talk) == [], "the process died before anything left"
     assert looks_for_overdue(talk) == []
     talk.passes(minutes=1)
-    talk.sweeps()
+    talk.runs_watchdog()
     assert [who for who, _ in talk.new_texts()] == ["ruth"], "the watchdog sends it"
 
 
