@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.import_file import read_people
-from models import Match, MatchKind, Person, Program, Role
+from models import Program
 from tests.commands import warmline
-from tests.line import MAYA, STRANGER, Talk
+from tests.line import Talk
 from tests.processes import KEY
 
 GOOD = """role,name,phone,timezone,mentor
@@ -77,26 +77,6 @@ def test_enrolling_again_updates_people(tmp_path: Path) -> None:
     enroll(tmp_path, GOOD)
     code, said, _ = enroll(tmp_path, GOOD.replace("Maya", "Maja"))
     assert (code, said) == (0, "3 enrolled, 0 lines with a problem.\n")
-
-
-def test_a_stranger_who_is_enrolled_keeps_what_they_wrote(talk: Talk) -> None:
-    talk.texts(STRANGER, "hi")
-    file = f"role,name,phone,timezone,mentor\nmentee,Ana,{STRANGER},,Sam/Noor\n".encode()
-    with talk.database.writing() as session:
-        program = session.scalars(select(Program)).one()
-        people = read_people(file, timezone="America/New_York")
-        planned, _ = enroll_people(session, program, people, now=talk.clock())
-        assert not planned.problems
-    assert talk.thread(STRANGER)[0].words == "hi"
-    with talk.database.reading() as session:
-        kinds = session.scalars(
-            select(Match.kind)
-            .join(Person, Person.id == Match.mentee_id)
-            .where(Person.id == talk.person(STRANGER).id)
-            .order_by(Match.id)
-        ).all()
-    assert kinds == [MatchKind.OWN, MatchKind.BACK_UP]
-    assert talk.person(MAYA).role is Role.MENTEE
 
 
 def test_a_mentee_is_texted_in_the_language_of_the_file(talk: Talk) -> None:
