@@ -229,7 +229,7 @@ def spoilt(tmp_path: Path) -> Path:
 TRANSLATION_MISTAKES = [
     ("pages", 'msgstr "Iniciar sesión en el chat"', 'msgstr ""', "chat”: is not translated"),
     ("pages", 'msgid "Your chat"\n', '#, fuzzy\nmsgid "Your chat"\n', "fuzzy"),
-    ("pages", 'msgid "Choose yes or no."\n', 'msgid "Choose."\n', "no longer used"),
+    ("pages", 'msgid "Choose a language."\n', 'msgid "Choose."\n', "no longer used"),
     ("pages", "Espera {wait} y", "Espera y", "placeholders differ"),
     ("pages", "llama al 911.", "llama al 912.", "numbers differ"),
     ("pages", "con un <strong>bot</strong>.", "con un bot.", "tags differ"),
