@@ -21,7 +21,7 @@ Vector = NDArray[np.float32]
 # Of more word pieces than this (about 50 words), we read the beginning and the end. That halves the
 # time of a long message and costs no accuracy on posts of 70 words.
 PIECES = 64
-FIRST = 40
+FIRST_PIECES = 40
 
 # The tokenizer of sentence-transformers/all-MiniLM-L6-v2, with BERT's vocabulary (Apache 2.0, like
 # this project). bot/components has a copy, because the bot has its own environment and image.
@@ -84,8 +84,8 @@ def read(text: str) -> Features:
     encoding = _tokenizer().encode(text)
     ids, offsets = encoding.ids, encoding.offsets
     if len(ids) > PIECES:
-        rest = PIECES - FIRST
-        ids, offsets = ids[:FIRST] + ids[-rest:], offsets[:FIRST] + offsets[-rest:]
+        rest = PIECES - FIRST_PIECES
+        ids, offsets = ids[:FIRST_PIECES] + ids[-rest:], offsets[:FIRST_PIECES] + offsets[-rest:]
     tokens = np.array([ids], dtype=np.int64)
     (hidden,) = _session().run(
         None,
