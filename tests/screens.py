@@ -1,6 +1,6 @@
 """Photograph every page, at 390 and 1280 pixels, light and dark: `python -m tests.screens FOLDER`.
 
-Starts the whole line with the demo's people, lets an evening happen, and writes PNG files.
+Starts Warmline with the demo program, plays an evening of conversations, and writes PNG files.
 """
 
 import sys
