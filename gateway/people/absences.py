@@ -4,20 +4,21 @@ An ambiguous text is refused with an example, never guessed: 3/12 is a different
 in Europe.
 """
 
+import calendar
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import get_day_names, get_month_names
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import Absence, Person, Program
 
-WEEKDAYS = get_day_names("wide", locale="en")
-MONTHS = get_month_names("wide", locale="en")
+# English, as no part of Warmline sets a locale. Babel would read all of English at the start.
+WEEKDAYS = dict(enumerate(calendar.day_name))
+MONTHS = {number: name for number, name in enumerate(calendar.month_name) if name}
 SHORTER = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}
 COUNTED = [
     *("one", "two", "three", "four", "five", "six"),
