@@ -2,14 +2,10 @@
 
 import fcntl
 import gc
-import os
-import signal
-import threading
 from pathlib import Path
 from typing import TextIO
 
 import sqlalchemy as sa
-import structlog
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -28,8 +24,6 @@ from gateway.runtime.line import Line, Texts
 from gateway.runtime.settings import ROOT, Settings
 from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person, use_key
-
-log = structlog.get_logger()
 
 
 class AlreadyServed(Exception):
@@ -70,7 +64,11 @@ def make_texts(settings: Settings) -> Texts:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Raises AlreadyServed, BadPolicy, or BadScript."""
+    """Raises AlreadyServed, BadPolicy, BadScript, BadLexicon, or WeightsDamaged."""
+    # The first use loads the model, the rules, and the guard. No message should wait for that, and
+    # without detection nobody would be handed over, so a broken file stops the start.
+    detect("hello")
+    load_guard()
     only_one = _lock(settings.database_url)
     database = open_database(settings)
     engine = Engine(database, settings.database_url, [kind.job for kind in KINDS])
@@ -80,7 +78,6 @@ def build_app(settings: Settings) -> FastAPI:
     def start() -> None:
         engine.start(lambda work: do_work(line, work))
         watchdog.start()
-        threading.Thread(target=_load_detection, daemon=True).start()
 
     def stop() -> None:
         watchdog.stop()
@@ -91,18 +88,6 @@ def build_app(settings: Settings) -> FastAPI:
             only_one.close()
 
     return create_app(line, settings, start=start, stop=stop)
-
-
-def _load_detection() -> None:
-    """The first use loads the model and the rules. Meanwhile messages are already recorded."""
-    try:
-        detect("hello")
-        load_guard()
-    except Exception:
-        # Without detection nobody would be handed over, so the supervisor has to know.
-        log.exception("detection cannot be loaded")
-        os.kill(os.getpid(), signal.SIGTERM)
-    gc.freeze()
 
 
 def make_line(settings: Settings, database: Database) -> Line:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from escalation.speech.i18n import gettext_noop
-from escalation.speech.message_writer import get_thread, say
 from gateway.accounts import passkeys, sessions
 from gateway.accounts.passkeys import TICKET_LASTS, Answer, Challenge, Site, get_site
 from gateway.accounts.passwords import check_password
@@ -188,22 +187,13 @@ def _find_staff(session: Session, index: str) -> Person | None:
 
 
 def _text_link(line: Line, index: str, *, address: str) -> None:
-    now = line.clock()
     with acting(line) as session:
         person = _find_staff(session, index)
         if person is None:
             return
-        link = address + new_link(session, person, "sign_in", now=now, lasts=LINK_LASTS)
-        thread = get_thread(session, line.rules, person)
-        say(
-            session,
-            line.rules,
-            thread,
-            "sign_in_link",
-            now=now,
-            link=link,
-            minutes=LINK_MINUTES,
-        )
+        tx = line.at(session)
+        link = address + new_link(session, person, "sign_in", now=tx.now, lasts=LINK_LASTS)
+        tx.tell(person, "sign_in_link", link=link, minutes=LINK_MINUTES)
 
 
 def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:

@@ -5,11 +5,16 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import pytest
 from alembic.script import ScriptDirectory
 
+from escalation.detect import classifiers
+from escalation.detect.classifiers import WeightsDamaged, load_classifiers
 from gateway.announcer import addresses, ended_with_an_error, failure
 from gateway.install import step
 from gateway.runtime.database import REVISION, migration_config
+from gateway.runtime.settings import Settings
+from gateway.serve import build_app
 from gateway.up import write_config, write_env_if_missing
 from tests.processes import KEY, Process
 from tests.rasa_server import free_port
@@ -30,6 +35,21 @@ def test_a_missing_key_is_named_without_a_traceback(tmp_path: Path) -> None:
     ran = Process(tmp_path, "waiting").runs(WARMLINE_KEY="not-a-key")
     assert ran.returncode == 2
     assert ran.stderr.startswith("WARMLINE_KEY is not a Fernet key")
+
+
+def test_a_gateway_that_cannot_detect_a_crisis_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "classifiers.json"
+    damaged.write_text("{}", "utf-8")
+    monkeypatch.setattr(classifiers, "WEIGHTS", damaged)
+    load_classifiers.cache_clear()
+    url = f"sqlite:///{tmp_path / 'warmline.db'}"
+    try:
+        with pytest.raises(WeightsDamaged):
+            build_app(Settings(warmline_key=KEY, database_url=url))
+    finally:
+        load_classifiers.cache_clear()
 
 
 def test_an_env_file_is_written_once_with_secrets_of_its_own(tmp_path: Path) -> None:
