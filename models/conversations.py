@@ -104,7 +104,7 @@ class Message(Base):
             where="delivery IN ('queued', 'sending')",
         ),
         sa.Index("message_thread", "conversation_id", "id"),
-        # For the measures: the messages of a thread in a period.
+        # For the metrics: the messages of a thread in a period.
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
     )
 

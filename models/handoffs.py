@@ -91,7 +91,7 @@ class Handoff(Base):
             "one_open_handoff_per_conversation", "conversation_id", where=OPEN, unique=True
         ),
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
-        # For the measures.
+        # For the metrics.
         sa.Index("handoff_of_conversation_by_time", "conversation_id", "opened_at"),
     )
 

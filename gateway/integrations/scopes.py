@@ -26,7 +26,7 @@ MEANS: Mapping[Scope, str] = {
     Scope.HANDOFFS_READ: gettext_noop(
         "read handoffs: steps, times, and delivery codes, without messages"
     ),
-    Scope.MEASURES_READ: gettext_noop("read the figures of the Measures page"),
+    Scope.MEASURES_READ: gettext_noop("read the figures of the Metrics page"),
     Scope.COVERAGE_READ: gettext_noop(
         "read coverage: how many people can be paged in each hour of the coming week, and the gaps"
     ),

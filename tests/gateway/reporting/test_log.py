@@ -291,7 +291,7 @@ def test_the_steps_of_a_handoff_can_be_downloaded(an_evening: Talk, web: Web) ->
     assert told[-1].startswith("Messages while it was open: Maya 1, the bot 4, Sam 1")
 
 
-# --- the measures ---
+# --- the metrics ---
 
 
 def test_each_chart_of_the_metrics_has_a_table(an_evening: Talk, web: Web) -> None:
