@@ -79,7 +79,7 @@ def given_by(session: Session, person: Person) -> Consent | None:
 
 
 def needs_guardian(band: AgeBand, policy: ConsentPolicy) -> bool:
-    """Whether a guardian must agree for anyone in this band, even the youngest."""
+    """Whether this band needs a guardian: it does if its youngest age is below the limit."""
     return BEGINS_AT[band] < policy.guardian_below
 
 
@@ -114,7 +114,7 @@ def record_guardian(
     by: Person | None,
     now: datetime,
 ) -> None:
-    """Record that a guardian agreed, today or `on` a day before, as seen by a manager (`by`).
+    """Record that a guardian agreed, today or on an earlier day. `by` is the manager who saw it.
 
     Idempotent. Raises ConsentRefused: not an active mentee, or one who has not agreed yet; no name;
     a day in the future.
@@ -135,7 +135,8 @@ def record_guardian(
         )
     given = _own_consent(session, person)
     before = given.guardian_agreed_at
-    if before is not None and (given.guardian_name, before.astimezone(zone).date()) == (name, on):
+    recorded = before and (given.guardian_name, before.astimezone(zone).date())
+    if recorded == (name, on) and (by is None or given.guardian_recorded_by_id is not None):
         return
     given.guardian_name = name
     given.guardian_agreed_at = now if on == today else datetime.combine(on, time(12), zone)

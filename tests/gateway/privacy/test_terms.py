@@ -209,6 +209,19 @@ def test_a_guardian_is_recorded_by_name_and_in_the_audit_without_it(talk: Talk) 
     assert all("Alex" not in str(entry.detail) for entry in entries)
 
 
+def test_the_manager_who_saw_it_can_be_added_to_a_guardians_consent(talk: Talk) -> None:
+    says_yes(at_the_chat(talk), AgeBand.UNDER_13)
+    maya, ruth = talk.person(MAYA).id, talk.person(RUTH).id
+    for by in (None, ruth, None, ruth):
+        with talk.database.writing() as session:
+            person, seen_by = session.get_one(Person, maya), by and session.get_one(Person, by)
+            record_guardian(session, person, "Alex Doe", by=seen_by or None, now=talk.clock())
+    [consent] = talk.rows(Consent)
+    assert consent.guardian_recorded_by_id == ruth
+    entries = [one.by_id for one in talk.rows(AuditEntry) if one.action == "consent.guardian"]
+    assert entries == [None, ruth]
+
+
 def test_ruth_records_a_guardians_consent_and_the_chat_opens(talk: Talk) -> None:
     maya, ruth = at_the_chat(talk), Web(talk)
     ruth.is_now(RUTH)
