@@ -1,4 +1,4 @@
-"""A mentee's privacy and settings. To send a form twice does what it does once."""
+"""A mentee's privacy and settings. Sending a form twice has the same effect as sending it once."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -60,8 +60,7 @@ def come_in(request: Request, token: str, own: Own = False) -> Response:
     except KeyRefused as refused:
         if get_mentee(request) is not None:
             return RedirectResponse("/chat", 303)  # a double click, or the back button
-        sentence = said_to(request, str(refused))
-        return show_sign_in(request, refused=PageRefused(410, sentence))
+        return show_sign_in(request, refused=PageRefused(410, str(refused)))
     return remember(request, RedirectResponse("/chat", 303), cookie, own=own)
 
 
@@ -184,5 +183,5 @@ def show_sign_in(
 def _show(
     request: Request, template: str, refused: PageRefused | None = None, **values: object
 ) -> Response:
-    status, sentence = refused.status if refused else 200, str(refused or "")
+    status, sentence = refused.status if refused else 200, said_to(request, str(refused or ""))
     return page(request, template, viewer=None, status=status, sentence=sentence, **values)

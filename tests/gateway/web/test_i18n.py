@@ -126,10 +126,14 @@ def test_what_is_refused_is_refused_in_spanish(talk: Talk) -> None:
     assert "más de 5000 caracteres" in browser.writes("a" * 5001).text
     assert "Elige un idioma." in seen_on(browser.posts("/chat/you/language", language="xx").text)
     for form in ("delete", "sharing"):
-        assert english_on(browser.posts(f"/chat/you/{form}").text) == []
+        refused = browser.client.post(f"/chat/you/{form}", headers={"Accept": "text/html"})
+        assert refused.status_code == 422
+        assert "<h1" in refused.text
+        assert english_on(refused.text) == [], form
     browser.posts("/chat/sign-out")
     browser.client.cookies.set("warmline_language", "es")
     assert "no lo enviamos" in browser.writes("hola").text
+    assert "no lo enviamos" in seen_on(browser.posts("/chat", words="hola").text), "without scripts"
 
 
 def test_a_link_that_was_used_and_a_page_that_is_not_there_say_so_in_spanish(talk: Talk) -> None:
