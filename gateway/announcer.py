@@ -45,11 +45,12 @@ def announce(url: str, log: Path, *, demo: bool) -> int:
 
 def missing_part(url: str) -> str | None:
     try:
-        with _open(f"{url}/readyz", timeout=5) as answer:
-            state = json.load(answer)
-    except HTTPError as error:
-        # 503 while messages wait; its body still tells about the bot.
-        state = json.loads(error.read() or "{}")
+        try:
+            with _open(f"{url}/readyz", timeout=5) as answer:
+                state = json.load(answer)
+        except HTTPError as error:
+            # 503 while messages wait; its body still tells about the bot.
+            state = json.load(error)
     except (OSError, ValueError):
         return "gateway"
     return None if state.get("bot") == "ok" else "bot"

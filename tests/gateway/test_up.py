@@ -2,7 +2,9 @@
 
 import re
 import sys
+import threading
 from configparser import ConfigParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from escalation.detect import classifiers
 from escalation.detect.classifiers import WeightsDamaged, load_classifiers
-from gateway.announcer import addresses, ended_with_an_error, failure
+from gateway.announcer import addresses, ended_with_an_error, failure, missing_part
 from gateway.install import step
 from gateway.runtime.database import REVISION, migration_config
 from gateway.runtime.settings import Settings
@@ -122,3 +124,14 @@ def test_up_exits_with_an_error_when_a_part_does_not_start(tmp_path: Path) -> No
 
 def test_the_revision_that_a_start_compares_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(migration_config()).get_current_head() == REVISION
+
+
+class Failing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(500, "Something went wrong")
+
+
+def test_a_gateway_that_answers_with_an_error_page_is_the_missing_part() -> None:
+    with HTTPServer(("127.0.0.1", 0), Failing) as server:
+        threading.Thread(target=server.handle_request).start()
+        assert missing_part(f"http://127.0.0.1:{server.server_port}") == "gateway"
