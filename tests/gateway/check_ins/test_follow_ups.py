@@ -110,14 +110,20 @@ def test_if_she_was_not_helped_she_may_leave_it_at_that(talk: Talk) -> None:
     assert follow_up(talk).answered_at is not None
 
 
-def test_a_crisis_or_a_request_in_place_of_an_answer_brings_people(talk: Talk) -> None:
+def test_a_crisis_in_place_of_an_answer_brings_people(talk: Talk) -> None:
+    talked(talk)
+    later(talk, minutes=20)
+    shown = says(talk, "no. i want to kill myself tonight")
+    assert "988" in shown[0]
+    assert talk.handoff().urgency is Urgency.CRISIS
+    assert follow_up(talk).reached is None
+
+
+def test_a_request_in_place_of_an_answer_brings_people(talk: Talk) -> None:
     talked(talk)
     later(talk, minutes=20)
     says(talk, "PERSON")
     assert (talk.handoff().need, len(talk.handoffs())) == (Need.REQUEST, 2)
-    shown = says(talk, "no. i want to kill myself tonight")
-    assert "988" in shown[0]
-    assert talk.handoff().urgency is Urgency.CRISIS
     assert follow_up(talk).reached is None
 
 

@@ -114,7 +114,13 @@ def test_a_skill_is_recorded_with_its_ratings_finished_or_left(talk: Talk) -> No
         ("go on", (SkillStep("breathing", "resumed"),)),
         ("3", (SkillStep("breathing", "done", before=8, after=3),)),
         ("ground", (SkillStep("grounding", "started"),)),
-        ("relax", (SkillStep("grounding", "left"), SkillStep("muscle_relaxation", "started"))),
+        (
+            "relax",
+            (
+                SkillStep("grounding", "left", before=7),
+                SkillStep("muscle_relaxation", "started"),
+            ),
+        ),
     ]
     for words, skills in steps:
         talk.bot.answers[words] = Answer(words=("ok",), skills=skills)
@@ -122,9 +128,10 @@ def test_a_skill_is_recorded_with_its_ratings_finished_or_left(talk: Talk) -> No
     found = [(use.skill, use.outcome, use.before, use.after) for use in talk.rows(SkillUse)]
     assert found == [
         ("breathing", SkillOutcome.DONE, 8, 3),
-        ("grounding", SkillOutcome.LEFT, None, None),
+        ("grounding", SkillOutcome.LEFT, 7, None),
         ("muscle_relaxation", None, None, None),
     ]
+    assert talk.rows(SkillUse)[0].message_id is not None
     assert talk.conversation(MAYA).skill == "muscle_relaxation"
 
 
