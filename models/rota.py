@@ -44,7 +44,7 @@ class DutyOverride(Base):
 
 
 class Holiday(Base):
-    """A day on which the program is closed, as it is outside its hours."""
+    """A day on which the program counts as closed all day."""
 
     __tablename__ = "holiday"
     __table_args__ = (sa.UniqueConstraint("program_id", "day"),)

@@ -13,8 +13,8 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 
 _hasher = PasswordHasher()
-# Checked for unknown people, so that both answers take equally long. No one knows its password,
-# which was random. To hash a new one at each start would cost 0.3 s and 64 MB.
+# Checked for unknown people, so that both answers take equally long. Its password was
+# random, and no one knows it. Hashing a new one at each start would cost 0.3 s and 64 MB.
 DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$1XXvmTDRhCZIrtlqnjIZAQ$"
     "MUafNO0eMXTpTfWe27KsdFTACZRq4+WQsdqNGLJ20fM"

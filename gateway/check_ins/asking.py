@@ -100,7 +100,7 @@ def ask_check_in(line: Line, job: AskCheckIn) -> None:
 
 
 def _ask(line: Line, job: AskCheckIn, conversation_id: int) -> bool:
-    """True if it was asked or skipped; False to try again, or if a worker has the conversation.
+    """True if it was asked or skipped. False to try again: the reason may pass, or a worker has it.
 
     Raises BotAway.
     """
@@ -159,7 +159,7 @@ def _say_or_skip(
         enqueue(tx.session, CloseCheckIn(scheduled.id), at=at)
         return True
     if answer is not None:
-        # The bot has begun the check-in unheard; it must not take the next message for the answer.
+        # The mentee never got the question, so their next text must not count as its answer.
         conversation.skill, conversation.forget_bot = None, True
     scheduled.skip_reason = reason or SkipReason.BOT_AWAY
     if scheduled.skip_reason in MAY_PASS:

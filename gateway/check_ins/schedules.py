@@ -125,7 +125,7 @@ def following(
 ) -> Occurrence:
     """The occurrence after the last one stored, and after `after`.
 
-    At most one a date, even if the time was changed on it; and none planned before that change.
+    At most one per date, even if the schedule changed that day, and none planned before the change.
     """
     days = read_days(schedule.days)
     after = max(after, last_due_at or after)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models import Absence, Person, Program
 
-# English, as no part of Warmline sets a locale. Babel would read all of English at the start.
+# Always English, because nothing in Warmline sets a locale. Babel would load its data at import.
 WEEKDAYS = dict(enumerate(calendar.day_name))
 MONTHS = {number: name for number, name in enumerate(calendar.month_name) if name}
 SHORTER = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}

@@ -64,12 +64,14 @@ def find_people(
     mentees: dict[int, int] = defaultdict(int)
     matches = select(Match).join(Person, Person.id == Match.mentee_id)
     for one in session.scalars(matches.where(Person.program_id == program.id).order_by(Match.id)):
-        mentees[one.mentor_id] += 1
-        name = by_id[one.mentor_id].name
+        mentor = by_id.get(one.mentor_id)
+        if mentor is None:  # enrolled since we read the people
+            continue
+        mentees[mentor.id] += 1
         if one.kind is MatchKind.OWN:
-            own[one.mentee_id] = name
+            own[one.mentee_id] = mentor.name
         else:
-            back_ups[one.mentee_id].append(name)
+            back_ups[one.mentee_id].append(mentor.name)
     listed = [
         Listed(
             person=person,

@@ -1,10 +1,9 @@
 """The managers' pages about people: the list, and one person."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -43,13 +42,7 @@ from gateway.runtime import audit
 from gateway.runtime.line import Line
 from gateway.web.downloads import download, read_format
 from gateway.web.lookup import row_number
-from gateway.web.rendering import (
-    Number,
-    PageRefused,
-    get_line,
-    go_to,
-    page,
-)
+from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
 from models import Person, Program, Role
 
 router = APIRouter(prefix="/people")
@@ -62,9 +55,12 @@ Done = Annotated[
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
 
-# One change to a person: called with (session, person, by=, now=). Raises CannotChange or
-# ConsentRefused.
-Change = Callable[..., object]
+class Change(Protocol):
+    """Raises CannotChange or ConsentRefused."""
+
+    def __call__(
+        self, session: Session, person: Person, *, by: Person, now: datetime
+    ) -> object: ...
 
 
 def typed_details(

@@ -22,13 +22,15 @@ from gateway.web.lookup import row_number
 from models import DutyOverride, DutyShift, Holiday, Person, Program, Role
 
 T = TypeVar("T")
-# fmt: off
 WEEKDAYS = (
-    gettext_noop("Monday"), gettext_noop("Tuesday"), gettext_noop("Wednesday"),
-    gettext_noop("Thursday"), gettext_noop("Friday"), gettext_noop("Saturday"),
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
     gettext_noop("Sunday"),
 )
-# fmt: on
 Entry = Holiday | DutyShift | DutyOverride
 LONGEST_HOLIDAY_NAME = 60
 NO_SUCH_PERSON = gettext_noop(

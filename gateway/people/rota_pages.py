@@ -69,11 +69,14 @@ def add_override(request: Request, manager: Manager, typed: Form) -> Response:
 @router.post("/duty/{number}")
 def switch_duty(request: Request, number: Number, manager: Manager, typed: Form) -> Response:
     """The same switch as `warmline duty`."""
-    with get_line(request).database.reading() as session:
-        if person_in(session, manager.program_id, number) is None:
+
+    def change(edit: rota.Edit, typed: rota.Typed) -> None:
+        if person_in(edit.session, edit.program.id, number) is None:
             raise PageRefused(404, GONE)
+        rota.switch_duty(edit, typed)
+
     typed = typed.model_copy(update={"person": str(number)})
-    return _set(request, manager, "shifts", rota.switch_duty, typed)
+    return _set(request, manager, "shifts", change, typed)
 
 
 @router.post("/holidays/{number}/remove")

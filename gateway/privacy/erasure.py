@@ -5,8 +5,8 @@ unless they write again, and never while a crisis or a concern for their safety 
 request is set follows from what Warmline last said about it, so that it always matches what the
 mentee was told.
 
-docs/guides/managers.md says what stays, and why: a row without a name, so that the handoffs of the
-log still have somebody; the moves of those handoffs; safeguarding records; the audit log.
+docs/guides/managers.md says what stays, and why: a row without a name, so that each handoff in
+the log still belongs to a person; the moves of those handoffs; safeguarding records; the audit log.
 """
 
 import re

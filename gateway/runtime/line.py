@@ -58,8 +58,8 @@ class Texts(Protocol):
 class Line:
     """A running Warmline: its database, its rules, and its connections to the outside.
 
-    `rules` come from the files. `of` returns one with the rules of a program, and with those of
-    the files as `file_rules`.
+    `rules` come from the files. In the line that `of` returns, `rules` are a program's, and
+    `file_rules` come from the files.
     """
 
     database: Database

@@ -79,9 +79,7 @@ def one_record(request: Request, number: Number, manager: Manager) -> Response:
 def own(
     request: Request, number: Number, manager: Manager, owner: Annotated[str, Form()] = ""
 ) -> Response:
-    """Take ownership. `owner` is the owner that the page showed, so that nobody is overruled
-    unseen.
-    """
+    """Take ownership. `owner` is the owner that the page showed. If that has changed, we refuse."""
     line = get_line(request)
     with line.database.writing() as session:
         record = _find(session, number, manager)
