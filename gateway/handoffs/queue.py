@@ -24,7 +24,7 @@ from models import (
 )
 
 RECENTLY = timedelta(days=7)
-# The log has a search for longer lists.
+# Of the waiting and of all handoffs. The log has a search for longer lists.
 MOST = 100
 MOST_CLOSED = 20
 
@@ -63,10 +63,10 @@ class Queue:
 def get_queue(session: Session, person: Person, tab: Tab, *, now: datetime) -> Queue:
     counts = count_queue(session, person)
     by_urgency = Handoff.urgency.desc(), Handoff.opened_at, Handoff.id
-    handoffs = select_open(person).order_by(*by_urgency).limit(MOST)
+    handoffs = select_open(person).order_by(*by_urgency)
     if tab is Tab.WAITING:
         waiting = handoffs.where(Handoff.status == Status.WAITING)
-        return Queue(counts, waiting=session.scalars(waiting).all())
+        return Queue(counts, waiting=session.scalars(waiting.limit(MOST)).all())
     closed = (
         select(Handoff)
         .join(Conversation)
@@ -84,7 +84,7 @@ def get_queue(session: Session, person: Person, tab: Tab, *, now: datetime) -> Q
             debriefs=list_open_debriefs(session, person),
             unanswered=_unanswered(session, mine),
         )
-    everything = session.scalars(handoffs).all()
+    everything = session.scalars(handoffs.limit(MOST)).all()
     held = [handoff for handoff in everything if handoff.status is Status.CLAIMED]
     return Queue(
         counts,

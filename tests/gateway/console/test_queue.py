@@ -4,8 +4,10 @@ import re
 import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import delete, select
 
+from gateway.handoffs import queue
 from gateway.runtime.database import Database
 from models import (
     AuditEntry,
@@ -59,6 +61,21 @@ def test_only_managers_see_all_conversations(talk: Talk, web: Web) -> None:
     assert "tab=all" not in web.gets("/console").text
     assert web.gets("/console?tab=all").status_code == 403
     assert web.gets("/console?tab=theirs").status_code == 422
+
+
+def test_the_lists_are_limited_but_not_the_handoffs_that_one_has(
+    talk: Talk, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST", 1)
+    talk.texts(MAYA, ASKS)
+    talk.texts(JO, ASKS)
+    web.is_now(RUTH)
+    assert handoffs_on(web.gets("/console?tab=waiting").text) == ["1"]
+    assert handoffs_on(web.gets("/console?tab=all").text) == ["1"]
+    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE 2")
+    web.is_now(SAM)
+    assert handoffs_on(web.gets("/console?tab=mine").text) == ["1", "2"]
 
 
 def test_noor_clicks_too_late_and_learns_who_has_it(talk: Talk, web: Web) -> None:
