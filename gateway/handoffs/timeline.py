@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Select, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from escalation.speech.i18n import gettext_noop, joined, phrase, phrase_counted
 from gateway.handoffs.decisions import find_decision, highlight_evidence, list_decisions
@@ -170,9 +170,10 @@ def _count(handoff: Handoff, written: Sequence[Message], last: datetime) -> Entr
 
 
 def _written(session: Session, handoff: Handoff) -> Sequence[Message]:
-    """The message that opened the handoff, and all messages while it was open."""
+    """The message that opened the handoff, and all messages while it was open, without words."""
     return session.scalars(
         select(Message)
+        .options(defer(Message.words))
         .where(
             Message.conversation_id == handoff.conversation_id,
             (Message.at >= handoff.opened_at) | (Message.id == handoff.opened_by_message_id),

@@ -26,7 +26,7 @@ TIES = {MatchKind.OWN: gettext_noop("own mentor"), MatchKind.BACK_UP: gettext_no
 
 @dataclass(frozen=True)
 class _Staff:
-    """The mentors and managers of the program, and how the mentee is matched with them now."""
+    """The people in the events, and how the mentee is matched with them now."""
 
     people: dict[int, Person]
     ties: dict[int, str]
@@ -40,12 +40,16 @@ class _Staff:
 def list_moves(session: Session, handoff: Handoff) -> list[Entry]:
     events = session.scalars(
         select(HandoffEvent).where(HandoffEvent.handoff_id == handoff.id).order_by(HandoffEvent.id)
-    )
-    mentee = handoff.conversation
-    people = session.scalars(
-        select(Person).where(Person.program_id == mentee.program_id, Person.role != Role.MENTEE)
-    )
-    matches = session.scalars(select(Match).where(Match.mentee_id == mentee.person_id))
+    ).all()
+    named = {
+        one
+        for event in events
+        for one in (*event.detail.get("people", ()), event.detail.get("held_by"))
+        if one
+    }
+    people = session.scalars(select(Person).where(Person.id.in_(named)))
+    mentee_id = handoff.conversation.person_id
+    matches = session.scalars(select(Match).where(Match.mentee_id == mentee_id))
     staff = _Staff(
         {person.id: person for person in people},
         {match.mentor_id: TIES[match.kind] for match in matches},
