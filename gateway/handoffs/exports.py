@@ -1,12 +1,11 @@
 """Handoffs and their timelines as tables for spreadsheets."""
 
 from collections.abc import Callable, Iterable
-from zoneinfo import ZoneInfo
 
 from gateway.handoffs.entries import Entry
 from gateway.handoffs.handoff_list import Row
 from gateway.runtime.labels import display_name
-from gateway.runtime.spreadsheets import Table, as_csv, make_table, to_cell
+from gateway.runtime.spreadsheets import Table, as_csv, make_table
 
 HANDOFF_COLUMNS: dict[str, Callable[[Row], object]] = {
     "number": lambda row: row.handoff.id,
@@ -34,14 +33,12 @@ STEP_COLUMNS: dict[str, Callable[[Entry], object]] = {
 
 def handoffs_table(rows: Iterable[Row]) -> Table:
     """Times are local to the program of each handoff."""
-    cells = [
-        [
-            to_cell(show(row), ZoneInfo(row.handoff.conversation.program.timezone))
-            for show in HANDOFF_COLUMNS.values()
-        ]
-        for row in rows
-    ]
-    return Table("Handoffs", list(HANDOFF_COLUMNS), cells)
+    return make_table(
+        "Handoffs",
+        HANDOFF_COLUMNS,
+        rows,
+        zone=lambda row: row.handoff.conversation.program.timezone,
+    )
 
 
 def handoffs_csv(rows: Iterable[Row]) -> str:

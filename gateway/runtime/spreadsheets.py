@@ -49,15 +49,23 @@ class Table:
 
 
 def make_table(
-    name: str, columns: Mapping[str, Callable[[R], object]], rows: Iterable[R], zone: str
+    name: str,
+    columns: Mapping[str, Callable[[R], object]],
+    rows: Iterable[R],
+    zone: str | Callable[[R], str],
 ) -> Table:
-    """One line for each of `rows`. `columns` maps each heading to what its cells show."""
-    there = ZoneInfo(zone)
-    cells = [[to_cell(show(row), there) for show in columns.values()] for row in rows]
+    """One line for each of `rows`. `columns` maps each heading to what its cells show.
+
+    `zone` is the time zone of all times, or returns that of a row.
+    """
+    cells = []
+    for row in rows:
+        there = ZoneInfo(zone if isinstance(zone, str) else zone(row))
+        cells.append([_to_cell(show(row), there) for show in columns.values()])
     return Table(name, list(columns), cells)
 
 
-def to_cell(value: Any, zone: ZoneInfo) -> Cell:
+def _to_cell(value: Any, zone: ZoneInfo) -> Cell:
     """Local times, whole seconds, two decimals, "yes" or nothing, and lowercase names of ranks."""
     match value:
         case datetime():

@@ -79,6 +79,14 @@ def test_a_table_made_from_columns_converts_its_cells() -> None:
     assert read_csv(as_csv(table))[1] == written
 
 
+def test_each_row_can_have_its_own_time_zone() -> None:
+    at = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
+    rows = [(at, "America/New_York"), (at, "Europe/Berlin")]
+    table = make_table("Times", {"at": itemgetter(0)}, rows, itemgetter(1))
+    written = [["2026-11-10T10:00:00-05:00"], ["2026-11-10T16:00:00+01:00"]]
+    assert read_csv(as_csv(table))[1:] == written
+
+
 def test_invalid_characters_do_not_break_the_file() -> None:
     table = Table("Any [name]: of/a*sheet? that is far too long", ("x",), [("a\x00b\ud800c\x1f",)])
     assert read_xlsx(as_xlsx(table))[1] == ["a\ufffdb\ufffdc\ufffd"]
