@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.duty import list_staff
 from escalation.speech.i18n import phrase
 from gateway.console.canned_replies import filled, list_replies
 from gateway.conversations.relay import what_may_be_read
@@ -250,15 +251,8 @@ def _find_transfer(session: Session, handoff: Handoff) -> Transfer | None:
 
 def _colleagues(session: Session, person: Person) -> list[Person]:
     """Everyone whom `person` may ask to take over. `offer_transfer` checks who can right now."""
-    there = session.scalars(
-        select(Person).where(
-            Person.program_id == person.program_id,
-            Person.role != Role.MENTEE,
-            Person.left_at.is_(None),
-            Person.id != person.id,
-        )
-    )
-    return sorted(there, key=lambda one: (one.name.casefold(), one.id))
+    others = (one for one in list_staff(session, person.program_id) if one.id != person.id)
+    return sorted(others, key=lambda one: (one.name.casefold(), one.id))
 
 
 def why_not_writable(session: Session, conversation: Conversation) -> str | None:

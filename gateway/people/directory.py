@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import away_now
-from escalation.handoffs.duty import on_duty
+from escalation.handoffs.duty import list_staff, on_duty
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.people.import_file import cleaned
 from models import (
@@ -152,11 +152,7 @@ def person_in(session: Session, program_id: int, number: int) -> Person | None:
 
 def mentors_in(session: Session, program_id: int) -> list[Person]:
     """Mentors and managers, by name: those who can be matched with a mentee."""
-    staff = session.scalars(
-        select(Person).where(
-            Person.program_id == program_id, Person.role != Role.MENTEE, Person.left_at.is_(None)
-        )
-    )
+    staff = list_staff(session, program_id)
     return sorted(staff, key=lambda person: (person.name.casefold(), person.id))
 
 
