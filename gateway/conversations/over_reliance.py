@@ -103,7 +103,8 @@ def nudge(
 ) -> dict[str, Any]:
     """Point a mentee who over-relies on the bot to their mentor, unless it was done lately.
 
-    Only after the bot's own answer, outside a skill, and with no one asked or offered lately.
+    It speaks only after the bot's own answer, outside a skill, and if no person was asked for or
+    offered lately.
     Returns what the decision record notes: that the text said so, and the signs of a nudge.
     """
     # To a mentor who holds the handoff, "you" is the mentor.
@@ -141,7 +142,8 @@ def _signs_now(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
         return frozenset({Sign.SAID})
     policy, here = turn.policy.reliance, Conversation.id == turn.conversation.id
     measured = _measure(turn.session, here, policy, now=turn.now)
-    return frozenset[Sign]().union(*(signs_in(use, policy) for _, use in measured)) - {Sign.SAID}
+    use = next((use for _, use in measured), Reliance())
+    return signs_in(use, policy) - {Sign.SAID}
 
 
 def _measure(
