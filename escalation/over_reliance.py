@@ -72,7 +72,7 @@ def measure_over_reliance(
     first = now.astimezone(zone).date() - timedelta(days=DAYS - 1)
     dates = {one.at.astimezone(zone).date() for one in lately}
     recent = sum(at > now - LATELY for at in to_them)
-    count = len(lately) or 1  # of nothing, each share is 0
+    count = len(lately) or 1  # without messages, each share is 0
     return Reliance(
         messages=len(lately),
         days=sum(date >= first for date in dates),

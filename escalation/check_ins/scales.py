@@ -80,9 +80,8 @@ class Scale(BaseModel):
 
 
 class CutOffs(BaseModel):
-    """One scale's cut-off and where each band begins, lowest first, in the scale's unit.
-
-    A total at the cut-off, or beyond it on the scale's worse side, needs a person's attention.
+    """One scale's cut-off and the published bands (where each begins, lowest first), in the
+    scale's unit. Only the cut-off changes what Warmline does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,8 +100,8 @@ class CutOffs(BaseModel):
 class Scored:
     """What the answers add up to. `total` is in points, None when too many are missing.
 
-    `notable`: the total is at the cut-off or beyond it; one without a total only if it would be so
-    with the kindest answers in the gaps. `continues_with` names the longer scale to ask next.
+    `notable`: the total is at or past the cut-off. Without a total: it would be, even if each
+    missing answer were the best one. `continues_with` names the longer scale to ask next.
     """
 
     scale: str

@@ -57,9 +57,10 @@ Reasons = frozenset[WhyNot]
 
 
 def still_apply(reasons: Reasons, urgency: Urgency, *, first: bool, climbed: bool) -> Reasons:
-    """In a crisis, load and rest keep a person off the `first` rung only.
+    """The reasons that count on this rung.
 
-    Once its ladder was `climbed` without a claim, we also page people who are away.
+    In a crisis, load and rest count on the `first` rung only, and being away no longer counts once
+    the ladder was `climbed` without a claim.
     """
     if urgency is Urgency.CRISIS and not first:
         reasons -= {WhyNot.CAPPED, WhyNot.RESTING}
@@ -197,7 +198,7 @@ def last_looked(session: Session, person: Person, handoff: Handoff) -> datetime 
 def _holders(
     session: Session, handoff: Handoff, people: list[int], *, at_least: int
 ) -> set[int | None]:
-    """People who hold so many other handoffs."""
+    """People who hold at least `at_least` other handoffs."""
     return set(
         session.scalars(
             select(Handoff.mentor_id)
@@ -215,7 +216,9 @@ def _holders(
 def _claimed_crises(
     session: Session, people: list[int], *, at_least: int, since: datetime
 ) -> set[int | None]:
-    """People who claimed so many crises, including handoffs that became a crisis later."""
+    """People who claimed at least `at_least` crises since then, including handoffs that became a
+    crisis later.
+    """
     return set(
         session.scalars(
             select(HandoffEvent.by_id)

@@ -209,8 +209,9 @@ def release(
 ) -> None:
     """Put a claimed handoff back into the queue, tell the mentee, and start a new ladder.
 
-    `by` is the holder, whom we do not page for it again, or None if the time for a first message
-    ran out. `told` is the script key of the mentee's message.
+    `by` is the holder, whom we do not page for it again, or None if Warmline releases it: the time
+    for a first message ran out, or a concern took it back. `told` is the script key of the mentee's
+    message.
 
     Raises:
         NotHolder: `by` does not hold it.

@@ -119,7 +119,7 @@ class TextUnseen(Work):
 
 @dataclass(frozen=True)
 class TakeTurns(Work):
-    """Handle the messages of a conversation that were recorded and left."""
+    """Handle a conversation's recorded messages that no worker has handled."""
 
     name: ClassVar[str] = "take_turns"
     conversation_id: int

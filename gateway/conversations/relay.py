@@ -86,7 +86,7 @@ def what_may_be_read(session: Session, handoff: Handoff, person: Person | None) 
         return None
     if handoff.opened_by_message_id is not None:
         return handoff.opened_by_message_id
-    # Opened without a message: with a button, or by staff.
+    # Opened with a button on the mentee's page, so without a message.
     newest_before = session.scalar(
         select(func.max(Message.id)).where(
             Message.conversation_id == handoff.conversation_id, Message.at < handoff.opened_at
