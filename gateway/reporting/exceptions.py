@@ -67,10 +67,17 @@ class Unreachable:
 def list_unreachable(scope: Scope) -> list[Unreachable]:
     people = scope.session.scalars(
         select(Person)
-        .where(Person.program_id == scope.program.id, Person.left_at.is_(None))
+        .where(
+            Person.program_id == scope.program.id,
+            Person.left_at.is_(None),
+            # The opposite of `can_be_texted`, in SQL: loading a person decrypts their name.
+            Person.phone.is_(None)
+            | Person.opted_out_at.is_not(None)
+            | Person.unreachable_code.is_not(None),
+        )
         .order_by(Person.id)
     )
-    return [Unreachable(person) for person in people if not person.can_be_texted]
+    return [Unreachable(person) for person in people]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway.reporting.exceptions import inactive_mentees
+from gateway.reporting.exceptions import inactive_mentees, list_unreachable
 from gateway.reporting.human_contact import get_human_contact
 from gateway.reporting.load import mentor_loads
 from gateway.reporting.messages import as_percents, mentees_who_wrote, messages_to_mentees
 from gateway.reporting.metrics import list_weeks
-from gateway.reporting.period import Share
+from gateway.reporting.period import Scope, Share
 from gateway.reporting.reviews import count_follow_ups, count_verdicts, share_missed
 from gateway.reporting.waits import Awaited, Waits, get_waits
 from models import (
@@ -234,3 +234,28 @@ def test_the_longest_inactive_mentee_comes_first(past: Past) -> None:
     assert inactive() == [("Jo", None)]
     past.sets(Person.role == Role.MENTEE, left_at=MORNING)
     assert inactive() == []
+
+
+def test_only_people_whom_no_text_reaches_are_listed_and_decrypted(
+    past: Past, decrypted: list[str]
+) -> None:
+    jo, maya, noor, sam = (past.talk.person(one).id for one in (JO, MAYA, NOOR, SAM))
+    past.sets(Person.id == jo, opted_out_at=YESTERDAY, left_at=YESTERDAY)
+    past.sets(Person.id == maya, phone=None, phone_index=None)
+    past.sets(Person.id == noor, unreachable_code="30005")
+    past.sets(Person.id == sam, opted_out_at=YESTERDAY)
+
+    def ask(scope: Scope) -> tuple[dict[str, str], set[str]]:
+        decrypted.clear()
+        found = {one.person.name: one.why for one in list_unreachable(scope)}
+        return found, set(decrypted)
+
+    found, read = past.ask(ask)
+    assert found == {
+        "Maya": "no phone number",
+        "Noor": "texts to this number fail (error 30005)",
+        "Sam": "opted out (STOP)",
+    }
+    enrolled = [person for person in past.talk.rows(Person) if person.left_at is None]
+    assert {person.name for person in enrolled if not person.can_be_texted} == set(found)
+    assert read == {*found, NOOR, SAM}
