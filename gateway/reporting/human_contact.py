@@ -74,25 +74,29 @@ class Pair:
 
 @dataclass(frozen=True)
 class HumanContact:
-    """`pairs` has every mentee with an active day in the month, the lowest contact rate first."""
+    """`mentees` counts those with an active day in the month. `pairs` has them, the lowest contact
+    rate first, up to the limit.
+    """
 
     pairs: list[Pair]
+    mentees: int
     total: Days
     total_before: Days
 
 
-def get_human_contact(scope: Scope) -> HumanContact:
+def get_human_contact(scope: Scope, *, limit: int | None = None) -> HumanContact:
     days = _days_by_conversation(scope, scope.month)
     before = _days_by_conversation(scope, scope.month.month_before)
-    names, name = _names(scope), f"{scope.month.since:%Y-%m}"
     lowest_first = sorted(
         days.items(), key=lambda one: (one[1].contact_rate or 0, -one[1].bot_only, one[0])
-    )
+    )[:limit]
+    names = _names(scope, [conversation for conversation, _ in lowest_first])
+    name = f"{scope.month.since:%Y-%m}"
     pairs = [
         Pair(name, *names[conversation], now=now, before=before.get(conversation, Days()))
         for conversation, now in lowest_first
     ]
-    return HumanContact(pairs, _total(days.values()), _total(before.values()))
+    return HumanContact(pairs, len(days), _total(days.values()), _total(before.values()))
 
 
 def _total(days: Iterable[Days]) -> Days:
@@ -149,7 +153,7 @@ def _days_by_conversation(scope: Scope, month: Period) -> dict[int, Days]:
     return {row[0]: Days(*(int(count) for count in row[1:])) for row in rows}
 
 
-def _names(scope: Scope) -> dict[int, tuple[str, str | None]]:
+def _names(scope: Scope, conversations: list[int]) -> dict[int, tuple[str, str | None]]:
     """By conversation: the first names of the mentee and of their own mentor."""
     mentor = aliased(Person)
     rows = scope.session.execute(
@@ -157,6 +161,6 @@ def _names(scope: Scope) -> dict[int, tuple[str, str | None]]:
         .join(Conversation.person)
         .outerjoin(Match, (Match.mentee_id == Person.id) & (Match.kind == MatchKind.OWN))
         .outerjoin(mentor, mentor.id == Match.mentor_id)
-        .where(Conversation.program_id == scope.program.id)
+        .where(Conversation.id.in_(conversations))
     )
     return {conversation: (mentee, own) for conversation, mentee, own in rows}

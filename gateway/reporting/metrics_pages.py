@@ -57,7 +57,7 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
         this_month = get_scope(get_line(request), session, manager.program).month
         figures: dict[str, Any] = {
             "metrics": get_metrics(scope),
-            "contact": get_human_contact(scope),
+            "contact": get_human_contact(scope, limit=ROWS_SHOWN),
             "mentor_checks": list_mentor_checks(
                 session, scope.program, scope.policy.check_ins.mentor_check
             ),

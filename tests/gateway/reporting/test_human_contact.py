@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.reporting.human_contact import Days, get_human_contact
-from gateway.reporting.period import get_month
+from gateway.reporting.human_contact import Days, HumanContact, get_human_contact
+from gateway.reporting.period import Period, Scope, get_month
 from models import Delivery
 from tests.gateway.reporting.past import Past
 from tests.line import JO, MAYA, SAM
@@ -47,6 +47,29 @@ def test_a_day_ends_at_midnight_in_the_programs_time_zone(past: Past) -> None:
         past.writes(MAYA, moment)
     [maya] = past.ask(get_human_contact, month=NOVEMBER).pairs
     assert (maya.now.bot_only, maya.before.bot_only) == (2, 1)
+
+
+def test_only_the_names_of_the_shown_pairs_are_decrypted(past: Past, decrypted: list[str]) -> None:
+    past.writes(MAYA, at(2))
+    past.hears(MAYA, at(2), of=SAM)
+    past.writes(JO, at(3))
+
+    def ask(month: Period, **limit: int) -> tuple[HumanContact, set[str]]:
+        def report(scope: Scope) -> tuple[HumanContact, set[str]]:
+            decrypted.clear()
+            return get_human_contact(scope, **limit), set(decrypted)
+
+        return past.ask(report, month=month)
+
+    contact, read = ask(NOVEMBER.month_before)
+    assert read == set()
+    assert (contact.pairs, contact.mentees) == ([], 0)
+    contact, read = ask(NOVEMBER)
+    assert [pair.mentee for pair in contact.pairs] == ["Jo", "Maya"]
+    contact, read = ask(NOVEMBER, limit=1)
+    assert [pair.mentee for pair in contact.pairs] == ["Jo"]
+    assert (contact.mentees, contact.total.all) == (2, 2), "the limit leaves the totals alone"
+    assert read == {"Jo", "Noor"}
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
