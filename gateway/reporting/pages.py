@@ -3,12 +3,20 @@
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from sqlalchemy import select
 
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
@@ -63,6 +71,14 @@ def read_date(said: str | None) -> date | None:
 
 
 Day = Annotated[date | None, BeforeValidator(read_date)]
+NO_CHOICE = {
+    "show": gettext_noop("Choose all handoffs or only the open ones."),
+    "mentor": gettext_noop("Choose a person from the list."),
+    "need": gettext_noop("Choose a need from the list."),
+    "urgency": gettext_noop("Choose an urgency from the list."),
+    "outcome": gettext_noop("Choose an outcome from the list."),
+    "unreached": gettext_noop("Choose a missing step from the list."),
+}
 
 
 class Filter(BaseModel):
@@ -82,6 +98,18 @@ class Filter(BaseModel):
     @classmethod
     def _leave_out(cls, said: str) -> str | None:
         return None if said in ("", "any", "all") else said
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse(cls, said: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raises PageRefused with the sentence for the first invalid field."""
+        try:
+            return read(said)
+        except ValidationError as errors:
+            field = errors.errors()[0]["loc"][0]
+            if field not in NO_CHOICE:
+                raise
+            raise PageRefused(422, NO_CHOICE[str(field)]) from None
 
     @property
     def said(self) -> dict[str, str]:

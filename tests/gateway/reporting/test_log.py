@@ -120,19 +120,14 @@ def test_the_log_is_filtered(an_evening: Talk, web: Web) -> None:
 NO_CHOICE = {
     "?since=yesterday": "like 2026-11-30",
     "?until=9999-12-31": "too far away",
-    **dict.fromkeys(
-        (
-            "?mentor=Sam",
-            "?mentor=99999999999",
-            "?need=food",
-            "?urgency=%00",
-            "?outcome=%3Cscript%3E",
-            "?unreached=x",
-            "?show=everything",
-            "?page=0",
-        ),
-        "cannot be read",
-    ),
+    "?mentor=Sam": "Choose a person",
+    "?mentor=99999999999": "Choose a person",
+    "?need=food": "Choose a need",
+    "?urgency=%00": "Choose an urgency",
+    "?outcome=%3Cscript%3E": "Choose an outcome",
+    "?unreached=x": "Choose a missing step",
+    "?show=everything": "only the open ones",
+    "?page=0": "cannot be read",
 }
 NO_TIME = {
     "?weeks=0": "cannot be read",
