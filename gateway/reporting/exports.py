@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.conversations.over_reliance import over_reliant_mentees
@@ -21,8 +22,8 @@ from gateway.reporting.staffing_forecast import week_ahead
 from gateway.reporting.waits import get_waits
 from gateway.review.sampling import draw_sample, last_full_week
 from gateway.runtime.audit import list_entries
-from gateway.runtime.labels import display_name, whole_seconds
-from gateway.runtime.spreadsheets import Table, make_table
+from gateway.runtime.labels import display_name
+from gateway.runtime.spreadsheets import Table, make_table, to_cell
 from models import Conversation, Urgency
 
 URGENCIES = tuple(reversed(Urgency))
@@ -49,6 +50,7 @@ def _getter(path: str) -> Callable[[Any], object]:
 
 
 def _weeks(scope: Scope) -> Table:
+    zone = ZoneInfo(scope.program.timezone)
     names = [urgency.name.lower() for urgency in URGENCIES]
     headings = [
         "week_from",
@@ -61,7 +63,7 @@ def _weeks(scope: Scope) -> Table:
         (
             week.monday.isoformat(),
             *(week.handoffs[urgency] for urgency in URGENCIES),
-            *(whole_seconds(week.first_reply[urgency]) for urgency in URGENCIES),
+            *(to_cell(week.first_reply[urgency], zone) for urgency in URGENCIES),
             week.messages_of_bot,
             week.messages_of_people,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -54,7 +55,8 @@ WeekCount = Annotated[int, Query(ge=1, le=104)]
 def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str = "") -> Response:
     with get_line(request).database.reading() as session:
         scope = _get_scope(request, session, manager, weeks, month)
-        this_month = get_scope(get_line(request), session, manager.program).month
+        zone = scope.program.timezone
+        this_month = get_month(scope.now.astimezone(ZoneInfo(zone)).date(), zone)
         figures: dict[str, Any] = {
             "metrics": get_metrics(scope),
             "contact": get_human_contact(scope, limit=ROWS_SHOWN),
@@ -79,7 +81,7 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
         covers=COVERS,
         cover=Cover,
         urgencies_down=URGENCIES,
-        zone=manager.program.timezone,
+        zone=zone,
         **figures,
     )
 

@@ -73,7 +73,3 @@ def delivery_status(message: Message) -> Phrase:
         state = "failed_with_code" if code else "failed"
     reason = phrase(WHY_DROPPED.get(code or "", code or "unknown"))
     return phrase(LABELS["deliveries"][state], code=code, reason=reason)
-
-
-def whole_seconds(time: timedelta | None) -> int | None:
-    return None if time is None else round(time.total_seconds())
