@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from escalation.speech.i18n import phrase
 from gateway.handoffs.decisions import highlight_evidence
 from gateway.handoffs.entries import Entry, Kind, decision_entry, with_waits
 from gateway.runtime.labels import delivery_status, display_name
@@ -126,10 +127,12 @@ def what_happened(session: Session, conversation: Conversation, week: Week) -> l
     )
     steps = []
     for message, record in rows:
-        kind, what = Kind.WROTE, f"{display_name(conversation)} wrote"
+        kind, what = Kind.WROTE, phrase("{name} wrote", name=display_name(conversation))
         if message.outgoing:
-            speaker = "The bot" if message.speaker is Speaker.BOT else message.speaker_name
-            kind, what = Kind.REPLIED, f"{speaker} wrote: {delivery_status(message)}"
+            by_bot = message.speaker is Speaker.BOT
+            name = phrase("The bot") if by_bot else message.speaker_name
+            status = delivery_status(message)
+            kind, what = Kind.REPLIED, phrase("{name} wrote: {status}", name=name, status=status)
         quote = highlight_evidence(record, message.words)
         steps.append(Entry(message.at, kind, what, quote=quote))
         if record is not None:

@@ -18,7 +18,8 @@ from gateway.authoring.translations import TEMPLATES_OF
 from gateway.web import i18n as pages
 from models import Person, Role
 from tests.gateway.accounts.test_permissions import ROUTES, World, ask, world
-from tests.line import MAYA, RUTH, SAM, Talk
+from tests.gateway.review.reviews import TIDES, a_week_goes_by, review_page
+from tests.line import JO, MAYA, RUTH, SAM, Talk
 from tests.web_client import Web
 
 __all__ = ["world"]
@@ -141,6 +142,18 @@ def test_the_duty_switch_sends_the_same_word_in_every_language(
     page = web.gets("/program").text
     assert "⟦Switch on⟧" in page
     assert 'name="duty" value="on"' in page
+
+
+def test_the_steps_of_a_reviewed_week_are_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
+    talk.sets(RUTH, language="es")
+    talk.texts(JO, TIDES)
+    a_week_goes_by(talk)
+    web = Web(talk)
+    web.is_now(RUTH)
+    page = web.gets(review_page(talk, JO)).text
+    steps = re.findall(r'class="what"><bdi>(.*wrote.*)</bdi>', page)
+    greeted_and_answered = 2 * ["⟦⟦The bot⟧ wrote: ⟦delivered⟧⟧"]
+    assert steps == ["⟦Jo wrote⟧", *greeted_and_answered]
 
 
 def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
