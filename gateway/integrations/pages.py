@@ -86,18 +86,23 @@ def remove(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.post("/deliveries/{number}/again")
 def again(request: Request, number: Number, manager: Manager) -> Response:
-    return _do(request, manager, send_again, number, "again")
+    return _do(request, manager, send_again, number, "again", NOTHING_TO_SEND)
 
 
 def _do(
-    request: Request, manager: Person, act: Callable[..., bool], number: int, done: str
+    request: Request,
+    manager: Person,
+    act: Callable[..., bool],
+    number: int,
+    done: str,
+    otherwise: str = GONE,
 ) -> Response:
     """`act` changes one entry of the manager's program; False means that there is none."""
     line = get_line(request)
     with line.database.writing() as session:
         by = session.get_one(Person, manager.id)
         if not act(session, number, by=by, now=line.clock()):
-            raise PageRefused(404, NOTHING_TO_SEND if act is send_again else GONE)
+            raise PageRefused(404, otherwise)
     return go_to(request, f"{HERE}?done={done}")
 
 

@@ -18,6 +18,7 @@ from gateway.integrations.api.values import (
     PageQuery,
     not_there,
 )
+from gateway.reporting.load import NAMES
 from gateway.reporting.period import NamedUrgency, UrgencyName
 from gateway.runtime.sql_time import first_alert_at, first_claim_at
 from models import (
@@ -39,8 +40,6 @@ router = APIRouter(prefix="/handoffs", tags=["handoffs"])
 Found = Row[Handoff, datetime | None, datetime]
 
 Summary = TypeVar("Summary", bound="HandoffSummary")
-
-NAMES = "Null without the scope people:names"
 
 
 class HandoffQuery(PageQuery):

@@ -17,6 +17,7 @@ from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out, match
 from gateway.people.import_file import BadDetails, Details, PeopleFile, check_details
 from gateway.people.import_plan import plan
+from gateway.reporting.load import NAMES
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from models import AuditEntry, Match, MatchKind, Program, Role, fingerprint, phone_index
@@ -24,7 +25,6 @@ from models import Person as PersonRow
 
 router = APIRouter(prefix="/people", tags=["people"])
 
-NAMES = "Null without the scope people:names"
 # How long a repeated request with the same Idempotency-Key gets the first answer.
 REMEMBERED = timedelta(hours=24)
 
