@@ -69,7 +69,9 @@ def read_url(written: str, *, demo: bool) -> httpx.URL:
     if on_this_machine and not demo:
         raise NotAllowed("Only the demo can use a URL on this machine. Use https.")
     if url.scheme != "https" and not on_this_machine:
-        raise NotAllowed("The URL must start with https://, so that no one else can read it.")
+        raise NotAllowed(
+            "The URL must start with https://, so that no one else can read what we send."
+        )
     if not url.host:
         raise NotAllowed("The URL has no host. Write it like https://example.org/webhook.")
     if url.userinfo or url.fragment:

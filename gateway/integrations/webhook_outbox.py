@@ -131,7 +131,10 @@ def list_deliveries(session: Session, webhook: Webhook, *, limit: int) -> Sequen
 
 
 def send_again(session: Session, number: int, *, by: Person, now: datetime) -> bool:
-    """Start over with a delivery that failed or waits long. Returns False if there is none."""
+    """Send a delivery again that failed or waits for a later try.
+
+    Returns False if there is none.
+    """
     delivery = session.get(Delivery, number)
     webhook = session.get(Webhook, delivery.webhook_id) if delivery else None
     if webhook is None or webhook.program_id != by.program_id or webhook.removed_at is not None:
@@ -184,7 +187,8 @@ def note_moves(database: Database, webhook_id: int, *, now: datetime) -> None:
 def forget_old_deliveries(session: Session, *, now: datetime) -> None:
     """Delete deliveries that arrived or failed a month ago.
 
-    Not one of the last moves of its webhook: without it, its move would count as new.
+    Keep the deliveries of a webhook's latest moves: without its delivery, a move would count as
+    new.
     """
     other = aliased(Delivery)
     newest = select(func.max(other.event_id)).where(other.webhook_id == Delivery.webhook_id)

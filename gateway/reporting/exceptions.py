@@ -1,5 +1,5 @@
 """What needs a manager's attention: missed check-ins, unknown numbers, unreachable people, inactive
-mentees, and gaps in the set-up.
+mentees, and gaps in the setup.
 """
 
 from collections.abc import Sequence
@@ -116,7 +116,7 @@ def inactive_mentees(scope: Scope) -> list[InactiveMentee]:
 
 
 def find_gaps(session: Session, settings: Settings, *, now: datetime) -> list[str]:
-    """One sentence for each gap in the set-up, with the number of the person it is about."""
+    """One sentence for each gap in the setup, with the number of the person it is about."""
     programs = session.scalars(select(Program).order_by(Program.id)).all()
     if not programs:
         return ["No program is set up. Run `warmline enroll people.csv`."]
@@ -127,7 +127,7 @@ def find_gaps(session: Session, settings: Settings, *, now: datetime) -> list[st
     ]
     if settings.sms == "twilio" and not settings.public_url.startswith("https://"):
         found.append(
-            "PUBLIC_URL is not https, so texts and sign-ins can be read on the way. Use https."
+            "PUBLIC_URL is not https, so texts and sign-ins can be read in transit. Use https."
         )
     return found
 
@@ -173,13 +173,13 @@ def _gaps_by_absence(
     """Rungs of the ladder that are empty because everyone on them is away."""
     away = away_now(session, [person.id for person in people], now=now)
     managers = [one for one in people if one.role is Role.MANAGER and one.left_at is None]
-    rungs = {"on duty": on_duty(session, program, now=now), "who manages": managers}
+    rungs = {"Everyone on duty": on_duty(session, program, now=now), "Every manager": managers}
     gaps = []
     for who, on_rung in rungs.items():
         can = [person for person in on_rung if person.can_be_texted]
         if can and all(person.id in away for person in can):
             gaps.append(
-                f"Everyone {who} is away now. The ladder skips them and pages them only when no "
+                f"{who} is away now. The ladder skips them and pages them only when no "
                 "one else is left. Ask someone to fill in or to text ON."
             )
     return gaps

@@ -39,8 +39,8 @@ class Matrix:
         self.handed_over_not_needed = counts[True, Verdict.SHOULD_NOT]
         self.left_needed = counts[False, Verdict.SHOULD_EARLIER]
         self.left_not_needed = counts[False, Verdict.RIGHT]
-        # The shares of handoffs that were needed, of those the late ones, and of conversations
-        # without a handoff that needed one.
+        # Shares: handoffs that needed a person; of those, the ones that came too late;
+        # conversations without a handoff that needed a person.
         self.handed_over = Rate(
             self.handed_over_needed, self.handed_over_needed + self.handed_over_not_needed
         )

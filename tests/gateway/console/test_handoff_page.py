@@ -111,7 +111,9 @@ def test_maya_who_shares_a_summary_hides_earlier_messages(talk: Talk, web: Web) 
         assert "my secret" not in page, path
     assert "shares only the messages since they needed a person" in web.gets("/console/1").text
     talk.texts(MAYA, CRISIS)
-    assert "my secret from before" in web.gets("/console/1").text, "in a crisis it is the whole"
+    assert "my secret from before" in web.gets("/console/1").text, (
+        "in a crisis Sam reads the whole thread"
+    )
 
 
 def test_only_sam_and_ruth_read_sams_note(talk: Talk, sam: Web) -> None:

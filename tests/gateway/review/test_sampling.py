@@ -105,9 +105,7 @@ def test_ruth_says_that_a_person_was_needed(talk: Talk, web: Web) -> None:
     assert (refused.status_code, "There was no handoff" in refused.text) == (409, True)
 
 
-def test_only_finished_weeks_of_the_own_program_are_reviewed_by_managers(
-    talk: Talk, web: Web
-) -> None:
+def test_managers_review_only_finished_weeks_of_their_own_program(talk: Talk, web: Web) -> None:
     helps_maya(talk)
     talk.texts(JO, TIDES)
     web.is_now(RUTH)
@@ -202,7 +200,7 @@ def test_every_moment_is_within_its_week(moment: datetime) -> None:
     assert week_named(week.name, Program(timezone=NEW_YORK)) == week
 
 
-def test_weeks_begin_at_midnight_of_the_program() -> None:
+def test_weeks_begin_at_midnight_in_the_programs_time_zone() -> None:
     # Half past midnight on Monday in New York; in Honolulu it is Sunday evening.
     now = datetime(2026, 11, 9, 5, 30, tzinfo=UTC)
     assert last_full_week(Program(timezone=NEW_YORK), now=now).monday == date(2026, 11, 2)
