@@ -1,8 +1,8 @@
 """The downloads of the managers' pages."""
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from gateway.check_ins.mentor_checks import list_mentor_checks
 from gateway.conversations.over_reliance import over_reliant_mentees
@@ -23,7 +23,7 @@ from gateway.reporting.waits import get_waits
 from gateway.review.sampling import draw_sample, last_full_week
 from gateway.runtime.audit import list_entries
 from gateway.runtime.labels import display_name
-from gateway.runtime.spreadsheets import Table, make_table, to_cell
+from gateway.runtime.spreadsheets import Table, make_table
 from models import Conversation, Urgency
 
 URGENCIES = tuple(reversed(Urgency))
@@ -50,7 +50,6 @@ def _getter(path: str) -> Callable[[Any], object]:
 
 
 def _weeks(scope: Scope) -> Table:
-    zone = ZoneInfo(scope.program.timezone)
     names = [urgency.name.lower() for urgency in URGENCIES]
     headings = [
         "week_from",
@@ -63,13 +62,14 @@ def _weeks(scope: Scope) -> Table:
         (
             week.monday.isoformat(),
             *(week.handoffs[urgency] for urgency in URGENCIES),
-            *(to_cell(week.first_reply[urgency], zone) for urgency in URGENCIES),
+            *(week.first_reply[urgency] for urgency in URGENCIES),
             week.messages_of_bot,
             week.messages_of_people,
         )
         for week in list_weeks(scope)
     ]
-    return Table("Weeks", headings, rows)
+    columns = {heading: itemgetter(place) for place, heading in enumerate(headings)}
+    return make_table("Weeks", columns, rows, scope.program.timezone)
 
 
 def _verdicts(scope: Scope) -> Table:
