@@ -194,9 +194,15 @@ def opened(db: str) -> sqlite3.Connection:
     # use it on another, never on two at once.
     file = sqlite3.connect(db, isolation_level=None, check_same_thread=False)
     try:
-        for setting in ("busy_timeout = 5000", "secure_delete = ON", "journal_mode = WAL"):
+        for setting in (
+            "busy_timeout = 5000",
+            "secure_delete = ON",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+        ):
             file.execute(f"PRAGMA {setting}")
-        file.execute("PRAGMA synchronous = NORMAL")
+        # The first format. Erasing a dialogue would not reach its rows.
+        file.execute("DROP TABLE IF EXISTS events")
         file.execute("CREATE TABLE IF NOT EXISTS dialogue (sender_id TEXT PRIMARY KEY, told BLOB)")
     except sqlite3.DatabaseError as error:
         file.close()

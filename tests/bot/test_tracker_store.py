@@ -211,6 +211,19 @@ print(all("intent_ranking" not in kept(memory, person).latest_message.parse_data
     assert in_rasas_python(OPENING + script).split() == ["True", "True", "True"]
 
 
+def test_a_file_of_the_former_format_begins_afresh(tmp_path: Path) -> None:
+    old = tmp_path / "tracker.db"
+    with closing(sqlite3.connect(old)) as file:
+        file.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, sender_id TEXT, data TEXT)")
+        file.execute("INSERT INTO events (sender_id, data) VALUES ('conversation-5', 'old words')")
+        file.commit()
+    assert opened(old, [OTHER_KEY]) == ["opened"]
+    with closing(sqlite3.connect(old)) as file:
+        assert file.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall() == []
+    assert b"old words" not in on_disk(old)
+    assert old.stat().st_mode & 0o077 == 0
+
+
 def test_a_file_that_is_not_a_database_is_named_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "tracker.db").write_text("a shopping list, by mistake " * 40)
     script = f"""
