@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 import httpx
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError, model_validator
@@ -160,7 +160,7 @@ _Text = Annotated[str | None, BeforeValidator(_as_text)]
 
 class _Payload(BaseModel):
     skill: str | None = None
-    state: SkillState | None = None
+    state: Any = None  # of a skill step, a SkillState
     before: _Rating = None
     after: _Rating = None
     goal: _Text = None
@@ -169,13 +169,13 @@ class _Payload(BaseModel):
     score: _Rating = None
     note: _Text = None
     answers: tuple[_Text, ...] | None = None
-    asked_for_person: bool = False
-    not_understood: bool = False
+    asked_for_person: Any = None
+    not_understood: Any = None
 
     @model_validator(mode="after")
     def is_whole(self) -> Self:
-        if self.skill is not None and self.state is None:
-            raise ValueError("a skill step has no state")
+        if self.skill is not None and self.state not in get_args(SkillState):
+            raise ValueError("a skill step has no known state")
         if self.check_in is not None and self.answers is None and self.score is None:
             raise ValueError("a check-in has neither answers nor a 0 to 10")
         return self
@@ -199,12 +199,10 @@ def read_answer(body: object) -> Answer:
     payloads = [message.custom for message in messages if message.custom]
     return Answer(
         words=tuple(message.text for message in messages if message.text),
-        asked_for_person=any(one.asked_for_person for one in payloads),
-        not_understood=any(one.not_understood for one in payloads),
+        asked_for_person=any(one.asked_for_person is True for one in payloads),
+        not_understood=any(one.not_understood is True for one in payloads),
         skills=tuple(
-            SkillStep(one.skill, one.state, one.before, one.after)
-            for one in payloads
-            if one.skill and one.state
+            SkillStep(one.skill, one.state, one.before, one.after) for one in payloads if one.skill
         ),
         check_in=_last(
             CheckIn(
