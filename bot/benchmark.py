@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from bot.environment import ROOT, BotProblem, read_yaml, run_to_end
@@ -272,7 +273,7 @@ def main() -> None:
     root = asked.bot.resolve()
     try:
         measured = measure(root, SCRATCH / root.parent.name, asked.epochs)
-    except BotProblem as problem:
+    except (BotProblem, httpx.HTTPError) as problem:
         sys.exit(str(problem))
     print(measured)
     if root == ROOT:
