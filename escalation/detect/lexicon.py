@@ -61,10 +61,10 @@ class BadLexicon(Exception):
 
 def _compile(pattern: object, info: ValidationInfo) -> re.Pattern[str]:
     """With the word lists of the file, which the context holds, in place of their <names>."""
-    lists: Mapping[str, list[str]] = info.context or {}
+    lists: Mapping[str, Any] = info.context or {}
 
     def alternatives(match: re.Match[str]) -> str:
-        if match[1] not in lists:
+        if not isinstance(lists.get(match[1]), list):
             raise ValueError(f"there is no word list <{match[1]}>")
         words = (LIST_NAME.sub(alternatives, word) for word in lists[match[1]])
         return f"(?:{'|'.join(words)})"
