@@ -57,6 +57,7 @@ REPEATED = [
         "a1",
         "no ",
         "not to be ",
+        "not to be i want ",
         "um ",
         "so yeah ",
     ),
