@@ -126,12 +126,12 @@ def speed_figures(lines: Sequence[str]) -> Iterator[Figure]:
 
 
 def flip_figures(rates: Mapping[Group, robustness.FlipRate]) -> Iterator[Figure]:
-    whole = robustness.overall(rates)
+    whole = robustness.overall(rates).rate
     yield Figure("flips of the route, all but a laugh", whole.share, 0.03, True, whole.interval)
-    for group, rate in rates.items():
+    for group, flips in rates.items():
         if group is not Group.LAUGH:
             name = f"flips of the route, {group}"
-            yield Figure(name, rate.share, 0.05, True, rate.interval)
+            yield Figure(name, flips.rate.share, 0.05, True, flips.rate.interval)
 
 
 def commit() -> str:

@@ -12,7 +12,13 @@ from escalation.detect.normalize import normalize
 from escalation.detect.training import edits
 from escalation.detect.training.edits import EDITS, Edit, Group
 from escalation.detect.training.example_files import read_examples
-from escalation.detect.training.robustness import draw_sample, flip_rates, overall, route
+from escalation.detect.training.robustness import (
+    against_targets,
+    draw_sample,
+    flip_rates,
+    overall,
+    route,
+)
 from escalation.intervals import Rate
 from escalation.policy import load_policy
 from models import Urgency
@@ -107,18 +113,20 @@ def test_the_rates_count_only_what_an_edit_changed() -> None:
     rates = flip_rates(["i want to kill myself", "hello"], POLICY, edits=[shout])
 
     assert rates[Group.CASE].of == 1
-    assert rates[Group.CASE].share == 1.0
+    assert rates[Group.CASE].rate.share == 1.0
     (flip,) = rates[Group.CASE].flips
     assert flip.lost > 0
     assert list(rates) == [Group.CASE]
+    assert all(rate.share > most for _, rate, most in against_targets(rates))
 
 
 def test_a_laugh_is_counted_apart() -> None:
     laugh = Edit("after", Group.LAUGH, lambda text, _: f"{text} lol")
     rates = flip_rates(["i want to kill myself"], POLICY, edits=[laugh])
 
-    assert rates[Group.LAUGH].share == 1.0
+    assert rates[Group.LAUGH].rate.share == 1.0
     assert overall(rates).of == 0
+    assert all(rate.share <= most for _, rate, most in against_targets(rates))
 
 
 def test_the_interval_of_a_rate_holds_it_and_narrows() -> None:
