@@ -7,7 +7,7 @@ see. Takes about two minutes. Needs scikit-learn, which is not needed at run tim
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -68,11 +68,8 @@ class Lessons:
         return targets([*self.examples, *self.turns])
 
 
-def read_lessons(leaving_out: Iterable[str] = ()) -> Lessons:
-    examples, conversations = (
-        read_examples(leaving_out=frozenset(leaving_out)),
-        read_conversations(),
-    )
+def read_lessons(leaving_out: Collection[str] = ()) -> Lessons:
+    examples, conversations = read_examples(leaving_out=leaving_out), read_conversations()
     turns = [turn for one in conversations for turn in in_context(one)]
     number = np.repeat(np.arange(len(conversations)), [len(one.turns) for one in conversations])
     return Lessons(
