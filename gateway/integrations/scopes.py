@@ -1,7 +1,7 @@
 """The scopes of API tokens. Every route requires one.
 
 No scope gives access to messages: only people who sign in can read them, and the mentee sees who
-opened them (docs/decisions/0006-texts-to-mentors).
+opened them (docs/decisions/0006-texts-to-mentors.md).
 """
 
 from collections.abc import Mapping
