@@ -21,7 +21,7 @@ from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import Channel, Person, Program, phone_index, use_key
-from tests.browsers import fits, open_context
+from tests.browsers import fits, has_come_in, open_context
 from tests.processes import KEY, ROOT, OnRasa, Process
 
 # The demo's mentees and two more, so that each screen has a mentee of its own.
@@ -83,6 +83,7 @@ def comes_in(page: Page, demo: OnRasa, mentee: str) -> None:
         page.get_by_role("checkbox", name="I have read this").check()
         page.locator("form[action='/chat/terms'] button").click()
     expect(page).to_have_url(f"{demo.url}/chat")
+    has_come_in(page)
 
 
 def comes_back(page: Page, demo: OnRasa, mentee: str) -> None:
@@ -91,6 +92,7 @@ def comes_back(page: Page, demo: OnRasa, mentee: str) -> None:
     page.get_by_role("button", name=f"{mentee}, mentee").press("Enter")
     if page.url.endswith("/chat/terms"):
         comes_in(page, demo, mentee)
+    has_come_in(page)
 
 
 def said(page: Page, words: str | re.Pattern[str]) -> Locator:
