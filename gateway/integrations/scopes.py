@@ -32,7 +32,7 @@ MEANS: Mapping[Scope, str] = {
     ),
     Scope.PEOPLE_READ: gettext_noop("read people by number: role, time zone, and matches"),
     Scope.PEOPLE_NAMES: gettext_noop("include names and phone numbers in the above"),
-    Scope.PEOPLE_WRITE: gettext_noop("enroll people"),
+    Scope.PEOPLE_WRITE: gettext_noop("enroll mentees; never mentors or managers"),
 }
 
 

@@ -24,7 +24,7 @@ from gateway.runtime.line import Line
 MOUNTED_AT = "/api/v1"
 
 ABOUT = f"""\
-Read the data of one mentoring program, and enroll people in it. Send a token of the program with
+Read the data of one mentoring program, and enroll mentees in it. Send a token of the program with
 every request; data of other programs is not visible. Times are in UTC. The API never returns what
 people wrote, and returns names and phone numbers only with the scope `people:names`. The program's
 audit log records every read. Each token allows {CALLS} requests a minute; after that you get status

@@ -1,11 +1,16 @@
-"""People: list them, read one, and enroll one."""
+"""People: list them, read one, and enroll a mentee.
+
+A token never enrolls or changes a mentor or manager: its holder could become one by naming their
+own phone (docs/decisions/0018-who-changes-sign-in.md).
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -27,6 +32,21 @@ router = APIRouter(prefix="/people", tags=["people"])
 
 # How long a repeated request with the same Idempotency-Key gets the first answer.
 REMEMBERED = timedelta(hours=24)
+# One answer for every number in use, so that it does not reveal who is enrolled in other programs.
+NUMBER_IN_USE = (
+    "This phone number cannot be used here. No one was enrolled or changed. To change a person or "
+    "enroll them again, use the page /people."
+)
+
+
+def _only_mentee(role: object) -> object:
+    if role in (Role.MENTOR, Role.MANAGER):
+        raise PydanticCustomError(
+            "only_mentees",
+            "A token enrolls mentees only. A manager enrolls mentors and managers on the page "
+            "/people/new",
+        )
+    return role
 
 
 class Person(FromRow):
@@ -55,11 +75,11 @@ class PeoplePage(BaseModel):
 
 
 class NewPerson(BaseModel):
-    """A person to enroll, checked like a line of the people file."""
+    """A mentee to enroll, checked like a line of the people file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: Annotated[Literal[Role.MENTEE], BeforeValidator(_only_mentee)]
     name: Annotated[str, Field(max_length=200, description="First name, as others will see it")]
     phone: Annotated[str, Field(max_length=40, description="For example, +12025550101")]
     timezone: Annotated[
@@ -68,10 +88,10 @@ class NewPerson(BaseModel):
     ] = None
     language: Annotated[
         str | None,
-        Field(max_length=8, description="Only for mentees. Default: en"),
+        Field(max_length=8, description="Default: en"),
     ] = None
     own_mentor_id: Annotated[
-        int | None, Field(ge=1, le=LARGEST, description="Only for mentees")
+        int | None, Field(ge=1, le=LARGEST, description="A mentor of the program")
     ] = None
 
 
@@ -133,7 +153,7 @@ def enroll_person(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Person:
-    """Enroll one person. This never changes a person who is already enrolled."""
+    """Enroll one mentee. This never changes a person who is already enrolled."""
     marks = _marks(new, caller, idempotency_key)
     with caller.line.database.writing() as session:
         # If a request comes twice at once, the second waits here and finds the person.
@@ -188,15 +208,9 @@ def _enroll(
         raise Problem(422, f"No one was enrolled: {bad.reason}.") from None
     mentor = _own_mentor(session, new, caller)
     known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
-    if known is not None and known.program_id == program.id:
-        raise Problem(
-            409,
-            f"Person {known.id} already has this phone number. No one was enrolled or changed. "
-            "To change a person or enroll them again, use the page /people.",
-        )
     planned = plan(session, program, PeopleFile(rows=[row]))
-    if planned.problems:
-        raise Problem(409, f"No one was enrolled: {planned.problems[0].reason}.")
+    if known is not None or planned.problems:
+        raise Problem(409, NUMBER_IN_USE)
     [person] = carry_out(session, program, planned, now=caller.now)
     if mentor is not None:
         match(session, person, [mentor])
@@ -209,8 +223,6 @@ def _own_mentor(session: Session, new: NewPerson, caller: Caller) -> PersonRow |
     number = new.own_mentor_id
     if number is None:
         return None
-    if new.role is not Role.MENTEE:
-        raise Problem(422, "Only a mentee has a mentor. Leave own_mentor_id out.")
     mentor = person_in(session, caller.program.id, number)
     if mentor is None or mentor.role is Role.MENTEE or mentor.left_at is not None:
         raise Problem(422, f"Person {number} is not a mentor here. Enroll the mentor first.")
