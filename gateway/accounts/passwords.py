@@ -11,13 +11,24 @@ from models import Person, Role
 SHORTEST_PASSWORD = 10
 # Hashing time grows with the length, so a huge "password" must not reach the hasher.
 LONGEST_PASSWORD = 200
+# zxcvbn's scores, from 0 to 4: 3 needs more than 10^8 guesses, which is safe with a slow hash.
+LOWEST_SCORE = 3
+# zxcvbn takes seconds for a longer text.
+LONGEST_SCORED = 72
 
+# argon2id with 64 MB and three passes: RFC 9106, section 4, for less memory.
 _hasher = PasswordHasher()
 # Checked for unknown people, so that both answers take equally long. Its password was
 # random, and no one knows it. Hashing a new one at each start would cost 0.3 s and 64 MB.
 DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$1XXvmTDRhCZIrtlqnjIZAQ$"
     "MUafNO0eMXTpTfWe27KsdFTACZRq4+WQsdqNGLJ20fM"
+)
+
+
+EASY_TO_GUESS = gettext_noop(
+    "This password is easy to guess, because it is common or made of your name or number; three or "
+    "four words that do not belong together are a good one."
 )
 
 
@@ -40,9 +51,23 @@ def set_password(person: Person, password: str) -> None:
                 count=len(password),
             )
         )
+    if _is_easy_to_guess(person, password):
+        raise BadPassword(EASY_TO_GUESS)
     person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
     if session := object_session(person):
         end_sessions(session, person)
+
+
+def _is_easy_to_guess(person: Person, password: str) -> bool:
+    """Whether it is common, a pattern, or made of what others know about the person."""
+    # Takes half a second, and most processes never set a password.
+    from zxcvbn import zxcvbn
+
+    known = ["warmline", person.name, person.program.name]
+    if person.phone:
+        known += [person.phone, person.phone.removeprefix("+"), person.phone[-10:]]
+    scored = zxcvbn(password[:LONGEST_SCORED], user_inputs=known)
+    return int(scored["score"]) < LOWEST_SCORE
 
 
 def check_password(person: Person | None, password: str) -> bool:

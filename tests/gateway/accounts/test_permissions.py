@@ -127,7 +127,7 @@ MENTEES POST /chat /chat/seen /chat/terms /chat/terms/person /chat/you/sharing /
 """
 FORMS = {
     "POST /sign-in/link": {"phone": SAM},
-    "POST /account/password": {"new": "0123456789", "again": "0123456789"},
+    "POST /account/password": {"new": "maple tuba seventeen", "again": "maple tuba seventeen"},
     "POST /account/passkeys/{number}/rename": {"name": "my phone"},
     "POST /console/{number}/reply": {"words": "hello"},
     "POST /console/{number}/done": {"outcome": "talked"},

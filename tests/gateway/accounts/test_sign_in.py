@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type, extract_parameters
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from gateway.accounts.passwords import DUMMY_HASH
+from gateway.accounts.passwords import DUMMY_HASH, EASY_TO_GUESS
 from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import COOKIE, describe_browser
 from gateway.runtime.audit import first_broken
@@ -234,6 +234,42 @@ def test_changing_the_password_needs_the_old_one(talk: Talk, web: Web) -> None:
     web.posts("/sign-out")
     assert web.signs_in(SAM, PASSWORD).status_code == 303
     assert ("failed to change the password", "Sam", None) in audited(talk, SAM)
+
+
+EASY = (
+    "1234567890",
+    "0123456789",
+    "password123",
+    "Password123!",
+    "qwertyuiop1",
+    "iloveyou1234",
+    "SamSamSamSam",
+    "sam2025550111",
+    "+12025550111",
+    "Harbor Mentoring1",
+    "warmline2026",
+    "aaaaaaaaaaaaaaaa",
+)
+
+
+def test_an_easy_password_is_refused_with_one_sentence(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    web.is_now(SAM)
+    answers = {changes(web, PASSWORD, easy) for easy in EASY}
+    assert {(answer.status_code, answer.text) for answer in answers} == {(422, EASY_TO_GUESS)}
+    # No rules about kinds of characters: words, other alphabets, and a pasted one all work.
+    for good in ("maple tuba seventeen", "zażółć gęślą jaźń", "kV8#q1Lz0pW", "¡mañana no llueve!"):
+        assert changes(web, PASSWORD, good).status_code == 204, good
+        assert changes(web, good, PASSWORD).status_code == 204
+
+
+def test_passwords_are_hashed_with_argon2id(talk: Talk) -> None:
+    """At least OWASP's 19 MB and two passes."""
+    give_password(talk, SAM)
+    stored = talk.person(SAM).password_hash
+    assert stored
+    used = extract_parameters(stored)
+    assert (used.type, used.memory_cost >= 19_456, used.time_cost >= 2) == (Type.ID, True, True)
 
 
 def test_the_old_password_cannot_be_guessed_in_an_open_session(talk: Talk, web: Web) -> None:
