@@ -111,7 +111,7 @@ def write_all(mentee: Mentee, gateway: Process, twilio: FakeTwilio, chance: rand
                     break
             except httpx.TransportError:
                 pass
-            time.sleep(0.2)
+            time.sleep(0.5)
         mentee.arrived.append(sid)
         time.sleep(chance.uniform(0.5, 6))
 

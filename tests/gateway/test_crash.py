@@ -9,10 +9,10 @@ from tests.rasa_server import RasaServer
 def test_people_write_while_the_gateway_is_killed_and_nothing_is_lost(
     database_url: str, rasa: RasaServer, tmp_path: Path
 ) -> None:
-    size = {"messages": 36, "mentees": 12, "kills": 3, "seed": 7}
+    size = {"messages": 24, "mentees": 12, "kills": 2, "seed": 7}
     figures = run(tmp_path, database_url=database_url, rasa=rasa, **size)
-    assert figures.messages == 36
-    assert figures.kills == 3
+    assert figures.messages == 24
+    assert figures.kills == 2
     assert figures.handoffs >= 4
     assert figures.holds, figures
 

@@ -60,7 +60,7 @@ def acts() -> st.SearchStrategy[tuple[str, str]]:
     return st.one_of(st.tuples(mentees, words), mentors, time)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(acts(), min_size=3, max_size=15))
 def test_the_active_policy_repeats_every_decision(
     templates: Templates, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
