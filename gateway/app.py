@@ -1,7 +1,8 @@
-"""The web application: routes, security headers, and error pages."""
+"""The web application: routes, the layers in front of them, and error pages."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -9,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -17,7 +18,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway import demo_phones
 from gateway.accounts import pages as account_pages
 from gateway.accounts import sign_in
-from gateway.accounts.csrf import is_cross_site
+from gateway.accounts.csrf import RefuseCrossSite
+from gateway.accounts.permissions import Action, allow
 from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import get_viewer
 from gateway.accounts.signed_out import sent_with, signed_out
@@ -28,6 +30,8 @@ from gateway.console import canned_reply_pages, handover_pages, live
 from gateway.console import pages as console_pages
 from gateway.integrations import pages as integration_pages
 from gateway.integrations.api.app import MOUNTED_AT, create_api
+from gateway.integrations.api.auth import refuse_unknown_token
+from gateway.integrations.api.problems import problem
 from gateway.messaging import twilio_webhooks
 from gateway.people import import_pages, rota_pages
 from gateway.people import pages as people_pages
@@ -39,7 +43,10 @@ from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
 from gateway.safeguarding import pages as safeguarding_pages
 from gateway.web import health, metrics
+from gateway.web.headers import CONTENT_POLICY, AddHeaders, security_headers
+from gateway.web.hosts import OnlyOurHost
 from gateway.web.i18n import said_to
+from gateway.web.limits import Limit, Limits
 from gateway.web.pulse import Pulse
 from gateway.web.rendering import (
     CANNOT_BE_READ,
@@ -80,18 +87,9 @@ ROUTERS = (
 
 STATIC = Path(__file__).parent / "web" / "static"
 
-# Only our own files, no inline script: what a message contains is never executed.
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    # With "no-referrer" a browser would send no Origin with our own forms.
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
+# The chat page says itself when a message is longer than it takes.
+CHAT = Limit(bytes=256 * 1024)
+TWILIO = Limit(bytes=32 * 1024, fields=100, first=twilio_webhooks.refuse_unsigned)
 log = structlog.get_logger()
 
 
@@ -114,7 +112,7 @@ def create_app(
     app.state.line = line
     app.state.settings = settings
     app.state.rate_limits = RateLimits()
-    _add_middleware(app, settings)
+    _add_layers(app, line, settings)
     app.add_exception_handler(Exception, _report_failure)
     app.add_exception_handler(PageRefused, _refuse)  # type: ignore[arg-type]
     app.add_exception_handler(NotSignedIn, _ask_to_sign_in)  # type: ignore[arg-type]
@@ -124,28 +122,58 @@ def create_app(
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    chat_policy = SECURITY_HEADERS["Content-Security-Policy"].replace(
-        "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
-    )
-
-    @app.middleware("http")
-    async def guard(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        if is_cross_site(request, settings):
-            return Response(said_to(request, "This request came from another site."), 403)
-        response = await call_next(request)
-        if is_chat_path(request.url.path):
-            response.headers.setdefault("Content-Security-Policy", chat_policy)
-        if request.url.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-cache")
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
+def _add_layers(app: FastAPI, line: Line, settings: Settings) -> None:
+    """The last one added is asked first."""
+    app.add_middleware(Limits, routes=_limits(line), otherwise=Limit(), refuse=_refuse_body)
+    app.add_middleware(RefuseCrossSite, settings=settings)
+    app.add_middleware(OnlyOurHost, public_url=settings.public_url)
     # This does not buffer event streams: it leaves their media type uncompressed.
     app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
+    framed = CONTENT_POLICY.replace(
+        "frame-ancestors 'none'", frame_ancestors(settings.chat_origins)
+    )
+    app.add_middleware(
+        AddHeaders,
+        headers=security_headers(settings.public_url),
+        by_path={
+            "/chat": {"Content-Security-Policy": framed},
+            # Other sites load the chat's button from here.
+            "/static/": {
+                "Cache-Control": "no-cache",
+                "Cross-Origin-Resource-Policy": "cross-origin",
+            },
+        },
+    )
+
+
+def _limits(line: Line) -> dict[str, Limit]:
+    return {
+        "/twilio/": TWILIO,
+        "/chat": CHAT,
+        MOUNTED_AT: Limit(bytes=16 * 1024, first=partial(refuse_unknown_token, line)),
+        # A file of 2 MB, which the second page sends in base64.
+        "/people/import": Limit(bytes=4_000_000, seconds=60, first=_refuse_others_than_managers),
+        "/policy": Limit(bytes=512 * 1024),
+        "/phones": Limit(bytes=512 * 1024),
+    }
+
+
+def _refuse_others_than_managers(request: Request) -> Response | None:
+    try:
+        allow(get_viewer(request), Action.OVERSEE)
+    except PageRefused as refused:
+        return _refuse(request, refused)
+    return None
+
+
+def _refuse_body(request: Request, status: int, sentence: str) -> Response:
+    if request.url.path.startswith(MOUNTED_AT):
+        return problem(status, sentence)
+    if "text/html" not in request.headers.get("Accept", ""):
+        return PlainTextResponse(said_to(request, sentence), status)
+    find_reader = get_mentee if is_chat_path(request.url.path) else get_viewer
+    find_reader(request)
+    return _refuse(request, PageRefused(status, sentence))
 
 
 def _add_routes(app: FastAPI, line: Line, settings: Settings) -> None:
@@ -176,7 +204,8 @@ async def _report_failure(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "none")
     log.error("request failed", route=route, kind=type(error).__name__)
     # In English: looking up the reader's language may be what failed.
-    return Response("Something went wrong on our side. Nothing was lost; please try again.", 500)
+    said = "Something went wrong on our side. Nothing was lost; please try again."
+    return Response(said, 500, security_headers(request.app.state.settings.public_url))
 
 
 async def _ask_to_sign_in(request: Request, refused: NotSignedIn) -> Response:

@@ -22,6 +22,7 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line, Texts
 from gateway.runtime.settings import ROOT, Settings
+from gateway.web.connections import server_options
 from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person, use_key
 
@@ -118,8 +119,13 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         log_level="warning",
         access_log=False,
+        # Logs go through ours, which leave out what an exception says.
+        log_config=None,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         # Open event streams would otherwise hold up the end.
         timeout_graceful_shutdown=3,
+        **server_options(),
     )
 
 

@@ -2,11 +2,29 @@
 
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.runtime.settings import Settings
+from gateway.web.i18n import said_to
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class RefuseCrossSite:
+    """An ASGI layer."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_cross_site(Request(scope), self._settings):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        said = said_to(request, "This request came from another site.")
+        await Response(said, 403, {"Connection": "close"})(scope, receive, send)
 
 
 def is_cross_site(request: Request, settings: Settings) -> bool:

@@ -1,15 +1,21 @@
 """Twilio's webhooks. Each is answered at once; replies leave later, through Twilio's API."""
 
+import re
 from typing import Annotated
 from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
 
 from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.messaging.outbox import note_delivery
 from gateway.runtime.line import Line
+from gateway.runtime.settings import Settings
+from gateway.web.rendering import Number
 from models import Channel, Delivery
 
 router = APIRouter(prefix="/twilio")
@@ -27,30 +33,54 @@ STATUSES = {
     "canceled": Delivery.FAILED,
 }
 
-Form = dict[str, str]
+SIGNATURE = "X-Twilio-Signature"
+NOT_SIGNED = "The signature does not match."
+# Twilio sends at most ten files with a text.
+MOST_MEDIA = 10
+# Twilio's ids have two letters and 32 digits; its error codes have five digits.
+WORD = re.compile("[A-Za-z0-9-]{1,40}")
+DIGITS = re.compile("[0-9]{1,1000}")
+
+Form = ImmutableMultiDict[str, str]
+
+
+def refuse_unsigned(request: Request) -> Response | None:
+    """The refusal, if the request has no signature at all. Asked before its body is read."""
+    if request.app.state.settings.twilio_auth_token and request.headers.get(SIGNATURE):
+        return None
+    return JSONResponse({"detail": NOT_SIGNED}, 403)
 
 
 async def signed_form(request: Request) -> Form:
-    """The form, if Twilio signed it; 403 otherwise.
+    """The form, if Twilio signed it for our account; 403 otherwise.
 
     Twilio signs the address it called, which a proxy may hide from us. So the signature is checked
     against PUBLIC_URL, and never against the host name that this server sees.
     """
-    settings = request.app.state.settings
     body = await request.body()
     # Broken UTF-8 in a text becomes replacement characters; the text is not refused.
-    form = dict(
+    form = Form(
         parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     )
+    if not await run_in_threadpool(_is_from_twilio, request, form):
+        log.warning("unsigned request refused", path=request.url.path)
+        raise HTTPException(403, NOT_SIGNED)
+    return form
+
+
+def _is_from_twilio(request: Request, form: Form) -> bool:
+    settings: Settings = request.app.state.settings
     query = f"?{request.url.query}" if request.url.query else ""
     url = f"{settings.public_url}{request.scope['path']}{query}"
-    signature = request.headers.get("X-Twilio-Signature", "")
-    if not settings.twilio_auth_token or not RequestValidator(settings.twilio_auth_token).validate(
-        url, form, signature
-    ):
-        log.warning("unsigned request refused", path=request.url.path)
-        raise HTTPException(403, "The signature does not match.")
-    return form
+    token, signature = settings.twilio_auth_token, request.headers.get(SIGNATURE, "")
+    is_ours = form.get("AccountSid") == settings.twilio_account_sid
+    return is_ours and token is not None and is_signed(token, url, form, signature)
+
+
+def is_signed(token: str, url: str, sent: Form | str, signature: str) -> bool:
+    """Whether Twilio signed a form, or a body whose hash is in the URL. Time grows with its size,
+    and fast with its number of fields, so limit both first."""
+    return bool(RequestValidator(token).validate(url, sent, signature))
 
 
 @router.post("/sms")
@@ -58,11 +88,10 @@ def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -
     """Record one SMS. Twilio may post it twice: `record` returns None for a copy."""
     line: Line = request.app.state.line
     sender, provider_id = form.get("From", "").strip(), form.get("MessageSid", "").strip()
-    if not sender or not provider_id:
+    if not sender or not WORD.fullmatch(provider_id):
         raise HTTPException(400, "From and MessageSid are needed.")
-    media = form.get("NumMedia", "")
     incoming = Incoming(
-        form.get("Body", ""), provider_id, Channel.SMS, int(media) if media.isdecimal() else 0
+        form.get("Body", ""), provider_id, Channel.SMS, _count_media(form.get("NumMedia", ""))
     )
     try:
         conversation_id = record(
@@ -76,9 +105,18 @@ def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -
     return Response(EMPTY_TWIML, media_type="text/xml")
 
 
+def _word(form: Form, name: str) -> str | None:
+    given = form.get(name, "")
+    return given if WORD.fullmatch(given) else None
+
+
+def _count_media(given: str) -> int:
+    return min(int(given), MOST_MEDIA) if DIGITS.fullmatch(given) else 0
+
+
 @router.post("/status/{message_id}")
 def receive_status(
-    message_id: int, form: Annotated[Form, Depends(signed_form)], request: Request
+    message_id: Number, form: Annotated[Form, Depends(signed_form)], request: Request
 ) -> Response:
     """Record what became of a text we sent. An unknown text gets the same answer, 204."""
     line: Line = request.app.state.line
@@ -88,7 +126,7 @@ def receive_status(
             line,
             message_id,
             delivery,
-            provider_id=form.get("MessageSid") or None,
-            error_code=form.get("ErrorCode") or None,
+            provider_id=_word(form, "MessageSid"),
+            error_code=_word(form, "ErrorCode"),
         )
     return Response(status_code=204)

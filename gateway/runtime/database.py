@@ -26,13 +26,15 @@ SQLITE_PATIENCE = 30
 def connect(url: str, *, pool_size: int, begins: str | None) -> Engine:
     """An engine on `url`. `begins` is sqlite3's own isolation level, None to leave it to us."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True)
     if database := sa.make_url(url).database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
         pool_size=pool_size,
         max_overflow=20,
+        # An error would otherwise quote the row, which may be what a person wrote.
+        hide_parameters=True,
         connect_args={"timeout": SQLITE_PATIENCE, "check_same_thread": False},
     )
 

@@ -1,8 +1,10 @@
 """Settings from the environment and `.env`."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -10,6 +12,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parents[2]
 # No path and no wildcard: list each site that may embed the chat.
 ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.IGNORECASE)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class BadSettings(Exception):
@@ -41,6 +50,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     policy_file: Path = ROOT / "escalation" / "policy.toml"
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @model_validator(mode="before")
@@ -55,7 +65,25 @@ class Settings(BaseSettings):
     def clean_public_url(cls, url: str) -> str:
         if not url.startswith(("http://", "https://")):
             raise ValueError("it must start with http:// or https://")
+        if url.startswith("http://") and not is_loopback(urlsplit(url).hostname or ""):
+            raise ValueError("http:// works only on this machine; other addresses need https://")
         return url.rstrip("/")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def split_proxies(cls, written: Any) -> Any:
+        """Addresses or networks of our own proxies, separated by commas."""
+        if not isinstance(written, str):
+            return written
+        proxies = tuple(each.strip() for each in written.split(",") if each.strip())
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy!r} is neither an address like 10.0.0.5 nor a network like 10.0.0.0/24"
+                ) from None
+        return proxies
 
     @field_validator("chat_origins", mode="before")
     @classmethod
@@ -102,6 +130,7 @@ ADVICE = {
     "warmline_key": "run `make up` once, which writes a key to .env, or run `warmline key`",
     "public_url": "set the URL at which Twilio and mentors reach this server",
     "database_url": "for example sqlite:///var/warmline.db",
+    "trusted_proxies": "list the addresses from which your own proxies connect, or leave it empty",
     "chat_origins": "list the sites that may embed the chat, separated by commas",
 }
 

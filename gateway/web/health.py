@@ -17,7 +17,8 @@ STALE = timedelta(seconds=60)
 
 
 @router.get("/healthz")
-def alive() -> dict[str, str]:
+async def alive() -> dict[str, str]:
+    # On the event loop, so that it waits for no thread.
     return {"status": "ok"}
 
 

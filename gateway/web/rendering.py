@@ -100,7 +100,9 @@ def page(
 
 # Headings above the sentence. Any other status gets "Not found".
 HEADINGS = {
+    400: gettext_noop("Not done"),
     403: gettext_noop("No access"),
+    408: gettext_noop("Not done"),
     409: gettext_noop("Not done"),
     413: gettext_noop("Too long"),
     503: gettext_noop("Temporarily unavailable"),

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Request, Security
+from fastapi import Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from gateway.accounts.rate_limit import RateLimits
-from gateway.integrations.api.problems import Problem
+from gateway.integrations.api.problems import Problem, problem
 from gateway.integrations.api_tokens import PREFIX, find_token, note_used, was_used_long_ago
 from gateway.integrations.scopes import Scope, scopes_in
 from gateway.runtime import audit
@@ -84,6 +85,17 @@ def caller_with(scope: Scope) -> Callable[[Request, Credentials], Caller]:
         return Caller(token.id, token.program, scopes, own_line, now)
 
     return caller
+
+
+def refuse_unknown_token(line: Line, request: Request) -> Response | None:
+    """The refusal, if the request has no valid token. Asked before its body is read."""
+    scheme, secret = get_authorization_scheme_param(request.headers.get("Authorization"))
+    credentials = HTTPAuthorizationCredentials(scheme=scheme, credentials=secret)
+    try:
+        _token(line, credentials if scheme.lower() == "bearer" else None)
+    except Problem as refused:
+        return problem(refused.status, refused.detail, headers=refused.headers)
+    return None
 
 
 def _token(line: Line, credentials: Credentials) -> ApiToken:

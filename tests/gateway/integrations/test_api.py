@@ -27,7 +27,7 @@ from gateway.reporting.staffing_forecast import week_ahead
 from models import ApiToken, AuditEntry, HandoffEvent, Match, Move, Person, Program, Role
 from tests.gateway.reporting.test_log import read_rows
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk, at_once
-from tests.web_client import Web
+from tests.web_client import HERE, Web
 
 WORDS = "nobody would notice if i was gone, can i talk to a person"
 # Personal data that must not appear.
@@ -404,7 +404,7 @@ def test_a_server_error_is_a_problem_without_details(
         detail = {"urgency": "dreadful"}
         session.add(HandoffEvent(handoff_id=1, at=talk.clock(), move=Move.OPEN, detail=detail))
     board = api_client(Scope.HANDOFFS_READ)
-    board.client = TestClient(web.app, raise_server_exceptions=False)
+    board.client = TestClient(web.app, base_url=HERE, raise_server_exceptions=False)
     answer = board.asks("GET", "/handoffs/1")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["detail"]) == (500, SORRY)

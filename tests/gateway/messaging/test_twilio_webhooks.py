@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from gateway.app import create_app
+from gateway.messaging.twilio_webhooks import Form, is_signed
 from gateway.runtime.settings import load_settings
 from models import Delivery, Message
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN
@@ -48,7 +49,8 @@ def post(web: TestClient, form: dict[str, str], *, path: str = SMS) -> int:
 
 
 def text(words: str = "hello", sid: str = "SM1", number: str = MAYA) -> dict[str, str]:
-    return {"From": number, "To": NUMBER, "Body": words, "MessageSid": sid, "NumMedia": "0"}
+    form = {"From": number, "To": NUMBER, "Body": words, "MessageSid": sid, "NumMedia": "0"}
+    return form | {"AccountSid": ACCOUNT_SID}
 
 
 def stored(talk: Talk) -> int:
@@ -86,7 +88,7 @@ def test_the_same_text_twice_is_one_message(talk: Talk, web: TestClient) -> None
 
 
 def test_a_text_without_sender_or_id_is_refused(web: TestClient) -> None:
-    assert post(web, {"Body": "hi"}) == 400
+    assert post(web, {"Body": "hi", "AccountSid": ACCOUNT_SID}) == 400
 
 
 @settings(
@@ -99,6 +101,7 @@ def test_no_words_make_the_webhook_fail(talk: Talk, web: TestClient, words: str)
 
 def test_broken_utf_8_is_recorded(talk: Talk, web: TestClient) -> None:
     body = b"From=%2B12025550101&To=%2B12025550100&Body=caf%E9+%FF&MessageSid=SM9&NumMedia=0"
+    body += f"&AccountSid={ACCOUNT_SID}".encode()
     form = text("caf\ufffd \ufffd", sid="SM9")
     headers = signed(form) | {"Content-Type": "application/x-www-form-urlencoded"}
     answer = web.post(SMS, content=body, headers=headers)
@@ -115,5 +118,68 @@ def test_only_a_signed_and_newer_status_changes_a_text(talk: Talk, web: TestClie
     assert talk.thread(MAYA)[-1].delivery is Delivery.SENT
     for word in ("delivered", "sent", "queued", "made-up"):
         form = {"MessageSid": message.provider_id or "", "MessageStatus": word}
+        form["AccountSid"] = ACCOUNT_SID
         assert post(web, form, path=path) == 204, word
     assert talk.thread(MAYA)[-1].delivery is Delivery.DELIVERED
+
+
+# From Twilio's documentation and its own libraries' tests: token, address, and signature.
+CALL = [
+    ("CallSid", "CA1234567890ABCDE"),
+    ("Digits", "1234"),
+    ("To", "+18005551212"),
+]
+FIRST = Form([*CALL, ("From", "+14158675310"), ("Caller", "+14158675310")])
+SECOND = Form([*CALL, ("From", "+14158675309"), ("Caller", "+14158675309")])
+REPEATED = Form([("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234")])
+BODY = '{"property": "value", "boolean": true}'
+HASH = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+MY_COMPANY = "https://mycompany.com/myapp.php?foo=1&bar=2"
+VECTORS: list[tuple[str, Form | str, str]] = [
+    ("https://example.com/myapp.php?foo=1&bar=2", FIRST, "L/OH5YylLD5NRKLltdqwSvS0BnU="),
+    (MY_COMPANY, SECOND, "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+    (MY_COMPANY, REPEATED, "IK+Dwps556ElfBT0I3Rgjkr1wJU="),
+    (f"{MY_COMPANY}&bodySHA256={HASH}", BODY, "a9nBmqA0ju/hNViExpshrM61xv4="),
+]
+
+
+def test_twilios_published_signatures_are_accepted_and_no_others() -> None:
+    for url, sent, signature in VECTORS:
+        assert is_signed("12345", url, sent, signature)
+        assert not is_signed("12346", url, sent, signature)
+        assert not is_signed("12345", url.replace("https", "http"), sent, signature)
+        assert not is_signed("12345", url, sent, signature[:-2] + "A=")
+        assert not is_signed("12345", url, sent, "")
+    url, _, signature = VECTORS[-1]
+    assert not is_signed("12345", url, BODY.replace("true", "false"), signature)
+
+
+def test_another_accounts_text_is_refused(talk: Talk, web: TestClient) -> None:
+    for account in ("AC" + "9" * 32, ""):
+        assert post(web, text() | {"AccountSid": account}) == 403
+    assert stored(talk) == 0
+
+
+def test_odd_numbers_of_files_lose_no_words(talk: Talk, web: TestClient) -> None:
+    for n, (count, files) in enumerate({"3": 3, "9" * 25: 10, "-1": 0, "²": 0, "x": 0}.items()):
+        assert post(web, text(f"words {n}", sid=f"SM{n}") | {"NumMedia": count}) == 200
+        [kept] = [one for one in talk.rows(Message) if one.provider_id == f"SM{n}"]
+        assert (kept.words, kept.media) == (f"words {n}", files)
+
+
+def test_a_status_of_an_impossible_text_is_refused(web: TestClient) -> None:
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered", "AccountSid": ACCOUNT_SID}
+    for number in ("9" * 25, "0", "-1", "one"):
+        assert post(web, form, path=f"/twilio/status/{number}") == 422
+    assert post(web, form, path="/twilio/status/2147483647") == 204
+    for odd in ("S" * 900, "\x00", ""):
+        assert (
+            post(web, form | {"MessageSid": odd, "ErrorCode": odd}, path="/twilio/status/1") == 204
+        )
+
+
+def test_a_sender_or_id_of_any_length_is_no_fault_of_ours(talk: Talk, web: TestClient) -> None:
+    for n, odd in enumerate(("1" * 900, "\x00", "\U0001f600" * 60)):
+        assert post(web, text(sid=f"SMa{n}", number=odd)) in (200, 400)
+        assert post(web, text(sid=odd)) in (200, 400)
+        assert post(web, text(sid=f"SMb{n}") | {"To": odd}) == 200
