@@ -113,6 +113,10 @@ def serve(settings: Settings) -> None:
     gc.freeze()
     gc.enable()
     print(f"Warmline listens on http://{settings.host}:{settings.port}")
+    run(app, settings)
+
+
+def run(app: FastAPI, settings: Settings) -> None:
     uvicorn.run(
         app,
         host=settings.host,
