@@ -129,8 +129,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         time.sleep(0.5)
         self._probe.terminate()
-        said, _ = self._probe.communicate()
-        for line in said.splitlines():
+        for line in self._probe.communicate()[0].splitlines():
             took, memory = line.split()
             self.times.append(float(took))
             self.memory.append(float(memory))

@@ -55,3 +55,28 @@ def test_urls_are_put_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.public_url == "http://127.0.0.1:8123", "links follow the port"
     monkeypatch.setenv("PUBLIC_URL", "https://warmline.example/")
     assert load_settings().public_url == "https://warmline.example"
+
+
+def test_plain_http_is_refused_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("http://warmline.example", "http://10.0.0.7:8000", "http://localhost.evil.example"):
+        said = problem(monkeypatch, WARMLINE_KEY=KEY, PUBLIC_URL=url)
+        assert said.startswith("PUBLIC_URL is not valid: http:// works only on this machine")
+        assert len(said.splitlines()) == 1
+    for url in (
+        "http://localhost:8000",
+        "http://127.0.0.1",
+        "http://[::1]:8000",
+        "https://a.example",
+    ):
+        monkeypatch.setenv("PUBLIC_URL", url)
+        assert load_settings().public_url == url
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("*", "proxy.example", "10.0.0.0/99", "10.0.0.5;10.0.0.6"):
+        said = problem(monkeypatch, WARMLINE_KEY=KEY, TRUSTED_PROXIES=wrong)
+        assert said.startswith("TRUSTED_PROXIES is not valid"), wrong
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 10.1.0.0/16,fd00::/8")
+    assert load_settings().trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "fd00::/8")
+    monkeypatch.delenv("TRUSTED_PROXIES")
+    assert load_settings().trusted_proxies == ()
