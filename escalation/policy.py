@@ -215,6 +215,16 @@ class ChatPolicy(Part):
     invitation_days: Annotated[float, Field(gt=0, le=60)]
 
 
+class SignInPolicy(Part):
+    """How long a browser stays signed in, and what a manager needs to sign in."""
+
+    staff_idle_minutes: Annotated[float, Field(ge=10, le=720)]
+    staff_hours: Annotated[float, Field(ge=1, le=24)]
+    mentee_idle_days: Annotated[float, Field(ge=1, le=30)]
+    confirm_minutes: Annotated[float, Field(ge=1, le=60)]
+    managers_second_factor: bool
+
+
 class Rung(Part):
     page: Annotated[tuple[Group, ...], Field(min_length=1)]
     wait_minutes: Minutes
@@ -285,6 +295,7 @@ class Policy(Part):
     personal_data: PersonalDataPolicy
     mentors: MentorsPolicy
     chat: ChatPolicy
+    sign_in: SignInPolicy
     ladder: Ladders
 
     def ladder_for(self, urgency: Urgency) -> Ladder:

@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from gateway import demo_phones
+from gateway.accounts import confirmation, sign_in
 from gateway.accounts import pages as account_pages
-from gateway.accounts import sign_in
 from gateway.accounts.csrf import RefuseCrossSite
 from gateway.accounts.permissions import Action, allow
 from gateway.accounts.rate_limit import RateLimits
-from gateway.accounts.sessions import get_viewer
+from gateway.accounts.sessions import ConfirmFirst, SetUpFirst, get_viewer
 from gateway.accounts.signed_out import sent_with, signed_out
 from gateway.chat import pages as chat_pages
 from gateway.chat import privacy_pages, sign_in_pages, terms_pages, widget
@@ -62,6 +62,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     sign_in.router,
+    confirmation.router,
     account_pages.router,
     # Before console_pages, whose /console/{number} would match first.
     canned_reply_pages.router,
@@ -116,6 +117,8 @@ def create_app(
     app.add_exception_handler(Exception, _report_failure)
     app.add_exception_handler(PageRefused, _refuse)  # type: ignore[arg-type]
     app.add_exception_handler(NotSignedIn, _ask_to_sign_in)  # type: ignore[arg-type]
+    app.add_exception_handler(ConfirmFirst, confirmation.confirm_first)  # type: ignore[arg-type]
+    app.add_exception_handler(SetUpFirst, confirmation.set_up_first)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _report_http_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _report_invalid)  # type: ignore[arg-type]
     _add_routes(app, line, settings)

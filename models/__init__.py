@@ -43,10 +43,12 @@ from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snoo
 from models.people import (
     AgeBand,
     Consent,
+    KnownDevice,
     Match,
     MatchKind,
     OneTimeKey,
     Passkey,
+    PasskeyChallenge,
     Person,
     Program,
     Role,

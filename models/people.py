@@ -102,7 +102,11 @@ class Match(Base):
 
 
 class WebSession(Base):
-    """A signed-in browser. We store only a hash of its token."""
+    """A signed-in browser. We store only a hash of its token.
+
+    `expires_at` moves on while the browser is used, up to `ends_at`. A session that
+    `needs_second_factor` opens nothing but the page that asks for it.
+    """
 
     __tablename__ = "web_session"
 
@@ -111,7 +115,13 @@ class WebSession(Base):
     token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, comment="When they last proved who they are"
+    )
+    how: Mapped[str] = mapped_column(sa.String(10), comment="password, link, passkey, code, demo")
+    needs_second_factor: Mapped[bool] = mapped_column(default=False)
     browser: Mapped[str | None] = mapped_column(
         sa.String(60), comment="For its owner: Firefox on Android"
     )
@@ -119,10 +129,23 @@ class WebSession(Base):
     person: Mapped[Person] = relationship(lazy="joined")
 
 
-class OneTimeKey(Base):
-    """A link or code that signs one person in once. We store only a hash of it.
+class KnownDevice(Base):
+    """A browser in which a mentor or manager signed in before. It proves nothing by itself."""
 
-    `purpose` is chat for a mentee's invitation or code, sign_in for a mentor's or manager's link.
+    __tablename__ = "known_device"
+    __table_args__ = (sa.UniqueConstraint("token_hash", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OneTimeKey(Base):
+    """A link or code that one person can use once. We store only a hash of it.
+
+    `purpose` is chat for a mentee's invitation or code, sign_in for a mentor's or manager's link,
+    confirm for the code that they type to prove who they are.
     """
 
     __tablename__ = "one_time_key"
@@ -154,6 +177,18 @@ class Passkey(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     person: Mapped[Person] = relationship(lazy="joined")
+
+
+class PasskeyChallenge(Base):
+    """What a passkey has to sign. Using it deletes it, so that one answer works once."""
+
+    __tablename__ = "passkey_challenge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    challenge: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class AgeBand(StrEnum):

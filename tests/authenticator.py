@@ -16,13 +16,17 @@ PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
 @dataclass
 class Device:
-    """One device at one site. `counts` as hardware keys do; what syncs between devices does not."""
+    """One device at one site. `counts` as hardware keys do; what syncs between devices does not.
+
+    `verifies`: it asks for a finger, face, or PIN.
+    """
 
     origin: str = "https://warmline.example"
     site: str = "warmline.example"
     counts: bool = True
     count: int = 0
     handle: str = ""
+    verifies: bool = True
     id: bytes = field(default_factory=lambda: secrets.token_bytes(20))
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
@@ -38,8 +42,9 @@ class Device:
             -2: numbers.x.to_bytes(32, "big"),
             -3: numbers.y.to_bytes(32, "big"),
         }
+        flags = PRESENT | ATTESTED | (VERIFIED if self.verifies else 0)
         credential = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + cbor2.dumps(public)
-        data = self._data(PRESENT | VERIFIED | ATTESTED) + credential
+        data = self._data(flags) + credential
         attestation = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
         client = self._client("webauthn.create", options)
         return self._answer(clientDataJSON=client, attestationObject=attestation)
@@ -47,7 +52,7 @@ class Device:
     def signs(self, options: dict[str, Any]) -> str:
         if self.counts:
             self.count += 1
-        data = self._data(PRESENT | VERIFIED)
+        data = self._data(PRESENT | (VERIFIED if self.verifies else 0))
         client = self._client("webauthn.get", options)
         signed = data + hashlib.sha256(client).digest()
         return self._answer(

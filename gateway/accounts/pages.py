@@ -7,20 +7,39 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
-from gateway.accounts import passkeys, sessions
-from gateway.accounts.passkeys import MOST_PASSKEYS, get_site, list_passkeys
+from gateway.accounts import passkeys
+from gateway.accounts.devices import (
+    DEVICE_COOKIE,
+    describe_browser,
+    find_device,
+    remember_device,
+)
+from gateway.accounts.notices import tell_of_change
+from gateway.accounts.passkeys import (
+    MOST_PASSKEYS,
+    get_site,
+    list_passkeys,
+    require_site,
+    send_challenge,
+)
 from gateway.accounts.passwords import BadPassword, check_password, set_password
 from gateway.accounts.rate_limit import counted_attempt
 from gateway.accounts.sessions import (
     COOKIE,
     Staff,
     audited,
-    describe_browser,
+    delete_cookie,
+    end_access,
     end_sessions,
     find_session,
+    is_recent,
+    limits_of,
     list_sessions,
+    read_cookie,
+    require_recent,
+    set_cookie,
+    start_session,
 )
-from gateway.accounts.sign_in import TICKET_COOKIE, read_answer, require_site, send_challenge
 from gateway.runtime.one_time_keys import KeyRefused
 from gateway.web.rendering import (
     Number,
@@ -61,9 +80,19 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
 def end_others(request: Request, viewer: Staff) -> Response:
     now = get_line(request).clock()
     with audited(request, viewer, "signed out all other browsers") as session:
-        here = find_session(session, request.cookies.get(COOKIE, ""), now=now)
+        here = find_session(session, read_cookie(request, COOKIE), now=now)
         end_sessions(session, viewer, but=here)
     return _done(request, "others")
+
+
+@router.post("/sessions/end-all")
+def end_all(request: Request, viewer: Staff) -> Response:
+    """Also forgets the devices, so that the next sign-in from each is announced again."""
+    with audited(request, viewer, "signed out everywhere") as session:
+        end_access(session, viewer)
+    response = go_to(request, "/sign-in")
+    delete_cookie(request, response, COOKIE)
+    return response
 
 
 @router.post("/password")
@@ -72,51 +101,85 @@ def change_password(
 ) -> Response:
     """Signs out all other browsers; this one gets a new cookie."""
     try:
-        with counted_attempt(request, {f"password of {viewer.id}": PASSWORD_ATTEMPTS}):
-            if viewer.password_hash is not None and not check_password(viewer, old):
-                with audited(request, viewer, "failed to change the password"):
-                    pass
-                raise PageRefused(403, gettext_noop("Wrong old password."))
+        if viewer.password_hash is None:
+            require_recent(request)
+        else:
+            _check_old_password(request, viewer, old)
         if new != again:
             differing = gettext_noop("The two new passwords do not match. Type them again.")
             raise PageRefused(422, differing)
         with audited(request, viewer, "changed the password") as session:
-            person = session.get_one(Person, viewer.id)
-            set_password(person, new)
-            token = sessions.begin(request, session, person)
+            token = _store_password(request, session, session.get_one(Person, viewer.id), new)
     except PageRefused as refused:
         return _refuse(request, viewer, refused.status, str(refused))
     except BadPassword as bad:
         return _refuse(request, viewer, 422, str(bad))
     response = _done(request, "password")
-    sessions.set_cookie(request, response, token)
+    lasts = limits_of(get_line(request).rules.policy, viewer).lasts
+    set_cookie(request, response, token, lasts=lasts)
     return response
+
+
+def _check_old_password(request: Request, viewer: Person, old: str) -> None:
+    with counted_attempt(request, {f"password of {viewer.id}": PASSWORD_ATTEMPTS}):
+        if not check_password(viewer, old):
+            with audited(request, viewer, "failed to change the password"):
+                pass
+            raise PageRefused(403, gettext_noop("Wrong old password."))
+
+
+def _store_password(request: Request, session: Session, person: Person, new: str) -> str:
+    """Returns the token of a new session for this browser."""
+    line = get_line(request)
+    set_password(person, new)
+    tell_of_change(line.at(session), person)
+    device = find_device(session, person, read_cookie(request, DEVICE_COOKIE))
+    remember_device(session, person, device, now=line.clock())
+    return start_session(
+        session,
+        person,
+        now=line.clock(),
+        how="password",
+        limits=limits_of(line.rules.policy, person),
+        browser=describe_browser(request),
+    )
 
 
 @router.post("/passkeys/options")
 def passkey_options(request: Request, viewer: Staff) -> Response:
     site, line = require_site(request), get_line(request)
-    with line.database.reading() as session:
-        known = list_passkeys(session, viewer)
-    return send_challenge(request, passkeys.challenge_to_add(site, viewer, known, now=line.clock()))
+    require_recent(request)
+    with line.database.writing() as session:
+        challenge = passkeys.challenge_to_add(session, site, viewer, now=line.clock())
+    return send_challenge(request, challenge)
 
 
 @router.post("/passkeys")
 def add_passkey(request: Request, viewer: Staff, answer: Text = "") -> Response:
-    site, given, name = (
-        require_site(request),
-        read_answer(request, answer),
-        describe_browser(request),
-    )
-    now = get_line(request).clock()
+    site, line, name = require_site(request), get_line(request), describe_browser(request)
+    require_recent(request)
     try:
+        given = passkeys.take_answer(request, answer, passkeys.adding(viewer))
         with audited(request, viewer, "added a passkey") as session:
-            passkeys.add_passkey(session, site, viewer, given, name=name, now=now)
+            passkeys.add_passkey(session, site, viewer, given, name=name, now=line.clock())
+            here = find_session(session, read_cookie(request, COOKIE), now=line.clock())
+            if here and here.needs_second_factor:
+                _finish_set_up(request, session, here)
+            tell_of_change(line.at(session), session.get_one(Person, viewer.id))
     except KeyRefused as refused:
         return _refuse(request, viewer, 409, str(refused))
     response = _done(request, "added")
-    response.delete_cookie(TICKET_COOKIE)
+    passkeys.forget_ticket(request, response)
     return response
+
+
+def _finish_set_up(request: Request, session: Session, here: WebSession) -> None:
+    """A manager came by a link, and the new passkey is their second factor."""
+    line = get_line(request)
+    limits = limits_of(line.rules.policy, here.person)
+    here.needs_second_factor = False
+    here.ends_at = line.clock() + limits.lasts
+    here.expires_at = line.clock() + min(limits.idle, limits.lasts)
 
 
 @router.post("/passkeys/{number}/rename")
@@ -134,6 +197,8 @@ def rename_passkey(request: Request, number: Number, viewer: Staff, name: Text =
 def remove_passkey(request: Request, number: Number, viewer: Staff) -> Response:
     with audited(request, viewer, "removed a passkey") as session:
         session.delete(_get_passkey(session, viewer, number))
+        require_recent(request)
+        tell_of_change(get_line(request).at(session), session.get_one(Person, viewer.id))
     return _done(request, "removed")
 
 
@@ -160,7 +225,7 @@ def _account(
 ) -> Response:
     now = get_line(request).clock()
     with get_line(request).database.reading() as session:
-        here = find_session(session, request.cookies.get(COOKIE, ""), now=now)
+        here = find_session(session, read_cookie(request, COOKIE), now=now)
         browsers = list_sessions(session, viewer, now=now)
         keys = list_passkeys(session, viewer)
     return page(
@@ -175,4 +240,5 @@ def _account(
         passkeys=keys,
         most_passkeys=MOST_PASSKEYS,
         site=get_site(get_settings(request).public_url),
+        recent=is_recent(request),
     )

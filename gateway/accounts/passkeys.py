@@ -1,13 +1,14 @@
 """Passkeys of mentors and managers (WebAuthn).
 
-Each challenge is new. It travels in an encrypted cookie, the ticket, which is valid for one purpose
-and a few minutes.
+Each challenge is new and works once, for one purpose and a few minutes. The database has it; the
+browser gets a ticket for it in a cookie. The device must check who holds it (user verification),
+so a passkey proves two factors: the device, and a finger, face, or PIN.
 
 The functions import `webauthn` because that takes a quarter of a second, and the gateway must start
 sooner.
 """
 
-import json
+import hashlib
 import re
 import secrets
 from collections.abc import Sequence
@@ -16,14 +17,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
+from gateway.accounts.sessions import delete_cookie, read_cookie, set_cookie
 from gateway.runtime.one_time_keys import KeyRefused
-from models import Passkey, Person, Role, WrongKey, changes_one, decrypt, encrypt, fingerprint
+from gateway.web.rendering import PageRefused, get_line, get_settings
+from models import Passkey, PasskeyChallenge, Person, Role, changes_one, fingerprint
 
+TICKET_COOKIE = "warmline_passkey"
 TICKET_LASTS = timedelta(minutes=5)
 LONGEST_NAME = 60
 MOST_PASSKEYS = 20
@@ -34,6 +39,10 @@ SIGN_IN = "sign in"
 TOO_LATE = gettext_noop("That took too long, or it was started in another tab. Try again.")
 DID_NOT_WORK = gettext_noop(
     "That passkey did not sign you in. Try again, or use your password or a link by text."
+)
+NO_PASSKEYS_HERE = gettext_noop(
+    "Passkeys do not work at this address: they need https and a domain name. "
+    "Use your password or a link by text."
 )
 NOT_ADDED = gettext_noop("That passkey could not be added. Try again.")
 
@@ -48,7 +57,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Challenge:
-    """The options for the browser's script, as JSON, and their ticket."""
+    """The options for the browser's script, as JSON, and the ticket for its cookie."""
 
     options: str
     ticket: str
@@ -56,10 +65,10 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Answer:
-    """The browser's credential, as JSON, and the ticket of its challenge."""
+    """The browser's credential, as JSON, and the challenge that it answers."""
 
     credential: str
-    ticket: str
+    challenge: bytes
 
 
 class Credential(BaseModel, extra="allow"):
@@ -81,10 +90,8 @@ def get_site(public_url: str) -> Site | None:
     return Site(name, f"{address.scheme}://{name}{port}")
 
 
-def challenge_to_add(
-    site: Site, person: Person, known: Sequence[Passkey], *, now: datetime
-) -> Challenge:
-    """Ask the browser for a new passkey, unless its device has one of the `known` passkeys."""
+def challenge_to_add(session: Session, site: Site, person: Person, *, now: datetime) -> Challenge:
+    """Ask the browser for a new passkey, unless its device has one of the person's already."""
     from webauthn import base64url_to_bytes, generate_registration_options, options_to_json
     from webauthn.helpers.structs import (
         AuthenticatorSelectionCriteria,
@@ -103,13 +110,15 @@ def challenge_to_add(
         challenge=challenge,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.PREFERRED,
+            user_verification=UserVerificationRequirement.REQUIRED,
         ),
         exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(key.credential_id)) for key in known
+            PublicKeyCredentialDescriptor(id=base64url_to_bytes(key.credential_id))
+            for key in list_passkeys(session, person)
         ],
     )
-    return Challenge(options_to_json(options), _ticket(challenge, _adding(person), now=now))
+    ticket = _store(session, challenge, adding(person), now=now)
+    return Challenge(options_to_json(options), ticket)
 
 
 def add_passkey(
@@ -124,13 +133,13 @@ def add_passkey(
     from webauthn.helpers import bytes_to_base64url
     from webauthn.helpers.exceptions import WebAuthnException
 
-    challenge = _read_ticket(answer.ticket, _adding(person), now=now)
     try:
         made = verify_registration_response(
             credential=_read_credential(answer.credential),
-            expected_challenge=challenge,
+            expected_challenge=answer.challenge,
             expected_rp_id=site.name,
             expected_origin=site.origin,
+            require_user_verification=True,
         )
     except (WebAuthnException, ValueError, TypeError, KeyError) as error:
         raise KeyRefused(NOT_ADDED) from error
@@ -154,12 +163,17 @@ def add_passkey(
     )
 
 
-def challenge_to_sign_in(site: Site, *, now: datetime) -> Challenge:
+def challenge_to_sign_in(session: Session, site: Site, *, now: datetime) -> Challenge:
     from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import UserVerificationRequirement
 
     challenge = secrets.token_bytes(32)
-    options = generate_authentication_options(rp_id=site.name, challenge=challenge)
-    return Challenge(options_to_json(options), _ticket(challenge, SIGN_IN, now=now))
+    options = generate_authentication_options(
+        rp_id=site.name,
+        challenge=challenge,
+        user_verification=UserVerificationRequirement.REQUIRED,
+    )
+    return Challenge(options_to_json(options), _store(session, challenge, SIGN_IN, now=now))
 
 
 def check_passkey(session: Session, site: Site, answer: Answer, *, now: datetime) -> Person:
@@ -172,7 +186,6 @@ def check_passkey(session: Session, site: Site, answer: Answer, *, now: datetime
     from webauthn import base64url_to_bytes, verify_authentication_response
     from webauthn.helpers.exceptions import WebAuthnException
 
-    challenge = _read_ticket(answer.ticket, SIGN_IN, now=now)
     passkey: Passkey | None = None
     try:
         given = _read_credential(answer.credential)
@@ -182,9 +195,10 @@ def check_passkey(session: Session, site: Site, answer: Answer, *, now: datetime
             raise ValueError("unknown")
         verified = verify_authentication_response(
             credential=given,
-            expected_challenge=challenge,
+            expected_challenge=answer.challenge,
             expected_rp_id=site.name,
             expected_origin=site.origin,
+            require_user_verification=True,
             credential_public_key=passkey.public_key,
             credential_current_sign_count=passkey.sign_count,
         )
@@ -213,7 +227,7 @@ def clean_name(name: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
 
 
-def _adding(person: Person) -> str:
+def adding(person: Person) -> str:
     return f"add to {person.id}"
 
 
@@ -228,17 +242,75 @@ def _read_credential(credential: str) -> dict[str, Any]:
     return Credential.model_validate_json(credential).model_dump()
 
 
-def _ticket(challenge: bytes, use: str, *, now: datetime) -> str:
-    until = (now + TICKET_LASTS).isoformat()
-    return encrypt(json.dumps([challenge.hex(), use, until]))
+# --- challenges ---
 
 
-def _read_ticket(ticket: str, use: str, *, now: datetime) -> bytes:
-    """The challenge. Raises KeyRefused for a forged ticket, another purpose, or a late one."""
-    try:
-        challenge, purpose, until = json.loads(decrypt(ticket))
-    except (WrongKey, ValueError) as error:
-        raise KeyRefused(TOO_LATE) from error
-    if purpose != use or datetime.fromisoformat(until) <= now:
+def _store(session: Session, challenge: bytes, purpose: str, *, now: datetime) -> str:
+    """Store a challenge; returns its ticket."""
+    session.execute(delete(PasskeyChallenge).where(PasskeyChallenge.expires_at <= now))
+    ticket = secrets.token_urlsafe(32)
+    session.add(
+        PasskeyChallenge(
+            ticket_hash=_hash_ticket(ticket),
+            purpose=purpose,
+            challenge=challenge,
+            expires_at=now + TICKET_LASTS,
+        )
+    )
+    return ticket
+
+
+def take_challenge(session: Session, ticket: str, purpose: str, *, now: datetime) -> bytes:
+    """The challenge of a ticket, which then works no more. Of two takers at once, one gets it.
+
+    Raises:
+        KeyRefused: it is unknown, used, late, or for another purpose.
+    """
+    taken: bytes | None = session.scalar(
+        delete(PasskeyChallenge)
+        .where(
+            PasskeyChallenge.ticket_hash == _hash_ticket(ticket),
+            PasskeyChallenge.purpose == purpose,
+            PasskeyChallenge.expires_at > now,
+        )
+        .returning(PasskeyChallenge.challenge)
+    )
+    if taken is None:
         raise KeyRefused(TOO_LATE)
-    return bytes.fromhex(challenge)
+    return taken
+
+
+def _hash_ticket(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode("utf-8", "replace")).hexdigest()
+
+
+# --- requests ---
+
+
+def require_site(request: Request) -> Site:
+    """Raises PageRefused where browsers do not allow passkeys."""
+    site = get_site(get_settings(request).public_url)
+    if site is None:
+        raise PageRefused(409, NO_PASSKEYS_HERE)
+    return site
+
+
+def send_challenge(request: Request, challenge: Challenge) -> Response:
+    response = Response(challenge.options, media_type="application/json")
+    set_cookie(request, response, challenge.ticket, name=TICKET_COOKIE, lasts=TICKET_LASTS)
+    return response
+
+
+def take_answer(request: Request, credential: str, purpose: str) -> Answer:
+    """The browser's answer. Its challenge is used up, whether the answer is right or not.
+
+    Raises KeyRefused.
+    """
+    line = get_line(request)
+    ticket = read_cookie(request, TICKET_COOKIE)
+    with line.database.writing() as session:
+        return Answer(credential, take_challenge(session, ticket, purpose, now=line.clock()))
+
+
+def forget_ticket(request: Request, response: Response) -> None:
+    delete_cookie(request, response, TICKET_COOKIE)

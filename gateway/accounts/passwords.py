@@ -5,7 +5,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import object_session
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.sessions import end_sessions
+from gateway.accounts.sessions import end_access
 from models import Person, Role
 
 SHORTEST_PASSWORD = 10
@@ -37,7 +37,7 @@ class BadPassword(Exception):
 
 
 def set_password(person: Person, password: str) -> None:
-    """Store a hash and sign this person out of every browser. Raises BadPassword."""
+    """Store a hash and end what the old password opened. Raises BadPassword."""
     if person.role is Role.MENTEE:
         raise BadPassword(
             gettext_noop("Only mentors and managers have a password; mentees use texts.")
@@ -55,7 +55,7 @@ def set_password(person: Person, password: str) -> None:
         raise BadPassword(EASY_TO_GUESS)
     person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
     if session := object_session(person):
-        end_sessions(session, person)
+        end_access(session, person)
 
 
 def _is_easy_to_guess(person: Person, password: str) -> bool:

@@ -1,72 +1,96 @@
 """Browser sessions: their rows and cookies, and the pages that a signed-in person may open."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from escalation.policy import Policy
+from escalation.speech.i18n import gettext_noop
+from gateway.accounts.devices import forget_devices
 from gateway.accounts.permissions import Action, allow
+from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
-from gateway.web.rendering import get_line, get_settings
-from models import Person, WebSession
+from gateway.runtime.line import Line
+from gateway.web.rendering import PageRefused, get_line, get_settings
+from models import OneTimeKey, Passkey, Person, Role, WebSession
 
+How = Literal["password", "link", "passkey", "code", "demo"]
 COOKIE = "warmline"
-SESSION_LASTS = timedelta(hours=12)
+MENTEE_LASTS = timedelta(days=30)
 # A page that reloads itself should not write to the database each time.
 SEEN_AGAIN_AFTER = timedelta(minutes=5)
 
-# The first match counts: most browsers list several names.
-BROWSERS = {
-    "Firefox": r"Firefox/|FxiOS/",
-    "Samsung Internet": r"SamsungBrowser/",
-    "Opera": r"OPR/|Opera",
-    "Edge": r"Edg(e|A|iOS)?/",
-    "Chrome": r"Chrome/|CriOS/|Chromium/",
-    "Safari": r"Safari/",
-}
-SYSTEMS = {
-    "iPhone": r"iPhone",
-    "iPad": r"iPad",
-    "Android": r"Android",
-    "Windows": r"Windows",
-    "ChromeOS": r"CrOS",
-    "Mac": r"Macintosh",
-    "Linux": r"Linux",
-}
+CONFIRM_FIRST = gettext_noop("Confirm that it is you first, then try again.")
+SECOND_FACTOR_FIRST = gettext_noop("Finish signing in first: managers need a second proof.")
+SET_UP_FIRST = gettext_noop("Set a password or add a passkey on your account page first.")
+
+
+class ConfirmFirst(PageRefused):
+    """The person must prove again who they are. Their form continues after that."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(403, sentence)
+
+
+class SetUpFirst(PageRefused):
+    """A manager came in by a link and has nothing else to sign in with."""
+
+    def __init__(self) -> None:
+        super().__init__(403, SET_UP_FIRST)
 
 
 # --- rows ---
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long a browser stays signed in: without use, and at most."""
+
+    idle: timedelta
+    lasts: timedelta
+
+
+def limits_of(policy: Policy, person: Person) -> Limits:
+    if person.role is Role.MENTEE:
+        return Limits(timedelta(days=policy.sign_in.mentee_idle_days), MENTEE_LASTS)
+    idle = timedelta(minutes=policy.sign_in.staff_idle_minutes)
+    return Limits(idle, timedelta(hours=policy.sign_in.staff_hours))
+
+
 def start_session(
-    session: Session,
-    person: Person,
-    *,
-    now: datetime,
-    browser: str | None = None,
-    lasts: timedelta = SESSION_LASTS,
+    session: Session, person: Person, *, now: datetime, how: How, limits: Limits, **marks: Any
 ) -> str:
-    """Sign a browser in; returns the token for its cookie."""
+    """Sign a browser in; returns the token for its cookie. `marks` are further columns."""
     session.execute(delete(WebSession).where(WebSession.expires_at <= now))
     token = secrets.token_urlsafe(32)
-    session.add(
-        WebSession(
-            person_id=person.id,
-            token_hash=_hash_token(token),
-            at=now,
-            expires_at=now + lasts,
-            seen_at=now,
-            browser=browser,
-        )
+    web_session = WebSession(
+        person_id=person.id,
+        token_hash=_hash_token(token),
+        at=now,
+        expires_at=now + min(limits.idle, limits.lasts),
+        ends_at=now + limits.lasts,
+        seen_at=now,
+        confirmed_at=now,
+        how=how,
+        **marks,
     )
+    session.add(web_session)
+    return token
+
+
+def renew_token(web_session: WebSession) -> str:
+    """A new token for the cookie of a session whose person has just proved who they are."""
+    token = secrets.token_urlsafe(32)
+    web_session.token_hash = _hash_token(token)
     return token
 
 
@@ -96,6 +120,14 @@ def end_sessions(session: Session, person: Person, *, but: WebSession | None = N
     session.execute(ended.where(WebSession.id != but.id) if but else ended)
 
 
+def end_access(session: Session, person: Person) -> None:
+    """End what an earlier number, role, or password opened: sessions, links, codes, devices."""
+    end_sessions(session, person)
+    forget_devices(session, person)
+    unused = (OneTimeKey.person_id == person.id, OneTimeKey.used_at.is_(None))
+    session.execute(delete(OneTimeKey).where(*unused))
+
+
 def _hash_token(token: str) -> str:
     # The token is long and random, so a plain hash cannot be reversed by guessing.
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
@@ -106,37 +138,83 @@ def _hash_token(token: str) -> str:
 
 def get_viewer(request: Request) -> Person | None:
     """The signed-in mentor or manager. Updates when this browser was last seen."""
-    line, found = get_line(request), None
-    if token := request.cookies.get(COOKIE):
-        now = line.clock()
-        with line.database.reading() as session:
-            found = find_session(session, token, now=now)
-        if found and (found.seen_at is None or found.seen_at <= now - SEEN_AGAIN_AFTER):
-            with line.database.writing() as session:
-                _note_seen(session, found, now=now)
+    found = find_own_session(request, COOKIE)
     # Also for the page of a refusal, which shows who is signed in.
     request.state.viewer = found.person if found else None
+    request.state.web_session = found
     return found.person if found else None
 
 
-def _note_seen(session: Session, web_session: WebSession, *, now: datetime) -> None:
+def find_own_session(request: Request, cookie: str) -> WebSession | None:
+    """The session of this browser, which counts as used now."""
+    token = read_cookie(request, cookie)
+    if not token:
+        return None
+    line: Line = request.app.state.line
+    now = line.clock()
+    with line.database.reading() as session:
+        found = find_session(session, token, now=now)
+        if found is None or (found.seen_at and found.seen_at > now - SEEN_AGAIN_AFTER):
+            return found
+        policy = line.of(session, found.person.program_id).rules.policy
+    with line.database.writing() as session:
+        _note_seen(session, found, limits_of(policy, found.person), now=now)
+    return found
+
+
+def _note_seen(session: Session, web_session: WebSession, limits: Limits, *, now: datetime) -> None:
+    is_complete = not web_session.needs_second_factor
+    until = min(now + limits.idle, web_session.ends_at) if is_complete else web_session.ends_at
     session.execute(
         update(WebSession)
         .where(
             WebSession.id == web_session.id,
             or_(WebSession.seen_at.is_(None), WebSession.seen_at <= now - SEEN_AGAIN_AFTER),
         )
-        .values(seen_at=now)
+        .values(seen_at=now, expires_at=until)
     )
 
 
+def admit(request: Request, action: Action) -> Person:
+    """The viewer, if they may do this. Raises NotSignedIn, PageRefused, or ConfirmFirst."""
+    person = allow(get_viewer(request), action)
+    web_session: WebSession = request.state.web_session
+    if web_session.needs_second_factor:
+        if not has_nothing_else(request, person):
+            raise ConfirmFirst(SECOND_FACTOR_FIRST)
+        if action is not Action.OWN_ACCOUNT:
+            raise SetUpFirst
+    return person
+
+
+def has_nothing_else(request: Request, person: Person) -> bool:
+    """Whether a link by text is the only way in that this person has so far."""
+    with get_line(request).database.reading() as session:
+        passkey = select(Passkey.id).where(Passkey.person_id == person.id).limit(1)
+        return person.password_hash is None and session.scalar(passkey) is None
+
+
 def require(action: Action) -> Callable[[Request], Person]:
-    """A dependency: the viewer, if their role may do this. Raises NotSignedIn or PageRefused."""
+    """A dependency: the viewer, if their role may do this."""
 
     def viewer(request: Request) -> Person:
-        return allow(get_viewer(request), action)
+        return admit(request, action)
 
     return viewer
+
+
+def is_recent(request: Request) -> bool:
+    """Whether the person at this browser proved a short time ago who they are."""
+    line = get_line(request)
+    within = timedelta(minutes=line.rules.policy.sign_in.confirm_minutes)
+    web_session: WebSession = request.state.web_session
+    return web_session.confirmed_at > line.clock() - within
+
+
+def require_recent(request: Request) -> None:
+    """Raises ConfirmFirst. Everything that changes how somebody signs in asks this."""
+    if not is_recent(request):
+        raise ConfirmFirst(CONFIRM_FIRST)
 
 
 Mentor = Annotated[Person, Depends(require(Action.ANSWER))]
@@ -145,16 +223,16 @@ Staff = Annotated[Person, Depends(require(Action.OWN_ACCOUNT))]
 
 
 def may_listen(request: Request) -> None:
-    """Raises NotSignedIn or PageRefused. The demo's phones listen without a sign-in."""
+    """Raises like `admit`. The demo's phones listen without a sign-in."""
     if get_settings(request).sms != "phones":
-        allow(get_viewer(request), Action.LISTEN)
+        admit(request, Action.LISTEN)
 
 
 @contextmanager
 def audited(request: Request, person: Person, action: str) -> Iterator[Session]:
     """A transaction in which `person` changes something of theirs; notes it in the audit log."""
     line = get_line(request)
-    with line.database.writing() as session:
+    with acting(line) as session:
         yield session
         note_about(session, person, action, by=person, now=line.clock())
 
@@ -162,35 +240,33 @@ def audited(request: Request, person: Person, action: str) -> Iterator[Session]:
 # --- cookies ---
 
 
-def begin(request: Request, session: Session, person: Person) -> str:
-    """Replace this browser's session with one of `person`.
-
-    Returns the token, which `set_cookie` gives to the browser once the transaction is committed.
-    """
-    end_session(session, request.cookies.get(COOKIE, ""))
-    now = get_line(request).clock()
-    return start_session(session, person, now=now, browser=describe_browser(request))
+def cookie_name(request: Request, name: str) -> str:
+    """With https, a name that browsers accept only from this very host, and only over https."""
+    return f"__Host-{name}" if _is_https(request) else name
 
 
-def describe_browser(request: Request) -> str:
-    """Such as "Firefox on Android"."""
-    agent = request.headers.get("User-Agent", "")
-    browser = next((name for name, mark in BROWSERS.items() if re.search(mark, agent)), "A browser")
-    system = next((name for name, mark in SYSTEMS.items() if re.search(mark, agent)), None)
-    return f"{browser} on {system}" if system else browser
+def read_cookie(request: Request, name: str) -> str:
+    return request.cookies.get(cookie_name(request, name), "")
 
 
 def set_cookie(
-    request: Request,
-    response: Response,
-    value: str,
-    *,
-    name: str = COOKIE,
-    lasts: timedelta = SESSION_LASTS,
+    request: Request, response: Response, value: str, *, name: str = COOKIE, lasts: timedelta
 ) -> None:
-    is_https = get_settings(request).public_url.startswith("https://")
     age = int(lasts.total_seconds())
-    response.set_cookie(name, value, max_age=age, httponly=True, secure=is_https)
+    is_https = _is_https(request)
+    response.set_cookie(
+        cookie_name(request, name), value, max_age=age, httponly=True, secure=is_https
+    )
+
+
+def delete_cookie(request: Request, response: Response, name: str) -> None:
+    response.delete_cookie(
+        cookie_name(request, name), httponly=True, secure=_is_https(request), samesite="lax"
+    )
+
+
+def _is_https(request: Request) -> bool:
+    return get_settings(request).public_url.startswith("https://")
 
 
 def own_path(wanted: str) -> str | None:

@@ -6,19 +6,39 @@ existing person is done in the background.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
+from escalation.policy import Policy
 from escalation.speech.i18n import gettext_noop
-from gateway.accounts import passkeys, sessions
-from gateway.accounts.passkeys import TICKET_LASTS, Answer, Challenge, Site, get_site
+from gateway.accounts import passkeys
+from gateway.accounts.devices import (
+    DEVICE_COOKIE,
+    DEVICE_LASTS,
+    describe_browser,
+    find_device,
+    remember_device,
+)
+from gateway.accounts.notices import tell_of_new_device
+from gateway.accounts.passkeys import get_site, require_site, send_challenge
 from gateway.accounts.passwords import check_password
 from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
-from gateway.accounts.sessions import COOKIE, end_session, own_path, set_cookie
+from gateway.accounts.sessions import (
+    COOKIE,
+    How,
+    Limits,
+    delete_cookie,
+    end_session,
+    limits_of,
+    own_path,
+    read_cookie,
+    set_cookie,
+    start_session,
+)
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
@@ -34,15 +54,20 @@ ATTEMPTS_PER_ADDRESS = 20
 LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
 LINK_MINUTES = LINK_LASTS // timedelta(minutes=1)
-TICKET_COOKIE = "warmline_passkey"
+# For the second factor of a manager.
+UNFINISHED = Limits(timedelta(minutes=15), timedelta(minutes=15))
 
 WRONG = gettext_noop("Wrong number or password.")
-NO_PASSKEYS_HERE = gettext_noop(
-    "Passkeys do not work at this address: they need https and a domain name. "
-    "Use your password or a link by text."
-)
 NO_NUMBER = gettext_noop("Type your phone number with its area code, such as 202 555 0111.")
 Text = Annotated[str, Form()]
+
+
+class Begun(NamedTuple):
+    """A new session: the tokens for the cookies of the session and the device."""
+
+    token: str
+    device: str
+    lasts: timedelta
 
 
 @router.get("/sign-in")
@@ -63,9 +88,9 @@ def sign_in(request: Request, phone: Text = "", password: Text = "", next: Text 
                 raise KeyRefused(WRONG, person.id if person else None)
     except (KeyRefused, PageRefused) as refused:
         return _sign_in_page(request, next, refused, how="password", phone=phone)
-    with line.database.writing() as session:
-        token = _begin(request, session, person, how="password")
-    return _signed_in(request, token, next)
+    with acting(line) as session:
+        begun = begin(request, session, person, how="password")
+    return _signed_in(request, begun, next)
 
 
 @router.get("/sign-in/link")
@@ -103,36 +128,36 @@ def sign_in_by_link(request: Request, token: str) -> Response:
     try:
         with (
             counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}),
-            line.database.writing() as session,
+            acting(line) as session,
         ):
             person = use_link(session, token, "sign_in", now=line.clock())
-            session_token = _begin(request, session, person, how="link")
+            begun = begin(request, session, person, how="link")
     except (KeyRefused, PageRefused) as refused:
         return _page(request, "accounts/sign_in_by_link.html", refused, how="link", token="")
-    return _signed_in(request, session_token, "")
+    return _signed_in(request, begun, "")
 
 
 @router.post("/sign-in/passkey/options")
 def passkey_options(request: Request) -> Response:
-    site, now = require_site(request), get_line(request).clock()
-    return send_challenge(request, passkeys.challenge_to_sign_in(site, now=now))
+    site, line = require_site(request), get_line(request)
+    with line.database.writing() as session:
+        challenge = passkeys.challenge_to_sign_in(session, site, now=line.clock())
+    return send_challenge(request, challenge)
 
 
 @router.post("/sign-in/passkey")
 def sign_in_by_passkey(request: Request, answer: Text = "", next: Text = "") -> Response:
     line, site = get_line(request), require_site(request)
     try:
-        with (
-            counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}),
-            line.database.writing() as session,
-        ):
-            given = read_answer(request, answer)
-            person = passkeys.check_passkey(session, site, given, now=line.clock())
-            token = _begin(request, session, person, how="passkey")
+        with counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}):
+            given = passkeys.take_answer(request, answer, passkeys.SIGN_IN)
+            with acting(line) as session:
+                person = passkeys.check_passkey(session, site, given, now=line.clock())
+                begun = begin(request, session, person, how="passkey")
     except (KeyRefused, PageRefused) as refused:
         return _sign_in_page(request, next, refused, how="passkey")
-    response = _signed_in(request, token, next)
-    response.delete_cookie(TICKET_COOKIE)
+    response = _signed_in(request, begun, next)
+    passkeys.forget_ticket(request, response)
     return response
 
 
@@ -142,35 +167,17 @@ def sign_in_as(request: Request, person_id: Number, next: Text = "") -> Response
         person = session.get(Person, person_id)
         if person is None or person not in _demo_people(request, session):
             raise PageRefused(404, gettext_noop("No one to sign in as."))
-        token = _begin(request, session, person, how="demo")
-    return _signed_in(request, token, next)
+        begun = begin(request, session, person, how="demo")
+    return _signed_in(request, begun, next)
 
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
     with get_line(request).database.writing() as session:
-        end_session(session, request.cookies.get(COOKIE, ""))
+        end_session(session, read_cookie(request, COOKIE))
     response = go_to(request, "/sign-in")
-    response.delete_cookie(COOKIE)
+    delete_cookie(request, response, COOKIE)
     return response
-
-
-def require_site(request: Request) -> Site:
-    """Raises PageRefused where browsers do not allow passkeys."""
-    site = get_site(get_settings(request).public_url)
-    if site is None:
-        raise PageRefused(409, NO_PASSKEYS_HERE)
-    return site
-
-
-def send_challenge(request: Request, challenge: Challenge) -> Response:
-    response = Response(challenge.options, media_type="application/json")
-    set_cookie(request, response, challenge.ticket, name=TICKET_COOKIE, lasts=TICKET_LASTS)
-    return response
-
-
-def read_answer(request: Request, credential: str) -> Answer:
-    return Answer(credential, request.cookies.get(TICKET_COOKIE, ""))
 
 
 def _hash_phone(phone: str) -> str:
@@ -196,10 +203,34 @@ def _text_link(line: Line, index: str, *, address: str) -> None:
         tx.tell(person, "sign_in_link", link=link, minutes=LINK_MINUTES)
 
 
-def _begin(request: Request, session: Session, person: Person, *, how: str) -> str:
-    now = get_line(request).clock()
+def begin(request: Request, session: Session, person: Person, *, how: How) -> Begun:
+    """Replace this browser's session with one of `person`, and tell them of a new device.
+
+    `set_cookies` gives its tokens to the browser once the transaction is committed.
+    """
+    end_session(session, read_cookie(request, COOKIE))
+    line = get_line(request).of(session, person.program_id)
+    now, policy = line.clock(), line.rules.policy
+    needs_second = _needs_second_factor(request, policy, person, how)
     note_about(session, person, "signed in", by=person, now=now, how=how)
-    return sessions.begin(request, session, person)
+    browser = describe_browser(request)
+    device = find_device(session, person, read_cookie(request, DEVICE_COOKIE))
+    # The demo's one click is nobody's sign-in.
+    if device.is_new and how != "demo":
+        tell_of_new_device(line.at(session), person, browser)
+    if not needs_second:
+        remember_device(session, person, device, now=now)
+    limits = UNFINISHED if needs_second else limits_of(policy, person)
+    marks = {"browser": browser, "needs_second_factor": needs_second}
+    token = start_session(session, person, now=now, how=how, limits=limits, **marks)
+    return Begun(token, device.token, limits.lasts)
+
+
+def _needs_second_factor(request: Request, policy: Policy, person: Person, how: How) -> bool:
+    """A passkey is two factors. The demo's phones are on a page that anybody can open."""
+    if person.role is not Role.MANAGER or how in ("passkey", "demo"):
+        return False
+    return policy.sign_in.managers_second_factor and get_settings(request).sms == "twilio"
 
 
 def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
@@ -210,9 +241,14 @@ def _note_failed(line: Line, person_id: int | None, *, how: str) -> None:
         note_about(session, person, "failed to sign in", by=None, now=line.clock(), how=how)
 
 
-def _signed_in(request: Request, token: str, wanted: str) -> Response:
+def set_cookies(request: Request, response: Response, begun: Begun) -> None:
+    set_cookie(request, response, begun.token, lasts=begun.lasts)
+    set_cookie(request, response, begun.device, name=DEVICE_COOKIE, lasts=DEVICE_LASTS)
+
+
+def _signed_in(request: Request, begun: Begun, wanted: str) -> Response:
     response = go_to(request, own_path(wanted) or "/console")
-    set_cookie(request, response, token)
+    set_cookies(request, response, begun)
     return response
 
 

@@ -20,6 +20,7 @@ TEXT_FIELDS = {"words", "note", "handing", "outcome", "reason", "debrief", "titl
 TEXT_FIELDS |= {"phone", "timezone", "url"}
 # We never show passwords and passkey credentials.
 SECRET = frozenset({"old", "new", "again", "password", "answer"})
+SECRET |= {"confirm_password", "confirm_code"}
 
 
 class Sent(NamedTuple):

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from escalation.speech.i18n import gettext_noop, in_language
+from gateway.accounts.sessions import find_own_session
 from gateway.chat.chat_page import build_view, may_enter, render_part, show_chat
 from gateway.chat.sign_in import (
     COOKIE,
@@ -59,7 +60,7 @@ EMPTY = gettext_noop("Your message is empty. Write something first.")
 @router.get("")
 def chat(request: Request, before: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0) -> Response:
     line = get_line(request)
-    if COOKIE not in request.cookies:
+    if find_own_session(request, COOKIE) is None:
         raise NotInChat
     with line.database.writing() as session:
         person = mentee_signed_in(session, request)

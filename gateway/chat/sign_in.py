@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session
 from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop, in_language
 from gateway.accounts.permissions import MAY, Action
-from gateway.accounts.sessions import end_session, find_session, start_session
+from gateway.accounts.sessions import (
+    MENTEE_LASTS,
+    Limits,
+    cookie_name,
+    end_session,
+    find_own_session,
+    find_session,
+    limits_of,
+    read_cookie,
+    start_session,
+)
 from gateway.runtime.one_time_keys import new_link
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
@@ -18,8 +28,7 @@ from models import Person, Role
 
 COOKIE = "warmline_chat"
 # On a shared device, and on the mentee's own.
-LASTS_HERE = timedelta(hours=12)
-LASTS_ON_OWN = timedelta(days=30)
+LASTS_HERE = Limits(timedelta(hours=12), timedelta(hours=12))
 
 SIGNED_OUT = gettext_noop(
     "You are signed out, so we did not send this. Your words are still here. Sign in again in "
@@ -34,15 +43,13 @@ class NotInChat(NotSignedIn):
 
 def mentee_signed_in(session: Session, request: Request) -> Person | None:
     now = get_line(request).clock()
-    found = find_session(session, request.cookies.get(COOKIE, ""), now=now)
+    found = find_session(session, read_cookie(request, COOKIE), now=now)
     return found.person if found and found.person.role in MAY[Action.CHAT] else None
 
 
 def get_mentee(request: Request) -> Person | None:
-    if COOKIE not in request.cookies:
-        return None
-    with get_line(request).database.reading() as session:
-        person = mentee_signed_in(session, request)
+    found = find_own_session(request, COOKIE)
+    person = found.person if found and found.person.role in MAY[Action.CHAT] else None
     # get_line reads this to use the rules of the mentee's program.
     request.state.mentee = person
     return person
@@ -102,21 +109,24 @@ def invite(session: Session, person: Person, rules: Rules, *, now: datetime) -> 
 
 def sign_mentee_in(session: Session, request: Request, person: Person, *, own: bool) -> str:
     """Replace an earlier sign-in; returns the token for `remember`."""
-    if old := request.cookies.get(COOKIE):
+    if old := read_cookie(request, COOKIE):
         end_session(session, old)
-    lasts = LASTS_ON_OWN if own else LASTS_HERE
-    return start_session(session, person, now=get_line(request).clock(), lasts=lasts)
+    line = get_line(request).of(session, person.program_id)
+    limits = limits_of(line.rules.policy, person) if own else LASTS_HERE
+    return start_session(session, person, now=line.clock(), how="code", limits=limits)
 
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:
     """Set the cookie. On a shared device it ends when the browser is closed."""
-    age = f"Max-Age={int(LASTS_ON_OWN.total_seconds())}; " if own else ""
-    response.headers.append("Set-Cookie", f"{COOKIE}={token}; {age}{_marks(request)}")
+    age = f"Max-Age={int(MENTEE_LASTS.total_seconds())}; " if own else ""
+    name = cookie_name(request, COOKIE)
+    response.headers.append("Set-Cookie", f"{name}={token}; {age}{_marks(request)}")
     return response
 
 
 def forget(request: Request, response: Response) -> Response:
-    response.headers.append("Set-Cookie", f"{COOKIE}=; Max-Age=0; {_marks(request)}")
+    name = cookie_name(request, COOKIE)
+    response.headers.append("Set-Cookie", f"{name}=; Max-Age=0; {_marks(request)}")
     return response
 
 

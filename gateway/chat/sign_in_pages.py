@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
-from gateway.accounts.sessions import end_session
+from gateway.accounts.sessions import end_session, read_cookie
 from gateway.chat.chat_page import build_view, may_enter, show_chat
 from gateway.chat.sign_in import COOKIE, forget, get_mentee, remember, sign_mentee_in
 from gateway.messaging import sealed_codes
@@ -109,7 +109,7 @@ def give_code(
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
     with get_line(request).database.writing() as session:
-        end_session(session, request.cookies.get(COOKIE, ""))
+        end_session(session, read_cookie(request, COOKIE))
     return forget(request, RedirectResponse("/chat/sign-in", 303))
 
 
@@ -128,7 +128,7 @@ def _text_code(line: Line, person_id: int) -> None:
     with acting(line) as session:
         person = session.get_one(Person, person_id)
         if person.role is Role.MENTEE and person.left_at is None and person.can_be_texted:
-            sealed_codes.text_code(session, line, person, now=line.clock())
+            sealed_codes.text_code(session, line, person, now=line.clock(), purpose="chat")
 
 
 def _limits(what: str, request: Request, index: str) -> dict[str, int]:
@@ -149,7 +149,7 @@ def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Pers
             )
             if person is None:
                 raise KeyRefused(WRONG_CODE)
-            use_code(session, person, code, now=line.clock())
+            use_code(session, person, code, "chat", now=line.clock())
             return person, sign_mentee_in(session, request, person, own=own)
     except KeyRefused as refused:
         raise PageRefused(401, said_to(request, WRONG_CODE)) from refused

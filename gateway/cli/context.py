@@ -11,15 +11,18 @@ from bot.environment import BotProblem
 from escalation.check_ins.schedules import BadDays
 from escalation.crisis_lines import BadCrisisLines
 from escalation.policy import BadPolicy, Policy, load_policy
+from escalation.ruleset import load_rules
 from escalation.speech.script import BadScript
+from escalation.transaction import Transaction
 from gateway.accounts.passwords import BadPassword
 from gateway.privacy.terms import ConsentRefused
 from gateway.runtime.database import Database
+from gateway.runtime.line import utc_now
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import BadSettings, Settings, load_settings
 from gateway.runtime.user_input import as_e164
 from gateway.serve import AlreadyServed, open_database
-from models import Person, Program, phone_index
+from models import Channel, Person, Program, phone_index
 from models.encryption import BadKey, NoKey, WrongKey
 
 
@@ -65,6 +68,13 @@ def reading() -> Iterator[tuple[Settings, Session]]:
 def writing() -> Iterator[tuple[Settings, Session]]:
     with opened_database() as (settings, database), database.writing() as session:
         yield settings, session
+
+
+def transaction(session: Session, settings: Settings) -> Transaction:
+    """For a command that writes texts. A running Warmline sends them."""
+    texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
+    rules = load_rules(settings.public_url, texting, policy_file=settings.policy_file)
+    return Transaction(session, rules, utc_now())
 
 
 def print_alert(lines: list[str], *, otherwise: str) -> None:

@@ -9,17 +9,18 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.ruleset import load_rules
+from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
 from gateway.accounts.passwords import set_password as store_password
 from gateway.chat.sign_in import invite as make_invitation
-from gateway.cli.context import Refused, find_person, reading, writing
+from gateway.cli.context import Refused, find_person, reading, transaction, writing
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.enrollment import enroll as enroll_people
+from gateway.people.enrollment import who_signs_in_now
 from gateway.people.import_file import read_people
 from gateway.privacy.terms import correct_band, record_guardian
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
-from models import AgeBand, Channel, Program, Role
+from models import AgeBand, Program, Role
 
 commands = typer.Typer(rich_markup_mode=None)
 Mentee = Annotated[str, typer.Argument(help="The mentee's number.")]
@@ -52,9 +53,11 @@ def enroll(
       warmline enroll people.csv --program "Harbor Mentoring"
     """
     people = read_people(file.read_bytes(), timezone=timezone)
-    with writing() as (_, session):
+    with writing() as (settings, session):
         chosen = _find_or_add_program(session, program, timezone, hours)
         planned, enrolled = enroll_people(session, chosen, people, now=utc_now())
+        tx = transaction(session, settings)
+        tell_of_new_sign_in(tx, who_signs_in_now(planned, enrolled))
         if planned.problems and not keep_good:
             session.rollback()
             enrolled = []
@@ -82,9 +85,9 @@ def invite(phone: Mentee) -> None:
       warmline invite +12025550101
     """
     with writing() as (settings, session):
-        rules = load_rules(settings.public_url, Channel.SMS, policy_file=settings.policy_file)
+        tx = transaction(session, settings)
         try:
-            print(make_invitation(session, find_person(session, phone), rules, now=utc_now()))
+            print(make_invitation(session, find_person(session, phone), tx.rules, now=tx.now))
         except ValueError as error:
             raise Refused(str(error)) from error
 
@@ -134,10 +137,11 @@ def set_password(phone: Annotated[str, typer.Argument(help="The person's number.
     Example:
       warmline set-password +12025550121
     """
-    with writing() as (_, session):
+    with writing() as (settings, session):
         person = find_person(session, phone)
         store_password(person, typer.prompt("New password", hide_input=True))
         note_about(session, person, "set a password", by=None, now=utc_now())
+        tell_of_change(transaction(session, settings), person)
         name = person.name
     print(f"The password is set. {name} was signed out everywhere.")
 

@@ -1,30 +1,34 @@
-"""The sign-in code for the chat, texted to a mentee.
+"""Codes by text: for a mentee's sign-in to the chat, and for a mentor or manager to confirm.
 
 Mentors who claim a handoff read the mentee's thread, where this text is, too. So the row holds the
 code encrypted, and only until it is sent; then a note replaces it. It is sent once: a mentee who
 waits for it asks for another sooner than we could send it again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from escalation.speech.message_writer import get_thread, say_by_text
 from gateway.runtime.line import Line
-from gateway.runtime.one_time_keys import new_code
+from gateway.runtime.one_time_keys import Purpose, new_code
 from models import Delivery, Message, Person, decrypt, encrypt
 
 CODE_LASTS = timedelta(minutes=10)
-SCRIPT = "chat_code"
-NOTE = "(A code for the chat was texted.)"
+SCRIPTS: Mapping[Purpose, str] = {"chat": "chat_code", "confirm": "confirm_code"}
+NOTE = "(A code was texted.)"
 
 
-def text_code(session: Session, line: Line, person: Person, *, now: datetime) -> None:
+def text_code(
+    session: Session, line: Line, person: Person, *, now: datetime, purpose: Purpose
+) -> None:
     """Write the text with a new code. The caller's transaction sends it (`acting`)."""
-    code = new_code(session, person, now=now, lasts=CODE_LASTS)
+    code = new_code(session, person, purpose, now=now, lasts=CODE_LASTS)
     minutes = int(CODE_LASTS.total_seconds() // 60)
     thread = get_thread(session, line.rules, person)
-    text = say_by_text(session, line.rules, thread, SCRIPT, now=now, code=code, minutes=minutes)
+    script = SCRIPTS[purpose]
+    text = say_by_text(session, line.rules, thread, script, now=now, code=code, minutes=minutes)
     if text.delivery is Delivery.QUEUED:
         text.words = encrypt(text.words)
     else:
@@ -34,7 +38,7 @@ def text_code(session: Session, line: Line, person: Person, *, now: datetime) ->
 
 def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
     """Why a code may no longer be sent; None for a code that may, and for every other text."""
-    if message.script != SCRIPT:
+    if not _has_code(message):
         return None
     if message.tries:
         return "code_tried_once"
@@ -43,7 +47,7 @@ def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
 
 def take_out_code(message: Message) -> str:
     """The words to send. A code is removed from its row."""
-    if message.script != SCRIPT:
+    if not _has_code(message):
         return message.words
     words = decrypt(message.words)
     forget_code(message)
@@ -51,5 +55,9 @@ def take_out_code(message: Message) -> str:
 
 
 def forget_code(message: Message) -> None:
-    if message.script == SCRIPT:
+    if _has_code(message):
         message.words = NOTE
+
+
+def _has_code(message: Message) -> bool:
+    return message.script in SCRIPTS.values()

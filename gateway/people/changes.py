@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.i18n import known as known_language
-from gateway.accounts.sessions import end_sessions
+from gateway.accounts.sessions import end_access
 from gateway.people.directory import list_mentors, list_open_handoffs
 from gateway.people.enrollment import adopt_stranger, match
 from gateway.people.import_file import BadDetails, CannotChange, Details, check_details
@@ -34,11 +34,16 @@ from models import (
     phone_index,
 )
 
+# The fields that decide how somebody signs in, and as what.
+SIGN_IN_FIELDS = frozenset({"phone", "role"})
+
 
 def change_person(
     session: Session, person: Person, details: Details, *, by: Person, now: datetime
 ) -> list[str]:
     """Update a person's details; returns the names of the changed fields.
+
+    A new number or role ends every session, link, and code of the person.
 
     An empty language or time zone stays as it was. A new number counts as reachable until a text
     fails. An opt-out stays: only the person can undo it, by texting START.
@@ -63,6 +68,8 @@ def change_person(
         if getattr(person, field) != value:
             setattr(person, field, value)
             changed.append(field)
+    if SIGN_IN_FIELDS & set(changed):
+        end_access(session, person)
     session.flush()
     if changed:
         note_about(session, person, "person changed", by=by, now=now, fields=changed)
@@ -154,7 +161,7 @@ def leave(session: Session, person: Person, *, line: Line, by: Person, now: date
     session.execute(
         delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
     )
-    end_sessions(session, person)
+    end_access(session, person)
     for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
         schedule.paused = True
     session.flush()

@@ -83,6 +83,19 @@ def enroll(
     return planned, enrolled
 
 
+def who_signs_in_now(planned: Plan, enrolled: Sequence[Person]) -> list[Person]:
+    """The mentors and managers whom `enroll` enrolled or brought back."""
+    return [
+        person for step, person in zip(planned.steps, enrolled, strict=True) if is_sign_in(step)
+    ]
+
+
+def is_sign_in(step: Step) -> bool:
+    """Whether a line lets somebody sign in as a mentor or manager who could not before."""
+    anew = step.effect in (Effect.ADDS, Effect.BRINGS_BACK)
+    return anew and step.row.role is not Role.MENTEE
+
+
 def carry_out(session: Session, program: Program, planned: Plan, *, now: datetime) -> list[Person]:
     """Write what was planned; returns the people of its steps, in order.
 

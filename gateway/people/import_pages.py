@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.sessions import Manager
-from gateway.people.enrollment import enroll
+from gateway.accounts.notices import tell_of_new_sign_in
+from gateway.accounts.sessions import Manager, require_recent
+from gateway.messaging.outbox import acting
+from gateway.people.enrollment import enroll, is_sign_in, who_signs_in_now
 from gateway.people.import_file import COLUMNS, MOST_LINES, read_people
 from gateway.people.import_plan import Plan, plan
 from gateway.web.rendering import PageRefused, get_line, go_to, page
@@ -62,13 +64,16 @@ def import_file(
     """
     line, file = get_line(request), _decode(content)
     read = read_people(file, timezone=manager.program.timezone)
-    with line.database.writing() as session:
+    with acting(line) as session:
         program = session.get_one(Program, manager.program_id)
         planned = plan(session, program, read)
         is_new = bool(planned.to_do) and _fingerprint(planned) != seen
         if not is_new:
+            if any(is_sign_in(step) for step in planned.steps):
+                require_recent(request)
             by = session.get_one(Person, manager.id)
-            planned, _ = enroll(session, program, read, by=by, now=line.clock())
+            planned, enrolled = enroll(session, program, read, by=by, now=line.clock())
+            tell_of_new_sign_in(line.at(session), who_signs_in_now(planned, enrolled))
     if is_new:
         return _preview(request, manager, file, CHANGED_MEANWHILE, status=409)
     new = sum(step.person is None for step in planned.to_do)

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, known, phrase
-from gateway.accounts.sessions import Manager
+from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
+from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
 from gateway.people import directory
-from gateway.people.changes import change_person, come_back, leave, match_with
+from gateway.people.changes import SIGN_IN_FIELDS, change_person, come_back, leave, match_with
 from gateway.people.directory import (
     PERSON_NOT_HERE,
     Listed,
@@ -126,7 +127,7 @@ def new_person(request: Request, manager: Manager) -> Response:
 def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "") -> Response:
     line = get_line(request)
     try:
-        with line.database.writing() as session:
+        with acting(line) as session:
             program = session.get_one(Program, manager.program_id)
             person = add_person(
                 session,
@@ -136,6 +137,9 @@ def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "
                 by=session.get_one(Person, manager.id),
                 now=line.clock(),
             )
+            if person.role is not Role.MENTEE:
+                require_recent(request)
+                tell_of_new_sign_in(line.at(session), [person])
     except CannotChange as refused:
         return _new(request, manager, {**asdict(details), "own": own}, str(refused))
     return go_to(request, f"/people/{person.id}?done=added")
@@ -152,7 +156,17 @@ def one_person(request: Request, number: Number, manager: Manager, done: Done = 
 
 @router.post("/{number}")
 def change(request: Request, number: Number, manager: Manager, details: TypedDetails) -> Response:
-    make = partial(change_person, details=details)
+    line = get_line(request)
+
+    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
+        phone = person.phone
+        changed = change_person(session, person, details, by=by, now=now)
+        if SIGN_IN_FIELDS.isdisjoint(changed):
+            return
+        require_recent(request)
+        old_phone = phone if "phone" in changed else None
+        tell_of_change(line.at(session), person, old_phone=old_phone)
+
     return _make(request, manager, number, make, Notice("changed", details=details))
 
 
@@ -197,7 +211,16 @@ def mark_as_left(request: Request, number: Number, manager: Manager) -> Response
 
 @router.post("/{number}/back")
 def mark_as_back(request: Request, number: Number, manager: Manager) -> Response:
-    return _make(request, manager, number, come_back, Notice("back", status=409))
+    line = get_line(request)
+
+    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
+        had_left = person.left_at is not None
+        come_back(session, person, by=by, now=now)
+        if had_left and person.role is not Role.MENTEE:
+            require_recent(request)
+            tell_of_new_sign_in(line.at(session), [person])
+
+    return _make(request, manager, number, make, Notice("back", status=409))
 
 
 def _make(request: Request, manager: Person, number: int, make: Change, notice: Notice) -> Response:

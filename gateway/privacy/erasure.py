@@ -36,6 +36,7 @@ from models import (
     Goal,
     Handoff,
     HandoffEvent,
+    KnownDevice,
     Match,
     Message,
     Note,
@@ -152,7 +153,7 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
         _erase_schedules_and_consents(session, person)
     elif conversation is not None:
         _erase_own_texts(session, person, conversation)
-    for table in (WebSession, OneTimeKey, Passkey, Presence, DutyShift, DutyOverride):
+    for table in (WebSession, KnownDevice, OneTimeKey, Passkey, Presence, DutyShift, DutyOverride):
         session.execute(delete(table).where(table.person_id == person.id))
     session.execute(
         delete(Match).where(or_(Match.mentee_id == person.id, Match.mentor_id == person.id))

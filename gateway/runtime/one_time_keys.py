@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop
 from models import OneTimeKey, Person, changes_one, fingerprint
 
-Purpose = Literal["chat", "sign_in"]
+Purpose = Literal["chat", "sign_in", "confirm"]
 
 MOST_WRONG_CODES = 5
 # Used and expired keys stay this long, so that we can say why one does not work.
@@ -57,11 +57,13 @@ def new_link(
     return token
 
 
-def new_code(session: Session, person: Person, *, now: datetime, lasts: timedelta) -> str:
-    """Six digits that sign `person` in to the chat once. Only their newest code is valid."""
+def new_code(
+    session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
+) -> str:
+    """Six digits that `person` can use once. Only their newest code for a purpose is valid."""
     code = f"{secrets.randbelow(1_000_000):06d}"
     hashed = _hash_code(person, code, secrets.token_hex(_SALT_LENGTH // 2))
-    _store(session, OneTimeKey(person_id=person.id, purpose="chat", key_hash=hashed), now, lasts)
+    _store(session, OneTimeKey(person_id=person.id, purpose=purpose, key_hash=hashed), now, lasts)
     return code
 
 
@@ -88,7 +90,9 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
     return key.person
 
 
-def use_code(session: Session, person: Person, code: str, *, now: datetime) -> Person:
+def use_code(
+    session: Session, person: Person, code: str, purpose: Purpose, *, now: datetime
+) -> Person:
     """`person`, if `code` is their newest and still valid. Of two simultaneous uses, one succeeds.
 
     An attempt is counted before the code is compared, so that simultaneous attempts count too. A
@@ -100,7 +104,11 @@ def use_code(session: Session, person: Person, code: str, *, now: datetime) -> P
     """
     key = session.scalar(
         select(OneTimeKey)
-        .where(OneTimeKey.person_id == person.id, OneTimeKey.key_hash.startswith(_CODE))
+        .where(
+            OneTimeKey.person_id == person.id,
+            OneTimeKey.purpose == purpose,
+            OneTimeKey.key_hash.startswith(_CODE),
+        )
         .order_by(OneTimeKey.id.desc())
         .limit(1)
     )

@@ -57,6 +57,15 @@ window.addEventListener("beforeunload", (event) => {
   if (unsent) event.preventDefault();
 });
 
+// Show passwords while their form's box is checked. Without scripts there is no box.
+for (const choice of document.querySelectorAll("[data-shows-passwords]")) {
+  const fields = choice.closest("form").querySelectorAll("input[type=password]");
+  choice.hidden = false;
+  choice.addEventListener("change", (event) => {
+    for (const field of fields) field.type = event.target.checked ? "text" : "password";
+  });
+}
+
 // Show when the page no longer gets changes.
 const say = (words) => {
   const connection = document.querySelector("#connection");

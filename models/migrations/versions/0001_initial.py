@@ -17,8 +17,10 @@ TABLES = (
     "program",
     "person",
     "match",
+    "known_device",
     "one_time_key",
     "passkey",
+    "passkey_challenge",
     "web_session",
     "holiday",
     "duty_override",
@@ -205,6 +207,14 @@ def create_people() -> None:
         partial_index("one_own_mentor", "mentee_id", where="kind = 'own'", unique=True),
     )
     op.create_table(
+        "known_device",
+        key(),
+        link("person_id", "person", index=True),
+        column("token_hash", sa.String(64)),
+        column("at", TIME),
+        sa.UniqueConstraint("token_hash", "person_id"),
+    )
+    op.create_table(
         "one_time_key",
         key(),
         link("person_id", "person", index=True),
@@ -227,13 +237,25 @@ def create_people() -> None:
         column("used_at", TIME, nullable=True),
     )
     op.create_table(
+        "passkey_challenge",
+        key(),
+        column("ticket_hash", sa.String(64), unique=True),
+        column("purpose", sa.String(20)),
+        column("challenge", sa.LargeBinary()),
+        column("expires_at", TIME, index=True),
+    )
+    op.create_table(
         "web_session",
         key(),
         link("person_id", "person", index=True),
         column("token_hash", sa.String(64), unique=True),
         column("at", TIME),
         column("expires_at", TIME),
+        column("ends_at", TIME),
         column("seen_at", TIME, nullable=True),
+        column("confirmed_at", TIME, comment="When they last proved who they are"),
+        column("how", sa.String(10), comment="password, link, passkey, code, demo"),
+        column("needs_second_factor", sa.Boolean()),
         column(
             "browser", sa.String(60), nullable=True, comment="For its owner: Firefox on Android"
         ),

@@ -26,7 +26,6 @@ from starlette.routing import Mount
 import models
 from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.rate_limit import RateLimits
-from gateway.accounts.sessions import start_session
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
@@ -35,7 +34,7 @@ from gateway.web.pulse import Pulse
 from models import Base, Message, Person, Role, WebSession, use_key
 from tests.conftest import KEY
 from tests.line import JO, MAYA, SAM, Talk
-from tests.web_client import Web
+from tests.web_client import Web, begins_session
 
 
 class Seen(StrEnum):
@@ -64,6 +63,7 @@ FOR: dict[str, Row] = {
     # A wrong key lets no one in; a mentee who is in the chat already stays there.
     "WRONG":        (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),
     "WRONG_CODE":   (SIGN_IN, IN,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, IN),
+    "WRONG_PROOF":  (SIGN_IN, NO,      SIGN_IN, SIGN_IN,  SIGN_IN, SIGN_IN, SIGN_IN, NO),
     # About one's own program, whichever it is, or about oneself.
     "STAFF":        (SIGN_IN, NO,      IN,      IN,       IN,      IN,      IN,      NO),
     "MANAGERS":     (SIGN_IN, NO,      NO,      NO,       IN,      IN,      NO,      NO),
@@ -91,8 +91,10 @@ NOBODY POST /twilio/sms /twilio/status/{message_id=1}
 NOT_HERE POST /sign-in/as/{person_id=SAM}
 WRONG POST /sign-in /sign-in/passkey
 WRONG_CODE POST /chat/sign-in/code
-STAFF GET /account /live /console /console/lists /console/mentees
-STAFF POST /account/sessions/end-others /account/password /account/passkeys/options
+WRONG_PROOF POST /sign-in/confirm
+STAFF GET /account /sign-in/confirm /live /console /console/lists /console/mentees
+STAFF POST /account/sessions/end-others /account/sessions/end-all /sign-in/confirm/code
+    /account/password /account/passkeys/options
     /account/passkeys
 SAMS POST /account/sessions/{number=SAMS_BROWSER}/end /account/passkeys/{number}/rename
     /account/passkeys/{number}/remove /console/{number}/debrief
@@ -232,7 +234,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         numbers = fill_program(session, talk, people)
         names = ("Maya", "Sam", "Noor", "Ruth", "Eve", "Ann", "Kim", "Jo")
         cookies = {
-            who: start_session(session, people[name], now=talk.clock())
+            who: begins_session(session, people[name], now=talk.clock())
             for who, name in zip((*WHO[1:], ANOTHER_MENTEE), names, strict=True)
         }
     # Everything is in the file, and nothing in a log beside it.
@@ -288,7 +290,7 @@ def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dic
     # We gave this one up, so a manager can send it again.
     opened = {"type": "handoff.opened", "timestamp": "", "data": {"handoff_id": 1}}
     add(models.WebhookDelivery, webhook_id=webhook.id, event_id=1, payload=opened, tries=7)
-    start_session(session, sam, now=now)
+    begins_session(session, sam, now=now)
     lasts = timedelta(minutes=15)
     return {
         "number": "1",
@@ -325,7 +327,7 @@ def ask(
         "content-type": "application/x-www-form-urlencoded",
         "content-length": str(len(sent)),
         # The same token for the chat and for all other pages.
-        "cookie": f"warmline={token}; warmline_chat={token}" if token else "",
+        "cookie": f"__Host-warmline={token}; __Host-warmline_chat={token}" if token else "",
     }
     address = urlsplit(path)
     scope: dict[str, Any] = {
@@ -375,7 +377,7 @@ def ask(
 
 
 # Everybody may add to these: who tried to sign in, and when a browser was last seen.
-OPEN_TABLES = {"audit_entry", "one_time_key", "web_session"}
+OPEN_TABLES = {"audit_entry", "known_device", "one_time_key", "passkey_challenge", "web_session"}
 
 
 def is_in_sams_program(table: str, row: dict[str, Any]) -> bool:

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from gateway.accounts.devices import describe_browser
 from gateway.accounts.passwords import DUMMY_HASH, EASY_TO_GUESS
 from gateway.accounts.rate_limit import RateLimits
-from gateway.accounts.sessions import COOKIE, describe_browser
+from gateway.accounts.sessions import COOKIE
 from gateway.runtime.audit import first_broken
 from models import AuditEntry, Message, OneTimeKey, Person, WebSession
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
@@ -208,10 +209,10 @@ def test_changing_the_password_signs_out_all_other_browsers(talk: Talk, web: Web
     give_password(talk, SAM)
     other = at_another_browser(web, SAM)
     web.is_now(SAM)
-    before = web.client.cookies[COOKIE]
+    before = web.client.cookies[f"__Host-{COOKIE}"]
     done = changes(web, PASSWORD, "a better one, and longer").headers["HX-Redirect"]
     assert (done, "Password changed." in web.gets(done).text) == ("/account?done=password", True)
-    assert web.client.cookies[COOKIE] != before
+    assert web.client.cookies[f"__Host-{COOKIE}"] != before
     assert other.get("/account").status_code == 303
     web.posts("/sign-out")
     assert web.signs_in(SAM, PASSWORD).status_code == 401

@@ -212,13 +212,13 @@ def test_a_button_sends_ordinary_words(talk: Talk, maya: Browser) -> None:
 
 
 def find_news(browser: Browser, cookie: str, follower: Follower) -> News | None:
-    headers = [(b"cookie", f"{COOKIE}={cookie}".encode())]
+    headers = [(b"cookie", f"__Host-{COOKIE}={cookie}".encode())]
     request = {"type": "http", "method": "GET", "path": "/chat/live", "headers": headers}
     return chat_pages.find_news(Request({**request, "app": browser.app}), follower)
 
 
 def news_for(browser: Browser, follower: Follower) -> News:
-    news = find_news(browser, browser.client.cookies[COOKIE], follower)
+    news = find_news(browser, browser.client.cookies[f"__Host-{COOKIE}"], follower)
     assert news is not None
     return news
 
@@ -264,7 +264,7 @@ def test_an_open_page_gets_new_delivery_states(talk: Talk, maya: Browser) -> Non
 
 
 def test_a_signed_out_page_gets_nothing(talk: Talk, maya: Browser) -> None:
-    cookie = maya.client.cookies[COOKIE]
+    cookie = maya.client.cookies[f"__Host-{COOKIE}"]
     maya.posts("/chat/sign-out")
     talk.texts(MAYA, "a secret")
     assert find_news(maya, cookie, Follower(0)) is None

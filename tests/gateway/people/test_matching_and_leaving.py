@@ -3,7 +3,7 @@
 from datetime import time
 
 from escalation.handoffs.transfers import offer_transfer
-from gateway.accounts.sessions import find_session, start_session
+from gateway.accounts.sessions import find_session
 from models import DutyShift, Handoff, MatchKind, Person, Schedule, Transfer, WebSession
 from tests.gateway.people.test_people import (
     LONELY,
@@ -14,7 +14,7 @@ from tests.gateway.people.test_people import (
     listed,
 )
 from tests.line import JO, MAYA, NOOR, SAM, Talk
-from tests.web_client import Web
+from tests.web_client import Web, begins_session
 
 
 def test_ruth_matches_jo_with_sam_and_a_backup(talk: Talk, web: Web) -> None:
@@ -58,7 +58,7 @@ def test_sam_cannot_leave_while_he_holds_a_handoff(talk: Talk, web: Web) -> None
 def test_a_person_who_left_is_off_everything(talk: Talk, web: Web) -> None:
     sam = talk.person(SAM)
     with talk.database.writing() as session:
-        token = start_session(session, session.get_one(Person, sam.id), now=talk.clock())
+        token = begins_session(session, session.get_one(Person, sam.id), now=talk.clock())
         session.get_one(Person, sam.id).on_duty = True
         session.add(DutyShift(person_id=sam.id, weekday=1, begins_at=time(0), ends_at=time(0)))
     web.posts(address(talk, SAM) + "/leave")

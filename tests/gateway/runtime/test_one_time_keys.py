@@ -30,7 +30,7 @@ def link_for(talk: Talk, number: str, purpose: Purpose = "chat") -> str:
 
 def code_for(talk: Talk, number: str) -> str:
     with talk.database.writing() as session:
-        return new_code(session, talk.person(number), now=talk.clock(), lasts=LASTS)
+        return new_code(session, talk.person(number), "chat", now=talk.clock(), lasts=LASTS)
 
 
 def opens(talk: Talk, token: str, purpose: Purpose = "chat") -> str:
@@ -45,7 +45,7 @@ def opens(talk: Talk, token: str, purpose: Purpose = "chat") -> str:
 def types(talk: Talk, person: Person, code: str) -> str:
     try:
         with talk.database.writing() as session:
-            return use_code(session, person, code, now=talk.clock()).name
+            return use_code(session, person, code, "chat", now=talk.clock()).name
     except KeyRefused as refused:
         return str(refused)
 

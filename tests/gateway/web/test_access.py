@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from gateway.accounts.passwords import BadPassword
-from gateway.accounts.sessions import COOKIE, own_path, start_session
+from gateway.accounts.sessions import COOKIE, own_path
 from models import Message, Person
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
-from tests.web_client import HERE, PASSWORD, Web, give_password
+from tests.web_client import HERE, PASSWORD, Web, begins_session, give_password
 
 
 def test_sam_signs_in_and_lands_where_he_was_going(talk: Talk, web: Web) -> None:
@@ -80,22 +80,28 @@ def test_a_redirect_path_stays_on_this_site(wanted: str) -> None:
         assert (there.scheme, there.host) == ("https", "warmline.example")
 
 
-def test_a_session_ends_by_signing_out_by_a_new_password_and_after_twelve_hours(
+def test_a_session_ends_by_signing_out_by_a_new_password_and_with_time(
     talk: Talk, web: Web
 ) -> None:
     web.is_now(SAM)
-    token = web.client.cookies[COOKIE]
+    token = web.client.cookies[f"__Host-{COOKIE}"]
     web.posts("/sign-out")
-    web.client.cookies.set(COOKIE, token)
+    web.client.cookies.set(f"__Host-{COOKIE}", token)
     assert web.gets("/console").status_code == 303, "ended on the server, too"
     web.is_now(SAM)
     give_password(talk, SAM)
     assert web.gets("/console").status_code == 303
     web.is_now(SAM)
-    talk.clock.now += timedelta(hours=11, minutes=59)
+    talk.clock.now += timedelta(minutes=60)
+    assert web.gets("/console").status_code == 303, "an hour without use"
+    web.is_now(SAM)
+    for _ in range(13):
+        assert web.gets("/console").status_code == 200
+        talk.clock.now += timedelta(minutes=55)
+    talk.clock.now += timedelta(minutes=4)
     assert web.gets("/console").status_code == 200
     talk.clock.now += timedelta(minutes=1)
-    assert web.gets("/console").status_code == 303
+    assert web.gets("/console").status_code == 303, "twelve hours in all"
 
 
 def test_a_password_that_cannot_be_set_is_refused_with_the_reason(talk: Talk) -> None:
@@ -108,7 +114,7 @@ def test_a_password_that_cannot_be_set_is_refused_with_the_reason(talk: Talk) ->
 def test_a_page_that_a_person_may_not_see_says_so(talk: Talk, web: Web) -> None:
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
-        web.client.cookies.set(COOKIE, start_session(session, maya, now=talk.clock()))
+        web.client.cookies.set(f"__Host-{COOKIE}", begins_session(session, maya, now=talk.clock()))
     answer = web.gets("/console")
     assert (answer.status_code, "text PERSON." in answer.text) == (403, True)
     web.is_now(SAM)
