@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -150,20 +151,23 @@ def _add_layers(app: FastAPI, line: Line, settings: Settings) -> None:
 
 
 def _limits(line: Line) -> dict[str, Limit]:
+    # A file of 2 MB, which the second page sends in base64.
+    large = Limit(bytes=4_000_000, seconds=60)
     return {
         "/twilio/": TWILIO,
         "/chat": CHAT,
         MOUNTED_AT: Limit(bytes=16 * 1024, first=partial(refuse_unknown_token, line)),
-        # A file of 2 MB, which the second page sends in base64.
-        "/people/import": Limit(bytes=4_000_000, seconds=60, first=_refuse_others_than_managers),
+        "/people/import": replace(large, first=partial(_refuse_others, Action.OVERSEE)),
+        # It carries on the form that asked for a proof.
+        "/sign-in/confirm": replace(large, first=partial(_refuse_others, Action.OWN_ACCOUNT)),
         "/policy": Limit(bytes=512 * 1024),
         "/phones": Limit(bytes=512 * 1024),
     }
 
 
-def _refuse_others_than_managers(request: Request) -> Response | None:
+def _refuse_others(action: Action, request: Request) -> Response | None:
     try:
-        allow(get_viewer(request), Action.OVERSEE)
+        allow(get_viewer(request), action)
     except PageRefused as refused:
         return _refuse(request, refused)
     return None

@@ -403,8 +403,8 @@ def test_the_w3c_vectors_are_read_and_refused_for_lack_of_user_verification(talk
         add_passkey(session, W3C_SITE, sam, made, name="W3C", now=talk.clock())
     with talk.database.writing() as session:
         own_id = bytes_to_base64url(key.credential_id)
-        columns = {"credential_id": own_id, "public_key": key.credential_public_key}
-        columns |= {"person_id": talk.person(SAM).id, "sign_count": 0, "name": "W3C"}
-        session.add(Passkey(**columns, at=talk.clock()))
+        sams = Passkey(person_id=talk.person(SAM).id, sign_count=0, name="W3C", at=talk.clock())
+        sams.credential_id, sams.public_key = own_id, key.credential_public_key
+        session.add(sams)
     with talk.database.writing() as session, pytest.raises(KeyRefused):
         check_passkey(session, W3C_SITE, signs, now=talk.clock())
