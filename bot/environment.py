@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent
 
 FIXED = {
     "FORCE_JSON_LOGGING": "1",  # components/log_filter.py reads what Rasa is about to log
+    "ORT_DISABLE_TELEMETRY": "1",  # escalation/detect/sentences.py says why
     "PYTHONHASHSEED": "0",
     "PYTHONWARNINGS": "ignore",
     "RASA_TELEMETRY_ENABLED": "false",

