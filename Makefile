@@ -10,7 +10,7 @@ PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --
 # Set on many CI machines, this variable makes every process compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test check bot evidence screens benchmark pins clean
+.PHONY: up test check audit bot evidence screens benchmark pins clean
 
 ## Install what is missing, train the bot if its sources changed, start everything.
 up: $(HOUSE)/.ready $(BOT)/.ready
@@ -28,10 +28,15 @@ test: check $(BOT)/.ready
 check: $(HOUSE)/.tested
 	$(HOUSE)/ruff format --check .
 	$(HOUSE)/ruff check .
+	$(HOUSE)/bandit --quiet --configfile pyproject.toml --recursive bot escalation gateway models
 	$(HOUSE)/mypy
 	$(HOUSE)/lint-imports
 	@$(HOUSE)/python -m gateway.authoring.checks --brief
 	@$(HOUSE)/python -m gateway.authoring.translations --check
+
+## Ask OSV about known faults of the pinned packages. The command ends with 3 where the network refuses.
+audit: $(HOUSE)/.tested
+	@$(HOUSE)/python -m tests.audit
 
 ## Check every text, train and test the bot alone.
 bot: $(HOUSE)/.tested $(BOT)/.ready

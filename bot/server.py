@@ -42,7 +42,7 @@ def main() -> None:
     except BotProblem as problem:
         sys.exit(str(problem))
     os.chdir(ROOT)
-    os.execvpe(served[0], served, environment())  # noqa: S606 # no shell is the point
+    os.execvpe(served[0], served, environment())  # noqa: S606 # nosec # no shell is the point
 
 
 if __name__ == "__main__":

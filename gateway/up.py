@@ -43,7 +43,7 @@ def become_supervisor(config: Path, url: str, *, demo: bool) -> NoReturn:
     subprocess.Popen([*announcer, "--demo"] if demo else announcer)
     # Starting the gateway and the bot from here would keep this process's memory for nothing.
     supervisor = [sys.executable, "-W", "ignore", "-m", "gateway.supervise", "-c", str(config)]
-    os.execv(sys.executable, supervisor)  # noqa: S606 # no shell is the point
+    os.execv(sys.executable, supervisor)  # noqa: S606 # nosec # no shell is the point
 
 
 def write_env_if_missing(file: Path) -> None:
