@@ -22,12 +22,12 @@ import httpx
 from sqlalchemy import select
 
 from gateway.accounts.passwords import set_password
-from gateway.accounts.sessions import start_session
 from gateway.chat.sign_in import COOKIE as CHAT_COOKIE
 from gateway.runtime.database import Database
 from models import Person, Role
 from tests.processes import Process, demo_database
 from tests.rasa_server import free_port
+from tests.web_client import begins_session
 
 PASSWORD = "a long walk by the river"
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -286,7 +286,7 @@ def streams(target: Target) -> Result:
     mentee = target.person(Role.MENTEE)
     with target.database.writing() as session:
         person = session.get_one(Person, mentee.id)
-        token = start_session(session, person, now=datetime.now(UTC))
+        token = begins_session(session, person, now=datetime.now(UTC))
     host = f"Host: 127.0.0.1:{target.gateway.port}"
     head = f"GET /chat/live HTTP/1.1\r\n{host}\r\nCookie: {CHAT_COOKIE}={token}\r\n\r\n".encode()
     connections = [target.connect() for _ in range(150)]

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from typer import Context
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from gateway.cli import COMMANDS, app
+from models import Message
 from tests.commands import warmline
 from tests.line import MAYA, NOOR, RUTH, SAM, Talk
 
@@ -51,6 +53,22 @@ def test_check_lists_unreachable_people_without_names(local: Talk) -> None:
     assert "No one on duty can be texted" in ran.stdout
     assert "cannot be texted (opted out)" in ran.stdout
     assert "Noor" not in ran.stdout
+
+
+def test_a_command_that_changes_who_signs_in_is_texted_to_the_managers(
+    local: Talk, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("role,name,phone\nmentor,Ana,+12025550130\nmentee,Ida,+12025550177\n")
+    assert warmline("enroll", str(file)).exit_code == 0
+    chosen = CliRunner().invoke(app, ["set-password", SAM], input="maple tuba seventeen\n")
+    assert chosen.exit_code == 0
+    told = [(message.conversation_id, message.script) for message in local.rows(Message)]
+    [ruth, *_] = (thread for thread, script in told if script == "sign_in_changed_told")
+    assert [script for thread, script in told if thread == ruth] == ["sign_in_changed_told"] * 2
+    assert [script for thread, script in told if thread != ruth] == ["sign_in_changed"]
+    easy = CliRunner().invoke(app, ["set-password", SAM], input="1234567890\n")
+    assert (easy.exit_code, "easy to guess" in easy.output) == (2, True)
 
 
 def test_duty_turns_on_and_off(local: Talk) -> None:
