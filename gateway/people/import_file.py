@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from escalation.detect.normalize import normalize
 from escalation.speech.i18n import (
     LANGUAGES,
     LANGUAGES_OF_STAFF,
@@ -217,6 +218,8 @@ def _read_row(cells: dict[str, str], line: int, timezone: str) -> Row:
     if len(cells["name"]) > LONGEST_NAME:
         sentence = gettext_noop("name is longer than {longest} characters; a first name is enough")
         raise BadDetails(phrase(sentence, longest=LONGEST_NAME))
+    if _is_name_of_bot(cells["name"]):
+        raise BadDetails(gettext_noop("name is the bot's; enter the first name of a person"))
     phone = as_e164(cells["phone"])
     if phone is None:
         raise BadDetails(gettext_noop("not a valid phone number; write it like +12025550101"))
@@ -229,6 +232,12 @@ def _read_row(cells: dict[str, str], line: int, timezone: str) -> Row:
         raise BadDetails(gettext_noop("only a mentee has a mentor; leave that column empty"))
     language = _read_language(cells["language"], role)
     return Row(line, role, cells["name"], phone, zone, mentors, bool(cells["timezone"]), language)
+
+
+def _is_name_of_bot(name: str) -> bool:
+    """Every message names its author, so nobody may be called what the bot is called."""
+    letters = "".join(filter(str.isalpha, normalize(name).text)).casefold()
+    return "warmline" in letters or letters in ("bot", "thebot")
 
 
 def _read_language(cell: str, role: Role) -> str:

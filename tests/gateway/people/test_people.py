@@ -174,6 +174,9 @@ def test_wrong_details_are_refused_and_stay_in_the_form(talk: Talk, web: Web) ->
     for field, value, sentence in (
         ("name", " \u202e ", "Name is empty"),
         ("name", "n" * 61, "Name is longer than 60"),
+        ("name", "Warmline bot", "the bot"),
+        ("name", "W\u0430rmline  B\u043et", "the bot"),  # two Cyrillic letters
+        ("name", "BOT", "the bot"),
         ("phone", "hello", "Not a valid phone number"),
         ("role", "admin", "use mentee, mentor or manager"),
         ("timezone", "Mars/Base", "is unknown"),
