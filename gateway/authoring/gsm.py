@@ -1,11 +1,15 @@
 """How many SMS segments a text costs, in the GSM 7-bit alphabet (3GPP TS 23.038 and 23.040)."""
 
+import re
+
 DEFAULT_ALPHABET = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 # Sent as two septets.
 EXTENSION = frozenset("\f^{}\\[~]|€")
+# A character with the skin tones, accents, and joined emoji that belong to it.
+JOINED = re.compile(r".(?:[\u0300-\u036f\ufe0f\U0001f3fb-\U0001f3ff]|\u200d(?:.|$))*", re.DOTALL)
 ONE_SEGMENT = 160
 EACH_OF_SEVERAL = 153
 # A character outside the alphabet makes the whole text UCS-2.
@@ -22,12 +26,25 @@ def septets(text: str) -> int:
 
 
 def segments(text: str) -> int:
-    """In GSM-7, or else in UCS-2."""
+    """In GSM-7, or else in UCS-2. No character is split between segments, nor is an emoji that is
+    joined from several.
+    """
     if not outside_gsm_7(text):
-        length = septets(text)
-        return 1 if length <= ONE_SEGMENT else -(-length // EACH_OF_SEVERAL)
-    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    return 1 if length <= ONE_IN_UCS_2 else -(-length // EACH_IN_UCS_2)
+        sizes = [2 if character in EXTENSION else 1 for character in text]
+        return _pack(sizes, ONE_SEGMENT, EACH_OF_SEVERAL)
+    sizes = [len(emoji.encode("utf-16-le", "surrogatepass")) // 2 for emoji in JOINED.findall(text)]
+    return _pack(sizes, ONE_IN_UCS_2, EACH_IN_UCS_2)
+
+
+def _pack(sizes: list[int], alone: int, each: int) -> int:
+    if sum(sizes) <= alone:
+        return 1
+    count, left = 0, 0
+    for size in sizes:
+        if size > left:
+            count, left = count + 1, each
+        left -= size
+    return count
 
 
 def longest(of: int) -> int:

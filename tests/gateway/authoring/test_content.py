@@ -1,5 +1,6 @@
 """The checks of texts report every mistake in words that a writer can act on."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gateway.authoring.checks import find_faults, run
 from gateway.authoring.content import LABEL, ROOT, Text, read_content
 from gateway.cli import app
 
+SEGMENTS = Path(__file__).with_name("sms_segments.jsonl")
 TEA = """\
 version: "3.1"
 intents:
@@ -152,6 +154,20 @@ def test_the_label_counts() -> None:
     assert Text("a.yml", "b", "x" * (160 - len(LABEL)), "c").as_sent == LABEL + "x" * 146
     assert gsm.segments(LABEL + "x" * 146) == 1
     assert gsm.segments(LABEL + "x" * 147) == 2
+
+
+def test_segments_match_twilios_own_calculator() -> None:
+    """1,500 generated texts; the encodings and counts are what Twilio's message-segment-calculator
+    1.2.0 prints for them."""
+    known = [json.loads(line) for line in SEGMENTS.read_text("utf-8").splitlines()]
+    assert len(known) == 1500
+    wrong = [
+        one["text"]
+        for one in known
+        if gsm.segments(one["text"]) != one["segments"]
+        or bool(gsm.outside_gsm_7(one["text"])) != (one["encoding"] == "UCS-2")
+    ]
+    assert wrong == []
 
 
 def test_segments_match_the_gsm_standard() -> None:
