@@ -21,6 +21,7 @@ QUOTES = str.maketrans(
     )
     | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"')
 )
+SMALL_CAPITALS = str.maketrans("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijkmnoprstuvwyz")
 INVISIBLE = frozenset({"Mn", "Me", "Cf"})  # accents, enclosing marks, formatting
 
 
@@ -31,7 +32,7 @@ def simplify(char: str) -> str:
     """
     parts = unicodedata.normalize("NFKD", char.translate(QUOTES)).lower()
     visible = (part for part in parts if unicodedata.category(part) not in INVISIBLE)
-    return "".join(visible).translate(QUOTES)
+    return "".join(visible).translate(QUOTES).translate(SMALL_CAPITALS)
 
 
 def latin(text: str) -> str:

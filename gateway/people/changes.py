@@ -16,7 +16,7 @@ from escalation.speech.i18n import known as known_language
 from gateway.accounts.sessions import end_access
 from gateway.people.directory import list_mentors, list_open_handoffs
 from gateway.people.enrollment import adopt_stranger, match
-from gateway.people.import_file import BadDetails, CannotChange, Details, check_details
+from gateway.people.import_file import BadDetails, CannotChange, Details, check_details, check_name
 from gateway.people.import_plan import PHONE_IN_USE
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -52,6 +52,7 @@ def change_person(
         CannotChange: something is wrong, or the number is in use.
     """
     row = check_details(details, default_timezone=person.timezone)
+    check_name(row.name, session.get_one(Program, person.program_id).name)
     lock_program(session, person.program_id)
     session.refresh(person)
     changed = []

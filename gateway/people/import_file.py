@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from escalation.detect.normalize import normalize
 from escalation.speech.i18n import (
     LANGUAGES,
     LANGUAGES_OF_STAFF,
@@ -20,6 +19,7 @@ from escalation.speech.i18n import (
     phrase,
     with_capital,
 )
+from escalation.speech.names import is_like_the_bot
 from gateway.runtime.user_input import as_e164
 from models import Role
 
@@ -215,11 +215,10 @@ def _read_row(cells: dict[str, str], line: int, timezone: str) -> Row:
         raise BadDetails(phrase(sentence, role=cells["role"])) from None
     if not cells["name"]:
         raise BadDetails(gettext_noop("name is empty; enter the first name that others will see"))
+    check_name(cells["name"])
     if len(cells["name"]) > LONGEST_NAME:
         sentence = gettext_noop("name is longer than {longest} characters; a first name is enough")
         raise BadDetails(phrase(sentence, longest=LONGEST_NAME))
-    if _is_name_of_bot(cells["name"]):
-        raise BadDetails(gettext_noop("name is the bot's; enter the first name of a person"))
     phone = as_e164(cells["phone"])
     if phone is None:
         raise BadDetails(gettext_noop("not a valid phone number; write it like +12025550101"))
@@ -234,10 +233,13 @@ def _read_row(cells: dict[str, str], line: int, timezone: str) -> Row:
     return Row(line, role, cells["name"], phone, zone, mentors, bool(cells["timezone"]), language)
 
 
-def _is_name_of_bot(name: str) -> bool:
-    """Every message names its author, so nobody may be called what the bot is called."""
-    letters = "".join(filter(str.isalpha, normalize(name).text)).casefold()
-    return "warmline" in letters or letters in ("bot", "thebot")
+def check_name(name: str, program: str = "") -> None:
+    """Raises BadDetails for a name that mentees could take for the bot's or the program's."""
+    if is_like_the_bot(name, program):
+        sentence = gettext_noop(
+            "{name!r} could be taken for the bot or the program; use a first name"
+        )
+        raise BadDetails(phrase(sentence, name=name))
 
 
 def _read_language(cell: str, role: Role) -> str:

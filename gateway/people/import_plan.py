@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, language_name, phrase
 from escalation.speech.i18n import known as known_language
-from gateway.people.import_file import BadDetails, PeopleFile, Problem, Row
+from gateway.people.import_file import BadDetails, PeopleFile, Problem, Row, check_name
 from gateway.runtime.user_input import as_e164
 from models import Match, MatchKind, Person, Program, Role, phone_index
 
@@ -78,6 +78,7 @@ def plan(session: Session, program: Program, people: PeopleFile) -> Plan:
     # Mentors first, so that a mentee can be matched with one from the same file.
     for row in sorted(people.rows, key=lambda row: row.role is Role.MENTEE):
         try:
+            check_name(row.name, program.name)
             step = _step(row, known)
         except BadDetails as bad:
             problems.append(Problem(row.line, bad.reason))
