@@ -207,6 +207,8 @@ class MentorsPolicy(Part):
     most_crises_a_week: Annotated[int, Field(ge=1)]
     away_ends_at: time
     transfer_within_minutes: AnswerWithin
+    # 10 tries an hour would find one of 109,095 codes in more than a year on average.
+    wrong_codes_an_hour: Annotated[int, Field(ge=3, le=10)]
     debrief_open_days: Annotated[float, Field(gt=0)]
 
 

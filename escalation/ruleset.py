@@ -25,8 +25,9 @@ class Rules:
         """The terms, readable without signing in."""
         return f"{self.site}/chat/terms/read"
 
-    def link(self, code: int) -> str:
-        return f"{self.site}/console/{code}"
+    def link(self, code: str) -> str:
+        """The handoff that the signed-in reader knows by `code`. Its number would be a count."""
+        return f"{self.site}/console/to/{code}"
 
 
 def load_rules(public_url: str, texting: Channel, *, policy_file: Path = POLICY_FILE) -> Rules:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.codes import code_for
 from escalation.policy import Policy
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import conversation_language, get_thread, say
-from models import Conversation, Message, Person
+from models import Conversation, Handoff, Message, Person
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,12 @@ class Transaction:
         """Write script lines in the person's own thread."""
         thread = get_thread(self.session, self.rules, person)
         return self.say_in(thread, *keys, **blanks)
+
+    def tell_about(self, handoff: Handoff, person: Person, *keys: str, **blanks: object) -> Message:
+        """Write script lines about a handoff in a staff member's own thread."""
+        return self.tell(person, *keys, **self.code_and_link(handoff, person), **blanks)
+
+    def code_and_link(self, handoff: Handoff, person: Person) -> dict[str, object]:
+        """The blanks by which this person, and no one else, can text about or open a handoff."""
+        code = code_for(self.session, person, handoff)
+        return {"code": code, "link": self.rules.link(code)}

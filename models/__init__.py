@@ -30,6 +30,7 @@ from models.handoffs import (
     Alert,
     FollowUp,
     Handoff,
+    HandoffCode,
     HandoffEvent,
     Move,
     Need,

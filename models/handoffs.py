@@ -157,7 +157,8 @@ class Alert(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"))
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
-    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), unique=True)
+    # Alerts about several unknown numbers can share one text.
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
     ladder: Mapped[int]
     rung: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -165,6 +166,21 @@ class Alert(Base):
     handoff: Mapped[Handoff] = relationship(lazy="raise")
     person: Mapped[Person] = relationship(lazy="joined")
     message: Mapped[Message] = relationship(lazy="joined")
+
+
+class HandoffCode(Base):
+    """The code by which one person texts about one handoff. Nobody else can use it."""
+
+    __tablename__ = "handoff_code"
+    __table_args__ = (
+        sa.UniqueConstraint("handoff_id", "person_id"),
+        sa.UniqueConstraint("person_id", "code"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"))
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    code: Mapped[str] = mapped_column(sa.String(8))
 
 
 class FollowUp(Base):

@@ -5,7 +5,8 @@ answers from a table, the phones, which remember what they show, and the job que
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from models import (
     Conversation,
     Delivery,
     Handoff,
+    HandoffCode,
     Message,
     Person,
     Program,
@@ -202,7 +204,12 @@ class Talk:
     def texts(
         self, number: str, words: str, *, media: int = 0, channel: Channel = Channel.SMS
     ) -> None:
-        """A person texts Warmline, and everything that follows at once is done."""
+        """A person texts Warmline, and everything that follows at once is done.
+
+        {2} in the words is the code by which this person's phone knows the second handoff, and {}
+        their code for the newest one.
+        """
+        words = re.sub(r"\{(\d*)\}", lambda found: self.code(number, found[1]), words)
         conversation_id = self.arrives(number, words, media=media, channel=channel)
         if conversation_id is not None:
             self.line.soon(take_turns, conversation_id)
@@ -253,9 +260,39 @@ class Talk:
             self.clock.now, self.line.clock = self.line.clock(), self.clock
             self.database.enqueues_with(self.kept)
 
+    def code(self, number: str, handoff: int | str = "") -> str:
+        """The code for a handoff, or for the newest, that this person has read on their phone."""
+        handoff = int(handoff or self.handoff().id)
+        code = self._codes(number).get(handoff)
+        if code is None:  # not paged: they look at the list first
+            self.texts(number, "WAITING")
+            code = self._codes(number)[handoff]
+        assert any(code in words for to, words in self.phones.shown if to == number)
+        return code
+
+    def _codes(self, number: str) -> dict[int, str]:
+        with self.database.reading() as session:
+            of_phone = (
+                select(HandoffCode.handoff_id, HandoffCode.code)
+                .join(Person, Person.id == HandoffCode.person_id)
+                .where(Person.phone_index == phone_index(number))
+            )
+            return {row.handoff_id: row.code for row in session.execute(of_phone)}
+
+    def _with_numbers(self, shown: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Texts with {2} in place of the reader's code for the second handoff."""
+        shown = list(shown)
+        codes = {number: self._codes(number) for number in {to for to, _ in shown}}
+        texts = []
+        for to, words in shown:
+            for handoff, code in codes[to].items():
+                words = words.replace(code, f"{{{handoff}}}")
+            texts.append((to, words))
+        return texts
+
     def new_texts(self) -> list[tuple[str, str]]:
-        """The texts that reached phones since the last call: name and words."""
-        shown = self.phones.shown[self._read :]
+        """The texts that reached phones since the last call: name and words, codes as {2}."""
+        shown = self._with_numbers(self.phones.shown[self._read :])
         self._read = len(self.phones.shown)
         return [(NAMES[number], words) for number, words in shown]
 
@@ -274,14 +311,18 @@ class Talk:
     def claims(self, mentor: str = SAM, mentee: str = MAYA, asks: str = ASKS) -> int:
         """A mentee asks for a person, and a mentor claims the handoff and writes."""
         self.texts(mentee, asks)
-        code = self.handoff().id
-        self.texts(mentor, f"TAKE {code}")
-        self.texts(mentor, f"#{code} hello")
+        number = self.handoff().id
+        self.texts(mentor, f"TAKE {{{number}}}")
+        self.texts(mentor, f"#{{{number}}} hello")
         self.new_texts()
-        return code
+        return number
 
     def read_by(self, number: str) -> list[str]:
-        return [words for to, words in self.phones.shown if to == number]
+        """What the phone shows, with {2} in place of the code for the second handoff."""
+        return [
+            words
+            for _, words in self._with_numbers(one for one in self.phones.shown if one[0] == number)
+        ]
 
     def handoff(self) -> Handoff:
         with self.database.reading() as session:

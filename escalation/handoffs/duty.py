@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.transaction import Transaction
 from models import DutyOverride, DutyShift, Person, Program, Role
 
 DAY = timedelta(days=1)
@@ -86,3 +87,12 @@ def managers_to_text(session: Session, program_id: int, *, but: int | None = Non
         for person in list_staff(session, program_id)
         if person.role is Role.MANAGER and person.can_be_texted and person.id != but
     ]
+
+
+def tell_managers(tx: Transaction, about: Person, key: str, **blanks: object) -> None:
+    """Text the other managers what a colleague did, in the transaction in which they did it.
+
+    Anyone can forge a sender's number, so a manager must notice what its owner did not do.
+    """
+    for manager in managers_to_text(tx.session, about.program_id, but=about.id):
+        tx.tell(manager, key, who=about.name, **blanks)

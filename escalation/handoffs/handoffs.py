@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
+from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.jobs import AskFollowUp, CheckClaim, enqueue
 from escalation.handoffs.ladder import page, people_to_call, snooze, start_climb
 from escalation.handoffs.moves import (
@@ -88,6 +89,19 @@ def get_open_handoff(session: Session, conversation: Conversation) -> Handoff | 
     )
 
 
+def has_open_crisis(session: Session, program_id: int) -> bool:
+    crisis = (
+        select(Handoff.id)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .where(
+            Conversation.program_id == program_id,
+            Handoff.urgency == Urgency.CRISIS,
+            Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+        )
+    )
+    return session.scalar(crisis.limit(1)) is not None
+
+
 def get_owner(handoff: Handoff | None) -> Owner:
     if handoff is None:
         return Owner.BOT
@@ -129,8 +143,8 @@ def open_handoff(
 
 def raise_handoff(
     tx: Transaction, handoff: Handoff, need: Need, urgency: Urgency, *, message: Message
-) -> None:
-    """Make an open handoff more urgent; software never lowers it.
+) -> list[Person]:
+    """Make an open handoff more urgent; software never lowers it. Returns the people paged now.
 
     If it waits, the ladder of the new urgency starts at once. If a mentor holds it, they keep it:
     we page them and the first rung, and their time for a first message starts again.
@@ -157,8 +171,7 @@ def raise_handoff(
         message=message.id,
     )
     if handoff.status is Status.WAITING:
-        start_climb(tx, handoff)
-        return
+        return start_climb(tx, handoff)
     _, people = people_to_call(tx, handoff, 0)
     holder = handoff.mentor
     if holder and holder.can_be_texted and not holder.left_at and holder not in people:
@@ -167,6 +180,7 @@ def raise_handoff(
     tx.session.flush()
     page(tx, handoff, people)
     check_claim_later(tx, handoff, event)
+    return people
 
 
 def claim(tx: Transaction, handoff: Handoff, mentor: Person) -> None:
@@ -230,12 +244,12 @@ def release(
     )
     held_by = holder.id if holder else None
     log_move(tx, handoff, Move.RELEASE, by=by, held_by=held_by)
-    name = holder.name if holder else ""
-    tx.say_in(handoff.conversation, told, mentor=name)
     end_transfer(tx, handoff)
     if by is not None:
         snooze(tx, handoff, by, until=NOT_AGAIN)
-    start_climb(tx, handoff)
+    paged = start_climb(tx, handoff)
+    name = holder.name if holder else ""
+    tx.say_in(handoff.conversation, told if paged else f"{told}_nobody", mentor=name)
 
 
 def resolve(
@@ -273,6 +287,9 @@ def resolve(
     end_transfer(tx, handoff)
     ask_after = timedelta(minutes=tx.policy.follow_up.after_minutes)
     enqueue(tx.session, AskFollowUp(handoff.id), at=tx.now + ask_after)
+    if handoff.urgency is Urgency.CRISIS:
+        for manager in managers_to_text(tx.session, by.program_id, but=by.id):
+            tx.tell_about(handoff, manager, "crisis_closed", who=by.name)
     if held and handoff.urgency is Urgency.CRISIS:
         ask_for_debrief(tx, handoff, by)
 
@@ -303,7 +320,7 @@ def withdraw(tx: Transaction, handoff: Handoff) -> None:
     tx.say_in(handoff.conversation, "withdrawn")
     end_transfer(tx, handoff)
     if holder is not None:
-        tx.tell(holder, "they_withdrew", code=handoff.id)
+        tx.tell_about(handoff, holder, "they_withdrew")
 
 
 def ask_for_debrief(tx: Transaction, handoff: Handoff, person: Person) -> None:
@@ -312,7 +329,7 @@ def ask_for_debrief(tx: Transaction, handoff: Handoff, person: Person) -> None:
         return
     tx.session.add(Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=tx.now))
     tx.session.flush()
-    tx.tell(person, "debrief_asked", code=handoff.id)
+    tx.tell_about(handoff, person, "debrief_asked")
 
 
 def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> None:
@@ -332,7 +349,7 @@ def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> N
         return
     minutes = round((tx.now - event.at).total_seconds() / 60)
     release(tx, handoff, by=None)
-    tx.tell(holder, "released_unanswered", code=handoff.id, minutes=minutes)
+    tx.tell_about(handoff, holder, "released_unanswered", minutes=minutes)
 
 
 def overdue_claims(

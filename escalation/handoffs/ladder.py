@@ -95,8 +95,7 @@ def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
         if person.id == handoff.mentor_id:
             key = "alert_raised_to_holder"
         whose = "your mentee" if person in own else "a mentee"
-        link = tx.rules.link(handoff.id)
-        text = tx.tell(person, key, code=handoff.id, whose=whose, link=link)
+        text = tx.tell_about(handoff, person, key, whose=whose)
         alert = Alert(
             handoff_id=handoff.id,
             person_id=person.id,

@@ -90,8 +90,7 @@ def offer_transfer(
     tx.session.add(transfer)
     tx.session.flush()
     enqueue(tx.session, LapseTransfer(transfer.id), at=_lapses_at(transfer, handoff, tx.rules))
-    link = tx.rules.link(handoff.id)
-    tx.tell(to, "transfer_asked", code=handoff.id, who=by.name, link=link)
+    tx.tell_about(handoff, to, "transfer_asked", who=by.name)
     return transfer
 
 
@@ -109,7 +108,7 @@ def answer_transfer(tx: Transaction, transfer: Transfer, *, by: Person, accept: 
         raise NotAsked(handoff, by)
     _answer(tx, transfer, handoff, accepted=accept)
     if not accept:
-        tx.tell(transfer.from_, "transfer_declined", code=handoff.id, who=by.name)
+        tx.tell_about(handoff, transfer.from_, "transfer_declined", who=by.name)
         return
     still = (Handoff.status == Status.CLAIMED) & (Handoff.mentor_id == transfer.from_id)
     try:
@@ -120,7 +119,7 @@ def answer_transfer(tx: Transaction, transfer: Transfer, *, by: Person, accept: 
     event = log_move(tx, handoff, Move.CLAIM, by=by, transfer=transfer.id, held_by=giver)
     names = {"mentor": by.name, "before": transfer.from_.name}
     tx.say_in(handoff.conversation, "transferred", **names)
-    tx.tell(transfer.from_, "transfer_taken", code=handoff.id, who=by.name)
+    tx.tell_about(handoff, transfer.from_, "transfer_taken", who=by.name)
     check_claim_later(tx, handoff, event)
 
 
@@ -156,7 +155,7 @@ def lapse_if_unanswered(tx: Transaction, transfer: Transfer) -> None:
     except TransferOver:
         return
     for person, key in ((transfer.from_, "transfer_lapsed"), (transfer.to, "transfer_over")):
-        tx.tell(person, key, code=handoff.id, who=transfer.to.name)
+        tx.tell_about(handoff, person, key, who=transfer.to.name)
 
 
 def overdue_transfers(
@@ -180,7 +179,7 @@ def end_transfer(tx: Transaction, handoff: Handoff) -> None:
     """End the open offer of a handoff that its holder no longer holds, and tell the colleague."""
     if transfer := get_open_transfer(tx.session, handoff):
         _answer(tx, transfer, handoff, accepted=False)
-        tx.tell(transfer.to, "transfer_over", code=handoff.id)
+        tx.tell_about(handoff, transfer.to, "transfer_over")
 
 
 def _lapses_at(transfer: Transfer, handoff: Handoff, rules: Rules) -> datetime:

@@ -65,14 +65,13 @@ def tell_holder_if_unseen(tx: Transaction, handoff: Handoff, message_id: int) ->
 
 def _text(tx: Transaction, handoff: Handoff, mentor: Person, message: Message) -> None:
     if tx.policy.relay.mentor_sms == "words":
-        tx.tell(mentor, "mentee_words", code=handoff.id, words=message.words)
+        tx.tell_about(handoff, mentor, "mentee_words", words=message.words)
         return
     tx.say_unless_said_lately(
         get_thread(tx.session, tx.rules, mentor),
         "new_message",
         within_minutes=tx.policy.repeat.new_message_minutes,
-        code=handoff.id,
-        link=tx.rules.link(handoff.id),
+        **tx.code_and_link(handoff, mentor),
     )
 
 

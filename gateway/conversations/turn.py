@@ -5,9 +5,10 @@ from functools import cached_property
 
 from sqlalchemy import select
 
+from escalation.handoffs.codes import code_for
 from escalation.transaction import Transaction
 from gateway.runtime.line import Line
-from models import Conversation, Message, Person
+from models import Conversation, Handoff, Message, Person
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class Turn(Transaction):
     def say(self, *keys: str, **blanks: object) -> None:
         """Answer with lines of the script, joined into one message."""
         self.say_in(self.conversation, *keys, **blanks)
+
+    def code(self, handoff: Handoff) -> str:
+        """The code by which the mentor who wrote knows the handoff."""
+        return code_for(self.session, self.mentor, handoff)
+
+    def say_about(self, handoff: Handoff, key: str, **blanks: object) -> None:
+        """Answer a mentor with a line about a handoff."""
+        self.say(key, **self.code_and_link(handoff, self.mentor), **blanks)
 
     @cached_property
     def last_said(self) -> Message | None:

@@ -54,6 +54,7 @@ def answer_debrief(
     person = tx.session.get_one(Person, debrief.person_id)
     managers = managers_to_text(tx.session, person.program_id, but=person.id)
     if not asked_before:
+        handoff = tx.session.get_one(Handoff, debrief.handoff_id)
         for manager in managers:
-            tx.tell(manager, "talk_wanted", who=person.name, code=debrief.handoff_id)
+            tx.tell_about(handoff, manager, "talk_wanted", who=person.name)
     return managers

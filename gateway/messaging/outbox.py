@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.duty import tell_managers
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
@@ -29,6 +30,7 @@ from models import (
     Message,
     Owner,
     Person,
+    Role,
     Speaker,
     changes_one,
 )
@@ -250,6 +252,8 @@ def _act_on_failed_text(tx: Transaction, message: Message) -> None:
     person = session.get_one(Conversation, message.conversation_id).person
     if person is not None:
         if message.error_code in OPTED_OUT:
+            if person.opted_out_at is None and person.role is not Role.MENTEE:
+                tell_managers(tx, person, "staff_stopped")
             person.opted_out_at = person.opted_out_at or tx.now
         elif message.error_code in BAD_NUMBER:
             person.unreachable_code = message.error_code
@@ -270,10 +274,5 @@ def _tell_mentor_it_failed(tx: Transaction, message: Message) -> None:
     )
     mentor = tx.session.get(Person, message.speaker_id)
     if handoff_id is not None and mentor is not None:
-        tx.tell(
-            mentor,
-            "not_delivered",
-            code=handoff_id,
-            error_code=message.error_code,
-            link=tx.rules.link(handoff_id),
-        )
+        handoff = tx.session.get_one(Handoff, handoff_id)
+        tx.tell_about(handoff, mentor, "not_delivered", error_code=message.error_code)

@@ -35,6 +35,7 @@ from models import (
     DutyShift,
     Goal,
     Handoff,
+    HandoffCode,
     HandoffEvent,
     KnownDevice,
     Match,
@@ -208,7 +209,8 @@ def _blank_in_their_texts(
     """
     if not numbers:
         return
-    codes = "|".join(str(number) for number in numbers)
+    known_by = select(HandoffCode.code).where(HandoffCode.handoff_id.in_(numbers))
+    codes = "|".join(r"[\s-]?".join(code) for code in session.scalars(known_by)) or "(?!)"
     about = re.compile(rf"\s*(?:[a-z]+[\s:.,-]*)?#?\s*(?:{codes})\b.*", re.IGNORECASE | re.DOTALL)
     staff_texts = (
         select(Message.id, Message.words)

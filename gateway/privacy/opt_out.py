@@ -3,6 +3,7 @@
 import re
 from enum import StrEnum
 
+from escalation.handoffs.duty import tell_managers
 from escalation.speech.i18n import LANGUAGES, bare, in_language
 from escalation.speech.message_writer import STOP_CONFIRMED
 from gateway.conversations.quick_replies import one_word, without_punctuation
@@ -97,6 +98,8 @@ def _stop_texts(turn: Turn, person: Person) -> None:
     if person.opted_out_at is None:
         person.opted_out_at = turn.now
         note_about(turn.session, person, "texts.stopped", by=person, now=turn.now)
+        if person.role is not Role.MENTEE:
+            tell_managers(turn, person, "staff_stopped")
 
 
 def _confirmation(message: Message, *, again: bool) -> str | None:

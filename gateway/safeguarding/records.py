@@ -98,16 +98,16 @@ def raise_concern(
     if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
         # Others are asked to take the handoff over.
         release(tx, handoff, by=None, told="taken_back")
-        tx.tell(mentor, "released_mentor", code=handoff.id)
+        tx.tell_about(handoff, mentor, "released_mentor")
     return record
 
 
 def tell(tx: Transaction, record: SafeguardingRecord, people: Iterable[Person], key: str) -> None:
-    """Text people the line `key`: when the record is due and its link, but no words of it."""
+    """Text people the line `key`: when the record is due and a link, but no words of it."""
     for person in people:
         due = record.due_at.astimezone(ZoneInfo(person.timezone))
-        link = f"{tx.rules.site}/safeguarding/{record.id}"
-        tx.tell(person, key, time=f"{due:%A %H:%M}", link=link)
+        # The list, because the number of a record would tell how many there were.
+        tx.tell(person, key, time=f"{due:%A %H:%M}", link=f"{tx.rules.site}/safeguarding")
 
 
 def list_notified_managers(session: Session, record: SafeguardingRecord) -> list[Person]:

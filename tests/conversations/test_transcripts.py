@@ -6,6 +6,7 @@ A transcript reads like the phones of the people in it:
     maya: hi                          a person texts Warmline
         maya< Warmline bot: Hi. ...   what their phone then shows; "..." means any words
         sam< ...
+    noor: take {2}                    {2}: the code by which Noor's phone knows the second handoff
     +5 min                            time passes, and jobs run when they are due
 
 After each text and each passing of time, exactly the shown texts have arrived: in any order

@@ -30,10 +30,10 @@ def test_waiting_lists_by_urgency_and_exits_1(local: Talk) -> None:
 def test_log_shows_every_step_of_one_handoff(local: Talk) -> None:
     local.texts(MAYA, "can i talk to a real person please")
     local.passes(minutes=1)
-    local.texts(SAM, "take")
+    local.texts(SAM, "take {}")
     local.passes(minutes=2)
     local.texts(SAM, "Hi Maya")
-    local.texts(SAM, "done")
+    local.texts(SAM, "done {}")
     told = warmline("log", "1").stdout
     assert "times in America/New_York" in told
     for step in ("can i talk to a real person please", "Sam", "10:01:00", "10:03:00"):

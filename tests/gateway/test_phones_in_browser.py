@@ -60,32 +60,35 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
 
     maya.texts(f"can i talk to a real person please, evening {evening}")
     maya.shows(f"evening {evening}")
-    call = sam.shows(f"#{evening}: your mentee needs a person soon.")
+    call = sam.shows("your mentee needs a person soon.")
+    code = re.findall(r"TAKE (\w{4})", call.inner_text())[0]
     expect(call).not_to_contain_text("real person please")
 
-    sam.texts("take")
-    sam.shows(f"You have #{evening}.")
+    sam.texts(f"take {code}")
+    sam.shows(f"You have #{code}.")
     maya.shows("Sam is here now")
     sam.texts(f"Hi Maya, on my way home, evening {evening}.")
     maya.shows(f"Sam: Hi Maya, on my way home, evening {evening}.")
     maya.texts(f"mum and me had a fight on evening {evening}")
-    news = sam.shows(f"#{evening} wrote to you.")
+    news = sam.shows(f"#{code} wrote to you.")
     expect(news).not_to_contain_text("fight")
 
-    sam.texts(f"note {evening}: fight with her mother, evening {evening}")
-    sam.shows(f"Note saved for #{evening}.")
+    sam.texts(f"note {code}: fight with her mother, evening {evening}")
+    sam.shows(f"Note saved for #{code}.")
     expect(maya.thread).not_to_contain_text("fight with her mother")
 
-    sam.texts(f"give {evening} to Noor she knows the aunt")
-    noor.shows(f"Sam asks you to take over #{evening}. To accept, text ACCEPT {evening}")
-    noor.texts("accept")
+    sam.texts(f"give {code} to Noor she knows the aunt")
+    offer = noor.shows("Sam asks you to take over")
+    own = re.findall(r"ACCEPT (\w{4})", offer.inner_text())[0]
+    assert own != code
+    noor.texts(f"accept {own}")
     maya.shows("Noor is here now in place of Sam")
-    sam.shows(f"Noor has #{evening} now.")
+    sam.shows(f"Noor has #{code} now.")
     noor.texts(f"Hi Maya, Noor here on evening {evening}")
     maya.shows(f"Noor: Hi Maya, Noor here on evening {evening}")
 
-    noor.texts("done")
-    noor.shows(f"#{evening} is closed")
+    noor.texts(f"done {own}")
+    noor.shows(f"#{own} is closed")
     maya.shows("Noor ended this talk.")
     expect(maya.thread).not_to_contain_text("555-01")
     fits(page)

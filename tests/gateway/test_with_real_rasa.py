@@ -90,7 +90,7 @@ def test_the_bots_answer_under_way_when_a_mentor_claims_is_never_delivered(
     asking.start()
     time.sleep(1)
     assert asking.is_alive(), "the bot is still composing"
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     assert talk.handoff().status is Status.CLAIMED
     asking.join()
     with talk.database.reading() as session:
@@ -108,9 +108,9 @@ def test_the_bots_answer_under_way_when_a_mentor_claims_is_never_delivered(
 def test_after_a_person_the_bot_starts_afresh(talk: Talk) -> None:
     talk.texts(MAYA, "can we do the breathing thing")
     talk.texts(MAYA, "can i talk to a real person please")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "Hi Maya")
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     talk.new_texts()
     talk.texts(MAYA, "how can i sleep better")
     assert "sleep" in " ".join(words for _, words in talk.new_texts()).casefold()

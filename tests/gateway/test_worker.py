@@ -31,15 +31,15 @@ from tests.line import MAYA, RUTH, SAM, Talk
 
 ASKS = "can i talk to a person please"
 Span = dict[str, float]
-TAKEN = [(MAYA, ASKS), (SAM, "take")]
+TAKEN = [(MAYA, ASKS), (SAM, "take {}")]
 ANSWERED = [*TAKEN, (SAM, "Hi Maya")]
 # For each kind of job: the texts that lead to one, and how long after them it is due.
 TEXTS: dict[type[Work], tuple[list[tuple[str, str]], Span]] = {
     Climb: ([(MAYA, ASKS)], {"minutes": 6}),
     CheckClaim: (TAKEN, {"minutes": 16}),
-    Recall: ([(MAYA, ASKS), (SAM, "LATER 1 30")], {"minutes": 31}),
-    LapseTransfer: ([*ANSWERED, (SAM, "give 1 to Noor")], {"minutes": 31}),
-    AskFollowUp: ([*ANSWERED, (SAM, "done talked")], {"minutes": 30}),
+    Recall: ([(MAYA, ASKS), (SAM, "LATER {1} 30")], {"minutes": 31}),
+    LapseTransfer: ([*ANSWERED, (SAM, "give {1} to Noor")], {"minutes": 31}),
+    AskFollowUp: ([*ANSWERED, (SAM, "done {} talked")], {"minutes": 30}),
     NotifyOverdue: ([(MAYA, "CONCERN he shouts at me")], {"hours": 25}),
     Erase: ([(MAYA, "delete my data"), (MAYA, "DELETE ALL")], {"days": 8}),
 }
@@ -88,7 +88,7 @@ def asked(talk: Talk) -> Span:
 
 def left_the_page(talk: Talk) -> Span:
     talk.texts(MAYA, ASKS, channel=Channel.WEB)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "Hi Maya")
     return {"minutes": 10}
 

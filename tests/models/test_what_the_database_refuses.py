@@ -45,9 +45,9 @@ def test_a_claimed_handoff_has_a_mentor(talk: Talk) -> None:
 
 def test_a_move_cannot_be_changed_but_its_reason_can_be_erased(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
-    talk.texts(SAM, "take 1")
+    talk.texts(SAM, "take {1}")
     talk.texts(SAM, "hello")
-    talk.texts(SAM, "done 1 referred her aunt helps")
+    talk.texts(SAM, "done {1} referred her aunt helps")
     changes: list[dict[str, object]] = [
         {"note": "something else"},
         {"note": None, "by_id": None},

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from sqlalchemy import select
+
 from escalation.decide import Decision, Do, decide
 from escalation.handoffs.handoffs import (
     OnlyAPersonCloses,
@@ -19,7 +21,7 @@ from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
 from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
 from gateway.pipeline.mentee.understand import Understood
-from models import Handoff, Need, Urgency
+from models import Alert, Handoff, Need, Urgency
 
 # Warmline itself goes on with the conversation.
 ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
@@ -64,8 +66,8 @@ def _carry_out(
             return ask_for_a_person(turn, turn.conversation, need, urgency, message=turn.message)
         case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
             assert handoff is not None  # only an open handoff is raised
-            raise_handoff(turn, handoff, need, urgency, message=turn.message)
-            turn.say(f"why_{need.value}", "raised")
+            paged = raise_handoff(turn, handoff, need, urgency, message=turn.message)
+            turn.say(f"why_{need.value}", "raised" if paged else "raised_nobody")
             tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
@@ -90,7 +92,12 @@ def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
     else:
         turn.say_unless_said_lately(
             turn.conversation,
-            "still_waiting",
+            "still_waiting" if _was_anyone_paged(turn, handoff) else "still_nobody",
             within_minutes=turn.policy.repeat.still_waiting_minutes,
             time=local_time(handoff.opened_at, turn.conversation),
         )
+
+
+def _was_anyone_paged(turn: Turn, handoff: Handoff) -> bool:
+    paged = select(Alert.id).where(Alert.handoff_id == handoff.id)
+    return turn.session.scalar(paged.limit(1)) is not None

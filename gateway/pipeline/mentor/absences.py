@@ -4,20 +4,19 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from escalation.handoffs.handoffs import AlreadyTaken
+from escalation.handoffs.duty import tell_managers
+from escalation.handoffs.handoffs import AlreadyTaken, has_open_crisis
 from escalation.handoffs.ladder import put_off
 from escalation.handoffs.moves import Closed
 from gateway.conversations.turn import Turn
 from gateway.people.absences import Past, TimeAway, Unreadable, come_back, go_away, read_time_away
 from gateway.pipeline.mentor.lookup import (
     Refusal,
-    codes,
-    find_handoff,
-    join_codes,
+    choice,
     list_held,
     list_paged,
-    list_waiting,
     mentors_time,
+    pick,
     typed,
 )
 from gateway.pipeline.mentor.read import Typed, read_minutes
@@ -43,12 +42,14 @@ def match_away(turn: Turn) -> TimeAway | None:
         if not is_time and (held or command.word == "off"):
             return None
         if is_time and held:
-            raise Refusal("away_or_words", example=f"#{held[0].id}") from None
+            raise Refusal("away_or_words", example=turn.code(held[0])) from None
         raise Refusal("away_how") from None
 
 
 def start_absence(turn: Turn, away: TimeAway) -> None:
     go_away(turn.session, turn.mentor, away, by=turn.mentor, now=turn.now)
+    if away.begins_at <= turn.now and has_open_crisis(turn.session, turn.mentor.program_id):
+        tell_managers(turn, turn.mentor, "away_in_crisis")
     keys, blanks = ["away_open"], dict[str, object]()
     if away.ends_at is not None:
         keys, blanks = ["away_until"], {"until": mentors_time(turn, away.ends_at)}
@@ -57,7 +58,7 @@ def start_absence(turn: Turn, away: TimeAway) -> None:
             blanks["start"] = mentors_time(turn, away.begins_at)
     if held := list_held(turn):
         keys.append("away_holds")
-        blanks["codes"] = join_codes(codes(held))
+        blanks |= choice(turn, held)
     turn.say(*keys, **blanks)
 
 
@@ -76,25 +77,13 @@ def match_later(turn: Turn) -> Typed | None:
 
 def snooze(turn: Turn, command: Typed) -> None:
     minutes = read_minutes(command.rest)
-    code = command.code if command.code is not None else _paged_once(turn, command, minutes)
+    handoff = pick(turn, command, list_paged(turn), which="later_which", none="later_none")
     if minutes is None or not SHORTEST_LATER <= minutes <= LONGEST_LATER:
-        raise Refusal("later_how", example=code)
-    handoff = find_handoff(turn, code)
+        raise Refusal("later_how", example=turn.code(handoff))
     if not handoff.is_open:
         raise Closed(handoff)
     if handoff.status is Status.CLAIMED:
         raise AlreadyTaken(handoff)
     until = turn.now + timedelta(minutes=minutes)
     put_off(turn, handoff, turn.mentor, until=until)
-    turn.say("put_off", code=code, until=mentors_time(turn, until))
-
-
-def _paged_once(turn: Turn, command: Typed, minutes: int | None) -> int:
-    paged = codes(list_paged(turn))
-    if not paged:
-        raise Refusal("later_none")
-    if minutes is not None and len(paged) > 1:
-        raise Refusal("later_which", codes=join_codes(paged), example=paged[0])
-    if command.rest.isdecimal() and minutes in codes(list_waiting(turn)):
-        raise Refusal("later_or_number", code=minutes)
-    return paged[0]
+    turn.say_about(handoff, "put_off", until=mentors_time(turn, until))

@@ -3,20 +3,19 @@
 from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, claim, release, resolve
 from escalation.handoffs.ladder import pass_on
 from escalation.handoffs.moves import Closed
-from escalation.handoffs.transfers import transfers_offered_to
 from gateway.conversations.relay import write_to_mentee
 from gateway.conversations.turn import Turn
-from gateway.pipeline.mentor.handovers import answer_offer, find_offer
+from gateway.pipeline.mentor.handovers import answer_offer, find_offer, list_offered
 from gateway.pipeline.mentor.lookup import (
     Refusal,
     ambiguous,
     check_held,
-    codes,
+    choice,
     find_handoff,
-    join_codes,
     list_held,
     list_paged,
     list_waiting,
+    lock,
     pick,
 )
 from gateway.pipeline.mentor.read import Typed, read_addressed, split_outcome
@@ -24,19 +23,17 @@ from models import Outcome, Status, Urgency
 
 
 def take(turn: Turn, command: Typed) -> None:
-    waiting = codes(list_waiting(turn))
-    handoff = pick(turn, command, waiting, which="take_which", none="take_none")
+    handoff = pick(turn, command, list_waiting(turn), which="take_which", none="take_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
         return
     claim(turn, handoff, turn.mentor)
-    turn.say("you_have", code=handoff.id, link=turn.rules.link(handoff.id))
+    turn.say_about(handoff, "you_have")
 
 
 def pass_(turn: Turn, command: Typed) -> None:
     """Decline a colleague's offer, give back a handoff, or decline a page."""
-    offered = {offer.handoff_id for offer in transfers_offered_to(turn.session, turn.mentor)}
-    could = sorted(offered.union(codes(list_held(turn)), codes(list_paged(turn))))
+    could = [*list_offered(turn), *list_held(turn), *list_paged(turn)]
     handoff = pick(turn, command, could, which="pass_which", none="hold_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=False)
@@ -44,49 +41,56 @@ def pass_(turn: Turn, command: Typed) -> None:
         raise Closed(handoff)
     elif handoff.status is Status.WAITING:
         others = pass_on(turn, handoff, turn.mentor)
-        turn.say("passed" if others else "passed_last", code=handoff.id)
+        turn.say_about(handoff, "passed" if others else "passed_last")
     elif handoff.mentor_id == turn.mentor.id:
         release(turn, handoff, by=turn.mentor)
-        turn.say("released_mentor", code=handoff.id)
+        turn.say_about(handoff, "released_mentor")
     else:
         raise AlreadyTaken(handoff)
 
 
 def done(turn: Turn, command: Typed) -> None:
-    held = codes(list_held(turn))
-    handoff = pick(turn, command, held, which="done_which", none="hold_none")
+    handoff = pick(turn, command, list_held(turn), which="done_which", none="hold_none")
     check_held(turn, handoff)
     outcome, reason = split_outcome(command.rest)
     if outcome is None:
         if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:
-            raise Refusal("done_needs_outcome", code=handoff.id)
+            raise Refusal("done_needs_outcome", code=turn.code(handoff))
         outcome = Outcome.TALKED
     try:
         resolve(turn, handoff, outcome, by=turn.mentor, note=reason)
     except NeedsReason:
-        raise Refusal("done_needs_reason", code=handoff.id) from None
-    turn.say("done", code=handoff.id, outcome=outcome.value)
+        raise Refusal("done_needs_reason", code=turn.code(handoff)) from None
+    turn.say_about(handoff, "done", outcome=outcome.value)
 
 
 def list_queue(turn: Turn, _: Typed) -> None:
-    waiting = codes(list_waiting(turn))
+    waiting = list_waiting(turn)
     if not waiting:
         raise Refusal("take_none")
-    turn.say("waiting_list", codes=join_codes(waiting))
+    turn.say("waiting_list", **choice(turn, waiting))
 
 
 def send_brief(turn: Turn, command: Typed) -> None:
-    could = codes(list_held(turn) or list_waiting(turn))
-    handoff = pick(turn, command, could, which="brief_which", none="take_none")
-    turn.say("brief_link", code=handoff.id, link=turn.rules.link(handoff.id))
+    could = list_held(turn) or list_waiting(turn)
+    if command.code is None and len(could) == 1:
+        handoff = could[0]  # a link moves nothing
+    else:
+        handoff = pick(turn, command, could, which="brief_which", none="take_none")
+    turn.say_about(handoff, "brief_link")
 
 
 def write_words(turn: Turn, _: bool) -> None:
     held = list_held(turn)
-    code, words = read_addressed(turn.words, set(codes(held)))
-    if code is None and len(held) > 1:
-        raise ambiguous(held)
+    code, words = read_addressed(turn.words)
     if code is None and not held:
         raise Refusal("hold_none")
-    handoff = check_held(turn, find_handoff(turn, held[0].id if code is None else code))
+    if held and (len(held) > 1 if code is None else not words.strip()):
+        raise ambiguous(turn, held)
+    if code is None:
+        handoff = held[0]
+        lock(turn, handoff)
+    else:
+        handoff = find_handoff(turn, code)
+    check_held(turn, handoff)
     write_to_mentee(turn, handoff, words, relayed_from=turn.message)

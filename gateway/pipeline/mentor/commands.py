@@ -56,13 +56,13 @@ def act_on_mentor_text(turn: Turn) -> None:
         # Found one by one, so that nothing is looked up for the commands after the one that acts.
         any(command.act(turn) for command in find_commands(turn, COMMANDS))
     except Refusal as refusal:
-        turn.say(refusal.key, **refusal.blanks)
+        turn.say(*refusal.keys, **refusal.blanks)
     except AlreadyTaken as taken:
         if taken.holder_id == turn.mentor.id:
-            turn.say("already_yours", code=taken.handoff.id)
+            turn.say_about(taken.handoff, "already_yours")
         else:
-            turn.say("taken_by_other", code=taken.handoff.id, holder=taken.holder)
+            turn.say_about(taken.handoff, "taken_by_other", holder=taken.holder)
     except NotHolder as refused:
-        turn.say("not_yours", code=refused.handoff.id)
+        turn.say_about(refused.handoff, "not_yours")
     except Refused as refused:
-        turn.say("is_closed", code=refused.handoff.id)
+        turn.say_about(refused.handoff, "is_closed")

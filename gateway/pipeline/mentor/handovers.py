@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from escalation.handoffs.codes import CODE
 from escalation.handoffs.duty import list_staff
 from escalation.handoffs.handoffs import AlreadyTaken
 from escalation.handoffs.transfers import (
@@ -19,8 +20,7 @@ from escalation.handoffs.transfers import (
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.lookup import (
     Refusal,
-    ambiguous,
-    codes,
+    choice,
     find_handoff,
     list_held,
     pick,
@@ -32,30 +32,29 @@ from models import Handoff, Person, Transfer
 
 @dataclass(frozen=True)
 class Give:
-    """GIVE 7 TO ALEX, with a note. `to` is several people if they share the name."""
+    """GIVE K4RT TO ALEX, with a note. `to` is several people if they share the name."""
 
-    code: int | None
+    code: str | None
     to: Sequence[Person]
     note: str
 
 
 def match_give(turn: Turn) -> Give | None:
-    """Without a colleague's name or the number of a handoff they hold, "give" is words."""
+    """Without a colleague's name or a code, "give" is words: "give 10 percent more"."""
     command = typed("give")(turn)
     if command is None:
         return None
     to, note = _find_colleague(turn, re.sub(r"(?i)^to\b", "", command.rest).strip())
-    if not to and command.code not in codes(list_held(turn)):
+    if not to and not CODE.fullmatch(command.code or ""):
         return None
     return Give(command.code, to, note)
 
 
 def give(turn: Turn, command: Give) -> None:
-    held = list_held(turn)
-    if command.code is None and len(held) != 1:
-        raise ambiguous(held) if held else Refusal("hold_none")
-    code = held[0].id if command.code is None else command.code
-    handoff = find_handoff(turn, code)
+    if command.code is None:
+        held = list_held(turn)
+        raise Refusal("give_code", **choice(turn, held)) if held else Refusal("hold_none")
+    code, handoff = command.code, find_handoff(turn, command.code)
     if len(command.to) > 1:
         raise Refusal("give_which", who=command.to[0].name, link=turn.rules.link(code))
     if not command.to:
@@ -67,18 +66,22 @@ def give(turn: Turn, command: Give) -> None:
     except CannotTransfer as refused:
         raise Refusal("give_refused", code=code, why=refused.sentence) from None
     minutes = turn.policy.mentors.transfer_within_minutes.at(handoff.urgency) / timedelta(minutes=1)
-    turn.say("given", code=code, who=to.name, minutes=round(minutes))
+    turn.say_about(handoff, "given", who=to.name, minutes=round(minutes))
 
 
 def accept(turn: Turn, command: Typed) -> None:
-    offered = [one.handoff_id for one in transfers_offered_to(turn.session, turn.mentor)]
-    handoff = pick(turn, command, offered, which="accept_which", none="accept_none")
+    handoff = pick(turn, command, list_offered(turn), which="accept_which", none="accept_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
     elif handoff.mentor_id == turn.mentor.id and handoff.is_open:
         raise AlreadyTaken(handoff)
     else:
-        raise Refusal("not_offered", code=handoff.id)
+        raise Refusal("not_offered", code=turn.code(handoff))
+
+
+def list_offered(turn: Turn) -> list[Handoff]:
+    offers = transfers_offered_to(turn.session, turn.mentor)
+    return [turn.session.get_one(Handoff, offer.handoff_id) for offer in offers]
 
 
 def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:
@@ -87,15 +90,15 @@ def find_offer(turn: Turn, handoff: Handoff) -> Transfer | None:
 
 
 def answer_offer(turn: Turn, transfer: Transfer, *, accept: bool) -> None:
-    code = transfer.handoff_id
+    handoff = turn.session.get_one(Handoff, transfer.handoff_id)
     try:
         answer_transfer(turn, transfer, by=turn.mentor, accept=accept)
     except TransferOver:
-        raise Refusal("not_offered", code=code) from None
+        raise Refusal("not_offered", code=turn.code(handoff)) from None
     if accept:
-        turn.say("you_have", code=code, link=turn.rules.link(code))
+        turn.say_about(handoff, "you_have")
     else:
-        turn.say("you_declined", code=code, who=transfer.from_.name)
+        turn.say_about(handoff, "you_declined", who=transfer.from_.name)
 
 
 def _find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:

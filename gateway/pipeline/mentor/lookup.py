@@ -1,7 +1,7 @@
 """Finding the handoffs that a mentor's command is about, or refusing it with the choice."""
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -12,20 +12,24 @@ from escalation.handoffs.availability import (
     mentees_with_concern,
     mentors_under_concern,
 )
+from escalation.handoffs.codes import handoff_with_code
+from escalation.handoffs.duty import tell_managers
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
 from gateway.pipeline.mentor.read import Typed, read_command
-from models import Alert, Conversation, Handoff, Status
+from models import Alert, Conversation, Handoff, Message, Status
+
+WRONG_CODE = "no_such_handoff"
 
 
 class Refusal(Exception):
-    """A command that cannot be carried out. The mentor gets script line `key`."""
+    """A command that cannot be carried out. The mentor gets these script lines."""
 
-    def __init__(self, key: str, **blanks: object) -> None:
-        super().__init__(key)
-        self.key, self.blanks = key, blanks
+    def __init__(self, *keys: str, **blanks: object) -> None:
+        super().__init__(*keys)
+        self.keys, self.blanks = keys, blanks
 
 
 def typed(*words: str) -> Callable[[Turn], Typed | None]:
@@ -37,32 +41,54 @@ def typed(*words: str) -> Callable[[Turn], Typed | None]:
     return match
 
 
-def pick(turn: Turn, command: Typed, numbers: Sequence[int], *, which: str, none: str) -> Handoff:
-    """The handoff with the typed number, or else the only possible one."""
-    code = command.code
-    if code is None:
-        if len(numbers) != 1:
-            raise Refusal(which, codes=join_codes(numbers)) if numbers else Refusal(none)
-        (code,) = numbers
-    return find_handoff(turn, code)
+def pick(
+    turn: Turn, command: Typed, handoffs: Sequence[Handoff], *, which: str, none: str
+) -> Handoff:
+    """The handoff with the typed code.
 
-
-def find_handoff(turn: Turn, code: int, *, refusal: str = "no_such_handoff") -> Handoff:
-    """The handoff with this number, locked with its conversation.
-
-    Refuses one of another program, and one whose mentee has an open concern about this mentor,
-    unless the mentor holds it.
+    Without a code we only answer with the codes that it may be: anyone can forge a sender's
+    number, but the answer goes to the mentor's own phone.
     """
-    mentor, handoff = turn.mentor, turn.session.get(Handoff, code)
+    if command.code is None:
+        raise Refusal(which, **choice(turn, handoffs)) if handoffs else Refusal(none)
+    return find_handoff(turn, command.code)
+
+
+def find_handoff(turn: Turn, code: str) -> Handoff:
+    """The handoff that this mentor knows by the code, locked with its conversation.
+
+    Refuses one whose mentee has an open concern about this mentor, unless the mentor holds it.
+    After too many wrong codes in an hour, no code counts until the hour is over.
+    """
+    wrong_before, limit = _count_wrong_codes(turn), turn.policy.mentors.wrong_codes_an_hour
+    if wrong_before >= limit:
+        raise Refusal("codes_locked", link=f"{turn.rules.site}/console")
+    mentor, handoff = turn.mentor, handoff_with_code(turn.session, turn.mentor, code)
     if handoff is None or handoff.conversation.program_id != mentor.program_id:
-        raise Refusal(refusal, code=code)
+        if wrong_before + 1 < limit:
+            raise Refusal(WRONG_CODE, code=code)
+        tell_managers(turn, mentor, "codes_tried", tries=limit)
+        raise Refusal(WRONG_CODE, "codes_locked", code=code, link=f"{turn.rules.site}/console")
+    lock(turn, handoff)
+    excluded = mentors_under_concern(turn.session, handoff.conversation.person_id)
+    if mentor.id in excluded and handoff.mentor_id != mentor.id:
+        raise Refusal(WRONG_CODE, code=code)
+    return handoff
+
+
+def lock(turn: Turn, handoff: Handoff) -> None:
     lock_conversation(turn.session, handoff.conversation_id)
     turn.session.refresh(handoff)
-    if handoff.mentor_id == mentor.id:
-        return handoff
-    if mentor.id in mentors_under_concern(turn.session, handoff.conversation.person_id):
-        raise Refusal(refusal, code=code)
-    return handoff
+
+
+def _count_wrong_codes(turn: Turn) -> int:
+    """How many texts of this mentor had a wrong code in the last hour, by our answers."""
+    wrong = select(func.count()).where(
+        Message.conversation_id == turn.conversation.id,
+        Message.script.startswith(WRONG_CODE),
+        Message.at > turn.now - timedelta(hours=1),
+    )
+    return turn.session.scalars(wrong).one()
 
 
 def check_held(turn: Turn, handoff: Handoff) -> Handoff:
@@ -115,16 +141,14 @@ def list_paged(turn: Turn) -> list[Handoff]:
     return [one for one in list_waiting(turn) if one.id in paged and not has_passed(one)]
 
 
-def codes(handoffs: Iterable[Handoff]) -> list[int]:
-    return [handoff.id for handoff in handoffs]
+def choice(turn: Turn, handoffs: Sequence[Handoff]) -> dict[str, object]:
+    """The blanks of a line that names the handoffs which a text may be about."""
+    codes = [turn.code(handoff) for handoff in handoffs]
+    return {"codes": ", ".join(f"#{code}" for code in codes), "example": codes[0]}
 
 
-def join_codes(numbers: Iterable[int]) -> str:
-    return ", ".join(f"#{number}" for number in numbers)
-
-
-def ambiguous(held: Sequence[Handoff]) -> Refusal:
-    return Refusal("which_of", codes=join_codes(codes(held)), example=f"#{held[0].id}")
+def ambiguous(turn: Turn, held: Sequence[Handoff]) -> Refusal:
+    return Refusal("which_of", **choice(turn, held))
 
 
 def mentors_time(turn: Turn, at: datetime) -> str:

@@ -4,7 +4,7 @@ from escalation.handoffs.moves import NotHolder
 from gateway.conversations.turn import Turn
 from gateway.handoffs.debriefs import answer_debrief, find_answerable_debrief
 from gateway.handoffs.notes import BadNote, write_note
-from gateway.pipeline.mentor.lookup import Refusal, codes, find_handoff, list_held, typed
+from gateway.pipeline.mentor.lookup import Refusal, find_handoff, list_held, typed
 from gateway.pipeline.mentor.read import Typed
 from models import Debrief
 
@@ -12,9 +12,9 @@ from models import Debrief
 def note(turn: Turn, command: Typed) -> None:
     code = command.code
     if code is None:
-        held = codes(list_held(turn))
-        raise Refusal("note_how", example=held[0] if held else 7)
-    handoff = find_handoff(turn, code, refusal="note_not_yours")
+        held = list_held(turn)
+        raise Refusal("note_how", example=turn.code(held[0])) if held else Refusal("hold_none")
+    handoff = find_handoff(turn, code)
     try:
         write_note(turn.session, handoff, turn.mentor, command.rest, now=turn.now)
     except NotHolder:

@@ -1,5 +1,8 @@
 """Reads a mentor's text by its words alone: a typed command, or words for a mentee.
 
+A command names its handoff by a code (escalation/handoffs/codes.py), in any case and with or
+without spaces. Any word with a digit counts as one, so that a mistyped code never goes to a mentee.
+
 Case, spaces, and punctuation do not matter. A word that people also use in a sentence ("take care",
 "later mate", "on my way", "note to self") is a command only when the whole text has a command's
 form. Whether the command makes sense for this mentor now is checked in commands.py.
@@ -10,6 +13,7 @@ No command is a word that carriers treat as consent (STOP, END, ...).
 import re
 from dataclasses import dataclass
 
+from escalation.handoffs.codes import CODE, DIGITS, LENGTH, LETTERS
 from models import Outcome
 
 WORDS = (
@@ -19,35 +23,29 @@ WORDS = (
 COMMAND = re.compile(
     rf"\s*(?P<word>{'|'.join(WORDS)})\b[\s:.,-]*(?P<tail>.*)", re.IGNORECASE | re.DOTALL
 )
-NUMBERED = re.compile(
-    r"(?:\#?\s*(?P<code>\d{1,9})\b)?[\s:.,-]*(?P<rest>.*)", re.VERBOSE | re.DOTALL
+SPACED_CODE = re.compile(
+    rf"\#?\s*([{LETTERS}](?:[\s-]?[{LETTERS}{DIGITS}]){{{LENGTH - 1}}})\b[\s:.,-]*", re.IGNORECASE
 )
-# LATER 30, LATER #7 30, LATER 7 1 h. A colon between the numbers would make it a time of day.
-PUT_OFF = re.compile(
-    r"""(?P<hash>\#\s*)?(?P<first>\d{1,9})(?:[\s,]+(?P<second>\d{1,9}))?
-        \s*(?P<unit>m|mins?|minutes?|h|hrs?|hours?)?[\s.!]*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# '#7 hello' or '7: hello'. A bare '7 hello' may well be words: "7 is when I finish work".
-ADDRESSED = re.compile(r"\s*(?:\#\s*(\d{1,9})\b[\s:.,-]*|(\d{1,9})\s*:\s*)(.*)", re.DOTALL)
+WORD_WITH_DIGIT = re.compile(r"\#?\s*([a-z0-9]{1,9})\b[\s:.,-]*", re.IGNORECASE)
+MINUTES = re.compile(r"(\d{1,9})\s*(m|mins?|minutes?|h|hrs?|hours?)?[\s.!]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Typed:
-    """A command's word in lower case, the number after it, and the rest."""
+    """A command's word in lower case, the code after it in capitals, and the rest."""
 
     word: str
-    code: int | None
+    code: str | None
     rest: str
 
 
 def read_command(words: str) -> Typed | None:
     """The command in a text, or None when the text is words for a mentee.
 
-    TAKE, PASS, ACCEPT, BRIEF, and WAITING come alone or with a number, ON and TALK alone. DONE may
-    be followed by a number, an outcome, and a reason, but "done with work soon" is words. NOTE
-    takes a number and then anything. In capitals it is a command without a number, too: then
-    Warmline asks for the number, so that a note never goes to a mentee by mistake.
+    TAKE, PASS, ACCEPT, BRIEF, and WAITING come alone or with a code, ON and TALK alone. DONE may
+    be followed by a code, an outcome, and a reason, but "done with work soon" is words. NOTE
+    takes a code and then anything. In capitals it is a command without a code, too: then
+    Warmline asks for the code, so that a note never goes to a mentee by mistake.
     """
     matched = COMMAND.fullmatch(words)
     if matched is None:
@@ -59,10 +57,8 @@ def read_command(words: str) -> Typed | None:
         return Typed(word, None, tail)
     if word == "later":
         return _read_later(tail)
-    numbered = NUMBERED.fullmatch(tail)
-    assert numbered is not None  # every part of it may be missing
-    code = int(numbered["code"]) if numbered["code"] else None
-    rest = numbered["rest"].strip()
+    code, rest = split_code(tail)
+    rest = rest.strip(" \t\r\n:.,-") if code is None else rest.strip()
     if word == "note":
         meant = code is not None or not rest or matched["word"] == "NOTE"
         return Typed(word, code, rest) if meant else None
@@ -87,29 +83,40 @@ def read_minutes(rest: str) -> int | None:
     return int(matched[1]) * (60 if matched[2].startswith("h") else 1)
 
 
-def read_addressed(words: str, held: set[int]) -> tuple[int | None, str]:
-    matched = ADDRESSED.fullmatch(words)
-    if matched is None:
+def split_code(words: str) -> tuple[str | None, str]:
+    """The code that the words begin with, in capitals and without spaces, and what follows it."""
+    for pattern in (SPACED_CODE, WORD_WITH_DIGIT):
+        matched = pattern.match(words)
+        if matched and re.search(r"\d", matched[1]):
+            return re.sub(r"[\s-]", "", matched[1]).upper(), words[matched.end() :]
+    return None, words
+
+
+def read_addressed(words: str) -> tuple[str | None, str]:
+    """The code in front of words for a mentee, and the words.
+
+    Behind a # it may be any word with a digit. Without it, only the exact form of a code counts:
+    "7pm is fine" is words.
+    """
+    said = words.lstrip()
+    code, rest = split_code(said)
+    if code is None or not (said.startswith("#") or CODE.fullmatch(said[:LENGTH].upper())):
         return None, words
-    code = int(matched[1] or matched[2])
-    # '7:' may be a time or a score; '#7' is always a handoff.
-    if matched[2] and code not in held:
-        return None, words
-    return code, matched[3]
+    return code, rest
 
 
 def _read_later(tail: str) -> Typed | None:
     if not tail:
         return Typed("later", None, "")
-    matched = PUT_OFF.fullmatch(tail)
-    if matched is None:
+    code, rest = None, tail
+    if not MINUTES.fullmatch(tail) and ":" not in tail:
+        code, rest = split_code(tail)
+    if code is not None and not rest.strip():
+        return Typed("later", code, "")
+    minutes = MINUTES.fullmatch(rest)
+    if minutes is None:
         return None
-    unit = (matched["unit"] or "").lower()
-    if matched["second"]:
-        return Typed("later", int(matched["first"]), f"{matched['second']} {unit}".strip())
-    if matched["hash"]:
-        return None if unit else Typed("later", int(matched["first"]), "")
-    return Typed("later", None, f"{matched['first']} {unit}".strip())
+    return Typed("later", code, f"{minutes[1]} {(minutes[2] or '').lower()}".strip())
 
 
 def split_outcome(rest: str) -> tuple[Outcome | None, str]:

@@ -30,6 +30,7 @@ TABLES = (
     "message",
     "handoff",
     "alert",
+    "handoff_code",
     "handoff_event",
     "decision_record",
     "check_in",
@@ -438,11 +439,20 @@ def create_handoffs() -> None:
         key(),
         link("handoff_id", "handoff"),
         link("person_id", "person", index=True),
-        link("message_id", "message", unique=True),
+        link("message_id", "message", index=True),
         column("ladder", sa.Integer()),
         column("rung", sa.Integer()),
         column("at", TIME),
         sa.UniqueConstraint("handoff_id", "ladder", "rung", "person_id"),
+    )
+    op.create_table(
+        "handoff_code",
+        key(),
+        link("handoff_id", "handoff"),
+        link("person_id", "person"),
+        column("code", sa.String(8)),
+        sa.UniqueConstraint("handoff_id", "person_id"),
+        sa.UniqueConstraint("person_id", "code"),
     )
     op.create_table(
         "handoff_event",

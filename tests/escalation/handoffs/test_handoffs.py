@@ -142,7 +142,7 @@ def test_no_timer_ever_closes_a_handoff(talk: Talk) -> None:
 
 def test_a_claim_is_not_released_after_the_mentor_wrote(talk: Talk) -> None:
     waiting_handoff(talk)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.passes(minutes=10)
     talk.texts(SAM, "Hi Maya, I'm here")
     talk.passes(hours=5)
@@ -153,7 +153,7 @@ def test_a_crisis_in_a_claimed_handoff_pages_the_holder_and_others(
     talk: Talk,
 ) -> None:
     waiting_handoff(talk)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "Hi Maya")
     talk.passes(minutes=20)
     talk.new_texts()
@@ -170,19 +170,19 @@ def test_a_crisis_in_a_claimed_handoff_pages_the_holder_and_others(
 def test_each_handoff_has_its_own_ladder(talk: Talk) -> None:
     waiting_handoff(talk, MAYA)
     waiting_handoff(talk, JO)
-    talk.texts(SAM, "take 1")
+    talk.texts(SAM, "take {1}")
     talk.new_texts()
     talk.passes(minutes=5)
-    assert all("#2" in words for _, words in talk.new_texts())
+    assert all("#{2}" in words for _, words in talk.new_texts())
 
 
 def test_each_move_is_logged_with_its_person_and_time(talk: Talk) -> None:
     waiting_handoff(talk)
     talk.passes(minutes=2)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "hello")
     talk.passes(minutes=2)
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     events = talk.rows(HandoffEvent)
     sam = talk.person(SAM).id
     assert [(event.move, event.by_id) for event in events] == [

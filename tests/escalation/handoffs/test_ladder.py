@@ -129,7 +129,7 @@ def test_a_page_whose_job_was_lost_is_found_by_the_watchdog(talk: Talk) -> None:
 
 def test_a_claim_whose_check_was_lost_is_found_by_the_watchdog(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.kept.work.clear()
     talk.clock.now += timedelta(minutes=16)
     talk.runs_watchdog()

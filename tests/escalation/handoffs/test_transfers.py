@@ -54,8 +54,8 @@ def test_the_holder_keeps_the_handoff_until_a_colleague_accepts(held: Talk) -> N
     assert held.new_texts() == [
         (
             "noor",
-            "Warmline bot: Sam asks you to take over #1. To accept, text ACCEPT 1. To decline, "
-            "text PASS 1. Read: https://warmline.example/console/1",
+            "Warmline bot: Sam asks you to take over #{1}. To accept, text ACCEPT {1}. To decline, "
+            "text PASS {1}. Read: https://warmline.example/console/to/{1}",
         )
     ]
     held.texts(SAM, "still here, Maya")
@@ -74,11 +74,11 @@ def test_the_mentee_reads_who_took_over(held: Talk) -> None:
     assert holder(held) == "Noor"
     held.texts(NOOR, "Hi Maya, Noor here")
     held.texts(MAYA, "hi Noor")
-    held.texts(SAM, "#1 bye")
+    held.texts(SAM, "#{1} bye")
     told = held.new_texts()
     assert ("maya", "Noor: Hi Maya, Noor here") in told
-    assert any(name == "noor" and "#1 wrote to you" in words for name, words in told)
-    assert any(name == "sam" and "You do not hold #1" in words for name, words in told)
+    assert any(name == "noor" and "#{1} wrote to you" in words for name, words in told)
+    assert any(name == "sam" and "You do not hold #{1}" in words for name, words in told)
     lines = [message.script for message in held.thread(MAYA)]
     assert "transferred" in lines
     assert held.thread(MAYA)[lines.index("transferred")].words.startswith(
@@ -106,7 +106,7 @@ def test_a_colleague_who_accepts_must_write_in_time_like_any_holder(held: Talk) 
 
 def test_a_declined_transfer_stays_with_the_holder(held: Talk) -> None:
     answer(held, offer(held), accept=False)
-    assert any("Noor can't take #1. It stays yours." in words for words in held.read_by(SAM))
+    assert any("Noor can't take #{1}. It stays yours." in words for words in held.read_by(SAM))
     assert holder(held) == "Sam"
     assert "transferred" not in [message.script for message in held.thread(MAYA)]
 
@@ -127,14 +127,14 @@ def test_of_accepting_and_ending_at_the_same_moment_one_succeeds(held: Talk) -> 
         code = held.handoff().id
         offer(held)
         at_once(
-            partial(held.texts, NOOR, f"ACCEPT {code}"),
-            partial(held.texts, SAM, f"DONE {code} TALKED"),
+            partial(held.texts, NOOR, f"ACCEPT {{{code}}}"),
+            partial(held.texts, SAM, f"DONE {{{code}}} TALKED"),
         )
         handoff = held.handoff()
         assert handoff.mentor is not None
         ended = (handoff.status, handoff.mentor.name)
         assert ended in ((Status.CLAIMED, "Noor"), (Status.RESOLVED, "Sam")), turn
-        held.texts(NOOR, f"DONE {code} NOTNEEDED")
+        held.texts(NOOR, f"DONE {{{code}}} NOTNEEDED")
         held.claims()
 
 
@@ -148,7 +148,7 @@ def test_one_offer_at_a_time(held: Talk) -> None:
 def test_only_the_holder_offers_and_only_an_open_handoff(held: Talk) -> None:
     with pytest.raises(NotHolder):
         offer(held, by=NOOR, to=RUTH)
-    held.texts(SAM, "DONE 1")
+    held.texts(SAM, "DONE {1}")
     with pytest.raises(Closed):
         offer(held)
 
@@ -178,12 +178,12 @@ def test_a_refused_offer_says_why_and_who_could_take_it(held: Talk) -> None:
 
 def test_an_offer_ends_when_the_handoff_is_closed_released_or_withdrawn(held: Talk) -> None:
     for code, (number, words) in enumerate(
-        [(SAM, "PASS 1"), (SAM, "DONE 2"), (MAYA, "never mind")], start=1
+        [(SAM, "PASS {1}"), (SAM, "DONE {2}"), (MAYA, "never mind")], start=1
     ):
         transfer = offer(held)
         held.new_texts()
         held.texts(number, words)
-        over = f"Warmline bot: #{code} is no longer offered to you. There is nothing to do."
+        over = f"Warmline bot: #{{{code}}} is no longer offered to you. There is nothing to do."
         assert ("noor", over) in held.new_texts(), words
         with pytest.raises(TransferOver):
             answer(held, transfer)
@@ -201,10 +201,10 @@ def test_an_offer_expires_without_an_answer(held: Talk) -> None:
     held.runs_watchdog()
     held.runs_watchdog()
     assert sorted(held.new_texts()) == [
-        ("noor", "Warmline bot: #1 is no longer offered to you. There is nothing to do."),
-        ("sam", "Warmline bot: Noor did not answer in time, so #1 stays yours."),
+        ("noor", "Warmline bot: #{1} is no longer offered to you. There is nothing to do."),
+        ("sam", "Warmline bot: Noor did not answer in time, so #{1} stays yours."),
     ]
-    held.texts(NOOR, "ACCEPT 1")
+    held.texts(NOOR, "ACCEPT {1}")
     assert "is not, or no longer, offered to you" in held.read_by(NOOR)[-1]
     assert holder(held) == "Sam"
 
@@ -213,36 +213,36 @@ def test_an_offer_expires_without_an_answer(held: Talk) -> None:
 
 
 def test_give_and_accept_by_text(held: Talk) -> None:
-    assert held.says(SAM, "give 1 to noor: she prefers evenings") == (
-        "We asked Noor to take #1. They have 15 minutes to answer. Until then it is yours."
+    assert held.says(SAM, "give {1} to noor: she prefers evenings") == (
+        "We asked Noor to take #{1}. They have 15 minutes to answer. Until then it is yours."
     )
     assert not any("evenings" in words for words in held.read_by(NOOR))
-    assert held.says(NOOR, "Accept").startswith("You have #1.")
-    assert "Noor has #1 now. We told your mentee." in " ".join(held.read_by(SAM))
+    assert held.says(NOOR, "Accept {1}").startswith("You have #{1}.")
+    assert "Noor has #{1} now. We told your mentee." in " ".join(held.read_by(SAM))
     assert [transfer.note for transfer in held.rows(Transfer)] == ["she prefers evenings"]
 
 
 def test_take_accepts_and_pass_declines_an_offer(held: Talk) -> None:
     offer(held)
-    assert "stays with Sam" in held.says(NOOR, "pass")
+    assert "stays with Sam" in held.says(NOOR, "pass {1}")
     assert holder(held) == "Sam"
     offer(held)
-    assert held.says(NOOR, "TAKE 1").startswith("You have #1.")
+    assert held.says(NOOR, "TAKE {1}").startswith("You have #{1}.")
     assert holder(held) == "Noor"
 
 
 def test_a_refused_give_says_what_to_do_instead(held: Talk) -> None:
-    assert "like GIVE 1 to Noor" in held.says(SAM, "GIVE 1")
-    assert "like GIVE 1 to Noor" in held.says(SAM, "GIVE 1 to Maximilian")
-    assert "You hold it yourself." in held.says(SAM, "GIVE 1 to Sam")
-    assert "You do not hold #1" in held.says(RUTH, "GIVE 1 to Noor")
-    assert "There is no #9" in held.says(SAM, "GIVE 9 to Noor")
+    assert "like GIVE {1} to Noor" in held.says(SAM, "GIVE {1}")
+    assert "like GIVE {1} to Noor" in held.says(SAM, "GIVE {1} to Maximilian")
+    assert "You hold it yourself." in held.says(SAM, "GIVE {1} to Sam")
+    assert "You have no #" in held.says(RUTH, f"GIVE {held.code(SAM)} to Noor")
+    assert "You have no #K9K9" in held.says(SAM, "GIVE K9K9 to Noor")
     assert "No one has offered you a handoff" in held.says(NOOR, "ACCEPT")
-    assert "already" in held.says(SAM, "ACCEPT 1")
+    assert "already" in held.says(SAM, "ACCEPT {1}")
     assert holder(held) == "Sam"
 
 
 def test_two_colleagues_with_one_name_need_the_console(held: Talk) -> None:
     held.sets(RUTH, name="Noor")
-    assert "more than one Noor" in held.says(SAM, "GIVE 1 to Noor")
+    assert "more than one Noor" in held.says(SAM, "GIVE {1} to Noor")
     assert holder(held) == "Sam"

@@ -223,7 +223,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     talk.texts(JO, "hi there")
     talk.clock.now += timedelta(days=7)
     talk.texts(MAYA, f"{WORDS}. can i talk to a person please")
-    talk.texts(SAM, "TAKE")
+    talk.texts(SAM, "TAKE {}")
     talk.a_manager_elsewhere()
     _, elsewhere = talk.rows(models.Program)
     talk.enrolls("Ann", "+12025550151", elsewhere, Role.MENTOR)

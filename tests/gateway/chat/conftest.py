@@ -20,6 +20,6 @@ def maya_with_sam(talk: Talk, maya: Browser) -> Browser:
     """Maya, in the chat with Sam, and no check-ins."""
     talk.kept.ignored = ("check_ins",)
     maya.writes("PERSON")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     maya.opens()
     return maya

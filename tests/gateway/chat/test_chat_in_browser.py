@@ -68,9 +68,12 @@ def invitation(demo: OnRasa, mentee: str) -> str:
 
 
 def text_from(demo: OnRasa, owner: str, words: str) -> None:
-    """Send a text from one of the demo's phones."""
+    """Send a text from one of the demo's phones; {} is the newest code on it."""
     page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
+    if "{}" in words:
+        shown = page.partition(f'id="phone-{key}"')[2].partition("</section>")[0]
+        words = words.format(re.findall(r"(?:TAKE|DONE) (\w{4})", shown)[-1])
     assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
 
 
@@ -129,7 +132,7 @@ def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
         expect(said(page, f"I asked {mentor}, your mentor")).to_be_visible()
         expect(page.locator("#thread-status")).to_contain_text("We can't estimate the wait yet")
 
-        text_from(demo, mentor, "take")
+        text_from(demo, mentor, "take {}")
         joined = said(page, f"{mentor} is here now").locator(".by")
         expect(joined).to_contain_text("a person joined")
         expect(page.locator("#thread-status")).to_contain_text(f"{mentor} is here.")
@@ -143,7 +146,7 @@ def test_a_mentee_goes_from_the_invitation_to_a_mentor_and_back_to_the_bot(
         page.wait_for_timeout(2500)  # longer than the bot may take
         assert page.locator(".said.bot").count() == bots, "the bot is silent beside a person"
 
-        text_from(demo, mentor, "done")
+        text_from(demo, mentor, "done {}")
         left = said(page, "From here on it is the bot again").locator(".by")
         expect(left).to_contain_text("left")
         writes(page, "how can i sleep better")

@@ -41,7 +41,7 @@ def test_there_is_no_text_about_a_seen_message_or_an_answer_of_the_bot(
     talk.passes(minutes=30)
     assert texts_about_unseen(talk) == [], "she was there when the bot answered"
     maya.writes("PERSON")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "Can you talk at five?")
     maya.asks("/chat/seen", up_to=str(talk.thread(MAYA)[-1].id))
     talk.passes(minutes=30)
@@ -63,7 +63,7 @@ def test_quiet_hours_delay_the_bot_but_not_sam(talk: Talk, maya_with_sam: Browse
     talk.passes(hours=10)  # 20:00 in New York
     maya_with_sam.opens()
     talk.clock.now += timedelta(hours=1, minutes=30)
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     talk.passes(minutes=10)
     assert texts_about_unseen(talk) == [], "the bot wrote, and it is night"
     talk.passes(hours=11)
@@ -72,7 +72,7 @@ def test_quiet_hours_delay_the_bot_but_not_sam(talk: Talk, maya_with_sam: Browse
     maya_with_sam.is_now(MAYA)
     maya_with_sam.opens()
     maya_with_sam.writes("PERSON")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.clock.now += timedelta(hours=14)
     talk.texts(SAM, "Awake?")
     talk.passes(minutes=5)

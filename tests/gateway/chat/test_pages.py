@@ -101,7 +101,7 @@ def test_a_mentee_who_stopped_texts_can_still_use_the_chat(talk: Talk, maya: Bro
 
     talk.texts(JO, "can i talk to a person")
     maya.writes("PERSON")
-    talk.texts(SAM, "take 2")
+    talk.texts(SAM, "take {2}")
     talk.texts(MAYA, "one more by text")
     talk.texts(SAM, "I read you on the page")
     assert "I read you on the page" in maya.opens()
@@ -110,7 +110,7 @@ def test_a_mentee_who_stopped_texts_can_still_use_the_chat(talk: Talk, maya: Bro
 
 def test_a_message_not_texted_after_stop_shows_in_the_chat(talk: Talk, maya: Browser) -> None:
     talk.texts(MAYA, "can i talk to a person")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(MAYA, "STOP")
     talk.texts(SAM, "Are you all right?")
     page = maya.opens()
@@ -134,7 +134,7 @@ def test_the_page_says_who_answers_while_sam_comes_and_goes(talk: Talk, maya: Br
     assert "I asked Sam, your mentor" in page
     assert "We asked for a person" in page
 
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     page = maya.opens()
     assert "a person joined" in page
     assert "<bdi>Sam</bdi> is here." in page
@@ -145,7 +145,7 @@ def test_the_page_says_who_answers_while_sam_comes_and_goes(talk: Talk, maya: Br
     maya.writes("hi sam")
     assert talk.bot.heard == []
 
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     page = maya.opens()
     assert "a person left" in page
     assert "You are writing with a <strong>bot</strong>" in page
@@ -207,7 +207,7 @@ def test_a_button_sends_ordinary_words(talk: Talk, maya: Browser) -> None:
     maya.posts("/chat", words="STRESS", key="k" * 20)
     assert talk.bot.heard[-1] == "STRESS"
     maya.writes("PERSON")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     assert buttons.findall(maya.opens()) == ["PERSON"], "while Sam is there the bot offers nothing"
 
 

@@ -151,7 +151,7 @@ def test_without_the_terms_a_mentee_can_only_ask_for_a_person(talk: Talk) -> Non
     assert talk.thread(MAYA) == []
     browser.posts("/chat/terms/person")
     assert "I asked Sam, your mentor" in browser.opens()
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     browser.writes("hi sam")
     assert talk.bot.heard == []
     talk.texts(SAM, "Hi Maya")

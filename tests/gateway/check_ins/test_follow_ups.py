@@ -33,7 +33,7 @@ def talk(talk: Talk) -> Talk:
     return talk
 
 
-def talked(talk: Talk, done: str = "DONE {} TALKED") -> Handoff:
+def talked(talk: Talk, done: str = "DONE {{{}}} TALKED") -> Handoff:
     """Maya asks for a person; Sam comes, they talk, and Sam ends it."""
     talk.texts(SAM, done.format(talk.claims()))
     talk.new_texts()
@@ -219,11 +219,11 @@ def test_it_waits_until_an_exercise_is_over(talk: Talk) -> None:
 def test_she_is_asked_if_she_did_not_answer_but_not_if_nobody_was_needed(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     first = talk.handoff().id
-    talk.texts(SAM, f"TAKE {first}")
-    talk.texts(SAM, f"DONE {first} NOTNEEDED")
+    talk.texts(SAM, f"TAKE {{{first}}}")
+    talk.texts(SAM, f"DONE {{{first}}} NOTNEEDED")
     talk.new_texts()
     assert later(talk, minutes=20) == []
-    talked(talk, "DONE {} NOANSWER")
+    talked(talk, "DONE {{{}}} NOANSWER")
     assert len(later(talk, minutes=20)) == 1
 
 

@@ -306,7 +306,7 @@ def test_no_reminder_interrupts_a_talk_with_sam(maya: Talk) -> None:
     agrees(maya, MAYA, at=time(12))
     maya.passes(hours=3)
     maya.texts(MAYA, "can i talk to a person please")
-    maya.texts(SAM, "take")
+    maya.texts(SAM, "take {}")
     maya.texts(SAM, "Hi Maya")
     maya.passes(days=2)
     assert is_missed_quietly(maya)

@@ -139,7 +139,7 @@ def test_a_check_in_is_recorded_even_if_a_mentor_takes_over_meanwhile(talk: Talk
     """Sam claims while the bot composes: its words are not sent, the number stays."""
     talk.texts(MAYA, "can i talk to a person")
     talk.bot.answers["check in 3"] = Answer(words=("Noted.",), check_in=Reported("mood", 3))
-    talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE")
+    talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE {}")
     talk.texts(MAYA, "check in 3")
     assert [check_in.score for check_in in talk.rows(CheckIn)] == [3]
     noted = [message for message in talk.thread(MAYA) if message.words == "Noted."]

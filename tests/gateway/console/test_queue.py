@@ -51,7 +51,7 @@ def test_the_console_opens_where_the_mentors_work_is(talk: Talk, web: Web) -> No
 def test_only_managers_see_all_conversations(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(JO, ASKS)
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     web.is_now(RUTH)
     page = web.gets("/console?tab=all").text
     assert set(handoffs_on(page)) == {"1", "2"}
@@ -72,8 +72,8 @@ def test_the_lists_are_limited_but_not_the_handoffs_that_one_has(
     web.is_now(RUTH)
     assert handoffs_on(web.gets("/console?tab=waiting").text) == ["1"]
     assert handoffs_on(web.gets("/console?tab=all").text) == ["1"]
-    talk.texts(SAM, "TAKE 1")
-    talk.texts(SAM, "TAKE 2")
+    talk.texts(SAM, "TAKE {1}")
+    talk.texts(SAM, "TAKE {2}")
     web.is_now(SAM)
     assert handoffs_on(web.gets("/console?tab=mine").text) == ["1", "2"]
 
@@ -82,7 +82,7 @@ def test_noor_clicks_too_late_and_learns_who_has_it(talk: Talk, web: Web) -> Non
     talk.texts(MAYA, ASKS)
     web.is_now(NOOR)
     assert 'action="/console/1/take"' in web.gets("/console").text
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     late = web.clicks("/console/1/take")
     assert (late.status_code, late.text) == (409, "Sam already has #1.")
 
@@ -133,7 +133,7 @@ def test_sam_sees_his_mentees_with_the_longest_silence_first(talk: Talk, web: We
     talk.texts(JO, "hi there")
     talk.passes(days=20)
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.texts(SAM, "Hey Maya, Sam here.")
     maya_id, asked_at = talk.person(MAYA).id, talk.clock() - timedelta(days=3)
     [schedule] = [one for one in talk.rows(Schedule) if one.person_id == maya_id]

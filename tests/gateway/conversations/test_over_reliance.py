@@ -209,7 +209,7 @@ def test_less_human_contact_shows_both_figures(talk: Talk) -> None:
     talk.claims()
     for words in ("How is it going?", "I see.", "Same time next week?"):
         talk.texts(SAM, words)
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     talk.passes(days=27)
     writes_daily(talk, days=6)
     (maya,) = on_the_list(talk)

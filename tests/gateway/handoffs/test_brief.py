@@ -276,7 +276,7 @@ def test_the_brief_quotes_maya_and_knows_which_mentors_know_her(talk: Talk) -> N
     assert brief.quotes
     assert all(quote.words in LONELY for quote in brief.quotes)
     assert "How Maya talks with a mentor: this is their first handoff." in brief.unknown
-    talk.texts(SAM, "DONE 1")
+    talk.texts(SAM, "DONE {1}")
     talk.passes(days=1)
     talk.texts(MAYA, LONELY)
     gaps = " ".join(read_brief(talk, SAM).unknown)

@@ -115,11 +115,11 @@ def audited(talk: Talk, action: str) -> list[AuditEntry]:
 def an_evening(talk: Talk) -> None:
     """Sam answers Maya; Jo is still waiting."""
     talk.texts(MAYA, WORDS)
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.passes(minutes=2)
     for number, words in (
         (SAM, "Hey Maya, Sam here."),
-        (SAM, "DONE 1 talked"),
+        (SAM, "DONE {1} talked"),
         (JO, "can i talk to someone please"),
     ):
         talk.texts(number, words)
@@ -266,7 +266,7 @@ def test_handoffs_are_filtered_and_paginated(talk: Talk, api_client: Clients) ->
     assert numbers("until=2026-11-10T11:00:00-05:00") == [2, 1]
     first = board.reads("/handoffs?limit=2")
     # Noor claims one between the first page and the second; nothing comes twice or is left out.
-    talk.texts(NOOR, "TAKE 3")
+    talk.texts(NOOR, "TAKE {3}")
     second = board.reads(f"/handoffs?limit=2&cursor={first['next_cursor']}")
     assert [one["id"] for one in first["handoffs"] + second["handoffs"]] == [3, 2, 1]
     assert second["next_cursor"] is None

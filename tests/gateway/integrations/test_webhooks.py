@@ -199,7 +199,7 @@ def test_each_move_arrives_in_order_with_its_number_and_without_messages(
     talk.runs_watchdog()
     talk.passes(seconds=30)
     talk.texts(MAYA, "i want to kill myself")
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.runs_watchdog()
     talk.runs_watchdog()
     events = receiver.received()
@@ -223,7 +223,7 @@ def test_a_webhook_gets_only_later_moves_of_its_own_program(
     talk.texts(MAYA, ASKS)
     talk.passes(minutes=1)
     here, elsewhere = subscribed(), subscribed(by=talk.a_manager_elsewhere())
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.runs_watchdog()
     assert [one["type"] for one in here.received()] == ["handoff.claimed"]
     assert elsewhere.received() == []
@@ -234,7 +234,7 @@ def test_processes_that_look_at_once_write_each_delivery_once(
 ) -> None:
     receiver = subscribed()
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     at_once(*[partial(note_moves, talk.database, 1, now=talk.clock())] * 4)
     at_once(*[partial(send_webhook, talk.line, SendWebhook(1))] * 4)
     talk.runs_watchdog()
@@ -353,7 +353,7 @@ def test_a_receiver_that_hangs_delays_no_other_and_is_retried(
         assert slow.next_type() == "handoff.opened"
         # It is still silent while the other gets everything.
         assert [quick.next_type() for _ in range(2)] == ["handoff.opened", "handoff.paged"]
-        talk.texts(SAM, "TAKE 1")
+        talk.texts(SAM, "TAKE {1}")
         watchdog.look()
         assert quick.next_type() == "handoff.claimed"
         assert len(slow.ids) == 1, "one at a time, in order"
@@ -364,7 +364,7 @@ def test_a_receiver_that_hangs_delays_no_other_and_is_retried(
     monkeypatch.setattr(webhook_client, "TIMEOUT_SECONDS", 0.2)
     slow.may_answer.clear()
     quick.may_end.clear()
-    talk.texts(SAM, "DONE 1 talked")
+    talk.texts(SAM, "DONE {1} talked")
     talk.runs_watchdog()
     for last in talk.rows(WebhookDelivery)[-2:]:
         assert (last.status, last.delivered_at) == (None, None)
@@ -529,7 +529,7 @@ def test_ruth_adds_a_webhook_copies_its_secret_once_and_removes_it(
     assert (secret in page, page.count("delivered"), "opened" in page) == (False, 2, True)
     for status in (303, 404):
         assert web.posts(f"{PAGE}/webhooks/1/remove").status_code == status
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.runs_watchdog()
     assert len(receiver.received()) == 2
     assert [entry.action for entry in audited(talk)] == ["webhook added", "webhook removed"]
@@ -553,7 +553,7 @@ def test_a_delivery_is_deleted_after_a_month_and_its_move_is_not_sent_again(
     monkeypatch.setattr("gateway.integrations.webhook_outbox.LOOKED_BACK", 1)
     receiver = subscribed()
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     talk.texts(MAYA, "never mind")
     talk.runs_watchdog()
     first, *later = [one.event_id for one in talk.rows(WebhookDelivery)]

@@ -92,7 +92,7 @@ def test_an_answer_that_goes_with_a_handoff(talk: Talk) -> None:
 def test_a_late_answer_that_is_recorded_but_not_sent(talk: Talk) -> None:
     """Sam takes the conversation while the bot is asked for the exercise that Maya wants."""
     talk.texts(MAYA, ASKS)
-    falls_in_love(talk, Lovesick(meanwhile=lambda: talk.texts(SAM, "TAKE 1")))
+    falls_in_love(talk, Lovesick(meanwhile=lambda: talk.texts(SAM, "TAKE {1}")))
     talk.texts(MAYA, "let's do the breathing exercise meanwhile")
     never_reads_it(talk)
     [late] = [said for said in talk.thread(MAYA) if said.words == NEUTRAL]

@@ -153,7 +153,7 @@ def test_the_bots_words_are_dropped_if_a_mentor_came_while_they_were_queued(
     with talk.database.writing() as session:
         conversation = session.get_one(Conversation, talk.handoff().conversation_id)
         speak_as_bot(session, conversation, "Try to breathe", now=talk.clock(), dropped=False)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     deliver(talk.line, talk.handoff().conversation_id)
     assert talk.handoff().status is Status.CLAIMED
     assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
@@ -165,7 +165,7 @@ def test_a_mentor_gets_a_text_when_their_words_did_not_arrive(
     talk: Talk, twilio: FakeTwilio
 ) -> None:
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     twilio.set_fault(MAYA, Fault("refuse", code=21610))
     talk.texts(SAM, "Hey Maya")
     assert "was not delivered (21610)" in twilio.sent_to(SAM)[-1].body

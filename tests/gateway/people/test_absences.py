@@ -122,7 +122,7 @@ def test_the_reply_to_away_says_until_when_and_how_to_undo_it(talk: Talk) -> Non
     assert "To undo, text ON" in answer
     assert "You are on" in talk.says(SAM, "on")
     talk.texts(MAYA, "can i talk to a person please")
-    assert "TAKE 1" in talk.read_by(SAM)[-1]
+    assert "TAKE {1}" in talk.read_by(SAM)[-1]
 
 
 def test_the_last_text_counts(talk: Talk) -> None:
@@ -158,8 +158,8 @@ def test_off_is_away_until_on(talk: Talk) -> None:
 
 def test_a_mentor_who_goes_away_is_reminded_of_their_handoffs(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
-    talk.texts(SAM, "TAKE 1")
-    assert "You still hold #1" in talk.says(SAM, "AWAY 2 weeks")
+    talk.texts(SAM, "TAKE {1}")
+    assert "You still hold #{1}" in talk.says(SAM, "AWAY 2 weeks")
     assert talk.handoff().mentor_id == talk.person(SAM).id
 
 

@@ -45,13 +45,13 @@ def test_a_mentee_cannot_be_chosen_as_a_mentor(talk: Talk, web: Web) -> None:
 
 def test_sam_cannot_leave_while_he_holds_a_handoff(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, LONELY)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     code = talk.handoff().id
     answer = web.posts(address(talk, SAM) + "/leave")
     assert answer.status_code == 409
     assert f"Sam still holds #{code}" in answer.text
     assert talk.person(SAM).left_at is None
-    talk.texts(SAM, f"done {code} talked")
+    talk.texts(SAM, f"done {{{code}}} talked")
     assert web.posts(address(talk, SAM) + "/leave").status_code == 303
 
 
@@ -90,7 +90,7 @@ def test_a_mentee_with_an_open_handoff_cannot_leave(talk: Talk, web: Web) -> Non
 
 def test_a_transfer_offer_returns_when_its_recipient_leaves(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, LONELY)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     with talk.database.writing() as session:
         sam, noor = (session.get_one(Person, talk.person(who).id) for who in (SAM, NOOR))
         handoff = session.get_one(Handoff, talk.handoff().id)

@@ -65,26 +65,27 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     assert time.monotonic() - sent_at < 2
     expect(why_and_who).to_contain_text("a person can help more than a bot")
 
-    alert = bubble(phones, "Sam", "your mentee needs a person soon. TAKE 1")
+    alert = bubble(phones, "Sam", "your mentee needs a person soon. TAKE ")
     expect(alert).to_be_visible()
+    code = re.findall(r"TAKE (\w{4})", alert.inner_text())[0]
     assert "notice" not in phone(phones, "Sam").inner_text(), "an alert has no content"
 
-    texts(phones, "Sam", "take")
-    expect(bubble(phones, "Sam", "You have #1")).to_be_visible()
+    texts(phones, "Sam", f"take {code}")
+    expect(bubble(phones, "Sam", f"You have #{code}")).to_be_visible()
     expect(bubble(phones, "Maya", "Sam is here now")).to_be_visible()
     texts(phones, "Sam", "Hey Maya, Sam here. I'm reading what you wrote.")
     expect(bubble(phones, "Maya", "Sam: Hey Maya, Sam here. I'm reading")).to_be_visible()
 
     said_by_bot = bot_bubbles(phones, "Maya")
     texts(phones, "Maya", "thank you. how can i sleep better though")
-    expect(bubble(phones, "Sam", "#1 wrote to you")).to_be_visible()
+    expect(bubble(phones, "Sam", f"#{code} wrote to you")).to_be_visible()
     phones.wait_for_timeout(2500)  # longer than the bot may take
     assert bot_bubbles(phones, "Maya") == said_by_bot, "the bot is silent while Sam is there"
     if os.environ.get("WARMLINE_SCREENSHOT"):
         phones.screenshot(path=SCREENSHOT)
 
-    texts(phones, "Sam", "done")
-    expect(bubble(phones, "Sam", "#1 is closed as talked")).to_be_visible()
+    texts(phones, "Sam", f"done {code}")
+    expect(bubble(phones, "Sam", f"#{code} is closed as talked")).to_be_visible()
     expect(bubble(phones, "Maya", "From here on it is the bot again")).to_be_visible()
     texts(phones, "Maya", "how can i sleep better")
     expect(bubble(phones, "Maya", "get up at the same time each day")).to_have_count(2)

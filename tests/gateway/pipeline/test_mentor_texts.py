@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from escalation.handoffs.codes import random_code
 from escalation.handoffs.jobs import Recall
 from gateway.pipeline.mentor.read import WORDS, Typed, read_command
 from gateway.privacy.opt_out import HELP_WORDS, START_WORDS, STOP_WORDS
@@ -15,27 +16,30 @@ from models import Alert, Debrief, Message, Note, Snooze, Status
 from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, NUMBERS, RUTH, SAM, Talk
 
 TYPED = {
-    "TAKE 7": ("take", 7, ""),
-    "  take   #7 ": ("take", 7, ""),
-    "Take: 7.": ("take", 7, ""),
+    "TAKE K4RT": ("take", "K4RT", ""),
+    "  take   #k4rt ": ("take", "K4RT", ""),
+    "Take: k4 rt.": ("take", "K4RT", ""),
+    "take K 4 r-t": ("take", "K4RT", ""),
+    "take 7": ("take", "7", ""),
+    "take k4r": ("take", "K4R", ""),
     "TAKE": ("take", None, ""),
     "DONE": ("done", None, ""),
-    "done 7": ("done", 7, ""),
-    "Done 7 noanswer": ("done", 7, "noanswer"),
+    "done k4rt": ("done", "K4RT", ""),
+    "Done K4RT noanswer": ("done", "K4RT", "noanswer"),
     "DONE REFERRED to the school nurse": ("done", None, "REFERRED to the school nurse"),
-    "pass 7": ("pass", 7, ""),
+    "pass K4RT": ("pass", "K4RT", ""),
     "waiting": ("waiting", None, ""),
-    "Later 7 30": ("later", 7, "30"),
-    "LATER #7, 30 min.": ("later", 7, "30 min"),
-    "later 7 1 hour": ("later", 7, "1 hour"),
+    "Later K4RT 30": ("later", "K4RT", "30"),
+    "LATER #k4rt, 30 min.": ("later", "K4RT", "30 min"),
+    "later k4rt 1 hour": ("later", "K4RT", "1 hour"),
     "LATER 30": ("later", None, "30"),
     "later 2h": ("later", None, "2 h"),
-    "LATER #7": ("later", 7, ""),
+    "LATER #K4RT": ("later", "K4RT", ""),
     "later": ("later", None, ""),
     "BRIEF": ("brief", None, ""),
-    "brief #7": ("brief", 7, ""),
-    "note 7 she lives with her aunt": ("note", 7, "she lives with her aunt"),
-    "Note #7: call the nurse": ("note", 7, "call the nurse"),
+    "brief #k4rt": ("brief", "K4RT", ""),
+    "note K4RT she lives with her aunt": ("note", "K4RT", "she lives with her aunt"),
+    "Note #k4 rt: call the nurse": ("note", "K4RT", "call the nurse"),
     "note": ("note", None, ""),
     "NOTE she lives with her aunt": ("note", None, "she lives with her aunt"),
     "ON": ("on", None, ""),
@@ -43,24 +47,25 @@ TYPED = {
     "off": ("off", None, ""),
     "AWAY": ("away", None, ""),
     "Away until Monday.": ("away", None, "until Monday."),
-    "GIVE 7 to Noor": ("give", 7, "to Noor"),
-    "give #7 Noor": ("give", 7, "Noor"),
+    "GIVE K4RT to Noor": ("give", "K4RT", "to Noor"),
+    "give #k4rt Noor": ("give", "K4RT", "Noor"),
     "give to Noor": ("give", None, "to Noor"),
-    "accept 7": ("accept", 7, ""),
+    "accept k4rt": ("accept", "K4RT", ""),
     "Accept": ("accept", None, ""),
     "TALK": ("talk", None, ""),
     "debrief I am fine": ("debrief", None, "I am fine"),
     "pass": ("pass", None, ""),
 }
 NOT_TYPED = [
-    *("take7", "take care of yourself", "take 7 deep breaths", "done with work at five"),
+    *("takek4rt", "take care of yourself", "take 7 deep breaths", "done with work at five"),
     *("pass me your number", "waiting for the bus", "untake 7", "later mate", "Later, 7:30?"),
-    *("later 7:30", "later 7 30 or 8", "later #7 30 minutes or so", "brief chat tomorrow?"),
+    *("later 7:30", "later K4RT 30 or 8", "later #7 30 minutes or so", "brief chat tomorrow?"),
     *("briefly: yes", "note to self: be early", "Note that I am late", "noted, thanks"),
     *("on my way", "On: the bus", "one moment", "office hours", "aways", "give me a minute"),
     *("give it to Noor", "given up", "accept my apologies", "talk soon!", "talk to you at 7"),
-    "pass the test 7 times",
+    *("pass the test 7 times", "take k4rt to the pool"),
 ]
+CODES = st.builds(random_code)
 
 
 def test_a_text_is_a_command_or_words() -> None:
@@ -76,16 +81,19 @@ def test_no_text_is_too_strange_to_read(text: str) -> None:
 
 @given(
     word=st.sampled_from(["take", "done", "pass"]),
-    code=st.integers(0, 999_999_999),
+    code=CODES,
+    gap=st.sampled_from(["", " ", "-"]),
+    small=st.booleans(),
     before=st.text(" \t\n", max_size=3),
     between=st.sampled_from([" ", "  ", " #", ": ", " # ", "\n", ", "]),
     after=st.sampled_from(["", " ", ".", "\n"]),
     upper=st.booleans(),
 )
 def test_case_and_spaces_do_not_matter(
-    word: str, code: int, before: str, between: str, after: str, upper: bool
+    word: str, code: str, gap: str, small: bool, before: str, between: str, after: str, upper: bool
 ) -> None:
-    text = f"{before}{word.upper() if upper else word}{between}{code}{after}"
+    typed = gap.join(code.lower() if small else code)
+    text = f"{before}{word.upper() if upper else word}{between}{typed}{after}"
     assert read_command(text) == Typed(word, code, "")
 
 
@@ -96,7 +104,7 @@ def test_no_command_is_a_word_that_carriers_act_on() -> None:
 
 def test_each_text_of_a_mentor_is_answered_or_relayed(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person")
-    for words in ("take 99", "done", "pass", "hello", "#1 hi", "WAITING", "take 1", "take 1"):
+    for words in ("take 99", "done", "pass", "hello", "#1 hi", "WAITING", "take", "take {1}"):
         talk.new_texts()
         talk.texts(SAM, words)
         assert [name for name, _ in talk.new_texts() if name == "sam"], words
@@ -124,9 +132,26 @@ ORDINARY = [
 ]
 PERHAPS_A_COMMAND = [
     *("away until late, sorry", "AWAY until Mondey", "away 2 moons", "NOTE she has no aunt"),
-    *("note 9 good things", "note 1", "note", "debrief: it was hard", "later 30", "later 1"),
-    *("ON", "off", "away", "brief", "give 1", "give 1 to Maxi", "take 9", "TAKE", "accept"),
-    *("done 9", "pass 9", "waiting", "later #1 30", "later 1 9999"),
+    *(
+        "note 9 good things",
+        "note 1",
+        "note",
+        "debrief: it was hard",
+        "later 30",
+        "later 1",
+    ),
+    *(
+        "ON",
+        "off",
+        "away",
+        "brief",
+        "give {1}",
+        "give {1} to Maxi",
+        "take 9",
+        "TAKE",
+        "accept",
+    ),
+    *("done 9", "pass 9", "waiting", "later #{1} 30", "later 1 9999"),
 ]
 
 
@@ -137,15 +162,29 @@ def test_ordinary_words_go_to_the_mentee_and_a_possible_command_does_not(talk: T
         assert talk.new_texts() == [("maya", f"Sam: {words}")]
     for words in PERHAPS_A_COMMAND:
         talk.texts(SAM, words)
-        assert [name for name, _ in talk.new_texts()] == ["sam"], words
+        told = [name for name, _ in talk.new_texts() if name != "ruth"]  # of the wrong codes
+        assert told == ["sam"], words
+    talk.clock.now += timedelta(hours=2)  # five wrong codes count for an hour
     answer = talk.says(SAM, "away until late, sorry")
     assert "AWAY until Monday" in answer
-    assert "start with #1" in answer
-    talk.texts(SAM, "#1 away until late, sorry")
+    assert "start with #{1}" in answer
+    talk.texts(SAM, "#{1} away until late, sorry")
     assert talk.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
 
 
-ODD = [*WORDS, "TAKE", "NOTE", "AWAY until", "LATER", "GIVE 1 to", "#1", "1:", "7", "30", "Noor"]
+ODD = [
+    *WORDS,
+    "TAKE",
+    "NOTE",
+    "AWAY until",
+    "LATER",
+    "GIVE K4RT to",
+    "#1",
+    "K4RT:",
+    "7",
+    "30",
+    "Noor",
+]
 ODD += ["Sam", "Ruth", "Monday", "2 weeks", "talked", "STOP", "START", "help", "yes", "\u202e", "."]
 odd_words = st.sampled_from(ODD)
 
@@ -181,7 +220,9 @@ def test_any_text_of_a_mentor_is_answered_or_relayed(talk: Talk, who: str, words
 def test_pass_pages_the_next_mentor_at_once_and_not_this_one_again(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.new_texts()
-    assert talk.says(SAM, "PASS 1") == "#1: we won't page you for it again. We are asking others."
+    assert (
+        talk.says(SAM, "PASS {1}") == "#{1}: we won't page you for it again. We are asking others."
+    )
     assert talk.paged() == ["noor"]
     talk.passes(hours=2)
     assert "sam" not in talk.paged()
@@ -193,10 +234,10 @@ def test_pass_pages_the_next_mentor_at_once_and_not_this_one_again(talk: Talk) -
 def test_pass_waits_for_others_on_the_rung(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
     talk.new_texts()
-    talk.texts(NOOR, "pass")
+    talk.texts(NOOR, "pass {1}")
     assert talk.paged() == []
-    talk.texts(RUTH, "pass")
-    assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["sam"]
+    talk.texts(RUTH, "pass {1}")
+    assert [name for name, words in talk.new_texts() if "TAKE {1} to" in words] == ["sam"]
 
 
 def test_the_last_mentor_who_passes_reads_that_no_one_else_is_available(talk: Talk) -> None:
@@ -204,28 +245,28 @@ def test_the_last_mentor_who_passes_reads_that_no_one_else_is_available(talk: Ta
     for number in (NOOR, RUTH):
         talk.texts(number, "STOP")
     talk.new_texts()
-    assert "no one else is available" in talk.says(SAM, "PASS 1")
+    assert "no one else is available" in talk.says(SAM, "PASS {1}")
     talk.passes(minutes=4)
     assert "TAKE" not in talk.read_by(SAM)[-1]
     talk.passes(minutes=2)
-    assert "TAKE 1 to answer" in talk.read_by(SAM)[-1], "one mentor is always paged"
+    assert "TAKE {1} to answer" in talk.read_by(SAM)[-1], "one mentor is always paged"
 
 
 def test_a_mentor_who_releases_a_handoff_is_not_paged_for_it_again(talk: Talk) -> None:
     talk.claims()
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
-    assert "#1, #2" in talk.says(SAM, "pass"), "it could mean either"
+    assert "#{1}, #{2}" in talk.says(SAM, "pass"), "it could mean either"
     talk.texts(JO, "never mind")
     talk.new_texts()
-    talk.texts(SAM, "PASS 1")
-    assert [name for name, words in talk.new_texts() if "TAKE 1 to" in words] == ["noor"]
+    talk.texts(SAM, "PASS {1}")
+    assert [name for name, words in talk.new_texts() if "TAKE {1} to" in words] == ["noor"]
     assert talk.handoffs()[0].status is Status.WAITING
 
 
 def test_later_pages_the_mentor_again_when_it_ends(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    assert "page you again Tue 10 Nov 10:30" in talk.says(SAM, "LATER 30")
+    assert "page you again Tue 10 Nov 10:30" in talk.says(SAM, "LATER {1} 30")
     talk.new_texts()
     talk.passes(minutes=29)
     called = talk.paged()
@@ -239,11 +280,11 @@ def test_later_pages_the_mentor_again_when_it_ends(talk: Talk) -> None:
 
 
 def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
-    """The request waits an hour on its first rung; LATER 5 ends long before."""
+    """The request waits an hour on its first rung; LATER {5} ends long before."""
     talk.bot.away = True
     for words in ("hm", "hello", "anything"):
         talk.texts(MAYA, words)
-    talk.texts(SAM, "later 5")
+    talk.texts(SAM, "later {1} 5")
     talk.new_texts()
     talk.passes(minutes=5)
     assert talk.paged() == ["sam"]
@@ -255,7 +296,7 @@ def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
 
 def test_later_pages_once_even_if_the_job_is_lost_or_repeated(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "LATER 1 30")
+    talk.texts(SAM, "LATER {1} 30")
     talk.kept.work.clear()
     talk.clock.now += timedelta(minutes=31)
     talk.new_texts()
@@ -267,15 +308,15 @@ def test_later_pages_once_even_if_the_job_is_lost_or_repeated(talk: Talk) -> Non
 
 def test_the_last_later_counts_and_none_after_a_claim(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
-    talk.texts(SAM, "LATER 1 10")
-    talk.texts(SAM, "LATER 1 60")
+    talk.texts(SAM, "LATER {1} 10")
+    talk.texts(SAM, "LATER {1} 60")
     talk.new_texts()
     talk.passes(minutes=30)
     assert "sam" not in talk.paged()
     talk.passes(minutes=30)
     assert "sam" in talk.paged()
-    talk.texts(SAM, "LATER 1 30")
-    talk.texts(NOOR, "TAKE 1")
+    talk.texts(SAM, "LATER {1} 30")
+    talk.texts(NOOR, "TAKE {1}")
     talk.texts(NOOR, "hello")
     talk.new_texts()
     talk.passes(minutes=31)
@@ -285,27 +326,16 @@ def test_the_last_later_counts_and_none_after_a_claim(talk: Talk) -> None:
 def test_later_takes_five_minutes_to_twelve_hours(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     for minutes in (4, 721, 99999):
-        assert "5 to 720" in talk.says(SAM, f"LATER 1 {minutes}")
+        assert "5 to 720" in talk.says(SAM, f"LATER {{1}} {minutes}")
     assert talk.rows(Snooze) == []
-
-
-def test_a_number_that_may_be_minutes_or_a_handoff_is_refused_with_the_choice(talk: Talk) -> None:
-    for _ in range(4):
-        talk.texts(JO, ASKS)
-        talk.texts(JO, "never mind")
-    talk.texts(MAYA, ASKS)
-    assert talk.handoff().id == 5
-    assert "5 minutes, or #5?" in talk.says(SAM, "LATER 5")
-    assert "like LATER 5 30" in talk.says(SAM, "LATER #5")
-    assert "page you again" in talk.says(SAM, "LATER 5 5")
 
 
 def test_later_after_two_pages_is_refused_with_the_choice(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.texts(JO, ASKS)
     talk.passes(minutes=5)
-    assert "We paged you for #1, #2" in talk.says(SAM, "LATER 30")
-    assert "page you again" in talk.says(SAM, "LATER 2 30")
+    assert "We paged you for #{1}, #{2}" in talk.says(SAM, "LATER 30")
+    assert "page you again" in talk.says(SAM, "LATER {2} 30")
 
 
 # --- BRIEF, NOTE ---
@@ -313,27 +343,30 @@ def test_later_after_two_pages_is_refused_with_the_choice(talk: Talk) -> None:
 
 def test_brief_sends_only_a_link(talk: Talk) -> None:
     talk.texts(MAYA, CRISIS)
-    assert talk.says(NOOR, "Brief") == "#1: https://warmline.example/console/1"
+    assert talk.says(NOOR, "Brief") == "#{1}: https://warmline.example/console/to/{1}"
     talk.texts(JO, ASKS)
-    assert "#1, #2" in talk.says(NOOR, "brief")
-    assert talk.says(NOOR, "brief 2") == "#2: https://warmline.example/console/2"
-    assert "There is no #9" in talk.says(NOOR, "brief 9")
-    assert "There is no #1" in talk.says(talk.a_manager_elsewhere(), "brief 1")
+    assert "#{1}, #{2}" in talk.says(NOOR, "brief")
+    assert talk.says(NOOR, "brief {2}") == "#{2}: https://warmline.example/console/to/{2}"
+    assert "You have no #9" in talk.says(NOOR, "brief 9")
+    assert "You have no #" in talk.says(talk.a_manager_elsewhere(), f"brief {talk.code(NOOR, 1)}")
 
 
 def test_a_note_is_encrypted_and_never_reaches_the_mentee(talk: Talk) -> None:
-    talk.claims()
-    assert "Note saved for #1" in talk.says(SAM, "NOTE 1 lives with her aunt")
-    assert "Note saved for #1" in talk.says(RUTH, "note 1 the aunt was told")
-    assert "you don't hold #" in talk.says(NOOR, "note 1 who is this")
+    talk.texts(MAYA, ASKS)
+    talk.texts(RUTH, "WAITING")
+    talk.texts(NOOR, "WAITING")
+    talk.texts(SAM, "TAKE {1}")
+    assert "Note saved for #{1}" in talk.says(SAM, "NOTE {1} lives with her aunt")
+    assert "Note saved for #{1}" in talk.says(RUTH, "note {1} the aunt was told")
+    assert "you don't hold #" in talk.says(NOOR, "note {1} who is this")
     with talk.database.reading() as session:
         notes = session.scalars(select(Note).order_by(Note.id)).all()
         raw = session.connection().exec_driver_sql("SELECT words FROM note").scalars().all()
     assert [note.words for note in notes] == ["lives with her aunt", "the aunt was told"]
     assert not any("aunt" in words for words in raw)
     assert not any("aunt" in words for words in talk.read_by(MAYA))
-    talk.texts(SAM, "DONE 1")
-    assert "Note saved for #1" in talk.says(SAM, "NOTE 1 all well")
+    talk.texts(SAM, "DONE {1}")
+    assert "Note saved for #{1}" in talk.says(SAM, "NOTE {1} all well")
 
 
 # --- after a crisis ---
@@ -341,7 +374,7 @@ def test_a_note_is_encrypted_and_never_reaches_the_mentee(talk: Talk) -> None:
 
 def ends_a_crisis(talk: Talk, mentor: str) -> None:
     code = talk.claims(mentor, asks=CRISIS)
-    talk.texts(mentor, f"DONE {code} REFERRED her aunt is with her now")
+    talk.texts(mentor, f"DONE {{{code}}} REFERRED her aunt is with her now")
 
 
 def test_the_mentor_is_asked_for_a_debrief_after_a_crisis(talk: Talk) -> None:
@@ -363,7 +396,7 @@ def test_talk_asks_the_managers_once_to_call_and_reveals_nothing(talk: Talk) -> 
     talk.new_texts()
     assert "asked your managers to call you" in talk.says(NOOR, "TALK")
     assert [words for name, words in talk.new_texts() if name == "ruth"] == [
-        "Warmline bot: Noor ended #1, a crisis, and asks one of you to call."
+        "Warmline bot: Noor ended #{1}, a crisis, and asks one of you to call."
     ]
     talk.says(NOOR, "talk")
     assert "ruth" not in [name for name, _ in talk.new_texts()]
@@ -376,9 +409,9 @@ def test_talk_without_a_manager_to_text_says_so(talk: Talk) -> None:
 
 def test_only_the_holder_of_a_crisis_is_asked_for_a_debrief(talk: Talk) -> None:
     talk.claims()
-    talk.texts(SAM, "DONE")
+    talk.texts(SAM, "DONE {1}")
     talk.claims(RUTH, asks=CRISIS)
-    talk.texts(RUTH, "PASS 2")
+    talk.texts(RUTH, "PASS {2}")
     assert talk.rows(Debrief) == []
     assert "No debrief is open" in talk.says(SAM, "DEBRIEF fine")
 
@@ -390,22 +423,22 @@ def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
     """The relay carries words and first names, both ways, in all that phones show."""
     talk.texts(MAYA, CRISIS)
     for number, words in [
-        (NOOR, "TAKE 1"),
+        (NOOR, "TAKE {1}"),
         (NOOR, "Hi Maya"),
         (MAYA, "hi, who is this"),
-        (NOOR, "GIVE 1 to Sam"),
-        (SAM, "ACCEPT"),
+        (NOOR, "GIVE {1} to Sam"),
+        (SAM, "ACCEPT {}"),
         (SAM, "Sam here"),
         (MAYA, "ok"),
-        (SAM, "NOTE 1 call her aunt"),
+        (SAM, "NOTE {1} call her aunt"),
         (SAM, "BRIEF"),
         (RUTH, "WAITING"),
         (SAM, "AWAY 2 weeks"),
-        (SAM, "DONE 1 REFERRED to her aunt"),
+        (SAM, "DONE {1} REFERRED to her aunt"),
         (SAM, "TALK"),
         (MAYA, "thanks"),
         (MAYA, ASKS),
-        (NOOR, "LATER 2 30"),
+        (NOOR, "LATER {2} 30"),
     ]:
         talk.texts(number, words)
         talk.passes(minutes=2)
@@ -419,7 +452,7 @@ def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
 def test_a_mentor_who_left_gets_an_answer_and_moves_nothing(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.sets(SAM, left_at=talk.clock())
-    for words in ("TAKE 1", "hello Maya", "WAITING", "ON"):
+    for words in ("TAKE {1}", "hello Maya", "WAITING", "ON"):
         assert "no longer a mentor in" in talk.says(SAM, words)
     assert talk.handoff().status is Status.WAITING
 
@@ -427,10 +460,10 @@ def test_a_mentor_who_left_gets_an_answer_and_moves_nothing(talk: Talk) -> None:
 def test_a_mentor_with_two_handoffs_is_alerted_to_each_mentee(talk: Talk) -> None:
     for mentee in (MAYA, JO):
         talk.texts(mentee, ASKS)
-    talk.texts(SAM, "take 1")
-    talk.texts(SAM, "take 2")
+    talk.texts(SAM, "take {1}")
+    talk.texts(SAM, "take {2}")
     told = len(talk.read_by(SAM))
     for mentee in (MAYA, JO, MAYA, JO):
         talk.texts(mentee, "are you there")
-    news = [re.findall(r"#(\d) wrote to you", words) for words in talk.read_by(SAM)[told:]]
+    news = [re.findall(r"#\{(\d)\} wrote to you", words) for words in talk.read_by(SAM)[told:]]
     assert news == [["1"], ["2"]], "each once for a burst, and neither in place of the other"

@@ -207,7 +207,7 @@ def test_claims_follow_the_activated_policy_too(web: Web, talk: Talk) -> None:
     """A claim of a handoff that is `soon` without a first message: 15 minutes, now 3."""
     activates(web, edited(("soon = 15", "soon = 3")))
     talk.texts(MAYA, "nobody would notice if i was gone, i just want someone to talk to")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     assert talk.handoff().status is Status.CLAIMED
     talk.passes(minutes=4)
     assert talk.handoff().status is Status.WAITING

@@ -90,7 +90,7 @@ def test_if_she_shares_less_a_mentor_reads_nothing_from_before_her_request(talk:
     assert not any("can read this chat." in words for words in told)
     talk.texts(MAYA, "it is about school")
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     sams = signed_in(talk, SAM)
     for address in (f"/console/{number}", f"/console/{number}?all=1", f"/console/{number}/now"):
         page = sams.gets(address).text
@@ -106,7 +106,7 @@ def test_in_a_crisis_a_mentor_reads_the_whole_chat_and_her_page_says_so(talk: Ta
     talk.texts(MAYA, SECRET)
     talk.texts(MAYA, "i want to kill myself tonight")
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     assert "pumpernickel" in signed_in(talk, SAM).gets(f"/console/{number}").text
     assert "The whole chat, because it was a crisis." in web.gets("/chat/you").text
 
@@ -142,10 +142,10 @@ def test_her_page_shows_why_who_how_long_and_what_they_read(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
     talk.passes(minutes=4)
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     talk.texts(SAM, "Hey")
     read(talk.line, talk.person(SAM), f"handoff:{number}")
-    talk.texts(SAM, f"DONE {number} TALKED")
+    talk.texts(SAM, f"DONE {{{number}}} TALKED")
     page = at_the_chat(talk).gets("/chat/you").text
     assert "You asked for a person." in page
     assert "4 min until a mentor wrote." in page
@@ -272,13 +272,13 @@ def test_a_week_later_her_words_name_and_number_are_erased(talk: Talk) -> None:
     talk.texts(MAYA, "seven")
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     talk.texts(SAM, "Hi Maya, how is pumpernickel?")
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, number)
         sam = session.get_one(Person, talk.person(SAM).id)
         write_note(session, handoff, sam, "Maya talks of pumpernickel", now=talk.clock())
-    talk.texts(SAM, f"DONE {number} TALKED about pumpernickel")
+    talk.texts(SAM, f"DONE {{{number}}} TALKED about pumpernickel")
     assert "pumpernickel" in everything_stored(talk)
     asks_for_erasure(talk)
     talk.passes(days=6, hours=23)
@@ -315,9 +315,9 @@ def test_words_relayed_to_a_mentors_phone_are_erased_there_too(
     talk = Talk(database, rules=rules)
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     talk.texts(MAYA, SECRET)
-    talk.texts(SAM, f"DONE {number} REFERRED she told me of pumpernickel")
+    talk.texts(SAM, f"DONE {{{number}}} REFERRED she told me of pumpernickel")
     assert any("pumpernickel" in words for words in talk.read_by(SAM))
     with talk.database.writing() as session:
         erase(session, session.get_one(Person, talk.person(MAYA).id), by=None, now=talk.clock())
@@ -335,9 +335,9 @@ def test_it_waits_until_a_person_closes_an_open_crisis(talk: Talk) -> None:
     talk.clock.now += timedelta(days=9)
     talk.passes(seconds=0)
     assert person_with(talk, maya).name == "Maya"
-    talk.texts(NOOR, f"TAKE {number}")
+    talk.texts(NOOR, f"TAKE {{{number}}}")
     talk.texts(NOOR, "hello")
-    talk.texts(NOOR, f"DONE {number} TALKED she is safe with her aunt")
+    talk.texts(NOOR, f"DONE {{{number}}} TALKED she is safe with her aunt")
     talk.passes(hours=1)
     assert person_with(talk, maya).name == ERASED_NAME
 
@@ -434,12 +434,12 @@ def test_erase_explains_a_refusal_and_loses_nothing(local: Talk) -> None:
 def test_erasing_a_mentor_leaves_what_they_wrote_to_a_mentee(local: Talk) -> None:
     local.texts(MAYA, ASKS)
     number = local.handoff().id
-    local.texts(SAM, f"TAKE {number}")
+    local.texts(SAM, f"TAKE {{{number}}}")
     local.texts(SAM, "hello from sam")
     held = warmline("erase", SAM, "--yes")
     assert held.exit_code == 2
     assert f"Sam holds #{number}" in held.stderr
-    local.texts(SAM, f"DONE {number} TALKED")
+    local.texts(SAM, f"DONE {{{number}}} TALKED")
     sam, thread = local.person(SAM).id, local.conversation(SAM).id
     ran = warmline("erase", SAM, "--yes")
     assert ran.exit_code == 0, ran.output

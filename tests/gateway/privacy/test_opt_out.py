@@ -78,7 +78,7 @@ def test_she_stops_with_alto_and_starts_again_with_si(talk: Talk) -> None:
 
 def test_a_mentors_words_to_their_mentee_stop_nothing(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to somebody")
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.texts(SAM, "alto")
     talk.texts(SAM, "don't text me")
     assert talk.read_by(MAYA)[-2:] == ["Sam: alto", "Sam: don't text me"]
@@ -98,7 +98,7 @@ def test_the_chat_shows_each_mentor_who_joined(talk: Talk) -> None:
     web = at_the_chat(talk)
     says_yes(web, AgeBand.FROM_16)
     talk.texts(MAYA, "can i talk to somebody")
-    talk.texts(SAM, "take")
-    talk.texts(SAM, "give 1 to noor")
-    talk.texts(NOOR, "accept")
+    talk.texts(SAM, "take {}")
+    talk.texts(SAM, "give {1} to noor")
+    talk.texts(NOOR, "accept {}")
     assert web.gets("/chat").text.count("a person joined") == 2

@@ -122,11 +122,11 @@ def test_without_terms_she_reaches_a_person_with_one_click(talk: Talk) -> None:
     assert any(who == "sam" for who, _ in talk.new_texts())
     assert "You asked for a person" in web.gets("/chat").text
     assert web.posts("/chat", words="please come", key="abcdefgh").status_code == 303
-    talk.texts(SAM, f"TAKE {handoff.id}")
+    talk.texts(SAM, f"TAKE {{{handoff.id}}}")
     talk.texts(SAM, "Hey, I am here")
     assert "Hey, I am here" in web.gets("/chat").text
     assert talk.bot.heard == []
-    talk.texts(SAM, f"DONE {handoff.id} TALKED")
+    talk.texts(SAM, f"DONE {{{handoff.id}}} TALKED")
     assert web.gets("/chat").headers["Location"] == "/chat/terms"
 
 

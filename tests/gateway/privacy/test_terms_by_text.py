@@ -58,11 +58,11 @@ def test_without_terms_she_reaches_a_person(asking: Talk) -> None:
     asking.texts(MAYA, "can i talk to a person")
     assert asking.handoff().need is Need.REQUEST
     assert not any(ASKED in words for words in asking.read_by(MAYA))
-    asking.texts(SAM, "take")
+    asking.texts(SAM, "take {}")
     asking.texts(MAYA, "i am so tired of all this")
     asking.texts(SAM, "I am here, Maya.")
     assert asking.read_by(MAYA)[-1] == "Sam: I am here, Maya."
-    asking.texts(SAM, "done 1 helped we talked")
+    asking.texts(SAM, "done {1} helped we talked")
     asking.texts(MAYA, "how can i sleep better")
     assert ASKED in asking.read_by(MAYA)[-1], "it is the bot again, which waits for her yes"
 

@@ -78,9 +78,9 @@ def test_the_share_within_target_counts_steps_that_never_happened(talk: Talk, pa
 def test_a_released_claim_is_still_the_first_claim(talk: Talk, past: Past) -> None:
     for minutes, number, words in (
         (0, MAYA, ASKS),
-        (2, SAM, "TAKE"),
-        (1, SAM, "PASS 1"),
-        (10, NOOR, "TAKE"),
+        (2, SAM, "TAKE {}"),
+        (1, SAM, "PASS {1}"),
+        (10, NOOR, "TAKE {}"),
     ):
         talk.passes(minutes=minutes)
         talk.texts(number, words)

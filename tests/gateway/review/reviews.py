@@ -32,4 +32,4 @@ def helps_maya(talk: Talk, mentor: str = SAM) -> None:
     """Maya asks, the mentor claims it, they talk, and the mentor closes it."""
     talk.claims(mentor)
     talk.passes(minutes=5)
-    talk.texts(mentor, "DONE")
+    talk.texts(mentor, "DONE {}")

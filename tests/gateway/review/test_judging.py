@@ -17,7 +17,7 @@ def test_sam_is_asked_about_a_handoff_after_he_closed_it(talk: Talk, web: Web) -
     assert "Was this handoff right?" not in web.gets("/console/1").text
     refused = web.posts("/console/1/verdict", verdict="right")
     assert (refused.status_code, "still open" in refused.text) == (409, True)
-    talk.texts(SAM, "DONE")
+    talk.texts(SAM, "DONE {}")
     page = web.gets("/console/1").text
     assert 'action="/console/1/verdict"' in page
     assert re.findall(r'<button name="verdict" value="(\w+)">([^<]+)<', page) == [
@@ -37,10 +37,10 @@ def test_sam_is_asked_about_a_handoff_after_he_closed_it(talk: Talk, web: Web) -
 
 def test_only_the_mentor_who_held_a_handoff_at_the_end_judges_it(talk: Talk, web: Web) -> None:
     talk.claims(SAM)
-    talk.texts(SAM, "PASS")
-    talk.texts(NOOR, "TAKE 1")
+    talk.texts(SAM, "PASS {}")
+    talk.texts(NOOR, "TAKE {1}")
     talk.texts(NOOR, "Hi Maya, I am here.")
-    talk.texts(NOOR, "DONE")
+    talk.texts(NOOR, "DONE {}")
     web.is_now(SAM)
     refused = web.posts("/console/1/verdict", verdict="right")
     assert (refused.status_code, "You did not hold #1" in refused.text) == (403, True)

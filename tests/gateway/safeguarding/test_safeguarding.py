@@ -89,12 +89,12 @@ def test_sam_is_not_called_in_a_crisis_either_but_for_other_mentees(talk: Talk) 
 def test_a_concern_about_the_holder_takes_the_talk_from_him(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     talk.new_texts()
     talk.texts(MAYA, f"concern: {WORDS}")
     told = talk.new_texts()
     assert talk.handoff().status is Status.WAITING
-    assert ("sam", f"Warmline bot: #{number} is no longer yours. We are asking others.") in told
+    assert ("sam", f"Warmline bot: #{{{number}}} is no longer yours. We are asking others.") in told
     assert any("Sam no longer has this talk." in words for who, words in told if who == "maya")
     assert any(who == "noor" for who, _ in told)
     assert records(talk)[0].handoff_id == number
@@ -106,7 +106,7 @@ def test_no_mentor_finds_the_concern_in_the_thread(talk: Talk) -> None:
     assert records(talk)[0].mentor_id == talk.person(NOOR).id
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
-    talk.texts(SAM, f"TAKE {number}")
+    talk.texts(SAM, f"TAKE {{{number}}}")
     page = console(talk, f"{number}")
     assert "hi there" in page
     assert not [words for words in (WORDS, "CONCERN", "Only managers read it") if words in page]
@@ -142,7 +142,7 @@ def test_a_crisis_within_a_concern_calls_people_but_not_sam(talk: Talk) -> None:
 def test_a_manager_is_not_told_about_a_concern_about_herself(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     number = talk.handoff().id
-    talk.texts(RUTH, f"TAKE {number}")
+    talk.texts(RUTH, f"TAKE {{{number}}}")
     talk.new_texts()
     talk.texts(MAYA, f"CONCERN {WORDS}")
     told = talk.new_texts()

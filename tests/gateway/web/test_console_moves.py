@@ -37,7 +37,7 @@ def test_sam_reads_mayas_words_once_he_has_taken_her(talk: Talk, web: Web) -> No
 
 def test_a_second_claim_shows_no_messages(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "my secret. " + ASKS)
-    talk.texts(SAM, "TAKE")
+    talk.texts(SAM, "TAKE {}")
     web.is_now(NOOR)
     refused = web.gets("/console/1")
     assert refused.status_code == 403
@@ -60,11 +60,11 @@ def test_a_reply_reaches_maya_once_under_sams_name(talk: Talk, sam: Web) -> None
 
 
 def test_a_reply_that_cannot_be_sent_is_not_lost(talk: Talk, sam: Web) -> None:
-    talk.texts(SAM, "PASS")
+    talk.texts(SAM, "PASS {}")
     refused = sam.posts("/console/1/reply", words="I was about to say <this>")
     assert refused.status_code == 409
     assert "#1 is no longer yours" in refused.text
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     long = sam.posts("/console/1/reply", words="x" * 1501)
     assert long.status_code == 422
     assert "1 too long" in long.text
@@ -114,7 +114,7 @@ def test_a_crisis_is_closed_with_a_reason(talk: Talk, web: Web) -> None:
 
 def test_ruth_reads_what_sam_holds_and_what_the_bot_could_not_send(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, ASKS)
-    talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE")
+    talk.bot.while_answering = lambda: talk.texts(SAM, "TAKE {}")
     talk.texts(MAYA, "can we do the breathing")
     assert "You wrote" not in web.gets("/phones").text
     web.is_now(RUTH)

@@ -106,11 +106,11 @@ def test_a_first_visit_from_the_terms_to_a_person_and_back_is_all_in_spanish(tal
     sees('value="PERSONA"')
     browser.writes("PERSONA", key="a-person-please")
     sees("Pedimos una persona", "Pediste hablar con una persona, y es posible.")
-    talk.texts(SAM, "TAKE 1")
+    talk.texts(SAM, "TAKE {1}")
     sees("está aquí.")
     talk.texts(SAM, "Hi Maya, Sam here.")
     sees("Hi Maya, Sam here.")  # what people write is not translated
-    talk.texts(SAM, "DONE 1")
+    talk.texts(SAM, "DONE {1}")
     sees("Desde aquí vuelve el bot")
     assert "Pediste una persona." in browser.gets("/chat/you").text
     for path in ("/chat/you", "/chat/terms", "/chat/you?done=whole", "/chat/you?done=deleting"):
@@ -158,7 +158,7 @@ def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_englis
     assert answer.headers["location"] == "/chat/you?done=said#language"
     assert "Desde ahora te escribimos en este idioma." in browser.gets("/chat/you?done=said").text
     browser.writes("PERSONA", key="a-person-please")
-    assert "#1: your mentee needs a person soon. TAKE 1" in talk.read_by(SAM)[-1]
+    assert "#{1}: your mentee needs a person soon. TAKE {1}" in talk.read_by(SAM)[-1]
     browser.posts("/chat/you/language", language="en")
     assert "Privacy and settings" in browser.gets("/chat/you").text
 
@@ -172,9 +172,9 @@ def test_by_text_the_name_of_a_language_is_enough(talk: Talk) -> None:
     assert talk.read_by(MAYA)[-1].endswith("envía ENGLISH.")
     talk.texts(MAYA, "Persona.")
     assert "Pediste hablar con una persona, y es posible. Le pedí a Sam" in talk.read_by(MAYA)[-1]
-    assert "#1: your mentee needs a person soon." in talk.read_by(SAM)[-1]
+    assert "#{1}: your mentee needs a person soon." in talk.read_by(SAM)[-1]
     talk.texts(MAYA, "ya no")
-    assert "Está bien, les dije que ya no necesitas a nadie" in talk.read_by(MAYA)[-1]
+    assert "Está bien, tu pedido queda cancelado" in talk.read_by(MAYA)[-1]
     talk.texts(MAYA, "ENGLISH")
     assert talk.read_by(MAYA)[-1].endswith("To change it back, text ESPAÑOL.")
     talk.texts(JO, "english")
@@ -190,7 +190,7 @@ def test_a_crisis_in_spanish_is_a_crisis(talk: Talk) -> None:
     said = " ".join(talk.read_by(MAYA))
     assert "Llama al 988 y marca 2" in said
     assert "911" in said
-    assert "#1 URGENT: a mentee needs a person now." in talk.read_by(NOOR)[-1]
+    assert "#{1} URGENT: a mentee needs a person now." in talk.read_by(NOOR)[-1]
 
 
 def test_stop_a_concern_and_deletion_have_spanish_words(talk: Talk) -> None:

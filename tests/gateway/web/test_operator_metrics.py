@@ -27,7 +27,7 @@ def test_messages_are_counted_by_speaker(talk: Talk) -> None:
     before = figures(web)
 
     talk.texts(MAYA, "can i talk to a person please")
-    talk.texts(SAM, f"TAKE {talk.handoff().id}")
+    talk.texts(SAM, f"TAKE {{{talk.handoff().id}}}")
     talk.texts(SAM, "Hi Maya")
 
     after = figures(web)
@@ -50,7 +50,7 @@ def test_open_handoffs_are_counted_by_urgency(talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
     assert figures(web)[(name, frozenset({"soon", "waiting"}))] == 1
 
-    talk.texts(SAM, f"TAKE {talk.handoff().id}")
+    talk.texts(SAM, f"TAKE {{{talk.handoff().id}}}")
     assert figures(web)[(name, frozenset({"soon", "waiting"}))] == 0
     assert figures(web)[(name, frozenset({"soon", "claimed"}))] == 1
 

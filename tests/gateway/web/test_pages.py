@@ -55,7 +55,7 @@ def test_html_in_messages_and_names_is_escaped(talk: Talk, web: Web) -> None:
     rename(talk, MAYA, "<script>alert(1)</script>\u202eevil")
     rename(talk, SAM, "<img src=x onerror=alert(2)>")
     talk.texts(MAYA, "<script>alert(3)</script> \u202e drawkcab. " + ASKS)
-    talk.texts(SAM, "TAKE")
+    talk.texts(SAM, "TAKE {}")
     talk.texts(SAM, "<b onclick=alert(4)>hello</b>")
     web.is_now(SAM)
     pages = [web.gets(path).text for path in ("/console", "/console/1", "/phones")]
@@ -74,7 +74,7 @@ def test_html_in_messages_and_names_is_escaped(talk: Talk, web: Web) -> None:
 
 def test_broken_characters_do_not_break_a_page(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "half \ud83d of a smile. " + ASKS)
-    talk.texts(SAM, "TAKE")
+    talk.texts(SAM, "TAKE {}")
     web.is_now(RUTH)
     for path in ("/phones", "/console/1", "/log/1", "/log.csv"):
         assert web.gets(path).status_code == 200
@@ -94,11 +94,11 @@ def test_only_our_own_urls_become_links(talk: Talk, web: Web) -> None:
 def test_the_log_tells_every_step_in_order_with_its_time(talk: Talk, web: Web) -> None:
     talk.texts(MAYA, "nobody would notice if i was gone, i just want someone to talk to")
     talk.clock.now += timedelta(minutes=3)
-    talk.texts(SAM, "take")
+    talk.texts(SAM, "take {}")
     talk.clock.now += timedelta(minutes=1)
     talk.texts(SAM, "Hey Maya, Sam here.")
     talk.clock.now += timedelta(minutes=20)
-    talk.texts(SAM, "done")
+    talk.texts(SAM, "done {}")
     with talk.database.reading() as session:
         entries = timeline(session, 1)
     kinds = "wrote decided moved paged texted moved replied moved counted"
@@ -140,7 +140,7 @@ def test_the_log_says_below_which_score_a_crisis_is_none(talk: Talk, web: Web) -
 def test_the_log_shows_a_ladder_climbing_and_a_claim_that_ran_out(talk: Talk) -> None:
     talk.texts(MAYA, ASKS)
     talk.passes(minutes=6)
-    talk.texts(NOOR, "TAKE")
+    talk.texts(NOOR, "TAKE {}")
     talk.passes(minutes=16)
     talk.texts(MAYA, "never mind")
     with talk.database.reading() as session:

@@ -158,8 +158,10 @@ def test_the_steps_of_a_reviewed_week_are_in_the_catalogs(in_brackets: None, tal
 
 def test_every_text_to_a_mentor_is_in_the_catalogs(in_brackets: None, talk: Talk) -> None:
     talk.texts(MAYA, "can i talk to a person please")
-    texts = "help, waiting, take, brief, note her aunt is here, Hi Maya, give 1 to Noor, later 30, "
-    texts += "away until monday, on, off, take 99, done 1 talked, done, which one"
+    texts = (
+        "help, waiting, take, brief, note her aunt is here, Hi Maya, give {1} to Noor, later 30, "
+    )
+    texts += "away until monday, on, off, take 99, done {1} talked, done, which one"
     for words in texts.split(", "):
         talk.texts(SAM, words)
     read = [re.sub(r"⟦.*⟧|https\S+", "", words, flags=re.DOTALL) for words in talk.read_by(SAM)]

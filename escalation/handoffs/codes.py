@@ -1,0 +1,59 @@
+"""The codes by which people text about a handoff: TAKE K4RT.
+
+Each person has another code for the same handoff, and reads it only on their own phone. So a
+sender's number alone moves nothing, and no code tells how many handoffs there were.
+"""
+
+import re
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from models import Handoff, HandoffCode, Person
+
+# No vowels, so that a code spells nothing. Of letters and digits that look alike (0 O, 1 I L, 2 Z,
+# 5 S, 6 G, 8 B, U V), at most one is used.
+LETTERS = "CDFHJKMNPQRTVWX"
+DIGITS = "2346789"
+LENGTH = 4
+CODE = re.compile(rf"(?=.*[{DIGITS}])[{LETTERS}][{LETTERS}{DIGITS}]{{{LENGTH - 1}}}")
+
+
+def code_for(session: Session, person: Person, handoff: Handoff) -> str:
+    """The person's code for this handoff. It stays the same until the handoff is erased."""
+    code = session.scalar(
+        select(HandoffCode.code).where(
+            HandoffCode.handoff_id == handoff.id, HandoffCode.person_id == person.id
+        )
+    )
+    if code is not None:
+        return code
+    try:
+        with session.begin_nested():
+            code = random_code()
+            session.add(HandoffCode(handoff_id=handoff.id, person_id=person.id, code=code))
+        return code
+    except IntegrityError:
+        # They know another handoff by it, or another transaction made their code just now.
+        return code_for(session, person, handoff)
+
+
+def handoff_with_code(session: Session, person: Person, code: str) -> Handoff | None:
+    """The handoff that this person knows by `code`, open or closed."""
+    return session.scalar(
+        select(Handoff)
+        .join(HandoffCode, HandoffCode.handoff_id == Handoff.id)
+        .where(HandoffCode.person_id == person.id, HandoffCode.code == code)
+    )
+
+
+def random_code() -> str:
+    """A letter, then letters and digits with at least one digit: neither a word nor a time."""
+    while True:
+        code = secrets.choice(LETTERS) + "".join(
+            secrets.choice(LETTERS + DIGITS) for _ in range(LENGTH - 1)
+        )
+        if CODE.fullmatch(code):
+            return code
