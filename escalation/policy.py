@@ -116,6 +116,13 @@ class AlertTimes(Part):
     give_up_after_minutes: Minutes
 
 
+class PaidTexts(Part):
+    per_unknown_number_a_day: Annotated[int, Field(ge=1, le=20)]
+    per_person_an_hour: Annotated[int, Field(ge=30, le=1000)]
+    per_program_a_day: Annotated[int, Field(ge=100)]
+    unknown_numbers_alert_seconds: Annotated[int, Field(ge=10, le=300)]
+
+
 class Relay(Part):
     mentor_sms: Literal["link", "words"]
 
@@ -285,6 +292,7 @@ class Policy(Part):
     disclosure: Disclosure
     claim: Claim
     alert: AlertTimes
+    paid_texts: PaidTexts
     relay: Relay
     schedule: SchedulePolicy
     check_ins: CheckInCutOffs

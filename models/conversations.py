@@ -74,6 +74,9 @@ class Conversation(Base):
         sa.String(40), comment="The worker that is handling it"
     )
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When a number that no one enrolled texted STOP"
+    )
 
     person: Mapped[Person | None] = relationship(lazy="joined")
     program: Mapped[Program] = relationship(lazy="joined")
@@ -81,6 +84,11 @@ class Conversation(Base):
     @property
     def phone(self) -> str | None:
         return self.person.phone if self.person else self.stranger_phone
+
+    @property
+    def has_stopped_texts(self) -> bool:
+        stopped_at = self.person.opted_out_at if self.person else self.stopped_at
+        return stopped_at is not None
 
 
 class Message(Base):
@@ -123,6 +131,9 @@ class Message(Base):
     media: Mapped[int] = mapped_column(default=0, comment="Attached pictures and files")
     relayed_from_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"), comment="The mentor's text this forwards"
+    )
+    contact_details: Mapped[str | None] = mapped_column(
+        sa.String(60), comment="Kinds of contact details in a mentor's words to a mentee"
     )
     provider_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

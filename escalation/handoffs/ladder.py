@@ -21,6 +21,7 @@ from escalation.handoffs.duty import managers_to_text, on_duty
 from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.handoffs.jobs import CheckAlerts, Climb, Recall, enqueue
 from escalation.handoffs.moves import log_move
+from escalation.handoffs.unknown_numbers import alert_about_unknown_number
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
 from escalation.transaction import Transaction
@@ -90,12 +91,16 @@ def climb(tx: Transaction, handoff: Handoff, ladder: int, rung: int) -> list[Per
 
 def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
     own = _matched(tx.session, handoff.conversation, MatchKind.OWN)
+    unknown = handoff.conversation.person_id is None
     for person in people:
         key = f"alert_{handoff.urgency.name.lower()}"
         if person.id == handoff.mentor_id:
             key = "alert_raised_to_holder"
         whose = "your mentee" if person in own else "a mentee"
-        text = tx.tell_about(handoff, person, key, whose=whose)
+        if unknown:
+            text = alert_about_unknown_number(tx, handoff, person, key)
+        else:
+            text = tx.tell_about(handoff, person, key, whose=whose)
         alert = Alert(
             handoff_id=handoff.id,
             person_id=person.id,

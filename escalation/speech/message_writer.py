@@ -143,7 +143,7 @@ def _write(session: Session, conversation: Conversation, draft: _Draft, now: dat
     channel = draft.channel or _where_read(session, conversation)
     on_web = channel is Channel.WEB
     # After STOP we must not send it, but the row shows that there was a message.
-    opted_out = not on_web and _stopped_texts(conversation)
+    opted_out = not on_web and conversation.has_stopped_texts
     message = Message(
         conversation_id=conversation.id,
         at=now,
@@ -184,16 +184,12 @@ def _hold_thread(session: Session, conversation: Conversation) -> None:
 
 def _where_read(session: Session, conversation: Conversation) -> Channel:
     """The channel last used; the web chat if they stopped texts and have used it."""
-    if conversation.channel is Channel.WEB or not _stopped_texts(conversation):
+    if conversation.channel is Channel.WEB or not conversation.has_stopped_texts:
         return conversation.channel
     on_web = select(Message.id).where(
         Message.conversation_id == conversation.id, Message.channel == Channel.WEB
     )
     return Channel.WEB if session.scalar(on_web.limit(1)) else conversation.channel
-
-
-def _stopped_texts(conversation: Conversation) -> bool:
-    return conversation.person is not None and conversation.person.opted_out_at is not None
 
 
 def _note_replaced(

@@ -19,6 +19,7 @@ from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
 from escalation.speech.message_writer import STOP_CONFIRMED, spoken_in
 from escalation.transaction import Transaction
+from gateway.messaging.limits import find_reached_limit, tell_limit_reached
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.runtime.line import Line, Sent, TextFailed
 from models import (
@@ -119,14 +120,14 @@ def _send_once(line: Line, outgoing: Outgoing) -> Sent:
 def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
     """Mark the first queued text as sending. Texts that may no longer be sent are dropped."""
     now = line.clock()
-    with line.database.writing() as session:
+    with acting(line) as session:
         conversation = lock_conversation(session, conversation_id)
-        while (message := _first_undelivered(session, conversation_id)) is not None:
+        while (message := _first_undelivered(session, conversation_id, now=now)) is not None:
             if _must_wait(message, now=now):
                 return None
             reason = why_code_is_not_sent(message, now=now)
             if reason is None and message.delivery is not Delivery.SENDING:
-                reason = _why_not(session, conversation, message)
+                reason = _why_not(line, session, conversation, message)
             if reason is None:
                 return _mark(conversation, message, now=now)
             message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
@@ -154,27 +155,42 @@ def _mark(conversation: Conversation, message: Message, *, now: datetime) -> Out
     return Outgoing(message.id, conversation.phone, words, tried_since)
 
 
-def _first_undelivered(session: Session, conversation_id: int) -> Message | None:
+def _first_undelivered(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
+    """The oldest text to send, without those that wait to be grouped with others.
+
+    Locked, because `page` may be adding to a waiting one.
+    """
+    waits = (Message.tries == 0) & (func.coalesce(Message.next_try_at, now) > now)
     return session.scalar(
         select(Message)
         .where(
             Message.conversation_id == conversation_id,
             Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
+            ~waits,
         )
         .order_by(Message.id)
         .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
 
 
-def _why_not(session: Session, conversation: Conversation, message: Message) -> str | None:
+def _why_not(
+    line: Line, session: Session, conversation: Conversation, message: Message
+) -> str | None:
     """Why this text may no longer be sent, or None. A mentor may have claimed the conversation."""
     if message.from_rasa and get_owner(get_open_handoff(session, conversation)) is Owner.MENTOR:
         return "yielded_to_person"
-    person = conversation.person
-    stopped = person is not None and person.opted_out_at is not None
-    if stopped and message.script != STOP_CONFIRMED:
+    if conversation.has_stopped_texts and message.script != STOP_CONFIRMED:
         return "opted_out"
-    return None if conversation.phone else "no_number"
+    if not conversation.phone:
+        return "no_number"
+    tx = line.of(session, conversation.program_id).at(session)
+    limits = tx.policy.paid_texts
+    reached = find_reached_limit(session, limits, conversation, message, tx.now)
+    if reached is not None:
+        tell_limit_reached(tx, conversation.program_id)
+    return reached
 
 
 def note_delivery(
@@ -258,8 +274,7 @@ def _act_on_failed_text(tx: Transaction, message: Message) -> None:
         elif message.error_code in BAD_NUMBER:
             person.unreachable_code = message.error_code
     session.flush()
-    alert = session.scalar(select(Alert).where(Alert.message_id == message.id))
-    if alert is not None:
+    for alert in session.scalars(select(Alert).where(Alert.message_id == message.id)).all():
         handoff = session.get_one(Handoff, alert.handoff_id)
         lock_conversation(session, handoff.conversation_id)
         session.refresh(handoff)

@@ -65,7 +65,7 @@ def match_opt_out(turn: Turn) -> ConsentWord | None:
     is_staff = person is not None and person.role is not Role.MENTEE
     if _carriers_word(turn.words) if is_staff else asks_to_stop(turn.words):
         return ConsentWord.STOP
-    word, stopped = one_word(turn.words), person is not None and person.opted_out_at
+    word, stopped = one_word(turn.words), turn.conversation.has_stopped_texts
     if word in START_WORDS or (stopped and _says_yes(turn.message)):
         return ConsentWord.START
     return ConsentWord.HELP if word in HELP_WORDS else None
@@ -78,11 +78,15 @@ def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
         case ConsentWord.STOP:
             if person is not None:
                 _stop_texts(turn, person)
+            else:
+                _stop_texts_to_stranger(turn)
         case ConsentWord.START:
-            if person is None or person.opted_out_at is None:
+            if not turn.conversation.has_stopped_texts:
                 return False
-            person.opted_out_at = None
-            note_about(turn.session, person, "texts.started", by=person, now=turn.now)
+            turn.conversation.stopped_at = None
+            if person is not None:
+                person.opted_out_at = None
+                note_about(turn.session, person, "texts.started", by=person, now=turn.now)
             turn.say("started", program=turn.conversation.program.name)
         case ConsentWord.HELP:
             is_staff = person is not None and person.role is not Role.MENTEE
@@ -100,6 +104,13 @@ def _stop_texts(turn: Turn, person: Person) -> None:
         note_about(turn.session, person, "texts.stopped", by=person, now=turn.now)
         if person.role is not Role.MENTEE:
             tell_managers(turn, person, "staff_stopped")
+
+
+def _stop_texts_to_stranger(turn: Turn) -> None:
+    key = _confirmation(turn.message, again=turn.conversation.has_stopped_texts)
+    if key is not None:
+        turn.say(key, program=turn.conversation.program.name)
+    turn.conversation.stopped_at = turn.conversation.stopped_at or turn.now
 
 
 def _confirmation(message: Message, *, again: bool) -> str | None:

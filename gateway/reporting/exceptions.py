@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import away_now
-from escalation.handoffs.duty import on_duty
+from escalation.handoffs.duty import list_staff, on_duty
 from escalation.speech.i18n import phrase
 from gateway.check_ins.answers import Missed, missed_check_ins
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.reporting.period import Scope
-from gateway.runtime.labels import masked
+from gateway.runtime.labels import LABELS, masked
 from gateway.runtime.settings import Settings
-from models import Conversation, Match, MatchKind, Message, Person, Program, Role, Speaker
+from models import Conversation, Handoff, Match, MatchKind, Message, Person, Program, Role, Speaker
 
 
 def list_missed(scope: Scope) -> list[Missed]:
@@ -78,6 +78,74 @@ def list_unreachable(scope: Scope) -> list[Unreachable]:
         .order_by(Person.id)
     )
     return [Unreachable(person) for person in people]
+
+
+@dataclass(frozen=True)
+class LimitReached:
+    """Automated texts of the last seven days that a limit on paid texts held back."""
+
+    reason: str
+    texts: int
+    last_at: datetime
+
+
+def list_limits_reached(scope: Scope) -> list[LimitReached]:
+    latest = func.max(Message.at)
+    held_back = (
+        select(Message.error_code, func.count(), latest)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            Conversation.program_id == scope.program.id,
+            Message.error_code.startswith("limit_"),
+            Message.moved_at > scope.days_ago(7),
+        )
+        .group_by(Message.error_code)
+        .order_by(latest.desc())
+    )
+    found = scope.session.execute(held_back)
+    return [
+        LimitReached(phrase(LABELS["why_dropped"][reason or ""]), texts, at)
+        for reason, texts, at in found
+    ]
+
+
+@dataclass(frozen=True)
+class ContactDetails:
+    """A mentor's message to a mentee with a phone number, an address, or the like."""
+
+    mentor: str
+    kinds: str
+    at: datetime
+    handoff_id: int | None
+
+
+def list_contact_details(scope: Scope) -> list[ContactDetails]:
+    """Of the last 14 days, the newest first."""
+    handoff = (
+        select(func.max(Handoff.id))
+        .where(Handoff.conversation_id == Message.conversation_id, Handoff.opened_at <= Message.at)
+        .correlate(Message)
+        .scalar_subquery()
+    )
+    flagged = (
+        select(Message, handoff)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            Conversation.program_id == scope.program.id,
+            Message.contact_details.is_not(None),
+            Message.moved_at > scope.days_ago(14),
+        )
+        .order_by(Message.id.desc())
+    )
+    return [
+        ContactDetails(one.speaker_name or "", one.contact_details or "", one.at, number)
+        for one, number in scope.session.execute(flagged)
+    ]
+
+
+def can_nobody_be_reached(session: Session, program: Program) -> bool:
+    """Whether a crisis in this program would reach nobody by text."""
+    return not any(person.can_be_texted for person in list_staff(session, program.id))
 
 
 @dataclass(frozen=True)
@@ -146,6 +214,8 @@ def list_away(session: Session, *, now: datetime) -> list[str]:
 def _gaps_in(session: Session, program: Program, *, now: datetime) -> list[str]:
     people = session.scalars(select(Person).where(Person.program_id == program.id)).all()
     found = []
+    if can_nobody_be_reached(session, program):
+        found.append("Nobody can be reached by text: a crisis would alert no one.")
     if not any(person.on_duty and person.can_be_texted for person in people):
         found.append("No one on duty can be texted, so a crisis reaches managers only.")
     if not any(person.role is Role.MANAGER and person.can_be_texted for person in people):

@@ -30,7 +30,14 @@ from gateway.handoffs.handoff_list import (
     find_handoffs,
 )
 from gateway.handoffs.timeline import timeline
-from gateway.reporting.exceptions import list_missed, list_unknown_numbers, list_unreachable
+from gateway.reporting.exceptions import (
+    can_nobody_be_reached,
+    list_contact_details,
+    list_limits_reached,
+    list_missed,
+    list_unknown_numbers,
+    list_unreachable,
+)
 from gateway.reporting.period import UrgencyName, get_scope
 from gateway.review.judging import judging_handoff
 from gateway.review.pages import to_review
@@ -185,6 +192,9 @@ def _log(
             "missed": list_missed(scope),
             "unknown_numbers": list_unknown_numbers(scope),
             "unreachable": list_unreachable(scope),
+            "nobody_reachable": can_nobody_be_reached(session, program),
+            "limits_reached": list_limits_reached(scope),
+            "contact_details": list_contact_details(scope),
         }
     return page(
         request,

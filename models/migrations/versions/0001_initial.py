@@ -319,6 +319,12 @@ def create_conversations() -> None:
         column("forget_bot", sa.Boolean(), comment="Reset the bot before its next answer"),
         column("held_by", sa.String(40), nullable=True, comment="The worker that is handling it"),
         column("held_until", TIME, nullable=True),
+        column(
+            "stopped_at",
+            TIME,
+            nullable=True,
+            comment="When a number that no one enrolled texted STOP",
+        ),
         sa.CheckConstraint(
             "(person_id IS NULL) <> (stranger_phone IS NULL)", name="person_or_stranger"
         ),
@@ -346,6 +352,12 @@ def create_conversations() -> None:
         column("media", sa.Integer(), comment="Attached pictures and files"),
         link(
             "relayed_from_id", "message", nullable=True, comment="The mentor's text this forwards"
+        ),
+        column(
+            "contact_details",
+            sa.String(60),
+            nullable=True,
+            comment="Kinds of contact details in a mentor's words to a mentee",
         ),
         column("provider_id", sa.String(64), nullable=True, unique=True),
         column("handled_at", TIME, nullable=True),

@@ -96,6 +96,7 @@ STAFF GET /account /sign-in/confirm /live /console /console/lists /console/mente
 STAFF POST /account/sessions/end-others /account/sessions/end-all /sign-in/confirm/code
     /account/password /account/passkeys/options
     /account/passkeys
+SAMS GET /console/to/{code=SAMS_CODE}
 SAMS POST /account/sessions/{number=SAMS_BROWSER}/end /account/passkeys/{number}/rename
     /account/passkeys/{number}/remove /console/{number}/debrief
 ITS_STAFF GET /console/{number}/now /console/{number}/brief
@@ -296,6 +297,7 @@ def fill_program(session: Session, talk: Talk, people: dict[str, Person]) -> dic
         "number": "1",
         "SAM": str(sam.id),
         "MAYA": str(maya.id),
+        "SAMS_CODE": talk.code(SAM),
         "SAMS_BROWSER": str(session.scalars(select(WebSession.id)).one()),
         "LINK": new_link(session, sam, "sign_in", now=now, lasts=lasts),
         "INVITATION": new_link(session, maya, "chat", now=now, lasts=lasts),

@@ -56,7 +56,7 @@ def test_a_concern_by_text_goes_to_the_managers_without_a_word_of_it(talk: Talk)
     assert WORDS not in told["ruth"]
     assert "Maya" not in told["ruth"]
     assert "Sam" not in told["ruth"]
-    assert f"/safeguarding/{record.id}" in told["ruth"]
+    assert told["ruth"].endswith("/safeguarding")
     assert talk.bot.heard == []
 
 
@@ -262,7 +262,7 @@ def test_managers_are_told_twice_about_an_overdue_record_without_its_words(talk:
     [(who, words)] = looks_for_overdue(talk)
     assert who == "ruth"
     assert "was due Wednesday 10:00 and has no outcome yet" in words
-    assert f"/safeguarding/{records(talk)[0].id}" in words
+    assert words.endswith("/safeguarding")
     assert not re.search(f"Maya|Sam|{WORDS}", words)
     assert looks_for_overdue(talk) == [], "a job too many tells nothing"
     talk.passes(hours=24)

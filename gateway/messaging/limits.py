@@ -1,0 +1,86 @@
+"""Limits on automated texts, which cost money: per unknown number, per person, per program.
+
+Above a limit a text is dropped, visibly. Always sent are what people write, whatever belongs to a
+crisis, the confirmation of STOP, and alerts: a mentee has read that they were asked. Alerts about
+unknown numbers are grouped instead (escalation/handoffs/unknown_numbers.py).
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from escalation.handoffs.duty import managers_to_text
+from escalation.policy import PaidTexts
+from escalation.speech.message_writer import STOP_CONFIRMED, get_thread
+from escalation.transaction import Transaction
+from models import Conversation, Handoff, Message, Speaker, Status, Urgency
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# Alerts, crises, and what managers must learn when someone forges a number or a limit is reached.
+ALWAYS_SENT = frozenset(
+    {
+        *("alert_routine", "alert_soon", "alert_crisis", "alert_raised_to_holder"),
+        *("why_crisis", "crisis_closed", "transfer_asked"),
+        *("away_in_crisis", "staff_stopped", "codes_tried", "limit_reached", STOP_CONFIRMED),
+        *("sign_in_link", "sign_in_changed", "sign_in_changed_told", "sign_in_several_told"),
+        *("sign_in_new_device", "sign_in_new_device_told"),
+    }
+)
+
+
+def find_reached_limit(
+    session: Session, limits: PaidTexts, conversation: Conversation, message: Message, now: datetime
+) -> str | None:
+    """The limit, a key of labels.toml, above which the text would be; None if it may be sent."""
+    lines = (message.script or "").split("+")
+    if message.speaker is not Speaker.BOT or not ALWAYS_SENT.isdisjoint(lines):
+        return None
+    unknown = conversation.person_id is None
+    most_here = limits.per_unknown_number_a_day if unknown else limits.per_person_an_hour
+    here = _sent_since(now - (DAY if unknown else HOUR)).where(
+        Message.conversation_id == conversation.id
+    )
+    everywhere = (
+        _sent_since(now - DAY)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.program_id == conversation.program_id)
+    )
+    sent_here, sent_everywhere = session.execute(
+        select(here.scalar_subquery(), everywhere.scalar_subquery())
+    ).one()
+    if sent_here >= most_here:
+        reached = "limit_unknown_number" if unknown else "limit_person"
+    elif sent_everywhere >= limits.per_program_a_day:
+        reached = "limit_program"
+    else:
+        return None
+    # A person in a crisis gets every answer.
+    return reached if unknown or not _is_in_crisis(session, conversation) else None
+
+
+def tell_limit_reached(tx: Transaction, program_id: int) -> None:
+    """Text the managers, once a day for all limits together."""
+    for manager in managers_to_text(tx.session, program_id):
+        tx.say_unless_said_lately(
+            get_thread(tx.session, tx.rules, manager),
+            "limit_reached",
+            within_minutes=DAY / timedelta(minutes=1),
+            link=f"{tx.rules.site}/log#limits-heading",
+        )
+
+
+def _sent_since(since: datetime) -> Select[tuple[int]]:
+    """How many texts went to the provider. No row moves before it is written."""
+    return select(func.count(Message.id)).where(
+        Message.outgoing, Message.tries > 0, Message.at > since, Message.moved_at > since
+    )
+
+
+def _is_in_crisis(session: Session, conversation: Conversation) -> bool:
+    crisis = select(Handoff.id).where(
+        Handoff.conversation_id == conversation.id,
+        Handoff.urgency == Urgency.CRISIS,
+        Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
+    )
+    return session.scalar(crisis.limit(1)) is not None

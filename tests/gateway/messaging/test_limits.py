@@ -1,0 +1,141 @@
+"""What strangers can make Warmline pay for, through the outbox and Twilio's API (the fake)."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.messaging.sms import Twilio, connect
+from models import Alert, Delivery, Message
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
+from tests.line import ASKS, CRISIS, MAYA, NAMES, NOOR, RUTH, SAM, STRANGER, Talk
+
+
+@pytest.fixture
+def twilio(talk: Talk) -> Iterator[FakeTwilio]:
+    """The texts go out through Twilio, which confirms none of them."""
+    with FakeTwilio(callbacks=False) as fake:
+        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url)
+        talk.line.texts = Twilio(client, public_url="https://warmline.example", from_=NUMBER)
+        yield fake
+        assert fake.violations == []
+
+
+def to_staff(twilio: FakeTwilio) -> Counter[str]:
+    return Counter(text.to for text in twilio.sent if text.to in (SAM, NOOR, RUTH))
+
+
+def strangers(count: int) -> list[str]:
+    numbers = [f"+1202555{5000 + one}" for one in range(count)]
+    NAMES.update((number, number) for number in numbers)
+    return numbers
+
+
+def test_100_helps_from_an_unknown_number_cost_3_texts_and_tell_the_manager_once(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    for _ in range(100):
+        talk.texts(STRANGER, "HELP")
+    assert len(twilio.sent_to(STRANGER)) == 3
+    [told] = twilio.sent_to(RUTH)
+    assert "A limit on paid texts was reached" in told.body
+    dropped = [one.error_code for one in talk.rows(Message) if one.delivery is Delivery.DROPPED]
+    assert dropped == ["limit_unknown_number"] * 97
+    talk.passes(hours=25)
+    talk.texts(STRANGER, "HELP")
+    assert len(twilio.sent_to(STRANGER)) == 4
+
+
+def test_a_stranger_above_the_limit_still_reads_the_crisis_line(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    for _ in range(10):
+        talk.texts(STRANGER, "HELP")
+    talk.texts(STRANGER, CRISIS)
+    assert "988" in twilio.sent_to(STRANGER)[-1].body
+    assert "Thank you for telling me" in twilio.sent_to(STRANGER)[-1].body
+
+
+def test_20_strangers_in_crisis_cost_one_alert_for_each_person_and_minute(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    for number in strangers(20):
+        talk.texts(number, CRISIS)
+    assert to_staff(twilio) == {NOOR: 1, RUTH: 1}, "the first one at once"
+    talk.passes(seconds=60)
+    assert to_staff(twilio) == {NOOR: 2, RUTH: 2}, "and the other 19 in one text"
+    grouped = twilio.sent_to(NOOR)[-1].body
+    assert grouped.count("#") == 19
+    for minute in range(2, 30):
+        before = to_staff(twilio)
+        talk.passes(seconds=60)
+        per_person = to_staff(twilio) - before
+        assert max(per_person.values(), default=0) <= 1, f"minute {minute}"
+    assert all(twilio.sent_to(number) for number in strangers(20))
+
+
+def test_a_grouped_alert_holds_each_persons_own_code_and_it_claims(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    for number in strangers(3):
+        talk.texts(number, CRISIS)
+    talk.passes(seconds=60)
+    code = {row.handoff_id for row in talk.rows(Alert)}
+    assert len(code) == 3
+    grouped = twilio.sent_to(RUTH)[-1].body
+    shown = [word.strip(",.:#") for word in grouped.split() if word.startswith("#")]
+    talk.texts(RUTH, f"TAKE {shown[-1]}")
+    assert f"You have #{shown[-1]}" in twilio.sent_to(RUTH)[-1].body
+
+
+def test_an_enrolled_mentees_crisis_never_waits_for_a_group(talk: Talk, twilio: FakeTwilio) -> None:
+    for number in strangers(5):
+        talk.texts(number, CRISIS)
+    before = to_staff(twilio)
+    talk.texts(MAYA, CRISIS)
+    assert to_staff(twilio) - before == {NOOR: 1, RUTH: 1}
+
+
+@pytest.mark.parametrize("words", ["STOP", "stop texting me", "Unsubscribe"])
+def test_a_strangers_stop_is_kept_until_start(talk: Talk, twilio: FakeTwilio, words: str) -> None:
+    talk.texts(STRANGER, words)
+    sent = len(twilio.sent_to(STRANGER))
+    assert sent <= 1, "one confirmation at most"
+    for more in ("hello?", "HELP", "what is this"):
+        talk.texts(STRANGER, more)
+        talk.passes(hours=25)
+    assert len(twilio.sent_to(STRANGER)) == sent
+    talk.texts(STRANGER, "START")
+    assert "You will get texts from" in twilio.sent_to(STRANGER)[-1].body
+
+
+def test_a_person_gets_at_most_the_hours_texts_but_every_answer_in_a_crisis(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """Two machines that answer each other stop at the limit."""
+    talk.adopts("paid_texts", per_person_an_hour=30)
+    for number in range(40):
+        talk.texts(MAYA, f"away message {number}")
+    assert len(twilio.sent_to(MAYA)) == 30
+    talk.texts(MAYA, CRISIS)
+    assert "Thank you for telling me" in twilio.sent_to(MAYA)[-1].body
+    [code] = re.findall(r"TAKE (\w{4})", twilio.sent_to(NOOR)[-1].body)
+    talk.texts(NOOR, f"TAKE {code}")
+    talk.texts(NOOR, "I am here, Maya")
+    assert twilio.sent_to(MAYA)[-1].body == "Noor: I am here, Maya"
+    assert to_staff(twilio)[RUTH] == 2, "the crisis, and the limit once"
+
+
+def test_the_programs_limit_stops_neither_a_crisis_nor_an_alert(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.adopts("paid_texts", per_program_a_day=100, per_person_an_hour=1000)
+    for number in range(110):
+        talk.texts(MAYA, f"hello {number}")
+    assert len(twilio.sent) == 101, "100, and one to the manager"
+    talk.texts(MAYA, ASKS)
+    assert twilio.sent_to(SAM), "Maya has read that he was asked"
+    talk.texts(MAYA, CRISIS)
+    assert "Thank you for telling me" in twilio.sent_to(MAYA)[-1].body
+    assert twilio.sent_to(NOOR)
