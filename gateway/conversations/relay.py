@@ -4,7 +4,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import LOOKING, is_looking_at, last_looked
+from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.jobs import TellHolder, enqueue
+from escalation.speech.contact_details import find_contact_details
 from escalation.speech.message_writer import get_thread, speak_as_person
 from escalation.transaction import Transaction
 from models import Handoff, Message, Person, Urgency
@@ -18,9 +20,10 @@ def write_to_mentee(
 ) -> None:
     """Write to the mentee as the mentor who holds the handoff. The caller has locked it."""
     assert handoff.mentor is not None
+    contact_details = ",".join(find_contact_details(words)) or None
     for start in range(0, max(len(words), 1), LONGEST_TEXT):
         part = words[start : start + LONGEST_TEXT]
-        speak_as_person(
+        message = speak_as_person(
             tx.session,
             handoff.conversation,
             handoff.mentor,
@@ -28,8 +31,22 @@ def write_to_mentee(
             now=tx.now,
             relayed_from=relayed_from,
         )
+        message.contact_details = contact_details
+    if contact_details is not None:
+        _tell_managers_of_contact_details(tx, handoff.mentor)
     handoff.first_reply_at = handoff.first_reply_at or tx.now
     tx.session.flush()
+
+
+def _tell_managers_of_contact_details(tx: Transaction, mentor: Person) -> None:
+    """At most one text a day to each of the other managers; /log lists every message."""
+    for manager in managers_to_text(tx.session, mentor.program_id, but=mentor.id):
+        tx.say_unless_said_lately(
+            get_thread(tx.session, tx.rules, manager),
+            "contact_details",
+            within_minutes=24 * 60,
+            link=f"{tx.rules.site}/log#contact-details-heading",
+        )
 
 
 def tell_holder(tx: Transaction, handoff: Handoff, message: Message) -> None:
