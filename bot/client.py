@@ -97,11 +97,11 @@ class Bot:
     def forget(self, conversation_id: int) -> None:
         """Reset this dialogue: drop an open exercise and its answers. Raises BotAway."""
         path = f"/conversations/{_sender(conversation_id)}/tracker/events"
-        self._call("POST", path, params=self._auth, json={"event": "restart"})
+        self._call("POST", path, json={"event": "restart"})
 
     def ready(self) -> bool:
         try:
-            status = self._call("GET", "/status", params=self._auth)
+            status = self._call("GET", "/status")
         except BotAway:
             return False
         return isinstance(status, dict) and bool(status.get("model_file"))
@@ -115,7 +115,9 @@ class Bot:
         return answer
 
     def _call(self, method: str, path: str, **request: Any) -> object:
-        call = asyncio.wait_for(_fetch(method, self._url + path, **request), self._timeout)
+        call = asyncio.wait_for(
+            _fetch(method, self._url + path, params=self._auth, **request), self._timeout
+        )
         try:
             body = _run(call)
         except TimeoutError:

@@ -11,10 +11,10 @@ from bot.training import trained_model
 DEFAULT_URL = "http://127.0.0.1:5005"
 
 
-def command(
-    root: Path = ROOT, port: int = 5005, *, host: str = "127.0.0.1", token: str | None = None
-) -> list[str]:
+def command(root: Path = ROOT, port: int = 5005, *, host: str = "127.0.0.1") -> list[str]:
     """The command that serves the trained model. Run it in `root` with `environment()`.
+
+    Rasa's token comes from RASA_TOKEN there, never from the command line, which `ps` shows.
 
     Raises BotProblem when no model was trained from the current sources.
     """
@@ -28,17 +28,20 @@ def command(
     served += ["--interface", host, "--port", str(port), "--model", str(model)]
     served += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
     served += ["--logging-config-file", "logging.yml"]
-    return served + (["--auth-token", token] if token else [])
+    return served
 
 
 def main() -> None:
     """Replace this process with Rasa. RASA_URL sets the port, HOST the address to listen on."""
     if not os.environ.get("WARMLINE_KEY"):
         sys.exit("WARMLINE_KEY is missing. Copy .env.example to .env; it says how to make one.")
+    if not os.environ.get("RASA_TOKEN"):
+        sys.exit("RASA_TOKEN is missing. Set a long random one in .env, for the gateway, too.")
+    os.umask(0o077)  # the tracker's file is for this user alone
     port = urlsplit(os.environ.get("RASA_URL", DEFAULT_URL)).port or 5005
     host = os.environ.get("HOST", "127.0.0.1")
     try:
-        served = command(port=port, host=host, token=os.environ.get("RASA_TOKEN"))
+        served = command(port=port, host=host)
     except BotProblem as problem:
         sys.exit(str(problem))
     os.chdir(ROOT)

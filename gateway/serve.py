@@ -2,6 +2,7 @@
 
 import fcntl
 import gc
+import re
 from pathlib import Path
 from typing import TextIO
 
@@ -21,10 +22,13 @@ from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line, Texts
-from gateway.runtime.settings import ROOT, Settings
+from gateway.runtime.settings import ROOT, BadSettings, Settings, check_for_serving
 from gateway.web.connections import server_options
 from gateway.worker import KINDS, Watchdog, do_work
 from models import Channel, Person, use_key
+
+# Numbers that the North American plan reserves for examples.
+EXAMPLE_NUMBER = re.compile(r"\+1\d{3}55501\d\d")
 
 
 class AlreadyServed(Exception):
@@ -65,13 +69,15 @@ def make_texts(settings: Settings) -> Texts:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Raises AlreadyServed, BadPolicy, BadScript, BadLexicon, or WeightsDamaged."""
+    """Raises AlreadyServed, BadPolicy, BadScript, BadLexicon, WeightsDamaged, or BadSettings."""
     # The first use loads the model, the rules, and the guard. No message should wait for that, and
     # without detection nobody would be handed over, so a broken file stops the start.
     detect("hello")
     load_guard()
     only_one = _lock(settings.database_url)
     database = open_database(settings)
+    if settings.sms == "phones":
+        refuse_real_numbers(database)
     engine = Engine(database, settings.database_url, [kind.job for kind in KINDS])
     line = make_line(settings, database)
     watchdog = Watchdog(line, engine)
@@ -105,7 +111,19 @@ def make_line(settings: Settings, database: Database) -> Line:
     )
 
 
+def refuse_real_numbers(database: Database) -> None:
+    """Raises BadSettings. In the demo anyone can read and text as anyone."""
+    with database.reading() as session:
+        for phone in session.scalars(select(Person.phone).where(Person.phone.is_not(None))):
+            if not EXAMPLE_NUMBER.fullmatch(phone or ""):
+                raise BadSettings(
+                    "SMS=phones is the demo, and this database has real phone numbers: set "
+                    "SMS=twilio, or use a database that has only example numbers (555-01xx)."
+                )
+
+
 def serve(settings: Settings) -> None:
+    check_for_serving(settings)
     app = build_app(settings)
     # Everything loaded by now stays. Without the freeze, the collector would go through it again
     # whenever a page has read some thousand rows, which takes longer than reading them. Collecting

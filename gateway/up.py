@@ -22,6 +22,9 @@ def run() -> int:
     if not os.environ.get("WARMLINE_KEY"):
         write_env_if_missing(ROOT / ".env")
     settings = load_settings()
+    if settings.sms is None:
+        os.environ["SMS"] = "phones"  # for the gateway, too, which has no default
+        settings = load_settings()
     taken = _find_taken_port(settings)
     if taken:
         print("Another program uses {}. Stop it, or change {} in .env.".format(*taken))

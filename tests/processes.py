@@ -48,6 +48,8 @@ class Process:
             "DATABASE_URL": f"sqlite:///{folder / 'warmline.db'}",
             "PORT": str(self.port),
             "PUBLIC_URL": self.url,
+            "SMS": "phones",
+            "RASA_TOKEN": "token-for-tests",
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None

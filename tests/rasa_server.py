@@ -33,9 +33,10 @@ class RasaServer:
         """Start Rasa and wait until it answers. Raises RuntimeError with its log otherwise."""
         train_if_changed()
         own = {"RASA_TRACKER_DB": str(self.tracker_db), "WARMLINE_KEY": self.key}
+        own["RASA_TOKEN"] = self.token
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command(port=self.port, token=self.token),
+                command(port=self.port),
                 cwd=ROOT,
                 env=environment(os.environ) | own,
                 stdout=log,
@@ -55,6 +56,11 @@ class RasaServer:
         bot = Bot(self.url, token=self.token)
         for conversation in range(1, MOST_CONVERSATIONS + 1):
             bot.forget(conversation)
+
+    def command_line(self) -> str:
+        """As `ps` shows it to everyone on the machine."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/cmdline").read_text()
 
     def stop(self) -> None:
         if self._process is None:

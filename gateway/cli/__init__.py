@@ -4,6 +4,7 @@
 of Warmline that it uses, are imported only when that command runs.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -99,6 +100,7 @@ def warmline() -> None:
 
 
 def main() -> None:
+    os.umask(0o077)  # the database, its log, its lock, and .env are for this user alone
     if "--help" not in sys.argv:
         from gateway.runtime.logging import set_up_logs
 

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     database_url: str = f"sqlite:///{ROOT / 'var' / 'warmline.db'}"
     warmline_key: str
-    sms: Literal["phones", "twilio"] = "phones"
+    sms: Literal["phones", "twilio"] | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = None
     twilio_from: str | None = None
@@ -118,12 +118,30 @@ class Settings(BaseSettings):
             ),
         }
         missing = [name for name, value in needed.items() if not value]
+        if self.sms == "phones" and not is_loopback(self.host):
+            raise ValueError(
+                f"SMS=phones is the demo: everyone who reaches it can read and write as anyone, so "
+                f"it does not listen on HOST={self.host}. Set HOST=127.0.0.1, or SMS=twilio"
+            )
         if self.sms == "twilio" and missing:
             raise ValueError(
                 f"SMS=twilio needs {', '.join(missing)}. "
                 "Set it in .env, or set SMS=phones to try Warmline without a Twilio account"
             )
         return self
+
+
+def check_for_serving(settings: Settings) -> None:
+    """Raises BadSettings for what has no safe default. Only `make up` chooses the demo itself."""
+    if not settings.rasa_token:
+        raise BadSettings(
+            "RASA_TOKEN is missing. Set a long random one in .env: the bot refuses others with it."
+        )
+    if settings.sms is None:
+        raise BadSettings(
+            "SMS is missing. Set SMS=twilio for real texts, or SMS=phones for the demo, in which "
+            "anyone on this machine can text as anyone."
+        )
 
 
 ADVICE = {

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -34,6 +35,17 @@ def way(rasa: RasaServer) -> Iterator[SlowWay]:
 def talk(talk: Talk, rasa: RasaServer, way: SlowWay) -> Talk:
     talk.line.bot = Bot(way.url, token=rasa.token, timeout_seconds=2)
     return talk
+
+
+def test_rasa_asks_for_its_token_on_every_route_and_ps_does_not_show_it(rasa: RasaServer) -> None:
+    asked = {"sender": "c1", "message": "hi"}
+    assert httpx.get(f"{rasa.url}/status").status_code == 401
+    assert httpx.post(f"{rasa.url}/webhooks/rest/webhook", json=asked).status_code == 401
+    wrong = httpx.post(f"{rasa.url}/webhooks/rest/webhook?token=wrong", json=asked)
+    assert wrong.status_code == 401
+    with_token = f"{rasa.url}/webhooks/rest/webhook?token={rasa.token}"
+    assert httpx.post(with_token, json=asked, timeout=30).status_code == 200
+    assert rasa.token not in rasa.command_line()
 
 
 def test_maya_asks_how_to_sleep_and_reads_about_sleep(talk: Talk) -> None:

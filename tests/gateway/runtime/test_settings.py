@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.runtime.settings import BadSettings, Settings, load_settings
+from gateway.runtime.settings import BadSettings, Settings, check_for_serving, load_settings
 from tests.processes import KEY
 
 
@@ -80,3 +80,23 @@ def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPa
     assert load_settings().trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "fd00::/8")
     monkeypatch.delenv("TRUSTED_PROXIES")
     assert load_settings().trusted_proxies == ()
+
+
+def test_the_demo_refuses_to_listen_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = problem(monkeypatch, WARMLINE_KEY=KEY, SMS="phones", HOST="0.0.0.0")
+    assert said.count("\n") == 0
+    assert "HOST=127.0.0.1" in said
+    assert "SMS=twilio" in said
+
+
+def test_a_gateway_starts_only_with_sms_chosen_and_rasas_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WARMLINE_KEY", KEY)
+    with pytest.raises(BadSettings, match="RASA_TOKEN is missing"):
+        check_for_serving(load_settings())
+    monkeypatch.setenv("RASA_TOKEN", "t")
+    with pytest.raises(BadSettings, match="SMS=twilio for real texts, or SMS=phones"):
+        check_for_serving(load_settings())
+    monkeypatch.setenv("SMS", "phones")
+    check_for_serving(load_settings())
