@@ -59,7 +59,7 @@ def _last_sent(tx: Transaction, thread: Conversation) -> datetime | None:
     )
 
 
-def _alerts_in(thread: Conversation) -> Select[tuple[Message]]:
+def _alerts_in(thread: Conversation) -> Select[Message]:
     return (
         select(Message)
         .join(Alert, Alert.message_id == Message.id)

@@ -70,7 +70,7 @@ def tell_limit_reached(tx: Transaction, program_id: int) -> None:
         )
 
 
-def _sent_since(since: datetime) -> Select[tuple[int]]:
+def _sent_since(since: datetime) -> Select[int]:
     """How many texts went to the provider. No row moves before it is written."""
     return select(func.count(Message.id)).where(
         Message.outgoing, Message.tries > 0, Message.at > since, Message.moved_at > since
