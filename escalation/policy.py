@@ -222,6 +222,7 @@ class MentorsPolicy(Part):
 class ChatPolicy(Part):
     unseen_minutes: Minutes
     invitation_days: Annotated[float, Field(gt=0, le=60)]
+    messages_a_minute: Annotated[int, Field(ge=5, le=600)]
 
 
 class SignInPolicy(Part):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def create_app(
     )
     app.state.line = line
     app.state.settings = settings
-    app.state.rate_limits = RateLimits()
+    app.state.rate_limits = RateLimits(line.database)
+    app.state.chat_limits = RateLimits(line.database, timedelta(minutes=1))
     _add_layers(app, line, settings)
     app.add_exception_handler(Exception, _report_failure)
     app.add_exception_handler(PageRefused, _refuse)  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ from models.handoffs import (
     Urgency,
 )
 from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
+from models.limits import RateLimit
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
 from models.people import (
     AgeBand,

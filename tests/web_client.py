@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import httpx2
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -10,7 +11,7 @@ from gateway.accounts.passwords import set_password
 from gateway.accounts.sessions import Limits, start_session
 from gateway.app import create_app
 from gateway.runtime.settings import Settings
-from models import Person
+from models import Person, RateLimit
 from tests.conftest import KEY
 from tests.line import MAYA, RUTH, Talk
 
@@ -54,6 +55,11 @@ class Web:
         self.posts("/sign-out")
         answer = self.posts(f"/sign-in/as/{self.talk.person(number).id}")
         assert answer.status_code == 303
+
+    def forgets_attempts(self) -> None:
+        """As if all limits on attempts had run out."""
+        with self.talk.database.writing() as session:
+            session.execute(delete(RateLimit))
 
     def signs_in(self, phone: str, password: str, next: str = "") -> httpx2.Response:
         return self.posts("/sign-in", phone=phone, password=password, next=next)

@@ -26,7 +26,15 @@ from gateway.accounts.devices import (
 from gateway.accounts.notices import tell_of_new_device
 from gateway.accounts.passkeys import get_site, require_site, send_challenge
 from gateway.accounts.passwords import check_password
-from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
+from gateway.accounts.rate_limit import (
+    ATTEMPTS_PER_ADDRESS,
+    attempt_limits,
+    client_key,
+    count_attempt,
+    counted_attempt,
+    counted_failure,
+    remember_browser,
+)
 from gateway.accounts.sessions import (
     COOKIE,
     How,
@@ -49,8 +57,6 @@ from models import Person, Role, phone_index
 
 router = APIRouter()
 
-ATTEMPTS_PER_NUMBER = 5
-ATTEMPTS_PER_ADDRESS = 20
 LINKS_PER_NUMBER = 3
 LINK_LASTS = timedelta(minutes=15)
 LINK_MINUTES = LINK_LASTS // timedelta(minutes=1)
@@ -79,9 +85,8 @@ def sign_in_page(request: Request, next: str = "") -> Response:
 def sign_in(request: Request, phone: Text = "", password: Text = "", next: Text = "") -> Response:
     """A wrong number and a wrong password get the same response, after the same time."""
     line, index = get_line(request), _hash_phone(phone)
-    limits = {f"number {index}": ATTEMPTS_PER_NUMBER, client_key(request): ATTEMPTS_PER_ADDRESS}
     try:
-        with counted_attempt(request, limits):
+        with counted_attempt(request, attempt_limits(request, "password", index)):
             with line.database.reading() as session:
                 person = _find_staff(session, index)
             if not check_password(person, password) or person is None:
@@ -90,7 +95,7 @@ def sign_in(request: Request, phone: Text = "", password: Text = "", next: Text 
         return _sign_in_page(request, next, refused, how="password", phone=phone)
     with acting(line) as session:
         begun = begin(request, session, person, how="password")
-    return _signed_in(request, begun, next)
+    return remember_browser(request, _signed_in(request, begun, next), index)
 
 
 @router.get("/sign-in/link")
@@ -102,9 +107,10 @@ def ask_for_link(request: Request, sent: bool = False) -> Response:
 def send_link(request: Request, phone: Text = "") -> Response:
     """Every number gets the same response; the text is written after it was sent."""
     line, index = get_line(request), _hash_phone(phone)
-    limits = {f"link {index}": LINKS_PER_NUMBER, client_key(request): ATTEMPTS_PER_ADDRESS}
     try:
-        count_attempt(request, limits)
+        count_attempt(
+            request, attempt_limits(request, "link", index, each=LINKS_PER_NUMBER, sends_text=True)
+        )
         if as_e164(phone) is None:
             raise PageRefused(422, NO_NUMBER)
     except PageRefused as refused:
@@ -127,14 +133,14 @@ def sign_in_by_link(request: Request, token: str) -> Response:
     line = get_line(request)
     try:
         with (
-            counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}),
+            counted_failure(request, _limits_of_address(request, "link opened")),
             acting(line) as session,
         ):
             person = use_link(session, token, "sign_in", now=line.clock())
             begun = begin(request, session, person, how="link")
     except (KeyRefused, PageRefused) as refused:
         return _page(request, "accounts/sign_in_by_link.html", refused, how="link", token="")
-    return _signed_in(request, begun, "")
+    return remember_browser(request, _signed_in(request, begun, ""), _index(person))
 
 
 @router.post("/sign-in/passkey/options")
@@ -149,14 +155,14 @@ def passkey_options(request: Request) -> Response:
 def sign_in_by_passkey(request: Request, answer: Text = "", next: Text = "") -> Response:
     line, site = get_line(request), require_site(request)
     try:
-        with counted_attempt(request, {client_key(request): ATTEMPTS_PER_ADDRESS}):
+        with counted_failure(request, _limits_of_address(request, "passkey")):
             given = passkeys.take_answer(request, answer, passkeys.SIGN_IN)
             with acting(line) as session:
                 person = passkeys.check_passkey(session, site, given, now=line.clock())
                 begun = begin(request, session, person, how="passkey")
     except (KeyRefused, PageRefused) as refused:
         return _sign_in_page(request, next, refused, how="passkey")
-    response = _signed_in(request, begun, next)
+    response = remember_browser(request, _signed_in(request, begun, next), _index(person))
     passkeys.forget_ticket(request, response)
     return response
 
@@ -183,6 +189,14 @@ def sign_out(request: Request) -> Response:
 def _hash_phone(phone: str) -> str:
     number = as_e164(phone) or phone
     return phone_index(number.encode("utf-8", "replace").decode())
+
+
+def _index(person: Person) -> str:
+    return person.phone_index or ""
+
+
+def _limits_of_address(request: Request, what: str) -> dict[str, int]:
+    return {f"{what} {client_key(request)}": ATTEMPTS_PER_ADDRESS}
 
 
 def _find_staff(session: Session, index: str) -> Person | None:

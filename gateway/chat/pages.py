@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Form, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from escalation.speech.i18n import gettext_noop, in_language
+from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import find_own_session
 from gateway.chat.chat_page import build_view, may_enter, render_part, show_chat
 from gateway.chat.sign_in import (
@@ -41,7 +42,7 @@ from gateway.chat.thread import (
 )
 from gateway.messaging.inbox import record_on_web
 from gateway.web.i18n import said_to
-from gateway.web.pulse import Pulse
+from gateway.web.pulse import Listener, Pulse, listen
 from gateway.web.rendering import PageRefused, get_line
 from models import Message, Person
 
@@ -87,6 +88,7 @@ def write(
         if person is None:
             raise NotInChat
         _check(request, person, words)
+        limits = _count(request, person)
     except PageRefused as refused:
         return _give_back(request, person, refused, words)
     line = get_line(request)
@@ -95,7 +97,9 @@ def write(
     recorded = record_on_web(
         line.database, person, words, key=key, rules=line.rules, now=line.clock()
     )
-    if not recorded.again:
+    if recorded.again:
+        request.app.state.chat_limits.give_back(limits)
+    else:
         line.soon(line.take_turns, recorded.conversation_id)
     if not is_from_script(request):
         return RedirectResponse("/chat#latest", 303)
@@ -119,6 +123,24 @@ def _check(request: Request, person: Person, words: str) -> None:
             longest=LONGEST_TEXT,
         )
         raise PageRefused(413, too_long)
+
+
+def _count(request: Request, person: Person) -> dict[str, int]:
+    """Count a message. Raises PageRefused when the mentee sent too many within a minute."""
+    line = get_line(request)
+    most = line.rules.policy.chat.messages_a_minute
+    limits = {f"chat message {person.id}": most}
+    chat_limits: RateLimits = request.app.state.chat_limits
+    if wait := chat_limits.take(limits, now=line.clock()):
+        too_many = said_to(
+            request,
+            "You sent {most} messages in a minute, so we did not send this one. Your words are "
+            "still here. Send them again in {seconds} seconds.",
+            most=most,
+            seconds=int(wait.total_seconds()) + 1,
+        )
+        raise PageRefused(429, too_many)
+    return limits
 
 
 def _give_back(
@@ -164,21 +186,27 @@ class News(NamedTuple):
     status: str | None
 
 
+async def listening(request: Request, person: Mentee) -> AsyncIterator[Listener]:
+    with listen(request, f"person {person.id}") as listener:
+        yield listener
+
+
 @router.get("/live", response_class=EventSourceResponse)
 async def live(
     request: Request,
-    person: Mentee,
+    listener: Annotated[Listener, Depends(listening)],
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """`message` for each message after the last one shown; `status` for all other changes."""
+    """`message` for each message after the last one shown; `status` for all other changes;
+    `elsewhere` when the mentee opened more pages than we serve."""
     last_id = last_event_id if last_event_id and last_event_id.isdecimal() else str(after)
     follower = Follower(int(last_id[:10]))
     pulse: Pulse = request.app.state.pulse
-    async for _ in pulse.changes():
+    async for _ in pulse.changes(listener):
         more = True
         while more:
-            news = await run_in_threadpool(find_news, request, follower)
+            news = await to_thread.run_sync(find_news, request, follower, limiter=pulse.threads)
             if news is None:
                 yield ServerSentEvent(event="signed-out", raw_data="")
                 return
@@ -187,6 +215,8 @@ async def live(
             if news.status is not None:
                 yield ServerSentEvent(event="status", raw_data=news.status, retry=1000)
             more = bool(news.messages)
+    if listener.is_closed:
+        yield ServerSentEvent(event="elsewhere", raw_data="")
 
 
 def find_news(request: Request, follower: Follower) -> News | None:

@@ -120,17 +120,17 @@ def remember(request: Request, response: Response, token: str, *, own: bool) -> 
     """Set the cookie. On a shared device it ends when the browser is closed."""
     age = f"Max-Age={int(MENTEE_LASTS.total_seconds())}; " if own else ""
     name = cookie_name(request, COOKIE)
-    response.headers.append("Set-Cookie", f"{name}={token}; {age}{_marks(request)}")
+    response.headers.append("Set-Cookie", f"{name}={token}; {age}{cookie_marks(request)}")
     return response
 
 
 def forget(request: Request, response: Response) -> Response:
     name = cookie_name(request, COOKIE)
-    response.headers.append("Set-Cookie", f"{name}=; Max-Age=0; {_marks(request)}")
+    response.headers.append("Set-Cookie", f"{name}=; Max-Age=0; {cookie_marks(request)}")
     return response
 
 
-def _marks(request: Request) -> str:
+def cookie_marks(request: Request) -> str:
     """In a frame on a school's site, browsers keep only a partitioned cookie, and only over https.
 
     Each framing site then has its own sign-in. Without framing sites, the cookie is as strict as

@@ -8,10 +8,15 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 
 from escalation.speech.i18n import gettext_noop
-from gateway.accounts.rate_limit import client_key, count_attempt, counted_attempt
+from gateway.accounts.rate_limit import (
+    attempt_limits,
+    count_attempt,
+    counted_attempt,
+    remember_browser,
+)
 from gateway.accounts.sessions import end_session, read_cookie
 from gateway.chat.chat_page import build_view, may_enter, show_chat
-from gateway.chat.sign_in import COOKIE, forget, get_mentee, remember, sign_mentee_in
+from gateway.chat.sign_in import COOKIE, cookie_marks, forget, get_mentee, remember, sign_mentee_in
 from gateway.messaging import sealed_codes
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
@@ -23,7 +28,6 @@ from models import Person, Role, phone_index
 
 router = APIRouter(prefix="/chat")
 
-ATTEMPTS_PER_NUMBER = 5
 # A whole class may share one address.
 ATTEMPTS_PER_ADDRESS = 60
 CODE_PAGE = "chat/chat_code.html"
@@ -80,7 +84,7 @@ def ask_for_code(request: Request, phone: Text = "", words: Text = "") -> Respon
         if number is None:
             raise PageRefused(422, said_to(request, NO_NUMBER))
         index = phone_index(number)
-        count_attempt(request, _limits("chat code", request, index))
+        count_attempt(request, _limits("chat code", request, index, sends_text=True))
     except PageRefused as refused:
         return show_sign_in(request, phone=phone, words=words, refused=refused)
     with line.database.reading() as session:
@@ -103,7 +107,11 @@ def give_code(
         if get_mentee(request) is not None:
             return RedirectResponse("/chat", 303)  # sent twice
         return _show(request, CODE_PAGE, refused, phone=phone, words=words, own=own)
-    return remember(request, _open_chat(request, person, words), token, own=own)
+    response = remember(request, _open_chat(request, person, words), token, own=own)
+    # A shared device would give whoever uses it next the mentee's own attempts.
+    return (
+        remember_browser(request, response, index, marks=cookie_marks(request)) if own else response
+    )
 
 
 @router.post("/sign-out")
@@ -131,9 +139,10 @@ def _text_code(line: Line, person_id: int) -> None:
             sealed_codes.text_code(session, line, person, now=line.clock(), purpose="chat")
 
 
-def _limits(what: str, request: Request, index: str) -> dict[str, int]:
-    by_address = f"{what} {client_key(request)}"
-    return {f"{what} {index}": ATTEMPTS_PER_NUMBER, by_address: ATTEMPTS_PER_ADDRESS}
+def _limits(what: str, request: Request, index: str, *, sends_text: bool = False) -> dict[str, int]:
+    return attempt_limits(
+        request, what, index, from_address=ATTEMPTS_PER_ADDRESS, sends_text=sends_text
+    )
 
 
 def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Person, str]:

@@ -11,16 +11,25 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.accounts.sessions import may_listen
-from gateway.web.pulse import Pulse
+from gateway.web.pulse import Listener, Pulse, listen
+from models import Person
 
 router = APIRouter()
 
 
+async def listening(
+    request: Request, _: Annotated[None, Depends(may_listen)]
+) -> AsyncIterator[Listener]:
+    viewer: Person | None = getattr(request.state, "viewer", None)
+    with listen(request, f"person {viewer.id}" if viewer else None) as listener:
+        yield listener
+
+
 @router.get("/live", response_class=EventSourceResponse)
 async def live(
-    request: Request, _: Annotated[None, Depends(may_listen)]
+    request: Request, listener: Annotated[Listener, Depends(listening)]
 ) -> AsyncIterator[ServerSentEvent]:
     """`changed` now and after every change. Heartbeats come from the framework."""
     pulse: Pulse = request.app.state.pulse
-    async for seen in pulse.changes():
+    async for seen in pulse.changes(listener):
         yield ServerSentEvent(event="changed", id=seen or None, raw_data="", retry=1000)

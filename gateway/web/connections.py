@@ -18,7 +18,7 @@ MOST_CONNECTIONS = 800
 LARGEST_HEAD = 16 * 1024
 # asyncio hands over up to 256 KiB at once. A body in chunks of one byte would then take a second
 # to parse, during which no one else is answered.
-READ_AT_ONCE = 4 * 1024
+READ_AT_ONCE = 2 * 1024
 # How long a client may leave our answer unread.
 UNREAD_MILLISECONDS = 30_000
 

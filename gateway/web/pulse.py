@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from types import FrameType
 
 import structlog
+from anyio import CapacityLimiter
+from fastapi import Request
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from escalation.speech.i18n import gettext_noop
 from gateway.runtime.line import Line
+from gateway.web.rendering import PageRefused
 from models import HandoffEvent, Message
 
 log = structlog.get_logger()
@@ -20,6 +25,28 @@ LOOK_EVERY_SECONDS = 0.3
 # A change may be committed after a later one and so leave the newest times as they were. Pages
 # are therefore woken once more when things have been quiet for this many looks.
 ECHO_AFTER_LOOKS = 4
+# Each page of the chat asks the database after every change, so many of them slow everybody.
+MOST_PAGES = 5
+MOST_PAGES_TOGETHER = 400
+
+TOO_MANY_PAGES = gettext_noop("Too many pages are open. This one tries again by itself.")
+
+
+class Busy(Exception):
+    """This process has as many open pages as it can serve."""
+
+
+@dataclass(eq=False)
+class Listener:
+    """One open page of `who`, of whom nothing is known if it is None."""
+
+    who: str | None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    is_closed: bool = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.woken.set()
 
 
 class Pulse:
@@ -28,9 +55,11 @@ class Pulse:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._seen = ""
-        self._listeners = 0
+        # The oldest first.
+        self._listeners: list[Listener] = []
         self._ended = False
-        self._change = asyncio.Event()
+        # Open pages use few threads, so that they never keep requests waiting for one.
+        self.threads = CapacityLimiter(4)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -47,16 +76,31 @@ class Pulse:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def changes(self) -> AsyncIterator[str]:
-        """An id at once, and then one after each change, until the server ends."""
-        self._listeners += 1
+    @contextlib.contextmanager
+    def listen(self, who: str | None) -> Iterator[Listener]:
+        """Count one more open page of `who`, and close their oldest one above MOST_PAGES.
+
+        Raises Busy.
+        """
+        own = [one for one in self._listeners if one.who == who and not one.is_closed]
+        if who is not None and len(own) >= MOST_PAGES:
+            own[0].close()
+        if len(self._listeners) >= MOST_PAGES_TOGETHER:
+            raise Busy
+        listener = Listener(who)
+        self._listeners.append(listener)
         try:
-            while not self._ended:
-                change = self._change
-                yield self._seen
-                await change.wait()
+            yield listener
         finally:
-            self._listeners -= 1
+            self._listeners.remove(listener)
+
+    async def changes(self, listener: Listener) -> AsyncIterator[str]:
+        """An id at once, and then one after each change, until the page is closed or the server
+        ends."""
+        while not self._ended and not listener.is_closed:
+            listener.woken.clear()
+            yield self._seen
+            await listener.woken.wait()
 
     async def _watch(self) -> None:
         quiet = ECHO_AFTER_LOOKS
@@ -86,8 +130,8 @@ class Pulse:
         return f"{message or 0}.{moved_at.timestamp() if moved_at else 0:.6f}.{event or 0}"
 
     def _wake(self) -> None:
-        change, self._change = self._change, asyncio.Event()
-        change.set()
+        for listener in self._listeners:
+            listener.woken.set()
 
     def _end(self) -> None:
         self._ended = True
@@ -103,3 +147,14 @@ class Pulse:
                 before(signal_number, frame)
 
         signal.signal(number, end)
+
+
+@contextlib.contextmanager
+def listen(request: Request, who: str | None) -> Iterator[Listener]:
+    """One open page. Raises PageRefused when this process has too many."""
+    pulse: Pulse = request.app.state.pulse
+    try:
+        with pulse.listen(who) as listener:
+            yield listener
+    except Busy:
+        raise PageRefused(503, TOO_MANY_PAGES) from None

@@ -109,6 +109,7 @@ function begin() {
       update(JSON.parse(event.data));
     });
     source.addEventListener("signed-out", signedOut);
+    source.addEventListener("elsewhere", () => pause(says.elsewhere));
     source.addEventListener("error", () => {
       connection(navigator.onLine ? says.connection_lost : says.offline);
       if (source.readyState === EventSource.CLOSED) setTimeout(askWhy, 2000);
@@ -122,11 +123,13 @@ function begin() {
     else listen();
   }
 
-  function signedOut() {
+  function pause(why) {
     source?.close();
-    connection(says.signed_out);
+    connection(why);
     addEventListener("focus", listen, { once: true });
   }
+
+  const signedOut = () => pause(says.signed_out);
 
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "visible") return;

@@ -53,6 +53,7 @@ TABLES = (
     "api_token",
     "webhook",
     "webhook_delivery",
+    "rate_limit",
 )
 # Trigger, table, the change it refuses, the error message.
 WRITE_ONCE = (
@@ -84,6 +85,7 @@ def upgrade() -> None:
     create_consents()
     create_audit()
     create_integrations()
+    create_limits()
     for name, table, change, reason in WRITE_ONCE:
         forbid(name, table, change, reason)
 
@@ -850,4 +852,14 @@ def create_integrations() -> None:
         column("delivered_at", TIME, nullable=True),
         sa.UniqueConstraint("webhook_id", "event_id"),
         partial_index("webhook_delivery_due", "next_try_at", where="next_try_at IS NOT NULL"),
+    )
+
+
+def create_limits() -> None:
+    op.create_table(
+        "rate_limit",
+        key(),
+        column("key_hash", sa.String(64), unique=True),
+        column("count", sa.Integer()),
+        column("expires_at", TIME, index=True),
     )

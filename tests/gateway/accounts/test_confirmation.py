@@ -7,7 +7,6 @@ from html import unescape
 import httpx2
 import pytest
 
-from gateway.accounts.rate_limit import RateLimits
 from models import KnownDevice, Message, OneTimeKey, Person, Role, WebSession
 from tests.authenticator import Device
 from tests.gateway.accounts.test_passkeys import adds_passkey, signs_in_by
@@ -143,13 +142,13 @@ def test_ruth_proves_who_she_is_by_a_code_or_a_passkey(talk: Talk, web: Web) -> 
 def test_a_proof_cannot_be_guessed(talk: Talk, web: Web) -> None:
     answers = [web.posts("/sign-in/confirm", confirm_password=f"guess {n}") for n in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
-    web.app.state.rate_limits = RateLimits()
+    web.forgets_attempts()
     web.posts("/sign-in/confirm/code")
     code = re.findall(r"\b\d{6}\b", texts_to(talk, RUTH)[-1])[0]
     for n in range(5):
-        web.app.state.rate_limits = RateLimits()
+        web.forgets_attempts()
         web.posts("/sign-in/confirm", confirm_code=f"{(int(code) + n + 1) % 1_000_000:06d}")
-    web.app.state.rate_limits = RateLimits()
+    web.forgets_attempts()
     assert says(web.posts("/sign-in/confirm", confirm_code=code), 401, "Too many wrong codes")
 
 

@@ -19,19 +19,18 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
 import models
 from gateway.accounts.permissions import MAY, Action
-from gateway.accounts.rate_limit import RateLimits
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.one_time_keys import new_link
 from gateway.web.pulse import Pulse
-from models import Base, Message, Person, Role, WebSession, use_key
+from models import Base, Message, Person, RateLimit, Role, WebSession, use_key
 from tests.conftest import KEY
 from tests.line import JO, MAYA, SAM, Talk
 from tests.web_client import Web, begins_session
@@ -205,7 +204,9 @@ class World:
     def app(self, route: Route) -> FastAPI:
         """The application where this route exists, without earlier attempts."""
         app = self.apps["phones" if route.demo else "twilio"]
-        app.state.rate_limits, app.state.pulse = RateLimits(), Pulse(self.talk.line)
+        app.state.pulse = Pulse(self.talk.line)
+        with self.talk.database.writing() as session:
+            session.execute(delete(RateLimit))
         return app
 
 

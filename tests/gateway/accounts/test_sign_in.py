@@ -15,7 +15,6 @@ from starlette.testclient import TestClient
 
 from gateway.accounts.devices import describe_browser
 from gateway.accounts.passwords import DUMMY_HASH, EASY_TO_GUESS
-from gateway.accounts.rate_limit import RateLimits
 from gateway.accounts.sessions import COOKIE
 from gateway.runtime.audit import first_broken
 from models import AuditEntry, Message, OneTimeKey, Person, WebSession
@@ -131,7 +130,7 @@ def test_a_person_who_left_cannot_sign_in(talk: Talk, web: Web) -> None:
 
 def test_an_invalid_number_is_refused(talk: Talk, web: Web) -> None:
     for phone in ("", "sam", "\x00", "911 please", "<script>alert(1)</script>"):
-        web.app.state.rate_limits = RateLimits()
+        web.forgets_attempts()
         answer = web.posts("/sign-in/link", phone=phone)
         assert says(answer, 422, "with its area code"), phone
         assert "<script>alert" not in answer.text
@@ -156,7 +155,7 @@ def test_every_number_gets_three_links_in_15_minutes(talk: Talk, web: Web) -> No
 
 def test_a_link_or_passkey_cannot_be_guessed(web: Web) -> None:
     for path, refused in (("/sign-in/link/guess", 410), ("/sign-in/passkey", 401)):
-        web.app.state.rate_limits = RateLimits()
+        web.forgets_attempts()
         answers = [web.posts(path, answer="{}").status_code for _ in range(21)]
         assert answers == [refused] * 20 + [429], path
 
@@ -175,7 +174,7 @@ def test_the_response_time_does_not_reveal_who_exists(talk: Talk, web: Web) -> N
     give_password(talk, SAM)
 
     def takes(number: str) -> float:
-        web.app.state.rate_limits = RateLimits()
+        web.forgets_attempts()
         began = time.perf_counter()
         web.signs_in(number, "not the password")
         return time.perf_counter() - began

@@ -1,6 +1,7 @@
 """What pages show: errors, escaping, the log, the demo's phones, and live changes."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import re
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -18,7 +20,7 @@ from gateway.handoffs.exports import handoffs_csv
 from gateway.handoffs.handoff_list import find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
-from gateway.web.pulse import Pulse
+from gateway.web.pulse import MOST_PAGES, MOST_PAGES_TOGETHER, Busy, Listener, Pulse
 from models import Channel, Conversation, Person, phone_index
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.processes import Process
@@ -239,17 +241,52 @@ def test_open_pages_get_events_until_shutdown(talk: Talk) -> None:
     async def listen() -> list[str]:
         pulse = Pulse(talk.line)
         pulse.start()
-        changes = pulse.changes()
-        seen = [await anext(changes)]
-        await asyncio.to_thread(talk.texts, MAYA, "hello")
-        async with asyncio.timeout(5):
-            seen.append(await anext(changes))
-            await pulse.stop()
-            seen += [change async for change in changes]
-        return seen
+        with pulse.listen("Sam") as listener:
+            changes = pulse.changes(listener)
+            seen = [await anext(changes)]
+            await asyncio.to_thread(talk.texts, MAYA, "hello")
+            async with asyncio.timeout(5):
+                seen.append(await anext(changes))
+                await pulse.stop()
+                seen += [change async for change in changes]
+            return seen
 
     at_once, after_the_text = asyncio.run(listen())
     assert at_once != after_the_text
+
+
+def test_a_persons_oldest_page_ends_when_they_open_a_sixth(talk: Talk) -> None:
+    async def open_pages() -> list[bool]:
+        pulse = Pulse(talk.line)
+        with contextlib.ExitStack() as pages:
+            mayas = [pages.enter_context(pulse.listen("Maya")) for _ in range(MOST_PAGES)]
+            sams = pages.enter_context(pulse.listen("Sam"))
+            waiting = [asyncio.ensure_future(_ends(pulse, page)) for page in (*mayas, sams)]
+            await asyncio.sleep(0)
+            pages.enter_context(pulse.listen("Maya"))
+            await asyncio.wait(waiting, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task.done() for task in waiting]
+            for task in waiting:
+                task.cancel()
+            return ended
+
+    assert asyncio.run(open_pages()) == [True, False, False, False, False, False]
+
+
+async def _ends(pulse: Pulse, page: Listener) -> None:
+    async for _ in pulse.changes(page):
+        pass
+
+
+def test_pages_beyond_what_one_process_serves_are_refused(talk: Talk) -> None:
+    pulse = Pulse(talk.line)
+    with contextlib.ExitStack() as pages:
+        for n in range(MOST_PAGES_TOGETHER):
+            pages.enter_context(pulse.listen(f"person {n}"))
+        with pytest.raises(Busy), pulse.listen("Maya"):
+            pass
+    with pulse.listen("Maya"):
+        pass
 
 
 def test_open_pages_do_not_delay_shutdown(tmp_path: Path) -> None:
