@@ -339,14 +339,14 @@ def test_the_first_load_takes_less_than_80_kilobytes(talk: Talk, maya: Browser) 
 def test_maya_keeps_her_words_when_she_writes_too_much_at_once(talk: Talk, maya: Browser) -> None:
     most = talk.line.rules.policy.chat.messages_a_minute
     for n in range(most):
-        assert maya.asks("/chat", words=f"message {n}", key=f"key-{n:08d}").status_code == 303
-    again = maya.asks("/chat", words="message 0", key="key-00000000")
-    refused = maya.asks("/chat", words="and one thing more", key="key-99999999")
+        assert maya.posts("/chat", words=f"message {n}", key=f"key-{n:08d}").status_code == 303
+    again = maya.posts("/chat", words="message 0", key="key-00000000")
+    refused = maya.posts("/chat", words="and one thing more", key="key-99999999")
     for answer in (again, refused):
         assert answer.status_code == 429
         assert f"You sent {most} messages in a minute" in answer.text
         assert "again in 60 seconds" in answer.text
     assert "and one thing more</textarea>" in refused.text
     talk.clock.now += timedelta(seconds=60)
-    assert maya.asks("/chat", words="and one thing more", key="key-99999999").status_code == 303
+    assert maya.posts("/chat", words="and one thing more", key="key-99999999").status_code == 303
     assert talk.bot.heard[-1] == "and one thing more"
