@@ -68,7 +68,7 @@ def attack(run: Attack) -> Attack:
 
 
 @contextlib.contextmanager
-def target() -> Iterator[Target]:
+def target(**environment: str) -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="warmline-attack-") as name:
         folder = Path(name)
         with demo_database(folder) as database:
@@ -83,6 +83,7 @@ def target() -> Iterator[Target]:
                 TWILIO_BASE_URL=f"http://127.0.0.1:{free_port()}",
                 RASA_URL=f"http://127.0.0.1:{free_port()}",
                 RASA_TOKEN="for-attacks-only",
+                **environment,
             )
             gateway.start()
             try:
@@ -251,6 +252,19 @@ def _is_closed(connection: socket.socket, *, trickles: bool) -> bool:
         return False
     except OSError:
         return True
+
+
+@attack
+def many_connections(target: Target) -> Result:
+    """900 connections that stay silent, and one visitor who comes after them."""
+    with contextlib.ExitStack() as silent:
+        for _ in range(900):
+            silent.enter_context(target.connect())
+        began = time.monotonic()
+        with target.browser() as visitor:
+            status = visitor.get("/healthz").status_code
+        took = time.monotonic() - began
+    return Result(status == 200 and took < 5, f"the visitor gets {status} after {took:.2f} s")
 
 
 @attack

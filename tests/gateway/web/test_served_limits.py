@@ -25,7 +25,9 @@ def test_four_hundred_slow_connections_are_closed(target: Target) -> None:
     assert said.startswith("0 open after 30 s"), said
 
 
-@pytest.mark.parametrize("name", ["foreign_host", "wrong_passwords", "forged_addresses"])
+@pytest.mark.parametrize(
+    "name", ["many_connections", "foreign_host", "wrong_passwords", "forged_addresses"]
+)
 def test_the_attack_fails(target: Target, name: str) -> None:
     held, said = attack.ATTACKS[name](target)
     assert held, said
@@ -34,3 +36,9 @@ def test_the_attack_fails(target: Target, name: str) -> None:
 def test_a_mentee_has_at_most_five_streams(target: Target) -> None:
     _, said = attack.streams(target)
     assert said.startswith("5 stay open"), said
+
+
+def test_a_trusted_proxy_names_its_clients() -> None:
+    with attack.target(TRUSTED_PROXIES="127.0.0.1") as behind_a_proxy:
+        _, said = attack.forged_addresses(behind_a_proxy)
+    assert said == ", ".join(["401"] * 8), "each address has its own attempts"
