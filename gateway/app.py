@@ -114,8 +114,8 @@ def create_app(
     )
     app.state.line = line
     app.state.settings = settings
-    app.state.rate_limits = RateLimits(line.database)
-    app.state.chat_limits = RateLimits(line.database, timedelta(minutes=1))
+    app.state.rate_limits = RateLimits(line)
+    app.state.chat_limits = RateLimits(line, timedelta(minutes=1))
     _add_layers(app, line, settings)
     app.add_exception_handler(Exception, _report_failure)
     app.add_exception_handler(PageRefused, _refuse)  # type: ignore[arg-type]

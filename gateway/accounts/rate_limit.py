@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from gateway.runtime.database import Database
+from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused
 from gateway.web.i18n import length_in_words, request_language, said_to
 from gateway.web.rendering import PageRefused, get_line, get_settings
@@ -42,8 +42,8 @@ class _Full(Exception):
 class RateLimits:
     """Counts of attempts by key, each within a time that begins with the first attempt."""
 
-    def __init__(self, database: Database, within: timedelta = ATTEMPTS_WITHIN) -> None:
-        self._database = database
+    def __init__(self, line: Line, within: timedelta = ATTEMPTS_WITHIN) -> None:
+        self._line = line
         self._within = within
 
     def take(self, limits: Mapping[str, int], *, now: datetime) -> timedelta | None:
@@ -53,14 +53,14 @@ class RateLimits:
         """
         # In one order, so that no two transactions wait for each other.
         hashed = dict(sorted((_hash(key), limit) for key, limit in limits.items()))
-        with self._database.reading() as session:
+        with self._line.database.reading() as session:
             known = _current(session, hashed, now=now)
         if wait := _wait(known, hashed, now=now):
             return wait
         if len(known) < len(hashed):
             self._forget_old(now)
         try:
-            with self._database.writing() as session:
+            with self._line.database.writing() as session:
                 for key in hashed:
                     self._count(session, key, now=now)
                 known = _current(session, hashed, now=now)
@@ -73,7 +73,7 @@ class RateLimits:
 
     def give_back(self, limits: Mapping[str, int]) -> None:
         keys = sorted(_hash(key) for key in limits)
-        with self._database.writing() as session:
+        with self._line.database.writing() as session:
             for key in keys:
                 counted = sa.update(RateLimit).where(RateLimit.key_hash == key, RateLimit.count > 0)
                 session.execute(counted.values(count=RateLimit.count - 1))
@@ -93,7 +93,7 @@ class RateLimits:
         """Waits for no other transaction: what another counts right now is left alone."""
         old = sa.select(RateLimit.key_hash).where(RateLimit.expires_at <= now)
         old = old.limit(1000).with_for_update(skip_locked=True)
-        with self._database.writing() as session:
+        with self._line.database.writing() as session:
             session.execute(sa.delete(RateLimit).where(RateLimit.key_hash.in_(old)))
 
 

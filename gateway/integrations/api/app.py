@@ -72,7 +72,7 @@ def create_api(line: Line) -> FastAPI:
         redirect_slashes=False,
     )
     api.state.line = line
-    api.state.calls = RateLimits(line.database, CALLS_WITHIN)
+    api.state.calls = RateLimits(line, CALLS_WITHIN)
     for part in (handoffs, people, metrics, staffing):
         api.include_router(part.router)
 

@@ -380,7 +380,14 @@ def ask(
 
 
 # Everybody may add to these: who tried to sign in, and when a browser was last seen.
-OPEN_TABLES = {"audit_entry", "known_device", "one_time_key", "passkey_challenge", "web_session"}
+OPEN_TABLES = {
+    "audit_entry",
+    "known_device",
+    "one_time_key",
+    "passkey_challenge",
+    "web_session",
+    "rate_limit",
+}
 
 
 def is_in_sams_program(table: str, row: dict[str, Any]) -> bool:

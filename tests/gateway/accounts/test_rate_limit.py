@@ -122,7 +122,7 @@ def test_counts_survive_a_restart_and_hold_for_all_gateways(talk: Talk, web: Web
 
 
 def test_parallel_attempts_count_each(talk: Talk) -> None:
-    limits, now = RateLimits(talk.database), talk.clock()
+    limits, now = RateLimits(talk.line), talk.clock()
     with ThreadPoolExecutor(8) as threads:
         taken = list(threads.map(lambda n: limits.take({"a": 5, "b": 9}, now=now), range(16)))
     assert sum(wait is None for wait in taken) == 5
