@@ -57,7 +57,9 @@ def find_contact_details(words: str) -> list[Contact]:
     found = {
         kind
         for kind, pattern in FOUND.items()
-        if pattern.search(without_lines) or pattern.search(plain)
+        if pattern.search(without_lines)
+        # Undoing disguises turns the @ of an e-mail address into an a: "samaschool.org".
+        or (kind is not Contact.LINK and pattern.search(plain))
     }
     numbers = PhoneNumberMatcher(without_lines, "US", leniency=Leniency.POSSIBLE)
     if SEPARATED.search(without_lines) or any(True for _ in numbers):
