@@ -26,7 +26,7 @@ from gateway.runtime.line import Line, Texts
 from gateway.runtime.settings import ROOT, BadSettings, Settings, check_for_serving
 from gateway.web.connections import server_options
 from gateway.worker import KINDS, Watchdog, do_work
-from models import Channel, Person, use_key
+from models import Channel, Person, keys, use_key
 
 # Numbers that the North American plan reserves for examples.
 EXAMPLE_NUMBER = re.compile(r"\+1\d{3}55501\d\d")
@@ -40,13 +40,23 @@ class AlreadyServed(Exception):
         )
 
 
+class NoKeys(Exception):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} does not hold the keys of this database. Set KEY_FOLDER to the folder "
+            "where they are, or put their copy back."
+        )
+
+
 def open_database(settings: Settings) -> Database:
     """Migrated, and readable with our key. Raises NoKey, BadKey, or WrongKey."""
-    use_key(settings.warmline_key)
+    use_key(settings.warmline_key, settings.keys, old=settings.warmline_old_key)
     store_head_in(head_file_for(settings.database_url, ROOT / "var"))
     database = Database(make_engine(settings.database_url))
     database.migrate()
     with database.reading() as session:
+        if session.scalar(select(Person.id).limit(1)) and not keys().has("index"):
+            raise NoKeys(settings.keys)
         session.scalar(select(Person.name).limit(1))
     return database
 

@@ -1,7 +1,7 @@
 """The tables of Warmline. Import from this package, not from its modules."""
 
-from models.audit import AuditEntry
-from models.base import Base, JsonDict, changes_one
+from models.audit import AuditAnchor, AuditEntry
+from models.base import Base, JsonDict, changes_one, rows_changed
 from models.check_ins import (
     CHECK_INS,
     CheckIn,
@@ -15,14 +15,16 @@ from models.check_ins import (
 )
 from models.conversations import Channel, Conversation, Delivery, Message, Speaker
 from models.decisions import DecisionRecord, Verdict, VerdictRecord
-from models.encryption import (
-    BadKey,
-    NoKey,
-    WrongKey,
+from models.encryption.keys import BadKey, KeyGone, NoKey, WrongKey
+from models.encryption.ownership import with_key
+from models.encryption.words import (
+    HOUSE,
     decrypt,
     encrypt,
     fingerprint,
+    keys,
     phone_index,
+    provider_hash,
     seal,
     use_key,
 )
@@ -56,5 +58,6 @@ from models.people import (
     Role,
     WebSession,
 )
+from models.privacy import ErasedText, KeyToDestroy, LegalHold, ProviderCopy, destroy_key
 from models.rota import DutyOverride, DutyShift, Holiday, PolicyVersion
 from models.safeguarding import Concern, SafeguardingRecord

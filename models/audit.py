@@ -32,3 +32,18 @@ class AuditEntry(Base):
     hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
 
     by: Mapped[Person | None] = relationship(lazy="joined")
+
+
+class AuditAnchor(Base):
+    """The last entry that was deleted because of its age. The chain begins after it.
+
+    The database deletes only entries up to an anchor. `seal` is keyed, so nobody with the
+    database alone can make one.
+    """
+
+    __tablename__ = "audit_anchor"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seal: Mapped[str] = mapped_column(sa.String(64))

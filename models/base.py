@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,12 +10,17 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from models.encryption import decrypt, encrypt
-
 E = TypeVar("E", bound=IntEnum)
 
 
 class Base(DeclarativeBase):
+    # Columns that lead to the row whose key encrypts this one's words (encryption/ownership.py).
+    owned_by: ClassVar[tuple[str, ...]] = ()
+    # The same for single columns that belong to somebody else than the rest of the row.
+    owned_apart: ClassVar[dict[str, str]] = {}
+    # Whether a row without such an owner gets a key of its own.
+    has_own_key: ClassVar[bool] = False
+
     metadata = sa.MetaData(
         naming_convention={
             "ix": "ix_%(column_0_label)s",
@@ -45,19 +50,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Encrypted(TypeDecorator[str]):
-    """Text, encrypted with WARMLINE_KEY before it reaches the disk."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else encrypt(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else decrypt(value)
 
 
 class Ranked(TypeDecorator[E]):
@@ -98,7 +90,11 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 def changes_one(session: Session, change: sa.Update) -> bool:
     """Execute an UPDATE whose WHERE states what must still be true. False if another was first."""
-    return cast(sa.CursorResult[Any], session.execute(change)).rowcount == 1
+    return rows_changed(session, change) == 1
+
+
+def rows_changed(session: Session, change: sa.Update | sa.Delete) -> int:
+    return cast(sa.CursorResult[Any], session.execute(change)).rowcount
 
 
 Json = sa.JSON().with_variant(JSONB(), "postgresql")

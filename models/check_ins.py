@@ -4,9 +4,10 @@ from datetime import date, datetime, time
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
+from models.base import Base, UtcDateTime, enum_column, partial_index
+from models.encryption.ownership import Encrypted, EncryptedJson
 from models.people import Person
 
 CHECK_INS = ("mood", "phq2", "phq9", "gad2", "gad7", "who5", "ucla3", "mentor_check")
@@ -20,13 +21,8 @@ class CheckIn(Base):
     """
 
     __tablename__ = "check_in"
-    __table_args__ = (
-        sa.CheckConstraint(
-            "kind <> 'mood' OR (score IS NOT NULL AND score BETWEEN 0 AND 10)",
-            name="mood_is_0_to_10",
-        ),
-        sa.CheckConstraint("missing >= 0", name="missing_is_a_count"),
-    )
+    owned_by = ("conversation_id",)
+    __table_args__ = (sa.CheckConstraint("missing >= 0", name="missing_is_a_count"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"), index=True)
@@ -35,14 +31,23 @@ class CheckIn(Base):
     )
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(sa.String(24))
-    score: Mapped[int | None] = mapped_column(comment="Null when it cannot be scored")
+    score: Mapped[int | None] = mapped_column(
+        EncryptedJson, comment="Null when it cannot be scored"
+    )
     missing: Mapped[int] = mapped_column(
         default=0, server_default="0", comment="Items without an answer"
     )
     answers: Mapped[str | None] = mapped_column(
-        Encrypted, comment="JSON: the mentee's answers, item by item"
+        Encrypted("[]"), comment="JSON: the mentee's answers, item by item"
     )
     note: Mapped[str | None] = mapped_column(Encrypted)
+
+    @validates("score")
+    def mood_is_0_to_10(self, _: str, score: int | None) -> int | None:
+        """Raises ValueError. The database cannot check what it cannot read."""
+        if self.kind == "mood" and (score is None or not 0 <= score <= 10):
+            raise ValueError(f"A mood is 0 to 10, not {score}.")
+        return score
 
 
 class SkipReason(StrEnum):
@@ -139,10 +144,9 @@ class SkillUse(Base):
     """
 
     __tablename__ = "skill_use"
+    owned_by = ("conversation_id",)
     __table_args__ = (
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_outcome"),
-        sa.CheckConstraint("before BETWEEN 0 AND 10", name="before_is_0_to_10"),
-        sa.CheckConstraint("after BETWEEN 0 AND 10", name="after_is_0_to_10"),
         partial_index(
             "one_skill_at_a_time", "conversation_id", where="ended_at IS NULL", unique=True
         ),
@@ -151,21 +155,29 @@ class SkillUse(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
-    skill: Mapped[str] = mapped_column(sa.String(40))
+    skill: Mapped[str] = mapped_column(Encrypted(""))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[SkillOutcome | None] = mapped_column(enum_column(SkillOutcome))
-    before: Mapped[int | None]
-    after: Mapped[int | None]
+    before: Mapped[int | None] = mapped_column(EncryptedJson)
+    after: Mapped[int | None] = mapped_column(EncryptedJson)
     message_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"), comment="The mentee's message that ended it"
     )
+
+    @validates("before", "after")
+    def is_0_to_10(self, name: str, rating: int | None) -> int | None:
+        """Raises ValueError. The database cannot check what it cannot read."""
+        if rating is not None and not 0 <= rating <= 10:
+            raise ValueError(f"{name} is 0 to 10, not {rating}.")
+        return rating
 
 
 class Goal(Base):
     """A mentee's goal in their own words. A later check-in asks how it went."""
 
     __tablename__ = "goal"
+    owned_by = ("conversation_id",)
     __table_args__ = (
         sa.CheckConstraint("result IS NULL OR followed_up_at IS NOT NULL", name="result_has_time"),
     )

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
+from models.base import Base, UtcDateTime, enum_column, partial_index
+from models.encryption.ownership import Encrypted, key_column
 from models.people import Person, Program
 
 
@@ -47,6 +49,8 @@ class Conversation(Base):
     """
 
     __tablename__ = "conversation"
+    has_own_key = True
+    owned_by = ("person_id",)
     __table_args__ = (
         sa.CheckConstraint(
             "(person_id IS NULL) <> (stranger_phone IS NULL)", name="person_or_stranger"
@@ -61,14 +65,18 @@ class Conversation(Base):
     person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), unique=True)
     stranger_phone: Mapped[str | None] = mapped_column(Encrypted)
     stranger_index: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    key_id: Mapped[str] = key_column()
     channel: Mapped[Channel] = mapped_column(
         enum_column(Channel), comment="The last one used; answers go there"
     )
     skill: Mapped[str | None] = mapped_column(
-        sa.String(40), comment="The skill or check-in in progress"
+        Encrypted(""), comment="The skill or check-in in progress"
     )
     forget_bot: Mapped[bool] = mapped_column(
         default=False, comment="Reset the bot before its next answer"
+    )
+    forget_due_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="Erased, and since then the bot's copy is due too"
     )
     held_by: Mapped[str | None] = mapped_column(
         sa.String(40), comment="The worker that is handling it"
@@ -95,6 +103,9 @@ class Message(Base):
     """One message, in or out. The database refuses to change its speaker."""
 
     __tablename__ = "message"
+    owned_by = ("about_id", "conversation_id")
+    # It is written once, so it cannot get another key when we learn whom a text is about.
+    owned_apart: ClassVar[dict[str, str]] = {"speaker_name": "conversation_id"}
     __table_args__ = (
         sa.CheckConstraint("(delivery IS NOT NULL) = outgoing", name="outgoing_is_delivered"),
         sa.CheckConstraint("speaker <> 'bot' OR outgoing", name="bot_only_outgoing"),
@@ -112,12 +123,21 @@ class Message(Base):
             where="delivery IN ('queued', 'sending')",
         ),
         sa.Index("message_thread", "conversation_id", "id"),
+        # For erasing what staff texted about a mentee.
+        partial_index("message_about", "about_id", where="about_id IS NOT NULL"),
         # For the metrics: the messages of a thread in a period.
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(sa.ForeignKey("conversation.id"))
+    # No foreign key, so that a join of the two tables stays unambiguous. Threads are never deleted.
+    about_id: Mapped[int | None] = mapped_column(
+        info={"row_of": "conversation"},
+        comment="The mentee's conversation that a text to or from staff is about",
+    )
+    # A text from staff has a key of its own until we know whom it is about.
+    key_id: Mapped[str | None] = key_column(nullable=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     outgoing: Mapped[bool]
     speaker: Mapped[Speaker] = mapped_column(enum_column(Speaker))
@@ -129,6 +149,9 @@ class Message(Base):
     )
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     media: Mapped[int] = mapped_column(default=0, comment="Attached pictures and files")
+    copy_due: Mapped[bool] = mapped_column(
+        default=False, comment="Whether we have asked to delete the provider's copy"
+    )
     relayed_from_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("message.id"), comment="The mentor's text this forwards"
     )

@@ -6,7 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column
+from models.base import Base, Json, JsonDict, UtcDateTime, enum_column
+from models.encryption.ownership import Encrypted, EncryptedJson
 from models.handoffs import Owner
 from models.people import Person
 
@@ -15,31 +16,34 @@ class DecisionRecord(Base):
     """What we decided about one message, with all inputs, so that we can replay the decision."""
 
     __tablename__ = "decision_record"
+    owned_by = ("message_id",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), unique=True)
     handoff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     owner: Mapped[Owner] = mapped_column(enum_column(Owner))
-    crisis: Mapped[float]
-    connection: Mapped[float]
-    tools: Mapped[float]
+    crisis: Mapped[float] = mapped_column(EncryptedJson(0.0))
+    connection: Mapped[float] = mapped_column(EncryptedJson(0.0))
+    tools: Mapped[float] = mapped_column(EncryptedJson(0.0))
     asked_for_person: Mapped[bool]
     bot: Mapped[str] = mapped_column(
         sa.String(24), comment="answered, not_understood, away, or not_asked"
     )
-    evidence: Mapped[str] = mapped_column(Encrypted, comment="JSON: spans of the message")
+    evidence: Mapped[str] = mapped_column(Encrypted("[]"), comment="JSON: spans of the message")
     version: Mapped[str] = mapped_column(sa.String(80), comment="Rules and model")
     thresholds: Mapped[JsonDict] = mapped_column(Json)
-    seen: Mapped[JsonDict | None] = mapped_column(Json, comment="The inputs besides the scores")
+    seen: Mapped[JsonDict | None] = mapped_column(
+        EncryptedJson, comment="The inputs besides the scores"
+    )
     quadrant: Mapped[str | None] = mapped_column(
         sa.String(12), comment="neither, tools, connection, or both"
     )
     counterfactual: Mapped[JsonDict | None] = mapped_column(
-        Json, comment="The smallest score change that would have changed the decision"
+        EncryptedJson, comment="The smallest score change that would have changed the decision"
     )
     decision: Mapped[str] = mapped_column(sa.String(24))
-    why: Mapped[str] = mapped_column(sa.String(200), comment="The policy rule that decided")
+    why: Mapped[str] = mapped_column(Encrypted, comment="The policy rule that decided")
     dropped: Mapped[int] = mapped_column(
         default=0, comment="Bot messages not sent because a person answers"
     )
@@ -63,6 +67,7 @@ class VerdictRecord(Base):
     """
 
     __tablename__ = "verdict"
+    owned_by = ("conversation_id",)
     __table_args__ = (
         sa.CheckConstraint("(handoff_id IS NULL) <> (message_id IS NULL)", name="handoff_or_week"),
         # Without a handoff, no one can have come needlessly.

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import (
     Base,
-    Encrypted,
     Json,
     JsonDict,
     Ranked,
@@ -17,6 +16,7 @@ from models.base import (
     partial_index,
 )
 from models.conversations import Conversation, Message
+from models.encryption.ownership import Encrypted
 from models.people import Person
 
 
@@ -79,6 +79,7 @@ class Handoff(Base):
     """
 
     __tablename__ = "handoff"
+    owned_by = ("conversation_id",)
     __table_args__ = (
         sa.CheckConstraint(
             "status <> 'claimed' OR mentor_id IS NOT NULL", name="claimed_has_mentor"
@@ -132,6 +133,7 @@ class HandoffEvent(Base):
     """
 
     __tablename__ = "handoff_event"
+    owned_by = ("handoff_id",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), index=True)

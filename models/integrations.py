@@ -6,7 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, Json, JsonDict, UtcDateTime, enum_column, partial_index
+from models.base import Base, Json, JsonDict, UtcDateTime, enum_column, partial_index
+from models.encryption.ownership import Encrypted
 from models.people import Program
 
 

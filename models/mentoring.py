@@ -5,7 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, partial_index
+from models.base import Base, UtcDateTime, partial_index
+from models.encryption.ownership import Encrypted, key_column
 from models.people import Person
 
 
@@ -13,6 +14,7 @@ class Note(Base):
     """A private note on a handoff, for the mentor who holds it and for managers."""
 
     __tablename__ = "note"
+    owned_by = ("handoff_id",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
@@ -41,6 +43,7 @@ class Transfer(Base):
     """An offer of a claimed handoff to a colleague. The mentor holds it until they accept."""
 
     __tablename__ = "transfer"
+    owned_by = ("handoff_id",)
     __table_args__ = (
         sa.CheckConstraint("from_id <> to_id", name="to_someone_else"),
         sa.CheckConstraint("(accepted IS NULL) = (answered_at IS NULL)", name="answered_once"),
@@ -103,11 +106,14 @@ class Debrief(Base):
     """A mentor's debrief after a crisis. Managers see that it is open, and not what it says."""
 
     __tablename__ = "debrief"
+    # It is about the mentor and the mentee, and goes when either is erased.
+    has_own_key = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), unique=True)
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_id: Mapped[str] = key_column()
     words: Mapped[str | None] = mapped_column(Encrypted)
     wants_to_talk: Mapped[bool | None]
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

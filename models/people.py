@@ -6,7 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column, partial_index
+from models.base import Base, UtcDateTime, enum_column, partial_index
+from models.encryption.ownership import Encrypted, key_column
 
 
 class Role(StrEnum):
@@ -44,6 +45,7 @@ class Person(Base):
     """A mentee, mentor, or manager. `name` is the first name that others read."""
 
     __tablename__ = "person"
+    has_own_key = True
     __table_args__ = (
         sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_index"),
         sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
@@ -51,6 +53,7 @@ class Person(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
+    key_id: Mapped[str] = key_column()
     role: Mapped[Role] = mapped_column(enum_column(Role))
     name: Mapped[str] = mapped_column(Encrypted)
     phone: Mapped[str | None] = mapped_column(Encrypted)
@@ -72,6 +75,9 @@ class Person(Base):
     )
     left_at: Mapped[datetime | None] = mapped_column(
         UtcDateTime, comment="When they left the program"
+    )
+    erased_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="When their data was erased"
     )
     unreachable_code: Mapped[str | None] = mapped_column(
         sa.String(16), comment="The provider's error code for this number"
@@ -204,6 +210,7 @@ class Consent(Base):
     """A person's consent to one version of the terms. It no longer counts once withdrawn."""
 
     __tablename__ = "consent"
+    owned_by = ("person_id",)
     __table_args__ = (
         sa.CheckConstraint(
             "(guardian_name IS NULL) = (guardian_agreed_at IS NULL)",

@@ -6,7 +6,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Encrypted, UtcDateTime, enum_column
+from models.base import Base, UtcDateTime, enum_column
+from models.encryption.ownership import Encrypted, key_column
 from models.people import Person
 
 
@@ -18,13 +19,17 @@ class Concern(StrEnum):
 
 
 class SafeguardingRecord(Base):
+    """It has a key of its own, because it stays when its mentee's data is erased."""
+
     __tablename__ = "safeguarding_record"
+    has_own_key = True
     __table_args__ = (
         sa.CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed_has_outcome"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     program_id: Mapped[int] = mapped_column(sa.ForeignKey("program.id"), index=True)
+    key_id: Mapped[str] = key_column()
     mentee_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
     mentor_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("person.id"), comment="The mentor it is about, if any"

@@ -20,6 +20,7 @@ from sqlalchemy.util import LRUCache
 
 from gateway.runtime.database import Database, make_engine
 from models import use_key
+from tests.keys import KEYS
 from tests.line import Talk
 from tests.memory import roomy
 from tests.postgres import PostgresServer
@@ -83,7 +84,7 @@ KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
 
 @pytest.fixture(autouse=True)
 def a_key() -> None:
-    use_key(KEY)
+    use_key(KEY, KEYS)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +114,7 @@ class Templates:
         return url
 
     def _make(self, url: str, with_cast: bool) -> None:
-        use_key(KEY)
+        use_key(KEY, KEYS)
         database = Database(engine_for_a_test(url))
         database.migrate()
         if with_cast:

@@ -27,6 +27,7 @@ from escalation.policy import POLICY_FILE
 from gateway.runtime.database import Database, make_engine
 from models import Alert, DecisionRecord, Delivery, Handoff, Message, Status, use_key
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
+from tests.keys import KEYS
 from tests.postgres import PostgresServer
 from tests.processes import KEY, ROOT, Process
 from tests.rasa_server import RasaServer
@@ -201,7 +202,7 @@ def run(
 
 
 def look(database_url: str, cast: list[Mentee], twilio: FakeTwilio) -> Figures:
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(database_url))
     give_up_at = time.monotonic() + 120
     while time.monotonic() < give_up_at and not _at_rest(database):

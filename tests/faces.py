@@ -26,6 +26,7 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from gateway.runtime.one_time_keys import new_link
 from models import AgeBand, Channel, Consent, Conversation, FollowUp, Person, use_key
+from tests.keys import KEYS
 from tests.line import JO, MAYA, SAM, Talk
 from tests.processes import KEY, OnRasa, Stack
 
@@ -209,7 +210,7 @@ class Evening:
         return context
 
     def _last_week(self) -> None:
-        use_key(KEY)
+        use_key(KEY, KEYS)
         database = Database(make_engine(self.stack.environment["DATABASE_URL"]))
         database.migrate()
         now = utc_now()

@@ -38,7 +38,9 @@ from models import (
     Verdict,
     VerdictRecord,
     phone_index,
+    with_key,
 )
+from models.encryption.ownership import encrypted_columns, owner_key
 
 HANDOFFS_A_MENTEE = 20
 LOOKS_BACK = timedelta(days=365)
@@ -338,8 +340,24 @@ def _add(session: Session, table: type[Base], rows: Sequence[Row]) -> list[int]:
     last = session.scalar(select(func.max(key))) or 0
     ids = list(range(last + 1, last + 1 + len(rows)))
     numbered = [{"id": number, **row} for number, row in zip(ids, rows, strict=True)]
-    session.connection().execute(insert(table), numbered)
+    session.connection().execute(insert(table), _with_keys(session, table, numbered))
     if session.get_bind().dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(table.__tablename__, "id")
         session.execute(select(func.setval(sequence, ids[-1])))
     return ids
+
+
+def _with_keys(session: Session, table: type[Base], rows: Sequence[Row]) -> list[Row]:
+    """Give each value the key of its owner, as writing through the classes would."""
+    encrypted = encrypted_columns(table.__mapper__)
+    known: dict[Any, str] = {}
+    keyed = []
+    for row in rows:
+        owner = next((name, row[name]) for name in (*table.owned_by, "id") if row.get(name))
+        if owner not in known:
+            known[owner] = owner_key(session, table(**row))
+        with_id = {"key_id": known[owner]} if hasattr(table, "key_id") else {}
+        values = {name: row[name] for name in encrypted if row.get(name) is not None}
+        values = {name: with_key(value, known[owner]) for name, value in values.items()}
+        keyed.append({**row, **with_id, **values})
+    return keyed

@@ -16,6 +16,7 @@ from gateway.demo import seed_demo
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import use_key
+from tests.keys import KEYS
 from tests.rasa_server import RasaServer, free_port
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +26,7 @@ KEY = "dGVzdHMtb25seS1ub3QtYS1zZWNyZXQtMzItYnl0ZXM="
 @contextlib.contextmanager
 def demo_database(folder: Path) -> Iterator[Database]:
     """The demo program, in the database of a process in this folder."""
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     with database.writing() as session:

@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.codes import handoff_with_code
 from escalation.ruleset import Rules
 from escalation.speech.guard import Claim, Kind, claims
 from escalation.speech.i18n import DEFAULT_LANGUAGE, known_to_staff
 from escalation.speech.script import load_script
-from models import Channel, Conversation, Delivery, Message, Person, Role, Speaker
+from models import Channel, Conversation, Delivery, Handoff, Message, Person, Role, Speaker
 
 log = structlog.get_logger()
 
@@ -41,10 +43,12 @@ class _Draft:
     channel: Channel | None = None
     person: Person | None = None
     relayed_from: Message | None = None
+    # The code by which the reader knows the handoff that a text to staff is about.
+    code: str | None = None
 
 
 def _from_script(
-    rules: Rules, conversation: Conversation, keys: Sequence[str], blanks: Mapping[str, object]
+    rules: Rules, conversation: Conversation, keys: Sequence[str], blanks: Mapping[str, Any]
 ) -> _Draft:
     language, script = conversation_language(conversation), rules.script
     return _Draft(
@@ -52,6 +56,7 @@ def _from_script(
         # Without blanks: they hold names and other people's words.
         own_words=" ".join(script.lines[key] for key in keys),
         script="+".join(keys)[:60],
+        code=blanks.get("code"),
     )
 
 
@@ -120,6 +125,19 @@ def conversation_language(conversation: Conversation) -> str:
     return person.language if person.role is Role.MENTEE else known_to_staff(person.language)
 
 
+def _handoff_meant(
+    session: Session, conversation: Conversation, code: str | None
+) -> Handoff | None:
+    if code is None or conversation.person is None or not is_staffs(conversation):
+        return None
+    return handoff_with_code(session, conversation.person, code)
+
+
+def is_staffs(conversation: Conversation) -> bool:
+    """Whether it is the thread of a mentor or manager."""
+    return conversation.person is not None and conversation.person.role is not Role.MENTEE
+
+
 def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
     """The person's conversation. Creates one on the program's texting channel if needed."""
     thread = session.scalar(select(Conversation).where(Conversation.person_id == person.id))
@@ -144,8 +162,10 @@ def _write(session: Session, conversation: Conversation, draft: _Draft, now: dat
     on_web = channel is Channel.WEB
     # After STOP we must not send it, but the row shows that there was a message.
     opted_out = not on_web and conversation.has_stopped_texts
+    handoff = _handoff_meant(session, conversation, draft.code)
     message = Message(
         conversation_id=conversation.id,
+        about_id=handoff.conversation_id if handoff else None,
         at=now,
         outgoing=True,
         speaker=Speaker(person.role.value) if person else Speaker.BOT,
@@ -173,7 +193,7 @@ def _hold_thread(session: Session, conversation: Conversation) -> None:
     An open page asks for rows after the last id it showed, and would miss a smaller id that is
     committed later. Staff threads have no such page, and their writer may hold a mentee's lock.
     """
-    if conversation.person is not None and conversation.person.role is not Role.MENTEE:
+    if is_staffs(conversation):
         return
     session.execute(
         select(Conversation.id)

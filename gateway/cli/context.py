@@ -15,15 +15,16 @@ from escalation.ruleset import load_rules
 from escalation.speech.script import BadScript
 from escalation.transaction import Transaction
 from gateway.accounts.passwords import BadPassword
+from gateway.privacy.backup import BackupFailed
+from gateway.privacy.legal_hold import HoldRefused
 from gateway.privacy.terms import ConsentRefused
 from gateway.runtime.database import Database
 from gateway.runtime.line import utc_now
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import BadSettings, Settings, load_settings
 from gateway.runtime.user_input import as_e164
-from gateway.serve import AlreadyServed, open_database
-from models import Channel, Person, Program, phone_index
-from models.encryption import BadKey, NoKey, WrongKey
+from gateway.serve import AlreadyServed, NoKeys, open_database
+from models import BadKey, Channel, NoKey, Person, Program, WrongKey, phone_index
 
 
 class Refused(Exception):
@@ -40,9 +41,12 @@ EXPECTED = (
     BadPolicy,
     BadScript,
     BadSettings,
+    BackupFailed,
     BotProblem,
     ConsentRefused,
+    HoldRefused,
     NoKey,
+    NoKeys,
     Refused,
     WrongKey,
 )

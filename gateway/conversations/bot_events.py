@@ -25,6 +25,8 @@ from models import (
 
 # Asked along with check-ins; it does not count as using a skill.
 GOAL_FOLLOW_UP = "goal_follow_up"
+# How many uses back we look for the one to resume.
+MOST_LOOKED_THROUGH = 50
 
 
 def record_skill_step(
@@ -133,12 +135,14 @@ def _begin(
 
 
 def _left_last(session: Session, conversation: Conversation, skill: str) -> SkillUse | None:
-    use = session.scalar(
+    latest = (
         select(SkillUse)
-        .where(SkillUse.conversation_id == conversation.id, SkillUse.skill == skill)
+        .where(SkillUse.conversation_id == conversation.id)
         .order_by(SkillUse.id.desc())
-        .limit(1)
+        .limit(MOST_LOOKED_THROUGH)
     )
+    # The names of skills are encrypted, so the database cannot look for one.
+    use = next((use for use in session.scalars(latest) if use.skill == skill), None)
     return use if use is not None and use.outcome is SkillOutcome.LEFT else None
 
 

@@ -180,7 +180,7 @@ def _written(
             Message.conversation_id,
             Message.at,
             DecisionRecord.handoff_id,
-            DecisionRecord.seen["only_you"].as_boolean(),
+            DecisionRecord.seen,
         )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .outerjoin(DecisionRecord, DecisionRecord.message_id == Message.id)
@@ -192,8 +192,8 @@ def _written(
         )
     )
     return _group(
-        (number, Written(at, handoff_id is None, bool(only_you)))
-        for number, at, handoff_id, only_you in rows
+        (number, Written(at, handoff_id is None, bool((seen or {}).get("only_you"))))
+        for number, at, handoff_id, seen in rows
     )
 
 

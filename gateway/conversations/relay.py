@@ -9,7 +9,7 @@ from escalation.handoffs.jobs import TellHolder, enqueue
 from escalation.speech.contact_details import find_contact_details
 from escalation.speech.message_writer import get_thread, speak_as_person
 from escalation.transaction import Transaction
-from models import Handoff, Message, Person, Urgency
+from models import Handoff, Message, Person, Urgency, destroy_key
 
 # Twilio takes 1,600 characters, including the mentor's name in front.
 LONGEST_TEXT = 1500
@@ -47,6 +47,15 @@ def _tell_managers_of_contact_details(tx: Transaction, mentor: Person) -> None:
             within_minutes=24 * 60,
             link=f"{tx.rules.site}/log#contact-details-heading",
         )
+
+
+def link_text(tx: Transaction, text: Message, handoff: Handoff) -> None:
+    """Note which mentee a mentor's text is about. From now on it has the mentee's key."""
+    text.about_id = handoff.conversation_id
+    if text.key_id is not None:
+        destroy_key(tx.session, text.key_id, now=tx.now)
+        text.key_id = None
+    tx.session.flush()
 
 
 def tell_holder(tx: Transaction, handoff: Handoff, message: Message) -> None:

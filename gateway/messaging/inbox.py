@@ -9,10 +9,21 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.ruleset import Rules
-from escalation.speech.message_writer import get_thread
+from escalation.speech.message_writer import get_thread, is_staffs
 from gateway.runtime.database import Database
 from gateway.runtime.user_input import as_e164, kept_words
-from models import Channel, Conversation, Message, Person, Program, Speaker, phone_index
+from models import (
+    Channel,
+    Conversation,
+    ErasedText,
+    Message,
+    Person,
+    Program,
+    Speaker,
+    keys,
+    phone_index,
+    provider_hash,
+)
 
 
 class NoProgram(Exception):
@@ -36,7 +47,8 @@ class Incoming:
 def record(
     database: Database, incoming: Incoming, *, phone: str, to: str | None = None, now: datetime
 ) -> int | None:
-    """Record a text from `phone`. Returns its conversation, or None if it was recorded before.
+    """Record a text from `phone`. Returns its conversation, or None if it was recorded before,
+    also when it has been erased since.
 
     The database decides, by the unique provider id: of fifty copies at once, one is recorded.
 
@@ -45,6 +57,8 @@ def record(
     """
     try:
         with database.writing() as session:
+            if session.get(ErasedText, provider_hash(incoming.provider_id)) is not None:
+                return None  # the provider sent an erased text again
             conversation = _get_conversation(session, phone, channel=incoming.channel, to=to)
             _insert(session, conversation, incoming, now=now)
             return conversation.id
@@ -109,6 +123,7 @@ def _insert(
     lock_conversation(session, conversation.id)
     message = Message(
         conversation_id=conversation.id,
+        key_id=keys().create() if is_staffs(conversation) else None,
         at=now,
         moved_at=now,
         outgoing=False,

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import Engine, event, inspect, select, text
+from sqlalchemy import Engine, delete, event, inspect, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from escalation.handoffs.jobs import ENQUEUE
-from models import Program
+from models import KeyToDestroy, Program, keys
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,6 +45,8 @@ def connect(url: str, *, pool_size: int, begins: str | None) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # What was deleted or changed is overwritten, so that nothing erased stays in the file.
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     return engine
@@ -88,6 +90,37 @@ class Database:
 
     def reading(self) -> AbstractContextManager[Session]:
         return self._read.begin()
+
+    def destroy_due_keys(self) -> int:
+        """Destroy every key that is due, and remove the words from SQLite's write-ahead log.
+
+        Returns how many were due. While another connection reads an old state, the log keeps its
+        pages. Then the rows stay, and the next call tries again.
+        """
+        with self.reading() as session:
+            due = session.scalars(select(KeyToDestroy.key_id)).all()
+        for key_id in due:
+            keys().destroy(key_id)
+        if due and self.empty_log():
+            with self.writing() as session:
+                session.execute(delete(KeyToDestroy).where(KeyToDestroy.key_id.in_(due)))
+        return len(due)
+
+    def empty_log(self) -> bool:
+        """Move SQLite's write-ahead log into the database and empty it. False if one still reads
+        what the log holds. PostgreSQL has no such log to empty.
+        """
+        if not self.is_sqlite:
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout = 2000")
+            [(busy, *_)] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE * 1000}")
+            return not busy
+        finally:
+            connection.close()
 
     def migrate(self) -> None:
         """Update the tables to REVISION. Safe at every start."""

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     database_url: str = f"sqlite:///{ROOT / 'var' / 'warmline.db'}"
     warmline_key: str
     sms: Literal["phones", "twilio"] | None = None
+    warmline_old_key: str | None = None
+    key_folder: Path | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = None
     twilio_from: str | None = None
@@ -52,6 +54,14 @@ class Settings(BaseSettings):
     policy_file: Path = ROOT / "escalation" / "policy.toml"
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @property
+    def keys(self) -> Path:
+        """Where the keys are: KEY_FOLDER, or `keys` beside the SQLite file, or var/keys."""
+        if self.key_folder is not None:
+            return self.key_folder
+        scheme, _, file = self.database_url.partition(":///")
+        return Path(file).parent / "keys" if scheme == "sqlite" else ROOT / "var" / "keys"
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from escalation.handoffs.codes import handoff_with_code
 from escalation.handoffs.duty import tell_managers
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder
+from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
 from gateway.pipeline.mentor.read import Typed, read_command
@@ -79,6 +80,7 @@ def find_handoff(turn: Turn, code: str) -> Handoff:
 def lock(turn: Turn, handoff: Handoff) -> None:
     lock_conversation(turn.session, handoff.conversation_id)
     turn.session.refresh(handoff)
+    link_text(turn, turn.message, handoff)
 
 
 def _count_wrong_codes(turn: Turn) -> int:

@@ -54,6 +54,11 @@ TABLES = (
     "webhook",
     "webhook_delivery",
     "rate_limit",
+    "key_to_destroy",
+    "erased_text",
+    "legal_hold",
+    "provider_copy",
+    "audit_anchor",
 )
 # Trigger, table, the change it refuses, the error message.
 WRITE_ONCE = (
@@ -67,6 +72,8 @@ WRITE_ONCE = (
     ),
     ("audit_entry_no_update", "audit_entry", "UPDATE", "the audit log is append-only"),
     ("audit_entry_no_delete", "audit_entry", "DELETE", "the audit log is append-only"),
+    ("audit_anchor_no_update", "audit_anchor", "UPDATE", "an anchor is written once"),
+    ("audit_anchor_no_delete", "audit_anchor", "DELETE", "an anchor is written once"),
 )
 
 
@@ -86,6 +93,7 @@ def upgrade() -> None:
     create_audit()
     create_integrations()
     create_limits()
+    create_privacy()
     for name, table, change, reason in WRITE_ONCE:
         forbid(name, table, change, reason)
 
@@ -115,6 +123,11 @@ def link(name: str, table: str, *, nullable: bool = False, **options: Any) -> sa
     return sa.Column(name, sa.Integer(), key_of, nullable=nullable, **options)
 
 
+def key_name(*, nullable: bool = False) -> sa.Column[str]:
+    about = "The key of its words, a file in KEY_FOLDER"
+    return column("key_id", sa.String(24), nullable=nullable, comment=about)
+
+
 def enum(name: str, *values: str) -> sa.Enum:
     return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=24)
 
@@ -126,13 +139,20 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 def forbid(name: str, table: str, change: str, reason: str) -> None:
     """Make the database itself refuse `change`."""
-    when = ""
+    when = unless = ""
     if name == "handoff_event_no_update":
         # Closing reasons can hold a mentee's words, so erasing them must stay possible.
         same = "IS" if is_sqlite() else "IS NOT DISTINCT FROM"
         columns = ("id", "handoff_id", "at", "move", "by_id", "detail")
         rest = " AND ".join(f"NEW.{column} {same} OLD.{column}" for column in columns)
         when = f"WHEN (NOT (NEW.note IS NULL AND {rest})) "
+    if name == "audit_entry_no_delete":
+        # Deleting by age first writes an anchor, from which the chain stays verifiable.
+        anchored = "EXISTS (SELECT 1 FROM audit_anchor WHERE number >= OLD.id)"
+        if is_sqlite():
+            when = f"WHEN (NOT {anchored}) "
+        else:
+            unless = f"IF {anchored} THEN RETURN OLD; END IF; "
     if is_sqlite():
         op.execute(
             f"CREATE TRIGGER {name} BEFORE {change} ON {table} {when}"
@@ -141,7 +161,7 @@ def forbid(name: str, table: str, change: str, reason: str) -> None:
         return
     op.execute(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table}: {reason}'; END $$"
+        f"$$ BEGIN {unless}RAISE EXCEPTION '{table}: {reason}'; END $$"
     )
     op.execute(
         f"CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH ROW {when}"
@@ -169,6 +189,7 @@ def create_people() -> None:
         "person",
         key(),
         link("program_id", "program", index=True),
+        key_name(),
         column("role", enum("role", "mentee", "mentor", "manager")),
         column("name", sa.Text()),
         column("phone", sa.Text(), nullable=True),
@@ -191,6 +212,7 @@ def create_people() -> None:
             comment="If false, the claiming mentor reads from the request on, except in a crisis",
         ),
         column("left_at", TIME, nullable=True, comment="When they left the program"),
+        column("erased_at", TIME, nullable=True, comment="When their data was erased"),
         column(
             "unreachable_code",
             sa.String(16),
@@ -312,13 +334,20 @@ def create_conversations() -> None:
         link("person_id", "person", nullable=True, unique=True),
         column("stranger_phone", sa.Text(), nullable=True),
         column("stranger_index", sa.String(64), nullable=True, unique=True),
+        key_name(),
         column(
             "channel",
             enum("channel", "sms", "phones", "web"),
             comment="The last one used; answers go there",
         ),
-        column("skill", sa.String(40), nullable=True, comment="The skill or check-in in progress"),
+        column("skill", sa.Text(), nullable=True, comment="The skill or check-in in progress"),
         column("forget_bot", sa.Boolean(), comment="Reset the bot before its next answer"),
+        column(
+            "forget_due_at",
+            TIME,
+            nullable=True,
+            comment="Erased, and since then the bot's copy is due too",
+        ),
         column("held_by", sa.String(40), nullable=True, comment="The worker that is handling it"),
         column("held_until", TIME, nullable=True),
         column(
@@ -338,6 +367,13 @@ def create_conversations() -> None:
         "message",
         key(),
         link("conversation_id", "conversation"),
+        column(
+            "about_id",
+            sa.Integer(),
+            nullable=True,
+            comment="The mentee's conversation that a text to or from staff is about",
+        ),
+        key_name(nullable=True),
         column("at", TIME),
         column("outgoing", sa.Boolean()),
         column("speaker", enum("speaker", "mentee", "mentor", "manager", "unknown", "bot")),
@@ -352,6 +388,9 @@ def create_conversations() -> None:
         ),
         column("channel", enum("channel", "sms", "phones", "web")),
         column("media", sa.Integer(), comment="Attached pictures and files"),
+        column(
+            "copy_due", sa.Boolean(), comment="Whether we have asked to delete the provider's copy"
+        ),
         link(
             "relayed_from_id", "message", nullable=True, comment="The mentor's text this forwards"
         ),
@@ -390,6 +429,7 @@ def create_conversations() -> None:
         sa.CheckConstraint(
             "speaker IN ('bot', 'unknown') OR speaker_id IS NOT NULL", name="person_has_id"
         ),
+        partial_index("message_about", "about_id", where="about_id IS NOT NULL"),
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
         sa.Index("message_thread", "conversation_id", "id"),
         partial_index(
@@ -490,26 +530,26 @@ def create_decisions() -> None:
         link("handoff_id", "handoff", nullable=True, index=True),
         column("at", TIME),
         column("owner", enum("owner", "bot", "queue", "mentor")),
-        column("crisis", sa.Double()),
-        column("connection", sa.Double()),
-        column("tools", sa.Double()),
+        column("crisis", sa.Text()),
+        column("connection", sa.Text()),
+        column("tools", sa.Text()),
         column("asked_for_person", sa.Boolean()),
         column("bot", sa.String(24), comment="answered, not_understood, away, or not_asked"),
         column("evidence", sa.Text(), comment="JSON: spans of the message"),
         column("version", sa.String(80), comment="Rules and model"),
         column("thresholds", JSON),
-        column("seen", JSON, nullable=True, comment="The inputs besides the scores"),
+        column("seen", sa.Text(), nullable=True, comment="The inputs besides the scores"),
         column(
             "quadrant", sa.String(12), nullable=True, comment="neither, tools, connection, or both"
         ),
         column(
             "counterfactual",
-            JSON,
+            sa.Text(),
             nullable=True,
             comment="The smallest score change that would have changed the decision",
         ),
         column("decision", sa.String(24)),
-        column("why", sa.String(200), comment="The policy rule that decided"),
+        column("why", sa.Text(), comment="The policy rule that decided"),
         column("dropped", sa.Integer(), comment="Bot messages not sent because a person answers"),
     )
 
@@ -522,16 +562,12 @@ def create_check_ins() -> None:
         link("message_id", "message", unique=True, comment="The message that completed it"),
         column("at", TIME),
         column("kind", sa.String(24)),
-        column("score", sa.Integer(), nullable=True, comment="Null when it cannot be scored"),
+        column("score", sa.Text(), nullable=True, comment="Null when it cannot be scored"),
         column("missing", sa.Integer(), server_default="0", comment="Items without an answer"),
         column(
             "answers", sa.Text(), nullable=True, comment="JSON: the mentee's answers, item by item"
         ),
         column("note", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "kind <> 'mood' OR (score IS NOT NULL AND score BETWEEN 0 AND 10)",
-            name="mood_is_0_to_10",
-        ),
         sa.CheckConstraint("missing >= 0", name="missing_is_a_count"),
     )
 
@@ -610,16 +646,14 @@ def create_skills() -> None:
         "skill_use",
         key(),
         link("conversation_id", "conversation"),
-        column("skill", sa.String(40)),
+        column("skill", sa.Text()),
         column("started_at", TIME),
         column("ended_at", TIME, nullable=True),
         column("outcome", enum("skilloutcome", "done", "left"), nullable=True),
-        column("before", sa.Integer(), nullable=True),
-        column("after", sa.Integer(), nullable=True),
+        column("before", sa.Text(), nullable=True),
+        column("after", sa.Text(), nullable=True),
         link("message_id", "message", nullable=True, comment="The mentee's message that ended it"),
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_outcome"),
-        sa.CheckConstraint("before BETWEEN 0 AND 10", name="before_is_0_to_10"),
-        sa.CheckConstraint("after BETWEEN 0 AND 10", name="after_is_0_to_10"),
         partial_index(
             "one_skill_at_a_time", "conversation_id", where="ended_at IS NULL", unique=True
         ),
@@ -676,6 +710,7 @@ def create_mentoring() -> None:
         link("handoff_id", "handoff", unique=True),
         link("person_id", "person", index=True),
         column("asked_at", TIME),
+        key_name(),
         column("words", sa.Text(), nullable=True),
         column("wants_to_talk", sa.Boolean(), nullable=True),
         column("answered_at", TIME, nullable=True),
@@ -725,6 +760,7 @@ def create_safeguarding() -> None:
         "safeguarding_record",
         key(),
         link("program_id", "program", index=True),
+        key_name(),
         link("mentee_id", "person", index=True),
         link("mentor_id", "person", nullable=True, comment="The mentor it is about, if any"),
         link("handoff_id", "handoff", nullable=True),
@@ -796,6 +832,13 @@ def create_audit() -> None:
         column("hash", sa.String(64), unique=True),
         sa.Index("audit_entry_about", "program_id", "about"),
     )
+    op.create_table(
+        "audit_anchor",
+        sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+        column("hash", sa.String(64)),
+        column("at", TIME),
+        column("seal", sa.String(64)),
+    )
 
 
 def create_integrations() -> None:
@@ -862,4 +905,30 @@ def create_limits() -> None:
         column("key_hash", sa.String(64), unique=True),
         column("count", sa.Integer()),
         column("expires_at", TIME, index=True),
+def create_privacy() -> None:
+    op.create_table(
+        "key_to_destroy",
+        sa.Column("key_id", sa.String(24), primary_key=True),
+        column("at", TIME),
+    )
+    op.create_table(
+        "erased_text",
+        sa.Column("provider_hash", sa.String(64), primary_key=True),
+        column("at", TIME),
+    )
+    op.create_table(
+        "provider_copy",
+        sa.Column("provider_id", sa.String(64), primary_key=True),
+        column("at", TIME),
+        column("next_try_at", TIME),
+    )
+    op.create_table(
+        "legal_hold",
+        key(),
+        link("person_id", "person"),
+        column("at", TIME),
+        link("by_id", "person", nullable=True, comment="Null for a command"),
+        column("reason", sa.Text()),
+        column("ended_at", TIME, nullable=True),
+        partial_index("one_open_hold", "person_id", where="ended_at IS NULL", unique=True),
     )

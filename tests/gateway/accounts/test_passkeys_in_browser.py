@@ -14,6 +14,7 @@ from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
 from tests.browsers import fits, has_come_in, open_context
+from tests.keys import KEYS
 from tests.processes import KEY, Process
 
 FINGER = {
@@ -30,7 +31,7 @@ FINGER = {
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A gateway with the demo's people, at an address to which a passkey can belong."""
     folder = tmp_path_factory.mktemp("passkeys")
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     with database.writing() as session:

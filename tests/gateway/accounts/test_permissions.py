@@ -32,6 +32,7 @@ from gateway.runtime.one_time_keys import new_link
 from gateway.web.pulse import Pulse
 from models import Base, Message, Person, RateLimit, Role, WebSession, use_key
 from tests.conftest import KEY
+from tests.keys import KEYS
 from tests.line import JO, MAYA, SAM, Talk
 from tests.web_client import Web, begins_session
 
@@ -212,7 +213,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    use_key(KEY)
+    use_key(KEY, KEYS)
     file = tmp_path_factory.mktemp("roles") / "warmline.db"
     database = Database(make_engine(f"sqlite:///{file}"))
     database.migrate()

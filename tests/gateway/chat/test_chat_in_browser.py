@@ -22,6 +22,7 @@ from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import Channel, Person, Program, phone_index, use_key
 from tests.browsers import fits, has_come_in, open_context
+from tests.keys import KEYS
 from tests.processes import KEY, ROOT, OnRasa, Process
 
 # The demo's mentees and two more, so that each screen has a mentee of its own.
@@ -35,7 +36,7 @@ mentee,Lou,{PHONES["Lou"]},America/New_York,Noor/Sam
 @contextmanager
 def database(demo: OnRasa) -> Iterator[Session]:
     """The database of the running gateway."""
-    use_key(KEY)
+    use_key(KEY, KEYS)
     stored = Database(make_engine(demo.environment["DATABASE_URL"]))
     with stored.writing() as session:
         yield session

@@ -20,6 +20,7 @@ from gateway.people.import_file import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
 from tests.browsers import first_paint, fits, has_come_in, open_context
+from tests.keys import KEYS
 from tests.many_handoffs import fill
 from tests.processes import KEY, Process
 
@@ -35,7 +36,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
     """The gateway with the demo program and this many old handoffs."""
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
 import pytest
 
-from models import base
-from models.encryption import decrypt
+from models.encryption import ownership
+from models.encryption.words import decrypt
 from tests.gateway.reporting.past import Past
 from tests.line import Talk
 
@@ -20,5 +20,5 @@ def decrypted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         words.append(decrypt(token))
         return words[-1]
 
-    monkeypatch.setattr(base, "decrypt", note)
+    monkeypatch.setattr(ownership, "decrypt", note)
     return words

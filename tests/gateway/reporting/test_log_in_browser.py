@@ -20,6 +20,7 @@ from tests.browsers import first_paint, fits, open_context
 from tests.conftest import KEY
 from tests.gateway.reporting.test_log import a_concern
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
+from tests.keys import KEYS
 from tests.line import RUTH, Talk
 from tests.many_handoffs import fill
 from tests.processes import Process
@@ -36,7 +37,7 @@ PATIENCE = 20_000  # of what is loaded afterwards, on a machine busy with other 
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A program that has had ten thousand handoffs."""
     folder = tmp_path_factory.mktemp("monday")
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     talk = Talk(database)

@@ -10,6 +10,7 @@ from gateway.runtime.database import Database, make_engine
 from models import use_key
 from tests.browsers import fits, open_context, violations
 from tests.conftest import KEY
+from tests.keys import KEYS
 from tests.line import RUTH, SAM, Talk
 from tests.processes import Process
 
@@ -18,7 +19,7 @@ from tests.processes import Process
 def ruth_and_sam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, int, int]]:
     """A gateway with the demo's people, and the numbers of Ruth and Sam in it."""
     folder = tmp_path_factory.mktemp("managers")
-    use_key(KEY)
+    use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
     talk = Talk(database)

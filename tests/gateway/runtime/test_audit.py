@@ -26,6 +26,7 @@ from gateway.runtime.audit import (
 from gateway.runtime.database import Database
 from models import AuditEntry, Person, use_key
 from tests.conftest import KEY
+from tests.keys import KEYS
 from tests.line import RUTH, SAM, Talk
 
 ANOTHER_KEY = "YW5vdGhlci1rZXktb25seS1mb3ItdGVzdHMtMzJieXQ="
@@ -123,11 +124,11 @@ def test_tampering_is_found(talk: Talk, statements: list[str], problem: str) -> 
     assert broken(talk) == problem
 
 
-def test_a_chain_rebuilt_without_the_key_is_found(talk: Talk) -> None:
+def test_a_chain_rebuilt_without_the_key_is_found(talk: Talk, tmp_path: Path) -> None:
     happens(talk, 3)
-    use_key(ANOTHER_KEY)
+    use_key(KEY, tmp_path)
     assert broken(talk) is not None
-    use_key(KEY)
+    use_key(KEY, KEYS)
     assert broken(talk) is None
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -148,13 +149,15 @@ def test_the_table_reveals_no_link_or_code(talk: Talk) -> None:
     assert {len(one) for one in stored} == {64}
 
 
-def test_without_our_key_a_code_cannot_be_guessed_from_the_table(talk: Talk) -> None:
+def test_without_our_key_a_code_cannot_be_guessed_from_the_table(
+    talk: Talk, tmp_path: Path
+) -> None:
     maya, code = talk.person(MAYA), code_for(talk, MAYA)
     with talk.database.reading() as session:
         stored = session.scalar(select(OneTimeKey.key_hash)) or ""
     salt = stored.removeprefix("code:")[:16]
     assert hash_of_code(maya, code, salt) == stored
-    use_key("YW5vdGhlci1rZXktZm9yLXRoaXMtdGVzdC0zMi1ieSE=")
+    use_key("YW5vdGhlci1rZXktZm9yLXRoaXMtdGVzdC0zMi1ieSE=", tmp_path)
     assert hash_of_code(maya, code, salt) != stored
 
 
