@@ -107,6 +107,7 @@ def bot_environment(settings: Settings) -> dict[str, str]:
     wanted = {
         "RASA_URL": settings.rasa_url,
         "WARMLINE_KEY": settings.warmline_key,
+        "WARMLINE_OLD_KEY": settings.warmline_old_key or "",
         "RASA_TRACKER_DB": str(ROOT / "var" / "tracker.db"),
         "RASA_TOKEN": settings.rasa_token or "",
     }

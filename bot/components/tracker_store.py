@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import copy
 import json
 import os
@@ -12,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from components.speedups import copy_slot
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
@@ -30,6 +34,8 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
 KEY = "WARMLINE_KEY"
+# The former key, while the key is being changed.
+OLD_KEY = "WARMLINE_OLD_KEY"
 
 # Rasa goes through all events of a dialogue several times a turn, so without a limit each answer of
 # a long evening would take longer. A turn is about ten events.
@@ -54,21 +60,33 @@ class FileProblem(RasaException):
     """The file is not a tracker file."""
 
 
-def fernet() -> Fernet:
-    """The cipher for `WARMLINE_KEY`. Raises KeyProblem."""
-    key = os.environ.get(KEY)
+def ciphers() -> list[Fernet]:
+    """The cipher to write with, then one that still reads if the key is being changed.
+
+    Raises KeyProblem.
+    """
+    key, old = os.environ.get(KEY), os.environ.get(OLD_KEY)
     if not key:
         raise KeyProblem(
             f"{KEY} is missing. The bot keeps dialogues encrypted and does not start without it. "
             "Set it to the same value as the gateway's; .env.example says how to make one."
         )
+    return [tracker_cipher(KEY, key), *([tracker_cipher(OLD_KEY, old)] if old else [])]
+
+
+def tracker_cipher(setting: str, key: str) -> Fernet:
+    """A cipher with a key for the tracker alone, derived from the master key."""
     try:
-        return Fernet(key)
-    except ValueError:
+        master = base64.urlsafe_b64decode(key)
+    except (binascii.Error, ValueError):
+        master = b""
+    if len(master) != 32:
         raise KeyProblem(
-            f"{KEY} is not a usable key: it must be 32 bytes in url-safe base64 (44 characters). "
-            ".env.example says how to make one."
-        ) from None
+            f"{setting} is not a usable key: it must be 32 bytes in url-safe base64 "
+            "(44 characters). .env.example says how to make one."
+        )
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"warmline tracker")
+    return Fernet(base64.urlsafe_b64encode(derived.derive(master)))
 
 
 class Tracker(DialogueStateTracker):
@@ -100,9 +118,12 @@ class EncryptedTrackerStore(TrackerStore):
     ) -> None:
         """Open `db`, a SQLite file. Raises KeyProblem or FileProblem before anything is written."""
         super().__init__(domain, event_broker, **kwargs)
-        self._cipher = fernet()
+        known = ciphers()
+        self._cipher = MultiFernet(known)
         self._file = opened(db)
         self._try_key(db)
+        if len(known) > 1:
+            self._change_key(known[0])
         self._at_hand: OrderedDict[str, Lines] = OrderedDict()
         self._version = self._version_on_disk()
 
@@ -169,6 +190,17 @@ class EncryptedTrackerStore(TrackerStore):
     def _version_on_disk(self) -> int:
         """Changes when another process writes to the file."""
         return int(self._file.execute("PRAGMA data_version").fetchone()[0])
+
+    def _change_key(self, cipher: Fernet) -> None:
+        """Encrypt anew what the former key wrote. It can be stopped anywhere and done again."""
+        for sender, told in self._file.execute("SELECT sender_id, told FROM dialogue").fetchall():
+            try:
+                cipher.decrypt(told)
+            except InvalidToken:
+                self._file.execute(
+                    "UPDATE dialogue SET told = ? WHERE sender_id = ? AND told = ?",
+                    [self._cipher.rotate(told), sender, told],
+                )
 
     def _try_key(self, db: str) -> None:
         # Rasa takes an unreadable tracker for a new one, so we must not start.
