@@ -208,6 +208,26 @@ class PersonalDataPolicy(Part):
     erase_after_days: Annotated[float, Field(ge=0, le=30)]
 
 
+class RetentionPolicy(Part):
+    """Days after which each class of data is deleted."""
+
+    messages_days: Annotated[int, Field(ge=30, le=3650)]
+    strangers_days: Annotated[int, Field(ge=7, le=730)]
+    check_ins_days: Annotated[int, Field(ge=30, le=3650)]
+    decisions_days: Annotated[int, Field(ge=30, le=3650)]
+    left_days: Annotated[int, Field(ge=0, le=3650)]
+    safeguarding_days: Annotated[int, Field(ge=365, le=36500)]
+    audit_days: Annotated[int, Field(ge=365, le=36500)]
+    provider_copies_days: Annotated[int, Field(ge=0, le=400)]
+
+    @model_validator(mode="after")
+    def nothing_outlives_its_message(self) -> "RetentionPolicy":
+        for name in ("check_ins_days", "decisions_days"):
+            if getattr(self, name) > self.messages_days:
+                raise ValueError(f"retention.{name} must not be above retention.messages_days")
+        return self
+
+
 class MentorsPolicy(Part):
     cool_down_hours: Annotated[float, Field(ge=0, le=168)]
     most_held: Annotated[int, Field(ge=1)]
@@ -304,6 +324,7 @@ class Policy(Part):
     safeguarding: SafeguardingPolicy
     follow_up: FollowUpPolicy
     personal_data: PersonalDataPolicy
+    retention: RetentionPolicy
     mentors: MentorsPolicy
     chat: ChatPolicy
     sign_in: SignInPolicy

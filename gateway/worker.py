@@ -26,8 +26,8 @@ from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
 from gateway.pipeline.turns import take_turns
+from gateway.privacy import jobs as privacy
 from gateway.privacy.erasure import Erase
-from gateway.privacy.jobs import erasures_due, run_erasure
 from gateway.runtime.jobs import Engine, forget_finished
 from gateway.runtime.line import Line
 from gateway.safeguarding.jobs import notify_overdue, overdue_records
@@ -116,7 +116,21 @@ KINDS = (
     Kind(jobs.AskFollowUp, ask_follow_up, follow_ups_to_ask, SLOW),
     Kind(jobs.TextUnseen, text_unseen, unseen_messages, SLOW),
     Kind(NotifyOverdue, notify_overdue, overdue_records, SLOW),
-    Kind(Erase, run_erasure, erasures_due, HOURLY),
+    Kind(Erase, privacy.run_erasure, privacy.erasures_due, HOURLY),
+    Kind(privacy.ForgetInBot, privacy.forget_in_bot, privacy.conversations_to_forget, SLOW),
+    Kind(
+        privacy.DestroyKeys,
+        privacy.destroy_keys,
+        privacy.keys_to_destroy,
+        SLOW,
+    ),
+    Kind(privacy.DeleteCopies, privacy.delete_copies, privacy.copies_to_delete, SLOW),
+    Kind(
+        privacy.DeleteOldData,
+        privacy.delete_old_data,
+        lambda *_: [privacy.DeleteOldData()],
+        HOURLY,
+    ),
     Kind(CleanUp, clean_up, lambda *_: [CleanUp()], HOURLY),
 )
 

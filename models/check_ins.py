@@ -4,7 +4,8 @@ from datetime import date, datetime, time
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy import event
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, UtcDateTime, enum_column, partial_index
 from models.encryption.ownership import Encrypted, EncryptedJson
@@ -41,13 +42,6 @@ class CheckIn(Base):
         Encrypted("[]"), comment="JSON: the mentee's answers, item by item"
     )
     note: Mapped[str | None] = mapped_column(Encrypted)
-
-    @validates("score")
-    def mood_is_0_to_10(self, _: str, score: int | None) -> int | None:
-        """Raises ValueError. The database cannot check what it cannot read."""
-        if self.kind == "mood" and (score is None or not 0 <= score <= 10):
-            raise ValueError(f"A mood is 0 to 10, not {score}.")
-        return score
 
 
 class SkipReason(StrEnum):
@@ -165,12 +159,21 @@ class SkillUse(Base):
         sa.ForeignKey("message.id"), comment="The mentee's message that ended it"
     )
 
-    @validates("before", "after")
-    def is_0_to_10(self, name: str, rating: int | None) -> int | None:
-        """Raises ValueError. The database cannot check what it cannot read."""
+
+@event.listens_for(CheckIn, "before_insert")
+@event.listens_for(CheckIn, "before_update")
+def _mood_is_0_to_10(_: object, __: object, row: CheckIn) -> None:
+    """Raises ValueError. The database cannot check what it cannot read."""
+    if row.kind == "mood" and (row.score is None or not 0 <= row.score <= 10):
+        raise ValueError(f"A mood is 0 to 10, not {row.score}.")
+
+
+@event.listens_for(SkillUse, "before_insert")
+@event.listens_for(SkillUse, "before_update")
+def _ratings_are_0_to_10(_: object, __: object, row: SkillUse) -> None:
+    for rating in (row.before, row.after):
         if rating is not None and not 0 <= rating <= 10:
-            raise ValueError(f"{name} is 0 to 10, not {rating}.")
-        return rating
+            raise ValueError(f"A rating is 0 to 10, not {rating}.")
 
 
 class Goal(Base):

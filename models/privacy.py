@@ -29,7 +29,8 @@ def destroy_key(session: Session, key_id: str, *, now: datetime) -> None:
 
     If the process dies right after the commit, the row of `KeyToDestroy` says what is left to do.
     """
-    session.add(KeyToDestroy(key_id=key_id, at=now))
+    if session.get(KeyToDestroy, key_id) is None:
+        session.add(KeyToDestroy(key_id=key_id, at=now))
     due: list[Any] = session.info.setdefault(DUE, [])
     due.append((session.get_nested_transaction(), key_id))
 

@@ -15,11 +15,11 @@ from typing import Any
 from zlib import crc32
 
 import pytest
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import Dialect, Engine, select
 from sqlalchemy.util import LRUCache
 
 from gateway.runtime.database import Database, make_engine
-from models import use_key
+from models import Person, use_key
 from tests.keys import KEYS
 from tests.line import Talk
 from tests.memory import roomy
@@ -100,6 +100,7 @@ class Templates:
     def __init__(self, postgres: Callable[[], PostgresServer], folder: Path) -> None:
         self._postgres = postgres
         self._folder = folder
+        self._keys: dict[Path, bytes] = {}
 
     @cache  # noqa: B019  (one object a run)
     def file(self, with_cast: bool) -> Path:
@@ -119,7 +120,16 @@ class Templates:
         database.migrate()
         if with_cast:
             Talk(database)
+            with database.reading() as session:
+                names = session.scalars(select(Person.key_id)).all()
+            self._keys |= {KEYS / name: (KEYS / name).read_bytes() for name in names}
         database.engine.dispose()
+
+    def put_keys_back(self) -> None:
+        """All copies share the cast's keys, and the test before this one may have erased Maya."""
+        for file, content in self._keys.items():
+            if not file.exists():
+                file.write_bytes(content)
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +145,8 @@ def templates(
 def database_url(request: pytest.FixtureRequest, templates: Templates) -> Iterator[str]:
     """A database with our tables, and with the cast in it if the test talks to Warmline."""
     with_cast = "talk" in request.fixturenames
+    templates.file(with_cast) if request.param == "sqlite" else templates.url(with_cast)
+    templates.put_keys_back()
     if request.param == "sqlite":
         with tempfile.TemporaryDirectory(prefix="warmline-sqlite-", dir=roomy()) as folder:
             file = Path(folder) / "warmline.db"

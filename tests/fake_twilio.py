@@ -80,7 +80,8 @@ class FakeTwilio:
         self.violations: list[str] = []
         """One line for each wrong request, and for each bug of the fake itself."""
         self.sent: list[Text] = []
-        """Every accepted text, oldest first."""
+        """Every accepted text, oldest first, without the deleted ones."""
+        self.received: set[str] = set()
         self._callbacks = callbacks
         self._faults: dict[str, Fault] = {}
         self._lock = threading.Lock()
@@ -116,6 +117,7 @@ class FakeTwilio:
         self, url: str, from_: str, body: str, *, message_sid: str | None = None
     ) -> httpx.Response:
         sid = message_sid or f"SM{uuid.uuid4().hex}"
+        self.received.add(sid)
         form = {"MessageSid": sid, "SmsStatus": "received", "Body": body, "NumMedia": "0"}
         return self._post(url, {**form, "From": from_, "To": NUMBER})
 
@@ -135,6 +137,8 @@ class FakeTwilio:
         if problems:
             self.violations.append(f"{method} {target}: {'; '.join(problems)}")
             return _error(400, 20001, "; ".join(problems))
+        if method == "DELETE":
+            return self._delete(target)
         answer = (
             self._list(query) if method == "GET" else self._send(dict(parse_qsl(body.decode())))
         )
@@ -151,6 +155,17 @@ class FakeTwilio:
         page = {"uri": uri, "first_page_uri": uri, "next_page_uri": None, "previous_page_uri": None}
         numbers = {"page": 0, "page_size": size, "start": 0, "end": len(found[:size])}
         return 200, {"messages": [_resource(text) for text in found[:size]], **page, **numbers}
+
+    def _delete(self, target: str) -> Answer:
+        sid = target.rpartition("/")[2].removesuffix(".json")
+        if self._next_fault(sid) is not None:
+            return _error(500, 20500, "Internal server error")
+        found = [text for text in self.sent if text.sid == sid]
+        if not found and sid not in self.received:
+            return _error(404, 20404, "The text was not found")
+        self.sent = [text for text in self.sent if text.sid != sid]
+        self.received.discard(sid)
+        return 204, {}
 
     def _send(self, form: Mapping[str, str]) -> Answer | None:
         fault = self._next_fault(form["To"])
@@ -224,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(b"")
 
+    def do_DELETE(self) -> None:
+        self._answer(b"")
+
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         body = self.rfile.read(length)
@@ -242,7 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(json.dumps(payload).encode())
+        if status != 204:
+            self.wfile.write(json.dumps(payload).encode())
 
 
 def _resource(text: Text) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from escalation.signals import Signals
 from gateway.demo import seed_demo
 from gateway.messaging.inbox import Incoming, record
 from gateway.pipeline.turns import take_turns
+from gateway.privacy.jobs import DeleteOldData
 from gateway.runtime.database import Database
 from gateway.runtime.jobs import Engine
 from gateway.runtime.line import Line, Sent, TextFailed
@@ -134,6 +135,7 @@ class Handsets:
     shown: list[tuple[str, str]] = field(default_factory=list)
     refuse: dict[str, TextFailed] = field(default_factory=dict)
     reports: Delivery = Delivery.DELIVERED
+    forgotten: list[str] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def send(self, to: str, words: str, *, message_id: int) -> Sent:
@@ -144,6 +146,9 @@ class Handsets:
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
         return []
+
+    def forget(self, provider_id: str) -> None:
+        self.forgotten.append(provider_id)
 
 
 @dataclass
@@ -239,7 +244,7 @@ class Talk:
     def runs_watchdog(self) -> None:
         """The watchdog looks, and what it enqueues is done."""
         stored = [work for _, work in self.kept.work]
-        kinds = [kind for kind in KINDS if kind.job is not CleanUp]
+        kinds = [kind for kind in KINDS if kind.job not in (CleanUp, DeleteOldData)]
         for work in find_due(self.line, kinds, before=self.clock() - GRACE):
             if work not in stored:
                 self.kept(None, work, at=self.clock())
@@ -391,7 +396,7 @@ class Talk:
     def rows(self, table: type[Row]) -> list[Row]:
         """All rows of a table, the first one first."""
         with self.database.reading() as session:
-            return list(session.scalars(select(table).order_by(table.__table__.c.id)))
+            return list(session.scalars(select(table).order_by(*table.__mapper__.primary_key)))
 
     def thread(self, number: str) -> list[Message]:
         with self.database.reading() as session:

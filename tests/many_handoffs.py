@@ -356,7 +356,7 @@ def _with_keys(session: Session, table: type[Base], rows: Sequence[Row]) -> list
         owner = next((name, row[name]) for name in (*table.owned_by, "id") if row.get(name))
         if owner not in known:
             known[owner] = owner_key(session, table(**row))
-        with_id = {"key_id": known[owner]} if hasattr(table, "key_id") else {}
+        with_id = {"key_id": known[owner]} if table.has_own_key else {}
         values = {name: row[name] for name in encrypted if row.get(name) is not None}
         values = {name: with_key(value, known[owner]) for name, value in values.items()}
         keyed.append({**row, **with_id, **values})

@@ -79,6 +79,10 @@ class PostgresServer:
         self._owned.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def data(self) -> Path:
+        return self._folder / "data"
+
     def _url(self, database: str) -> str:
         return f"{DRIVER}://postgres@/{database}?host={self._socket}"
 

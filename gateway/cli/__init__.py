@@ -21,6 +21,9 @@ SECTIONS = {
         "bot": ("serving", "Start the Rasa server with the trained bot."),
         "migrate": ("installation", "Update the database tables to this version."),
         "demo": ("installation", "Add the demo program to an empty database."),
+        "rotate-key": ("keys", "Change WARMLINE_KEY: wrap every key with the new one."),
+        "backup": ("keys", "Copy the database and the keys, apart from each other."),
+        "restore": ("keys", "Replace the database with a copy."),
         "key": ("installation", "Print a new encryption key for WARMLINE_KEY."),
     },
     "People": {
@@ -30,8 +33,10 @@ SECTIONS = {
         "set-password": ("people", "Set the password of a mentor or manager."),
         "duty": ("people", "Put a mentor or manager on duty, or take them off."),
         "away": ("people", "List who is away, now or later, and until when."),
-        "export": ("privacy", "Print everything stored about one person, as JSON."),
-        "erase": ("privacy", "Erase a person's messages, name, and phone number."),
+        "export": ("privacy", "Print everything stored about one person or number, as JSON."),
+        "retention": ("privacy", "Delete what is old enough now, or count it."),
+        "hold": ("privacy", "Keep everything of a person for a legal case, or end that."),
+        "erase": ("privacy", "Erase the messages, name, and phone number of a person or number."),
     },
     "Every day": {
         "check": ("checks", "Check for anything that would keep a person from being reached."),

@@ -87,6 +87,13 @@ class Twilio:
             if text.body == words and (text.date_created is None or text.date_created > earliest)
         ]
 
+    def forget(self, provider_id: str) -> None:
+        try:
+            self._client.messages(provider_id).delete()
+        except (TwilioException, RequestException) as error:
+            if not (isinstance(error, TwilioRestException) and error.status == 404):
+                raise _failed(error) from error
+
 
 def _failed(error: Exception) -> TextFailed:
     if not isinstance(error, TwilioRestException):

@@ -30,6 +30,7 @@ from gateway.people.enrollment import add_person
 from gateway.people.exports import people_table
 from gateway.people.import_file import MOST_LINES, CannotChange, Details, cleaned, common_zones
 from gateway.people.rota import read_day
+from gateway.privacy.legal_hold import HoldRefused, begin_hold, end_hold, find_hold
 from gateway.privacy.terms import (
     BANDS,
     ConsentRefused,
@@ -51,13 +52,25 @@ router = APIRouter(prefix="/people")
 Text = Annotated[str, Form()]
 Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
 Done = Annotated[
-    Literal["", "imported", "added", "changed", "matched", "guardian", "left", "back"], Query()
+    Literal[
+        "",
+        "imported",
+        "added",
+        "changed",
+        "matched",
+        "guardian",
+        "left",
+        "back",
+        "held",
+        "released",
+    ],
+    Query(),
 ]
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
 
 class Change(Protocol):
-    """Raises CannotChange or ConsentRefused."""
+    """Raises CannotChange, ConsentRefused, or HoldRefused."""
 
     def __call__(
         self, session: Session, person: Person, *, by: Person, now: datetime
@@ -223,6 +236,21 @@ def mark_as_back(request: Request, number: Number, manager: Manager) -> Response
     return _make(request, manager, number, make, Notice("back", status=409))
 
 
+@router.post("/{number}/hold")
+def hold(request: Request, number: Number, manager: Manager, reason: Text = "") -> Response:
+    """Keep everything of a person for a legal case."""
+
+    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
+        begin_hold(session, person, reason, by=by, now=now)
+
+    return _make(request, manager, number, make, Notice("held"))
+
+
+@router.post("/{number}/hold/end")
+def end(request: Request, number: Number, manager: Manager) -> Response:
+    return _make(request, manager, number, end_hold, Notice("released", status=409))
+
+
 def _make(request: Request, manager: Person, number: int, make: Change, notice: Notice) -> Response:
     """Make one change to a person; a refusal shows their page again with the reason."""
     line = get_line(request)
@@ -231,7 +259,7 @@ def _make(request: Request, manager: Person, number: int, make: Change, notice: 
             person = _person(session, manager, number)
             by = session.get_one(Person, manager.id)
             make(session, person, by=by, now=line.clock())
-    except (CannotChange, ConsentRefused) as refused:
+    except (CannotChange, ConsentRefused, HoldRefused) as refused:
         status = 422 if notice.status == 200 else notice.status
         refusal = replace(notice, done="", refusal=str(refused), status=status)
         return _one(request, manager, number, refusal)
@@ -292,6 +320,7 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
         mentors = mentors_in(session, manager.program_id)
         mentees = list_mentees(session, person)
         handoffs = list_open_handoffs(session, person)
+        hold = find_hold(session, person)
         entries = audit.list_entries(session, manager.program_id, about=f"person:{number}")
     return page(
         request,
@@ -315,6 +344,7 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
         mentors=mentors,
         mentees=mentees,
         handoffs=handoffs,
+        hold=hold,
         trouble=why_not_textable(person),
         changes=[entry for entry in entries if entry.action != "read"][:20],
         done=notice.done,

@@ -9,38 +9,40 @@ docs/guides/managers.md says what stays, and why: a row without a name, so that 
 the log still belongs to a person; the moves of those handoffs; safeguarding records; the audit log.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.transaction import Transaction
 from gateway.conversations.person_requests import local_date
-from gateway.runtime.audit import note_about
+from gateway.privacy.erased_words import (
+    erase_debriefs,
+    erase_staff_words_about,
+    erase_thread,
+    erase_words,
+    forget_texts,
+)
+from gateway.privacy.legal_hold import is_held
+from gateway.runtime.audit import note, note_about
 from gateway.safeguarding.records import list_open_records
 from models import (
     Alert,
-    CheckIn,
     Consent,
     Conversation,
     Debrief,
-    DecisionRecord,
     DutyOverride,
     DutyShift,
-    Goal,
     Handoff,
     HandoffCode,
-    HandoffEvent,
     KnownDevice,
+    LegalHold,
     Match,
     Message,
-    Note,
     OneTimeKey,
     Passkey,
     Person,
@@ -48,15 +50,18 @@ from models import (
     Role,
     Schedule,
     ScheduledCheckIn,
-    SkillUse,
-    Transfer,
     Urgency,
-    VerdictRecord,
     WebSession,
+    destroy_key,
+    keys,
 )
 
 ERASED_NAME = "Deleted person"
-ERASED_WORDS = "(deleted)"
+# Tables with rows that only concern one person.
+OF_ONE_PERSON = (
+    *(WebSession, KnownDevice, OneTimeKey, Passkey, HandoffCode),
+    *(Presence, DutyShift, DutyOverride),
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,8 @@ def _note_request(tx: Transaction, conversation: Conversation, action: str) -> N
 
 def why_not_erasable(session: Session, person: Person) -> str | None:
     """Why we cannot erase this person now, and what to do; None when we can."""
+    if is_held(session, person):
+        return f"{person.name} is under a legal hold. Nothing is deleted until a manager ends it."
     if person.role is not Role.MENTEE:
         held = select(Handoff.id).where(Handoff.mentor_id == person.id, Handoff.closed_at.is_(None))
         if number := session.scalar(held.limit(1)):
@@ -136,7 +143,7 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
     """Erase the words, the name, and the number of a person. It cannot be undone.
 
     `by` is who asked for it: the mentee, or None for a command of the program. The caller has
-    locked the conversation, and the bot has forgotten it.
+    locked the conversation. The bot forgets it soon: `forget_due_at` notes that it must.
 
     Raises:
         CannotErase: something that must end first is open.
@@ -147,94 +154,62 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
     handoff = get_open_handoff(session, conversation) if conversation else None
     if handoff is not None:
         raise CannotErase(f"#{handoff.id} is open. Close it first.")
+    former = {person.key_id} | ({conversation.key_id} if conversation else set())
     if person.role is Role.MENTEE:
         if conversation is not None:
-            _erase_words_of_staff(session, conversation)
-            _erase_thread(session, conversation)
+            erase_staff_words_about(session, conversation, now=now)
+            erase_thread(session, conversation, now=now)
         _erase_schedules_and_consents(session, person)
     elif conversation is not None:
-        _erase_own_texts(session, person, conversation)
-    for table in (WebSession, KnownDevice, OneTimeKey, Passkey, Presence, DutyShift, DutyOverride):
+        _erase_own_texts(session, person, conversation, now=now)
+    _erase_details(session, person, now=now)
+    person.key_id = keys().create()
+    if conversation is not None:
+        conversation.key_id = person.key_id
+    session.flush()
+    for key in former:
+        destroy_key(session, key, now=now)
+    note_about(session, person, "person.erased", by=by, now=now)
+
+
+def erase_stranger(session: Session, conversation: Conversation, *, now: datetime) -> None:
+    """Erase a number that nobody enrolled, and all it wrote. The caller has locked it.
+
+    Raises:
+        CannotErase: a handoff is open.
+    """
+    if handoff := get_open_handoff(session, conversation):
+        raise CannotErase(f"#{handoff.id} is open. Close it first.")
+    former = conversation.key_id
+    erase_staff_words_about(session, conversation, now=now)
+    erase_thread(session, conversation, now=now)
+    # The row stays: the bot and the log know the thread by its number.
+    conversation.key_id = keys().create()
+    conversation.stranger_phone, conversation.stranger_index = ERASED_NAME, conversation.key_id
+    session.flush()
+    destroy_key(session, former, now=now)
+    note(
+        session,
+        program_id=conversation.program_id,
+        by=None,
+        action="number.erased",
+        about=f"conversation:{conversation.id}",
+        now=now,
+    )
+
+
+def _erase_details(session: Session, person: Person, *, now: datetime) -> None:
+    for table in OF_ONE_PERSON:
         session.execute(delete(table).where(table.person_id == person.id))
     session.execute(
         delete(Match).where(or_(Match.mentee_id == person.id, Match.mentor_id == person.id))
     )
+    erase_words(session, LegalHold.reason, LegalHold.person_id == person.id)
     person.name = ERASED_NAME
     person.phone = person.phone_index = person.password_hash = person.unreachable_code = None
     person.timezone, person.language = person.program.timezone, "en"
     person.on_duty, person.shares_whole = False, False
-    person.left_at = person.left_at or now
-    session.flush()
-    note_about(session, person, "person.erased", by=by, now=now)
-
-
-def _erase_thread(session: Session, conversation: Conversation) -> None:
-    """The mentee's messages and all that we derived from them."""
-    messages = select(Message.id).where(Message.conversation_id == conversation.id)
-    session.execute(
-        update(Handoff)
-        .where(Handoff.conversation_id == conversation.id)
-        .values(opened_by_message_id=None)
-    )
-    session.execute(delete(DecisionRecord).where(DecisionRecord.message_id.in_(messages)))
-    session.execute(delete(VerdictRecord).where(VerdictRecord.message_id.in_(messages)))
-    for table in (CheckIn, SkillUse, Goal, Message):
-        session.execute(delete(table).where(table.conversation_id == conversation.id))
-    conversation.skill, conversation.forget_bot = None, True
-
-
-def _erase_words_of_staff(session: Session, conversation: Conversation) -> None:
-    """What mentors and managers wrote about the mentee, or to them, outside of the thread."""
-    own = select(Handoff.id).where(Handoff.conversation_id == conversation.id)
-    numbers = session.scalars(own).all()
-    relayed = select(Message.relayed_from_id).where(
-        Message.conversation_id == conversation.id, Message.relayed_from_id.is_not(None)
-    )
-    _blank(session, Message.words, Message.id.in_(relayed))
-    _blank_in_their_texts(session, conversation, numbers)
-    session.execute(delete(Note).where(Note.handoff_id.in_(numbers)))
-    # The reason for closing it: the only field of a move that the database lets us clear.
-    written = HandoffEvent.note.is_not(None)
-    _blank(session, HandoffEvent.note, written & HandoffEvent.handoff_id.in_(numbers), to=None)
-    _blank(session, Transfer.note, Transfer.handoff_id.in_(numbers), to=None)
-    _blank(session, Debrief.words, Debrief.handoff_id.in_(numbers), to=None)
-    _blank(session, VerdictRecord.note, VerdictRecord.conversation_id == conversation.id, to=None)
-
-
-def _blank_in_their_texts(
-    session: Session, conversation: Conversation, numbers: Sequence[int]
-) -> None:
-    """Texts about these handoffs in the threads of mentors and managers: reasons, notes, and the
-    mentee's words, if policy.toml has relay.mentor_sms = "words".
-    """
-    if not numbers:
-        return
-    known_by = select(HandoffCode.code).where(HandoffCode.handoff_id.in_(numbers))
-    codes = "|".join(r"[\s-]?".join(code) for code in session.scalars(known_by)) or "(?!)"
-    about = re.compile(rf"\s*(?:[a-z]+[\s:.,-]*)?#?\s*(?:{codes})\b.*", re.IGNORECASE | re.DOTALL)
-    staff_texts = (
-        select(Message.id, Message.words)
-        .join(Conversation)
-        .join(Person)
-        .where(
-            Person.program_id == conversation.program_id,
-            Person.role != Role.MENTEE,
-            or_(Message.outgoing.is_(False), Message.script == "mentee_words"),
-        )
-    )
-    found = [text_id for text_id, words in session.execute(staff_texts) if about.match(words)]
-    _blank(session, Message.words, Message.id.in_(found))
-
-
-def _blank(
-    session: Session,
-    column: InstrumentedAttribute[Any],
-    where: ColumnElement[bool],
-    *,
-    to: str | None = ERASED_WORDS,
-) -> None:
-    blanked = update(column.class_).where(where).values({column.key: to})
-    session.execute(blanked.execution_options(synchronize_session=False))
+    person.left_at, person.erased_at = person.left_at or now, now
 
 
 def _erase_schedules_and_consents(session: Session, person: Person) -> None:
@@ -243,23 +218,28 @@ def _erase_schedules_and_consents(session: Session, person: Person) -> None:
     session.execute(delete(Schedule).where(Schedule.person_id == person.id))
     # The times of the mentee's and the guardian's consent stay as proof; the guardian's name goes.
     named = (Consent.person_id == person.id) & Consent.guardian_name.is_not(None)
-    _blank(session, Consent.guardian_name, named)
+    erase_words(session, Consent.guardian_name, named)
 
 
-def _erase_own_texts(session: Session, person: Person, conversation: Conversation) -> None:
+def _erase_own_texts(
+    session: Session, person: Person, conversation: Conversation, *, now: datetime
+) -> None:
     """A mentor's or manager's own texts and commands.
 
     What they wrote to a mentee belongs to that mentee, and keeps the first name of who spoke.
     """
+    forget_texts(session, Message.conversation_id == conversation.id, now=now)
     mine = select(Message.id).where(Message.conversation_id == conversation.id)
     alerts = select(Alert.message_id).where(Alert.person_id == person.id)
     session.execute(
         update(Message).where(Message.relayed_from_id.in_(mine)).values(relayed_from_id=None)
     )
+    kept = (Message.conversation_id == conversation.id) & Message.id.in_(alerts)
     session.execute(
         delete(Message).where(Message.conversation_id == conversation.id, Message.id.not_in(alerts))
     )
-    _blank(session, Debrief.words, Debrief.person_id == person.id, to=None)
+    erase_words(session, Message.words, kept & Message.about_id.is_(None))
+    erase_debriefs(session, Debrief.person_id == person.id, now=now)
 
 
 def _find_thread(session: Session, person: Person) -> Conversation | None:

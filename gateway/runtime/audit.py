@@ -18,19 +18,21 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy import ColumnElement, and_, event, func, select
+from sqlalchemy import ColumnElement, and_, delete, event, func, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session, SessionTransaction
 
 from gateway.runtime.line import Line
 from models import (
     ApiToken,
+    AuditAnchor,
     AuditEntry,
     JsonDict,
     Person,
     PolicyVersion,
     SafeguardingRecord,
     Webhook,
+    rows_changed,
     seal,
 )
 
@@ -229,6 +231,32 @@ def _hash(entry: AuditEntry | Row[Any]) -> str:
     return seal(written)
 
 
+def delete_before(session: Session, before: datetime, *, now: datetime) -> int:
+    """Delete the entries from before a time, which is weeks ago or more. Returns how many.
+
+    The number and hash of the last one stay, sealed, so that the rest can still be verified. The
+    newest entry always stays.
+    """
+    newest = select(func.max(AuditEntry.id)).scalar_subquery()
+    kept = select(func.min(AuditEntry.id)).where(
+        (AuditEntry.at >= before) | (AuditEntry.id == newest)
+    )
+    first_kept = session.scalar(kept)
+    last = session.get(AuditEntry, first_kept - 1) if first_kept else None
+    if last is None:
+        return 0
+    anchor = AuditAnchor(number=last.id, hash=last.hash, at=now)
+    anchor.seal = _seal_of(anchor)
+    session.add(anchor)
+    session.flush()
+    deleted = delete(AuditEntry).where(AuditEntry.id <= anchor.number)
+    return rows_changed(session, deleted)
+
+
+def _seal_of(anchor: AuditAnchor) -> str:
+    return seal(f"anchor {anchor.number}:{anchor.hash}")
+
+
 # --- the head, stored outside the database ---
 
 
@@ -282,13 +310,19 @@ def get_head(session: Session) -> Head | None:
 def first_broken(session: Session, *, seen: Head | None = None) -> str | None:
     """What is wrong with the first entry that was changed, moved, or removed; None if intact.
 
-    `seen` is an earlier head. Its entry must still be there, unchanged.
+    `seen` is an earlier head. Its entry must still be there, unchanged, unless it was deleted
+    because of its age.
     """
     number, before = 0, BEGINNING
+    for anchor in session.scalars(select(AuditAnchor).order_by(AuditAnchor.number)):
+        if not hmac.compare_digest(_seal_of(anchor), anchor.seal):
+            return f"The note that entries up to {anchor.number} were deleted is not ours."
+        number, before = anchor.number, anchor.hash
     every = select(*AuditEntry.__table__.columns).order_by(AuditEntry.id)
     # In batches: a year of entries does not fit in memory.
     with session.execute(every, execution_options={"yield_per": AT_ONCE}) as entries:
-        for number, entry in enumerate(entries, 1):
+        for entry in entries:
+            number += 1
             if entry.id != number:
                 return f"Entry {number} is missing."
             if not hmac.compare_digest(_hash(entry), entry.hash):

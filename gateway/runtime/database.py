@@ -29,6 +29,9 @@ def connect(url: str, *, pool_size: int, begins: str | None) -> Engine:
         return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True)
     if database := sa.make_url(url).database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
+        # Its log and its index get the same mode.
+        Path(database).touch(mode=0o600)
+        Path(database).chmod(0o600)
     engine = sa.create_engine(
         url,
         pool_size=pool_size,

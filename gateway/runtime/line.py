@@ -43,7 +43,7 @@ class TextFailed(Exception):
 
 
 class Texts(Protocol):
-    """A service that sends texts. Both methods raise TextFailed."""
+    """A service that sends texts. Every method raises TextFailed."""
 
     def send(self, to: str, words: str, *, message_id: int) -> Sent: ...
 
@@ -52,6 +52,9 @@ class Texts(Protocol):
 
         After a crash while a text was being sent, this tells whether it was accepted.
         """
+
+    def forget(self, provider_id: str) -> None:
+        """Delete the provider's copy of a text. Does nothing when there is none."""
 
 
 @dataclass

