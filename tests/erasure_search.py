@@ -123,16 +123,18 @@ def on_postgres(server: PostgresServer) -> list[Found]:
     database.migrate()
     talk = Talk(database)
     says_everything(talk)
-    found = []
-    for act in (lambda: None, lambda: erases(talk)):
-        act()
-        with database.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").execute(
-                sa.text("CHECKPOINT")
-            )
-        found.append(search(server.data))
+    before = _search_on_disk(database, server)
+    erases(talk)
+    after = _search_on_disk(database, server)
     database.engine.dispose()
-    return found
+    return [before, after]
+
+
+def _search_on_disk(database: Database, server: PostgresServer) -> Found:
+    with database.engine.connect() as connection:
+        at_once = connection.execution_options(isolation_level="AUTOCOMMIT")
+        at_once.execute(sa.text("CHECKPOINT"))
+    return search(server.data)
 
 
 def main() -> int:

@@ -102,9 +102,10 @@ class EncryptedJson(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        if not isinstance(value, tuple(KEYED.values())):
+        if type(value) not in KEYED.values():
             raise NoOwner
-        return encrypt(json.dumps(value), value.key)
+        key: str = value.key
+        return encrypt(json.dumps(value), key)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         if value is None:

@@ -103,7 +103,7 @@ def test_every_table_with_a_persons_key_is_in_the_export(talk: Talk) -> None:
     about_people = {
         mapper.class_.__name__
         for mapper in Base.registry.mappers
-        for link in mapper.local_table.foreign_keys  # type: ignore[attr-defined]
+        for link in mapper.local_table.foreign_keys
         if link.column.table.name in ("person", "conversation", "handoff", "message")
     }
     missing = {name for name in about_people if name not in source}

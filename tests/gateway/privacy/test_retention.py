@@ -27,6 +27,7 @@ from models import (
     Person,
     Program,
     SafeguardingRecord,
+    SkillOutcome,
     SkillUse,
     Status,
 )
@@ -73,7 +74,7 @@ def lives(talk: Talk, number: str) -> None:
         session.add(Goal(**same, words="sleep more", set_at=talk.clock()))
         skill = session.scalars(select(SkillUse).order_by(SkillUse.id.desc())).first()
         assert skill is not None
-        skill.ended_at, skill.outcome = talk.clock(), "left"
+        skill.ended_at, skill.outcome = talk.clock(), SkillOutcome.LEFT
 
 
 @pytest.fixture
