@@ -50,6 +50,7 @@ from gateway.web.hosts import OnlyOurHost
 from gateway.web.i18n import said_to
 from gateway.web.limits import Limit, Limits
 from gateway.web.pulse import Pulse
+from gateway.web.refusals import LogRefusals
 from gateway.web.rendering import (
     CANNOT_BE_READ,
     NO_SUCH_PAGE,
@@ -150,6 +151,7 @@ def _add_layers(app: FastAPI, line: Line, settings: Settings) -> None:
             },
         },
     )
+    app.add_middleware(LogRefusals)
 
 
 def _limits(line: Line) -> dict[str, Limit]:

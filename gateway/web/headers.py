@@ -20,8 +20,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
-# One year, for this host alone: other services of a school may not have https.
-STRICT_TRANSPORT = "max-age=31536000"
+# One year. Warmline has a host name of its own, so no other service is under it.
+STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 
 
 def security_headers(public_url: str) -> dict[str, str]:

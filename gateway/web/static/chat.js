@@ -129,7 +129,12 @@ function begin() {
     addEventListener("focus", listen, { once: true });
   }
 
-  const signedOut = () => pause(says.signed_out);
+  // A shared device must not go on showing what was said. Unsent words stay in the box.
+  function signedOut() {
+    said.replaceChildren();
+    last = 0;
+    pause(says.signed_out);
+  }
 
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "visible") return;

@@ -74,5 +74,10 @@ const say = (words) => {
 document.addEventListener("htmx:sse:error", () => say(says.lost));
 document.addEventListener("htmx:sse:after:connection", () => say(""));
 document.addEventListener("htmx:response:error", (event) => {
-  if (event.detail.ctx.response.status === 401) say(says.signed_out);
+  if (event.detail.ctx.response.status !== 401) return;
+  say(says.signed_out);
+  if (!event.target.hasAttribute("hx-trigger")) return;
+  // Whoever comes to this screen next must not read what was on it. Unsent words stay.
+  for (const shown of document.querySelectorAll("[hx-get], .brief")) shown.replaceChildren();
+  if (![...document.querySelectorAll("textarea")].some((box) => box.value.trim())) window.location.reload();
 });

@@ -187,6 +187,21 @@ def test_maya_loses_nothing_while_she_is_offline(
         expect(page.locator("#connection")).to_have_text("")
 
 
+def test_a_page_of_a_signed_out_mentee_shows_nothing_more(
+    browser: Browser, demo: OnRasa, trouble: list[str]
+) -> None:
+    with open_page(browser, demo, trouble, width=390) as page:
+        comes_back(page, demo, "Maya")
+        text_from(demo, "Maya", "please keep this to yourself")
+        expect(said(page, "please keep this to yourself").first).to_be_visible()
+        page.get_by_label("Your message").fill("not sent yet")
+        elsewhere = page.context.new_page()
+        elsewhere.goto("/chat")
+        elsewhere.get_by_role("button", name="Sign out").click()
+        expect(said(page, "please keep this to yourself")).to_have_count(0, timeout=60_000)
+        expect(page.get_by_label("Your message")).to_have_value("not sent yet")
+
+
 def test_maya_can_chat_without_a_script(browser: Browser, demo: OnRasa, trouble: list[str]) -> None:
     context = browser.new_context(
         base_url=demo.url, java_script_enabled=False, viewport={"width": 320, "height": 700}

@@ -131,7 +131,7 @@ def test_what_is_refused_is_refused_in_spanish(talk: Talk) -> None:
         assert "<h1" in refused.text
         assert english_on(refused.text) == [], form
     browser.posts("/chat/sign-out")
-    browser.client.cookies.set("warmline_language", "es")
+    browser.client.cookies.set("__Host-warmline_language", "es")
     assert "no lo enviamos" in browser.writes("hola").text
     assert "no lo enviamos" in seen_on(browser.posts("/chat", words="hola").text), "without scripts"
 
@@ -139,7 +139,7 @@ def test_what_is_refused_is_refused_in_spanish(talk: Talk) -> None:
 def test_a_link_that_was_used_and_a_page_that_is_not_there_say_so_in_spanish(talk: Talk) -> None:
     link = invitation(talk, MAYA)
     for browser in (Browser(talk), Browser(talk)):
-        browser.client.cookies.set("warmline_language", "es")
+        browser.client.cookies.set("__Host-warmline_language", "es")
         answer = browser.posts(link)
     assert answer.status_code == 410
     assert "Este enlace ya se ha usado. Pide uno nuevo." in seen_on(answer.text)

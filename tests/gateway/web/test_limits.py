@@ -160,7 +160,7 @@ def test_every_response_tells_browsers_what_the_page_may_do(talk: Talk, web: Web
         twilio.posts("/twilio/sms"),
     ]
     for answer in answers:
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
