@@ -156,7 +156,8 @@ def send_code(request: Request, viewer: Anyone, continues: Carried) -> Response:
     with acting(line) as session:
         person = session.get_one(Person, viewer.id)
         if person.can_be_texted:
-            text_code(session, line, person, now=line.clock(), purpose="confirm")
+            browser = str(request.state.web_session.id)
+            text_code(session, line, person, now=line.clock(), purpose="confirm", browser=browser)
     if not person.can_be_texted:
         return _page(request, continues, problem=CANNOT_TEXT, status=409)
     return _page(request, continues, sent=True)
@@ -180,7 +181,8 @@ def _check(request: Request, viewer: Person, password: str, code: str, answer: s
     elif how == "code":
         with line.database.writing() as session:
             person = session.get_one(Person, viewer.id)
-            use_code(session, person, code, "confirm", now=line.clock())
+            browser = str(web_session.id)
+            use_code(session, person, code, "confirm", now=line.clock(), browser=browser)
         is_right = True
     else:
         is_right = check_password(viewer, password)

@@ -68,6 +68,7 @@ def account(request: Request, viewer: Staff, done: str = "") -> Response:
 
 @router.post("/sessions/{number}/end")
 def end_one(request: Request, number: Number, viewer: Staff) -> Response:
+    require_recent(request)
     with audited(request, viewer, "signed out a browser") as session:
         web_session = session.get(WebSession, number)
         if web_session is None or web_session.person_id != viewer.id:
@@ -78,6 +79,7 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
 
 @router.post("/sessions/end-others")
 def end_others(request: Request, viewer: Staff) -> Response:
+    require_recent(request)
     now = get_line(request).clock()
     with audited(request, viewer, "signed out all other browsers") as session:
         here = find_session(session, read_cookie(request, COOKIE), now=now)
@@ -88,6 +90,7 @@ def end_others(request: Request, viewer: Staff) -> Response:
 @router.post("/sessions/end-all")
 def end_all(request: Request, viewer: Staff) -> Response:
     """Also forgets the devices, so that the next sign-in from each is announced again."""
+    require_recent(request)
     with audited(request, viewer, "signed out everywhere") as session:
         end_access(session, viewer)
     response = go_to(request, "/sign-in")

@@ -58,7 +58,8 @@ from models import Person, Role, phone_index
 router = APIRouter()
 
 LINKS_PER_NUMBER = 3
-LINK_LASTS = timedelta(minutes=15)
+# ASVS 5.0, 6.5.5.
+LINK_LASTS = timedelta(minutes=10)
 LINK_MINUTES = LINK_LASTS // timedelta(minutes=1)
 # For the second factor of a manager.
 UNFINISHED = Limits(timedelta(minutes=15), timedelta(minutes=15))

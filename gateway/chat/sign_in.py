@@ -21,12 +21,14 @@ from gateway.accounts.sessions import (
     read_cookie,
     start_session,
 )
+from gateway.messaging.sealed_codes import CODE_LASTS
 from gateway.runtime.one_time_keys import new_link
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
 from models import Person, Role
 
 COOKIE = "warmline_chat"
+ASKED = "warmline_code"
 # On a shared device, and on the mentee's own.
 LASTS_HERE = Limits(timedelta(hours=12), timedelta(hours=12))
 
@@ -121,6 +123,16 @@ def remember(request: Request, response: Response, token: str, *, own: bool) -> 
     age = f"Max-Age={int(MENTEE_LASTS.total_seconds())}; " if own else ""
     name = cookie_name(request, COOKIE)
     response.headers.append("Set-Cookie", f"{name}={token}; {age}{cookie_marks(request)}")
+    return response
+
+
+def remember_asking(request: Request, response: Response, browser: str) -> Response:
+    """Mark the browser that asked for a code, which works nowhere else."""
+    name = cookie_name(request, ASKED)
+    lasts = int(CODE_LASTS.total_seconds())
+    response.headers.append(
+        "Set-Cookie", f"{name}={browser}; Max-Age={lasts}; {cookie_marks(request)}"
+    )
     return response
 
 

@@ -1,6 +1,7 @@
 """The pages on which a mentee signs in to the chat: an invitation, or a code by text."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -16,7 +17,16 @@ from gateway.accounts.rate_limit import (
 )
 from gateway.accounts.sessions import end_session, read_cookie
 from gateway.chat.chat_page import build_view, may_enter, show_chat
-from gateway.chat.sign_in import COOKIE, cookie_marks, forget, get_mentee, remember, sign_mentee_in
+from gateway.chat.sign_in import (
+    ASKED,
+    COOKIE,
+    cookie_marks,
+    forget,
+    get_mentee,
+    remember,
+    remember_asking,
+    sign_mentee_in,
+)
 from gateway.messaging import sealed_codes
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
@@ -89,10 +99,12 @@ def ask_for_code(request: Request, phone: Text = "", words: Text = "") -> Respon
         return show_sign_in(request, phone=phone, words=words, refused=refused)
     with line.database.reading() as session:
         person = session.scalar(select(Person).where(Person.phone_index == index))
+    browser = secrets.token_urlsafe(32)
     if person is not None:
         # In the background, so that the response time does not tell whether the number is enrolled.
-        line.soon(_text_code, person.id)
-    return _show(request, CODE_PAGE, phone=number, words=words, own=False)
+        line.soon(_texting(browser), person.id)
+    shown = _show(request, CODE_PAGE, phone=number, words=words, own=False)
+    return remember_asking(request, shown, browser)
 
 
 @router.post("/sign-in/code")
@@ -132,11 +144,19 @@ def be_a_mentee(request: Request, person_id: Number) -> Response:
     return remember(request, RedirectResponse("/chat", 303), token, own=False)
 
 
-def _text_code(line: Line, person_id: int) -> None:
-    with acting(line) as session:
-        person = session.get_one(Person, person_id)
-        if person.role is Role.MENTEE and person.left_at is None and person.can_be_texted:
-            sealed_codes.text_code(session, line, person, now=line.clock(), purpose="chat")
+def _texting(browser: str) -> Callable[[Line, int], None]:
+    """Texts a code that works in this browser only."""
+
+    def text_code(line: Line, person_id: int) -> None:
+        with acting(line) as session:
+            person = session.get_one(Person, person_id)
+            if person.role is Role.MENTEE and person.left_at is None and person.can_be_texted:
+                now = line.clock()
+                sealed_codes.text_code(
+                    session, line, person, now=now, purpose="chat", browser=browser
+                )
+
+    return text_code
 
 
 def _limits(what: str, request: Request, index: str, *, sends_text: bool = False) -> dict[str, int]:
@@ -158,7 +178,8 @@ def _let_in(request: Request, index: str, code: str, *, own: bool) -> tuple[Pers
             )
             if person is None:
                 raise KeyRefused(WRONG_CODE)
-            use_code(session, person, code, "chat", now=line.clock())
+            browser = read_cookie(request, ASKED)
+            use_code(session, person, code, "chat", now=line.clock(), browser=browser)
             return person, sign_mentee_in(session, request, person, own=own)
     except KeyRefused as refused:
         raise PageRefused(401, said_to(request, WRONG_CODE)) from refused

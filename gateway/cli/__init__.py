@@ -31,6 +31,7 @@ SECTIONS = {
         "invite": ("people", "Print a one-time link to the web chat for a mentee."),
         "guardian": ("people", "Record a guardian's consent, or correct a mentee's age."),
         "set-password": ("people", "Set the password of a mentor or manager."),
+        "sign-out": ("people", "Sign a person out of every browser, or everybody."),
         "duty": ("people", "Put a mentor or manager on duty, or take them off."),
         "away": ("people", "List who is away, now or later, and until when."),
         "export": ("privacy", "Print everything stored about one person or number, as JSON."),

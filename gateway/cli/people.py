@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
 from gateway.accounts.passwords import set_password as store_password
+from gateway.accounts.sessions import end_access
 from gateway.chat.sign_in import invite as make_invitation
 from gateway.cli.context import Refused, find_person, reading, transaction, writing
 from gateway.people.absences import absence_in_words, list_absences
@@ -20,7 +21,7 @@ from gateway.people.import_file import read_people
 from gateway.privacy.terms import correct_band, record_guardian
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
-from models import AgeBand, Program, Role
+from models import AgeBand, Person, Program, Role
 
 commands = typer.Typer(rich_markup_mode=None)
 Mentee = Annotated[str, typer.Argument(help="The mentee's number.")]
@@ -144,6 +145,36 @@ def set_password(phone: Annotated[str, typer.Argument(help="The person's number.
         tell_of_change(transaction(session, settings), person)
         name = person.name
     print(f"The password is set. {name} was signed out everywhere.")
+
+
+@commands.command("sign-out")
+def sign_out(
+    phone: Annotated[str, typer.Argument(help="The person's number.")] = "",
+    everybody: Annotated[
+        bool, typer.Option("--everybody", help="Everybody in every program.")
+    ] = False,
+) -> None:
+    """Sign a person out of every browser, or everybody.
+
+    Their links and codes stop working too. Do this when a phone was stolen, or when you do not know
+    who has signed in.
+
+    \b
+    Examples:
+      warmline sign-out +12025550121
+      warmline sign-out --everybody
+    """
+    if everybody == bool(phone):
+        raise Refused("Name one person's number, or --everybody.")
+    with writing() as (_, session):
+        people = (
+            session.scalars(select(Person)).all() if everybody else [find_person(session, phone)]
+        )
+        for person in people:
+            end_access(session, person)
+            note_about(session, person, "signed out everywhere", by=None, now=utc_now())
+        names = "Everybody" if everybody else people[0].name
+    print(f"{names} was signed out of every browser.")
 
 
 @commands.command()

@@ -21,10 +21,16 @@ NOTE = "(A code was texted.)"
 
 
 def text_code(
-    session: Session, line: Line, person: Person, *, now: datetime, purpose: Purpose
+    session: Session,
+    line: Line,
+    person: Person,
+    *,
+    now: datetime,
+    purpose: Purpose,
+    browser: str,
 ) -> None:
     """Write the text with a new code. The caller's transaction sends it (`acting`)."""
-    code = new_code(session, person, purpose, now=now, lasts=CODE_LASTS)
+    code = new_code(session, person, purpose, now=now, lasts=CODE_LASTS, browser=browser)
     minutes = int(CODE_LASTS.total_seconds() // 60)
     thread = get_thread(session, line.rules, person)
     script = SCRIPTS[purpose]

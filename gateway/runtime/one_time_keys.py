@@ -58,11 +58,20 @@ def new_link(
 
 
 def new_code(
-    session: Session, person: Person, purpose: Purpose, *, now: datetime, lasts: timedelta
+    session: Session,
+    person: Person,
+    purpose: Purpose,
+    *,
+    now: datetime,
+    lasts: timedelta,
+    browser: str = "",
 ) -> str:
-    """Six digits that `person` can use once. Only their newest code for a purpose is valid."""
+    """Six digits that `person` can use once. Only their newest code for a purpose is valid.
+
+    `browser` names the browser that asked for it; the code works only there.
+    """
     code = f"{secrets.randbelow(1_000_000):06d}"
-    hashed = _hash_code(person, code, secrets.token_hex(_SALT_LENGTH // 2))
+    hashed = _hash_code(person, code + browser, secrets.token_hex(_SALT_LENGTH // 2))
     _store(session, OneTimeKey(person_id=person.id, purpose=purpose, key_hash=hashed), now, lasts)
     return code
 
@@ -91,7 +100,13 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
 
 
 def use_code(
-    session: Session, person: Person, code: str, purpose: Purpose, *, now: datetime
+    session: Session,
+    person: Person,
+    code: str,
+    purpose: Purpose,
+    *,
+    now: datetime,
+    browser: str = "",
 ) -> Person:
     """`person`, if `code` is their newest and still valid. Of two simultaneous uses, one succeeds.
 
@@ -114,7 +129,7 @@ def use_code(
     )
     sentence = WRONG_CODE
     if key is not None and person.left_at is None:
-        sentence = _use(session, person, key, "".join(code.split()), now=now)
+        sentence = _use(session, person, key, "".join(code.split()) + browser, now=now)
     if sentence:
         session.commit()
         raise KeyRefused(sentence, person.id)

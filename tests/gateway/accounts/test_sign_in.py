@@ -79,7 +79,7 @@ def test_sam_signs_in_with_a_link_that_is_texted_to_him(talk: Talk, web: Web) ->
     link = asks_for_link(web, SAM)
     [text] = talk.read_by(SAM)
     assert len(text) <= 160, "one segment"
-    assert text.startswith("Warmline bot: Sign in here, once, within 15 minutes: https://")
+    assert text.startswith("Warmline bot: Sign in here, once, within 10 minutes: https://")
     for _ in range(5):  # a link preview does not use up the link
         assert says(web.gets(link), 200, "Press the button")
         assert web.client.head(link).status_code in (200, 405)
@@ -316,6 +316,15 @@ def test_sam_signs_out_one_of_his_browsers(talk: Talk, web: Web) -> None:
     assert signed_in_as(web, "Sam")
     assert says(web.clicks(ends[0]), 404, "signed out already")
     assert audited(talk, SAM)[-1] == ("signed out a browser", "Sam", None)
+
+
+def test_ending_a_session_needs_a_fresh_proof(talk: Talk, web: Web) -> None:
+    other = at_another_browser(web, SAM)
+    web.is_now(SAM)
+    talk.clock.now += timedelta(minutes=11)
+    for path in ("1/end", "end-others", "end-all"):
+        assert web.posts(f"/account/sessions/{path}").status_code == 403
+    assert other.get("/account").status_code == 200
 
 
 def test_sam_signs_out_all_his_other_browsers_but_not_noors(talk: Talk, web: Web) -> None:

@@ -70,6 +70,15 @@ def test_a_code_works_for_ten_minutes(talk: Talk) -> None:
     assert (late.status_code, "ask for a new one" in late.text) == (401, True)
 
 
+def test_a_code_works_only_in_the_browser_that_asked_for_it(talk: Talk) -> None:
+    agrees(talk, MAYA)
+    hers, other = Browser(talk), Browser(talk)
+    hers.posts("/chat/sign-in", phone=MAYA)
+    code = code_texted(talk, MAYA)
+    assert other.posts("/chat/sign-in/code", phone=MAYA, code=code).status_code == 401
+    assert hers.posts("/chat/sign-in/code", phone=MAYA, code=code).status_code == 303
+
+
 def test_codes_and_guesses_are_limited(talk: Talk) -> None:
     browser = Browser(talk)
     for _ in range(5):
