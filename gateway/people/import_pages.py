@@ -25,6 +25,8 @@ TOO_LARGE = phrase(
     most=MOST_LINES,
 )
 NO_FILE = gettext_noop("Choose a CSV file first.")
+ENDINGS = (".csv", ".tsv", ".txt")
+NOT_CSV = gettext_noop("A people file ends in .csv. Save the table as CSV and choose that file.")
 INCOMPLETE_FILE = gettext_noop("The previewed file did not arrive completely. Choose it again.")
 CHANGED_MEANWHILE = gettext_noop(
     "Someone changed people since your preview, so nothing was imported. This is the new preview: "
@@ -49,6 +51,8 @@ def import_page(request: Request, manager: Manager) -> Response:
 def preview(request: Request, manager: Manager, file: UploadFile | None = None) -> Response:
     if file is None or not file.filename:
         return _import(request, manager, sentence=NO_FILE, status=422)
+    if not file.filename.lower().endswith(ENDINGS):
+        return _import(request, manager, sentence=NOT_CSV, status=422)
     if (file.size or 0) > LARGEST_FILE:
         return _import(request, manager, sentence=TOO_LARGE, status=413)
     return _preview(request, manager, file.file.read(LARGEST_FILE + 1))

@@ -87,6 +87,14 @@ def test_a_large_or_missing_file_is_refused(web: Web) -> None:
     assert "Choose a CSV file first" in missing.text
 
 
+def test_a_file_with_another_ending_is_refused(web: Web) -> None:
+    for name in ("people.xlsx", "people.csv.exe", "people"):
+        answer = previews(web, HEADER.encode(), name)
+        assert answer.status_code == 422
+        assert "A people file ends in .csv." in answer.text
+    assert previews(web, HEADER.encode(), "PEOPLE.CSV").status_code == 200
+
+
 def test_the_template_is_a_valid_file(web: Web) -> None:
     people = read_people(web.gets("/people/template.csv").content, timezone="UTC")
     assert not people.problems
