@@ -33,6 +33,7 @@ check: $(HOUSE)/.tested
 	$(HOUSE)/lint-imports
 	@$(HOUSE)/python -m gateway.authoring.checks --brief
 	@$(HOUSE)/python -m gateway.authoring.translations --check
+	@$(HOUSE)/python -m tests.asvs --check
 
 ## Ask OSV about known faults of the pinned packages. The command ends with 3 where the network refuses.
 audit: $(HOUSE)/.tested
