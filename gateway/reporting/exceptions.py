@@ -114,7 +114,7 @@ class ContactDetails:
     """A mentor's message to a mentee with a phone number, an address, or the like."""
 
     mentor: str
-    kinds: str
+    kinds: list[str]
     at: datetime
     handoff_id: int | None
 
@@ -138,7 +138,12 @@ def list_contact_details(scope: Scope) -> list[ContactDetails]:
         .order_by(Message.id.desc())
     )
     return [
-        ContactDetails(one.speaker_name or "", one.contact_details or "", one.at, number)
+        ContactDetails(
+            one.speaker_name or "",
+            [LABELS["contacts"][kind] for kind in (one.contact_details or "").split(",")],
+            one.at,
+            number,
+        )
         for one, number in scope.session.execute(flagged)
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
+from sqlalchemy import select
 
 from escalation.detect import classifiers
 from escalation.detect.classifiers import WeightsDamaged, load_classifiers
@@ -18,7 +19,8 @@ from gateway.runtime.database import REVISION, migration_config
 from gateway.runtime.settings import Settings
 from gateway.serve import build_app
 from gateway.up import write_config, write_env_if_missing
-from tests.processes import KEY, Process
+from models import Person, Role
+from tests.processes import KEY, Process, demo_database
 from tests.rasa_server import free_port
 
 
@@ -52,6 +54,31 @@ def test_a_gateway_that_cannot_detect_a_crisis_does_not_start(
             build_app(Settings(warmline_key=KEY, database_url=url))
     finally:
         load_classifiers.cache_clear()
+
+
+def test_the_database_and_its_files_are_for_this_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    url = f"sqlite:///{folder / 'warmline.db'}"
+    gateway = Process(tmp_path, "serve", DATABASE_URL=url).start()
+    try:
+        modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    finally:
+        gateway.kill()
+    assert {"warmline.db", "warmline.db-wal", "warmline.db.lock"} <= modes.keys()
+    assert {mode for name, mode in modes.items() if name.startswith("warmline.db")} == {0o600}
+
+
+def test_the_demo_refuses_a_database_with_real_numbers(tmp_path: Path) -> None:
+    """Anyone who reaches the demo can read and text as anyone."""
+    with demo_database(tmp_path) as database, database.writing() as session:
+        maya = session.scalars(select(Person).where(Person.role == Role.MENTEE)).first()
+        assert maya is not None
+        maya.phone = "+12125557890"
+    ran = Process(tmp_path, "serve").runs()
+    assert ran.returncode == 2
+    assert "SMS=phones is the demo, and this database has real phone numbers" in ran.stderr
+    assert "7890" not in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_an_env_file_is_written_once_with_secrets_of_its_own(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from escalation.speech.contact_details import find_contact_details
 from models import Message
-from tests.line import MAYA, SAM, Talk
+from tests.line import MAYA, RUTH, SAM, Talk
+from tests.web_client import Web
 
 # Written after the rules and never used to change them.
 CONTACTS = [
@@ -46,6 +47,19 @@ def test_a_mentors_phone_number_arrives_and_the_managers_get_one_text_a_day(talk
     ]
     kinds = [one.contact_details for one in talk.rows(Message) if one.contact_details]
     assert kinds == ["phone", "email"]
+
+
+def test_managers_find_the_message_on_their_log(talk: Talk) -> None:
+    talk.claims()
+    web = Web(talk)
+    web.is_now(RUTH)
+    assert "Contact details in a mentor" not in web.gets("/log").text
+    talk.texts(SAM, "call me at 202-555-0147 or write to sam@school.org")
+    page = web.gets("/log").text
+    listed = page.partition("Contact details in a mentor")[2]
+    assert "an e-mail address, a phone number" in listed or "a phone number, an e-mail" in listed
+    assert 'href="/log/1"' in listed
+    assert "0147" not in page
 
 
 def test_a_mentees_own_number_is_nobodys_business(talk: Talk) -> None:

@@ -10,6 +10,7 @@ from gateway.messaging.sms import Twilio, connect
 from models import Alert, Delivery, Message
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio
 from tests.line import ASKS, CRISIS, MAYA, NAMES, NOOR, RUTH, SAM, STRANGER, Talk
+from tests.web_client import Web
 
 
 @pytest.fixture
@@ -42,6 +43,9 @@ def test_100_helps_from_an_unknown_number_cost_3_texts_and_tell_the_manager_once
     assert "A limit on paid texts was reached" in told.body
     dropped = [one.error_code for one in talk.rows(Message) if one.delivery is Delivery.DROPPED]
     assert dropped == ["limit_unknown_number"] * 97
+    web = Web(talk)
+    web.is_now(RUTH)
+    assert "the limit for unknown numbers: 97 not sent in seven days" in web.gets("/log").text
     talk.passes(hours=25)
     talk.texts(STRANGER, "HELP")
     assert len(twilio.sent_to(STRANGER)) == 4

@@ -4,6 +4,7 @@ from escalation.handoffs.ladder import people_to_call
 from gateway.runtime.line import TextFailed
 from models import Message
 from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.web_client import Web
 
 
 def told(talk: Talk) -> list[str]:
@@ -86,6 +87,20 @@ def test_a_crisis_from_the_start_with_nobody_reachable_says_so(talk: Talk) -> No
         assert "couldn't reach anyone" in words
         assert "988" in words
         assert "I asked" not in words
+
+
+def test_managers_and_monitors_see_that_nobody_can_be_texted(talk: Talk) -> None:
+    web = Web(talk)
+    web.is_now(RUTH)
+    warning = "Nobody on the team can be reached by text"
+    assert warning not in web.gets("/log").text
+    assert web.gets("/readyz").json()["programs_without_anyone_to_text"] == 0
+    for number in (SAM, NOOR, RUTH):
+        talk.texts(number, "STOP")
+    assert warning in web.gets("/log").text
+    ready = web.gets("/readyz")
+    assert ready.json()["programs_without_anyone_to_text"] == 1
+    assert ready.status_code == 200, "a restart would not help"
 
 
 def test_a_mentor_who_leaves_when_nobody_else_is_there_promises_no_other(talk: Talk) -> None:
