@@ -300,24 +300,28 @@ def test_sam_signed_out_in_mid_sentence_loses_nothing(
 
 
 def test_a_page_of_a_signed_out_mentor_shows_nothing_more(
-    gateway: Process, staff: StaffBrowsers, trouble: list[str]
+    browser: Browser, tmp_path: Path, trouble: list[str]
 ) -> None:
-    texts(gateway, "Kim", "can i talk to a person please")
-    page = staff.sits_down("Sam", "mentor")
-    page.get_by_role("link", name=re.compile("^Waiting")).click()
-    page.get_by_role("button", name=re.compile("^Take #")).first.click()
-    thread = page.get_by_role("log")
-    expect(thread).to_be_visible()
-    has_its_scripts(page)
-    box = page.locator("#words")
-    box.fill("not sent yet")
-    page.context.clear_cookies()
-    page.evaluate("htmx.trigger(document.body, 'changed')")
-    expect(thread).to_have_count(0)
-    expect(box).to_have_value("not sent yet")
-    box.fill("")
-    page.reload()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    gateway = serve_demo(tmp_path)
+    staff = StaffBrowsers(browser, gateway, trouble)
+    try:
+        texts(gateway, "Maya", "can i talk to a person please")
+        page = staff.sits_down("Sam", "mentor")
+        page.get_by_role("link", name=re.compile("^Waiting")).click()
+        page.get_by_role("button", name=re.compile("^Take #")).click()
+        thread = page.get_by_role("log", name="The conversation with Maya")
+        expect(thread).to_be_visible()
+        has_its_scripts(page)
+        box = page.get_by_label("Write to Maya")
+        box.fill("not sent yet")
+        page.context.clear_cookies()
+        page.evaluate("htmx.trigger(document.body, 'changed')")
+        expect(thread).to_have_count(0)
+        expect(box).to_have_value("not sent yet")
+    finally:
+        for context in staff.open:
+            context.close()
+        gateway.kill()
     assert [said for said in trouble if "401" not in said] == []
 
 
