@@ -119,7 +119,8 @@ ITS_MANAGERS GET /log/{number} /log/{number}/steps /log/{number}/steps.{form=csv
 ITS_MANAGERS POST /log/{number}/verdict /log/review/{week=WEEK}/{number}
     /safeguarding/{number}/own /safeguarding/{number}/close /people/{number}
     /people/{number=MAYA}/mentors /people/{number=MAYA}/guardian /people/{number}/leave
-    /people/{number}/back /program/holidays/{number}/remove /program/shifts/{number}/remove
+    /people/{number}/back /people/{number}/hold /people/{number}/hold/end
+    /program/holidays/{number}/remove /program/shifts/{number}/remove
     /program/overrides/{number}/remove /program/duty/{number}
     /program/integrations/tokens/{number}/revoke /program/integrations/webhooks/{number}/remove
     /program/integrations/deliveries/{number}/again
