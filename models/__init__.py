@@ -42,7 +42,6 @@ from models.handoffs import (
     Urgency,
 )
 from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
-from models.limits import RateLimit
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
 from models.people import (
     AgeBand,
@@ -55,6 +54,7 @@ from models.people import (
     PasskeyChallenge,
     Person,
     Program,
+    RateLimit,
     Role,
     WebSession,
 )

@@ -231,3 +231,14 @@ class Consent(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     person: Mapped[Person] = relationship(foreign_keys=person_id, lazy="joined")
+
+
+class RateLimit(Base):
+    """Attempts within a time that began with the first one. The key is a keyed hash."""
+
+    __tablename__ = "rate_limit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    count: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

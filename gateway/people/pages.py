@@ -52,19 +52,7 @@ router = APIRouter(prefix="/people")
 Text = Annotated[str, Form()]
 Show = Annotated[Literal["all", "mentee", "mentor", "manager", "left"], Query()]
 Done = Annotated[
-    Literal[
-        "",
-        "imported",
-        "added",
-        "changed",
-        "matched",
-        "guardian",
-        "left",
-        "back",
-        "held",
-        "released",
-    ],
-    Query(),
+    str, Query(pattern=r"^(imported|added|changed|matched|guardian|left|back|held|released)?$")
 ]
 Count = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
