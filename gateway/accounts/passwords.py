@@ -70,6 +70,12 @@ def _is_easy_to_guess(person: Person, password: str) -> bool:
     return int(scored["score"]) < LOWEST_SCORE
 
 
+def renew_hash(person: Person, password: str) -> None:
+    """Hash a password that was just right again, if its hash has older parameters."""
+    if person.password_hash and _hasher.check_needs_rehash(person.password_hash):
+        person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
+
+
 def check_password(person: Person | None, password: str) -> bool:
     """Takes as long without a person as with one."""
     stored = person.password_hash if person else None

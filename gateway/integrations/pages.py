@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.sessions import Manager
+from gateway.accounts.sessions import Manager, require_recent
 from gateway.integrations.api.app import MOUNTED_AT
 from gateway.integrations.api_tokens import CannotMake, list_tokens, make_token, revoke_token
 from gateway.integrations.jobs import is_demo
@@ -48,6 +48,7 @@ def integrations(request: Request, manager: Manager, done: str = "") -> Response
 @router.post("/tokens")
 def make(request: Request, manager: Manager, name: Text = "", scope: Texts = None) -> Response:
     """Show the new token once. Reloading finds the name taken and creates no second token."""
+    require_recent(request)
     line, scopes = get_line(request), scope or []
     try:
         with line.database.writing() as session:
@@ -66,6 +67,7 @@ def revoke(request: Request, number: Number, manager: Manager) -> Response:
 
 @router.post("/webhooks")
 def add(request: Request, manager: Manager, url: Text = "") -> Response:
+    require_recent(request)
     line = get_line(request)
     try:
         # Resolve the host name before the transaction starts: it may take seconds.

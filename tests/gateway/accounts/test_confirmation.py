@@ -7,7 +7,7 @@ from html import unescape
 import httpx2
 import pytest
 
-from models import KnownDevice, Message, OneTimeKey, Person, Role, WebSession
+from models import ApiToken, KnownDevice, Message, OneTimeKey, Person, Role, WebSession
 from tests.authenticator import Device
 from tests.gateway.accounts.test_passkeys import adds_passkey, signs_in_by
 from tests.gateway.accounts.test_sign_in import FIREFOX, asks_for_link, changes, says
@@ -71,6 +71,19 @@ def texts_to(talk: Talk, number: str) -> list[str]:
 def preview(web: Web) -> dict[str, str]:
     shown = web.client.post("/people/import/preview", files={"file": ("p.csv", ROSTER)}).text
     return dict(re.findall(r'name="(content|seen)" value="(.*?)"', shown))
+
+
+def test_a_new_token_or_webhook_asks_for_a_fresh_proof(talk: Talk, web: Web) -> None:
+    """Both let data out to anyone with the secret."""
+    token = {"name": "The office's board", "scope": "handoffs:read"}
+    asked = web.posts("/program/integrations/tokens", **token)
+    assert says(asked, 403, "Confirm it")
+    assert says(
+        web.posts("/program/integrations/webhooks", url="https://a.example"), 403, "Confirm"
+    )
+    assert talk.rows(ApiToken) == []
+    assert confirms(web, asked, confirm_password=PASSWORD).status_code == 201
+    assert [one.name for one in talk.rows(ApiToken)] == ["The office's board"]
 
 
 def test_every_new_way_to_sign_in_asks_for_a_fresh_proof(talk: Talk, web: Web) -> None:

@@ -272,6 +272,18 @@ def test_passwords_are_hashed_with_argon2id(talk: Talk) -> None:
     assert (used.type, used.memory_cost >= 19_456, used.time_cost >= 2) == (Type.ID, True, True)
 
 
+def test_a_weaker_hash_is_replaced_when_its_person_signs_in(talk: Talk, web: Web) -> None:
+    weaker = PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD)
+    talk.sets(SAM, password_hash=weaker)
+    assert web.signs_in(SAM, PASSWORD).status_code == 303
+    renewed = talk.person(SAM).password_hash
+    assert renewed
+    assert extract_parameters(renewed).memory_cost >= 19_456
+    web.posts("/sign-out")
+    assert web.signs_in(SAM, PASSWORD).status_code == 303
+    assert talk.person(SAM).password_hash == renewed
+
+
 def test_the_old_password_cannot_be_guessed_in_an_open_session(talk: Talk, web: Web) -> None:
     give_password(talk, SAM)
     web.is_now(SAM)
