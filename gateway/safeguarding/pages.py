@@ -18,6 +18,7 @@ from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.downloads import download, read_format
 from gateway.web.rendering import Number, PageRefused, env, get_line, go_to, page
 from models import Concern, Person, SafeguardingRecord, changes_one
+from models.encryption.ownership import with_key
 
 router = APIRouter()
 
@@ -111,7 +112,8 @@ def close(
             # A double click.
             return go_to(request, f"/safeguarding/{number}")
         problem = _why_not(record, manager, words)
-        closing = {"outcome": words, "closed_at": now, "closed_by_id": manager.id}
+        kept = with_key(words, record.key_id)
+        closing = {"outcome": kept, "closed_at": now, "closed_by_id": manager.id}
         if not problem and not _change(session, record, **closing):
             problem = gettext_noop(
                 "Someone took it over or closed it just now. Check it before you decide."

@@ -273,6 +273,19 @@ def test_managers_are_told_twice_about_an_overdue_record_without_its_words(talk:
     assert [entry.detail for entry in entries] == [{"told": [talk.person(RUTH).id]}] * 2
 
 
+def test_a_manager_takes_a_record_and_closes_it_with_an_outcome(talk: Talk) -> None:
+    talk.texts(MAYA, f"CONCERN {WORDS}")
+    web = Web(talk)
+    web.is_now(RUTH)
+    [record] = records(talk)
+    page = f"/safeguarding/{record.id}"
+    assert web.posts(f"{page}/own", owner="").status_code == 303
+    assert web.posts(f"{page}/close", outcome="Noor mentors her now.").status_code == 303
+    [record] = records(talk)
+    assert (record.outcome, record.closed_at) == ("Noor mentors her now.", talk.clock())
+    assert "Noor mentors her now." in web.gets(page).text
+
+
 def test_nobody_is_told_about_a_record_with_an_outcome(talk: Talk) -> None:
     talk.texts(MAYA, f"CONCERN {WORDS}")
     talk.passes(hours=24)
