@@ -147,9 +147,14 @@ def _outgoing(call: ast.Call) -> bool:
     return ast.literal_eval(outgoing) is True
 
 
-# Neither makes the bot say something: one removes a sign-in code from its text, the other moves a
-# mentee's concern about a mentor to where that mentor cannot read it.
-TAKE_WORDS_OUT = ["gateway/messaging/sealed_codes.py", "gateway/safeguarding/concern_by_text.py"]
+# None makes the bot say something of its own. One adds a code to an alert for staff that waits to be
+# sent, with the script's words; one removes a sign-in code from its text; one moves a mentee's
+# concern about a mentor to where that mentor cannot read it.
+CHANGE_WORDS = [
+    "escalation/handoffs/unknown_numbers.py",
+    "gateway/messaging/sealed_codes.py",
+    "gateway/safeguarding/concern_by_text.py",
+]
 # Columns of the same name in other tables.
 OTHER_ROWS = {"debrief", "record"}
 
@@ -164,7 +169,7 @@ def test_nothing_changes_the_words_of_a_message_once_written() -> None:
         for target in node.targets
         if isinstance(target, ast.Attribute) and target.attr == "words" and _is_row(target)
     }
-    assert sorted(changed) == TAKE_WORDS_OUT
+    assert sorted(changed) == CHANGE_WORDS
 
 
 def _is_row(target: ast.Attribute) -> bool:
