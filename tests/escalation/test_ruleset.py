@@ -34,7 +34,8 @@ def test_each_line_can_be_sent_as_plain_sms_and_claims_no_feeling() -> None:
 
 def test_an_alert_contains_nothing_that_the_mentee_wrote() -> None:
     alerts = [key for key in SCRIPT.lines if key.startswith("alert_")]
-    assert not [key for key in alerts if not SCRIPT.blanks(key) <= {"code", "whose", "link"}]
+    ours = {"code", "codes", "example", "whose", "link"}
+    assert not [key for key in alerts if not SCRIPT.blanks(key) <= ours]
 
 
 def test_every_need_says_why_and_every_urgency_has_its_alert() -> None:
@@ -48,7 +49,9 @@ def test_every_line_of_the_script_is_used() -> None:
     made_up = {f"why_{need.value}" for need in Need}
     made_up |= {f"alert_{urgency.name.lower()}" for urgency in Urgency}
     made_up |= {question.line for question in Question}
-    assert {key for key in SCRIPT.lines if f'"{key}"' not in used_in} == made_up
+    made_up |= {"released_nobody", "taken_back_nobody"}  # said instead of the line without _nobody
+    assert made_up <= set(SCRIPT.lines)
+    assert {key for key in SCRIPT.lines if f'"{key}"' not in used_in} <= made_up
 
 
 def test_each_mistake_in_the_policy_is_named(tmp_path: Path) -> None:

@@ -147,8 +147,8 @@ def _outgoing(call: ast.Call) -> bool:
     return ast.literal_eval(outgoing) is True
 
 
-# None makes the bot say something of its own. One adds a code to an alert for staff that waits to be
-# sent, with the script's words; one removes a sign-in code from its text; one moves a mentee's
+# None makes the bot say something of its own. One adds a code to an alert for staff that waits to
+# be sent, with the script's words; one removes a sign-in code from its text; one moves a mentee's
 # concern about a mentor to where that mentor cannot read it.
 CHANGE_WORDS = [
     "escalation/handoffs/unknown_numbers.py",
