@@ -23,22 +23,25 @@ ASKS = "can i talk to a person please"
 class Web:
     """A browser on the pages of one `Talk`. `browser()` opens another on the same app."""
 
-    def __init__(self, talk: Talk, *, sms: str = "phones", origins: str = "") -> None:
+    def __init__(
+        self, talk: Talk, *, sms: str = "phones", origins: str = "", url: str = HERE
+    ) -> None:
         twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_from": RUTH}
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
             warmline_key=KEY,
-            public_url=HERE,
+            public_url=url,
             sms=sms,  # type: ignore[arg-type]
             chat_origins=origins,  # type: ignore[arg-type]
             **(twilio if sms == "twilio" else {}),  # type: ignore[arg-type]
         )
         self.talk = talk
+        self.url = url
         self.app = create_app(talk.line, settings, start=lambda: None, stop=lambda: None)
         self.client = self.browser()
 
     def browser(self) -> TestClient:
-        return TestClient(self.app, base_url=HERE, follow_redirects=False)
+        return TestClient(self.app, base_url=self.url, follow_redirects=False)
 
     def gets(self, path: str, **headers: str) -> httpx2.Response:
         return self.client.get(path, headers={"Accept": "text/html", **headers})

@@ -260,10 +260,8 @@ def test_passkeys_need_a_domain_name_and_https() -> None:
         assert (site.origin if site else None) == origin, address
 
 
-def test_passkeys_are_not_offered_where_they_cannot_work(talk: Talk, web: Web) -> None:
-    bare = web.app.state.settings.model_copy(update={"public_url": "http://127.0.0.1:8000"})
-    web.app.state.settings = bare
-    web.client.base_url = httpx2.URL("http://127.0.0.1:8000")
+def test_passkeys_are_not_offered_where_they_cannot_work(talk: Talk) -> None:
+    web = Web(talk, url="http://127.0.0.1:8000")
     assert "data-passkey" not in web.gets("/sign-in").text
     web.is_now(SAM)
     assert "Passkeys do not work at this address" in web.gets("/account").text
