@@ -110,7 +110,11 @@ def _as_sent(world: World, case: Any) -> Sent:
     body = json.dumps(case.body).encode() if is_json else b""
     headers = {"Accept": "application/json", "Authorization": f"Bearer {world.token}"}
     headers |= {"Content-Type": "application/json"} if is_json else {}
-    headers |= {name: str(given) for name, given in (case.headers or {}).items()}
+    headers |= {
+        name: str(given)
+        for name, given in (case.headers or {}).items()
+        if name.title() not in headers
+    }
     address = f"{MOUNTED_AT}{quote(case.formatted_path, safe='/%')}?{query}"
     return Sent(NOBODY, case.method.upper(), address, body, tuple(headers.items()))
 

@@ -17,7 +17,6 @@ from gateway.runtime.database import Database, make_engine
 from models import Person, use_key
 from tests.chat_browser import agrees
 from tests.conftest import KEY
-from tests.keys import KEYS
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import HERE, Web
 
@@ -56,7 +55,8 @@ class World:
     sent: int = 0
 
     def __post_init__(self) -> None:
-        use_key(KEY, KEYS)
+        self.keys = self.folder / "keys"
+        use_key(KEY, self.keys)
         self.file = self.folder / "warmline.db"
         self.database = Database(make_engine(f"sqlite:///{self.file}"))
         self.database.migrate()
@@ -79,11 +79,12 @@ class World:
         self.saved_at = self.talk.clock.now
         self.database.engine.dispose()
         self.copy = Path(shutil.copyfile(self.file, self.folder / "copy.db"))
+        self.copied_keys = Path(shutil.copytree(self.keys, self.folder / "copied keys"))
 
     def _has_an_evening(self) -> None:
         talk = self.talk
         talk.texts(JO, "i want to kill myself tonight")
-        talk.texts(NOOR, "TAKE")
+        talk.texts(NOOR, "TAKE {1}")
         talk.claims()
         talk.texts(MAYA, "thank you for being here")
         talk.passes(minutes=5)
@@ -112,6 +113,10 @@ class World:
         for file in self.folder.glob("warmline.db*"):
             file.unlink()
         shutil.copyfile(self.copy, self.file)
+        # Somebody may have been erased, and their key destroyed.
+        shutil.rmtree(self.keys)
+        shutil.copytree(self.copied_keys, self.keys)
+        use_key(KEY, self.keys)
         self.talk.clock.now = self.saved_at
         self.talk.kept.work.clear()
         self.talk.phones.shown.clear()
