@@ -120,7 +120,7 @@ def give_code(
             return RedirectResponse("/chat", 303)  # sent twice
         return _show(request, CODE_PAGE, refused, phone=phone, words=words, own=own)
     response = remember(request, _open_chat(request, person, words), token, own=own)
-    # A shared device would give whoever uses it next the mentee's own attempts.
+    # On a shared device, the next person would get the mentee's own attempts.
     return (
         remember_browser(request, response, index, marks=cookie_marks(request)) if own else response
     )

@@ -77,7 +77,7 @@ document.addEventListener("htmx:response:error", (event) => {
   if (event.detail.ctx.response.status !== 401) return;
   say(says.signed_out);
   if (!event.target.hasAttribute("hx-trigger")) return;
-  // Whoever comes to this screen next must not read what was on it. Unsent words stay.
+  // The next person at this screen must not read what was on it. Unsent words stay.
   for (const shown of document.querySelectorAll("[hx-get], .brief")) shown.replaceChildren();
   if (![...document.querySelectorAll("textarea")].some((box) => box.value.trim())) window.location.reload();
 });

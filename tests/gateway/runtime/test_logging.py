@@ -1,4 +1,4 @@
-"""No log line has what a person wrote, whoever logs it."""
+"""No log line has what a person wrote, no matter which library logs it."""
 
 import subprocess
 import sys
