@@ -272,7 +272,8 @@ class Talk:
         if code is None:  # not paged: they look at the list first
             self.texts(number, "WAITING")
             code = self._codes(number)[handoff]
-        assert any(code in words for to, words in self.phones.shown if to == number)
+        read = (one for one in self.thread(number) if one.outgoing and one.sent_at is not None)
+        assert any(code in one.words for one in read)
         return code
 
     def _codes(self, number: str) -> dict[int, str]:
