@@ -36,9 +36,14 @@ class Phone:
         self.region.get_by_role("button", name="Send").click()
         expect(self.box).to_have_value("", timeout=PATIENCE)
 
-    def shows(self, words: str) -> Locator:
-        """The newest text there that says this."""
-        text = self.thread.get_by_role("listitem").filter(has_text=words).last
+    def saying(self, words: str) -> Locator:
+        return self.thread.get_by_role("listitem").filter(has_text=words)
+
+    def shows(self, words: str, *, number: int | None = None) -> Locator:
+        """The newest text there that says this; with `number`, once there are so many."""
+        if number is not None:
+            expect(self.saying(words)).to_have_count(number, timeout=PATIENCE)
+        text = self.saying(words).last
         expect(text).to_be_visible(timeout=PATIENCE)
         return text
 
@@ -58,9 +63,12 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     maya, sam, noor = (Phone(page, owner) for owner in ("Maya", "Sam", "Noor"))
     fits(page)
 
+    # The phones still show the evenings before.
+    alert, request = "your mentee needs a person soon.", "Sam asks you to take over"
+    alerts, requests = sam.saying(alert).count(), noor.saying(request).count()
     maya.texts(f"can i talk to a real person please, evening {evening}")
     maya.shows(f"evening {evening}")
-    call = sam.shows("your mentee needs a person soon.")
+    call = sam.shows(alert, number=alerts + 1)
     code = re.findall(r"TAKE (\w{4})", call.inner_text())[0]
     expect(call).not_to_contain_text("real person please")
 
@@ -78,7 +86,7 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     expect(maya.thread).not_to_contain_text("fight with her mother")
 
     sam.texts(f"give {code} to Noor she knows the aunt")
-    offer = noor.shows("Sam asks you to take over")
+    offer = noor.shows(request, number=requests + 1)
     own = re.findall(r"ACCEPT (\w{4})", offer.inner_text())[0]
     assert own != code
     noor.texts(f"accept {own}")
