@@ -23,10 +23,12 @@ from escalation.handoffs.jobs import (
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn, agree_on
 from gateway.integrations.webhook_outbox import SendWebhook, add_webhook
 from gateway.privacy.erasure import Erase
+from gateway.privacy.jobs import DeleteCopies, DeleteOldData, DestroyKeys, ForgetInBot
 from gateway.runtime.line import TextFailed
 from gateway.safeguarding.records import NotifyOverdue
 from gateway.worker import GRACE, KINDS, CleanUp, find_due
-from models import Channel, HandoffEvent, Move, Person
+from models import Channel, Conversation, HandoffEvent, KeyToDestroy, Move, Person, ProviderCopy
+from models.encryption.words import keys
 from tests.line import MAYA, RUTH, SAM, Talk
 
 ASKS = "can i talk to a person please"
@@ -93,6 +95,29 @@ def left_the_page(talk: Talk) -> Span:
     return {"minutes": 10}
 
 
+def not_forgotten_by_the_bot(talk: Talk) -> Span:
+    """Maya was erased while the bot was away."""
+    talk.texts(MAYA, "hi")
+    with talk.database.writing() as session:
+        conversation = session.get_one(Conversation, talk.conversation(MAYA).id)
+        conversation.forget_due_at = talk.clock()
+    return {"minutes": 5}
+
+
+def not_destroyed(talk: Talk) -> Span:
+    """The process died right after an erasure."""
+    with talk.database.writing() as session:
+        session.add(KeyToDestroy(key_id=keys().create(), at=talk.clock()))
+    return {"minutes": 5}
+
+
+def not_deleted_at_the_provider(talk: Talk) -> Span:
+    with talk.database.writing() as session:
+        now = talk.clock()
+        session.add(ProviderCopy(provider_id="SM" + "1" * 32, at=now, next_try_at=now))
+    return {"minutes": 5}
+
+
 SCENES: dict[type[Work], Callable[[Talk], Span]] = {
     TakeTurns: recorded,
     Deliver: not_accepted,
@@ -101,7 +126,14 @@ SCENES: dict[type[Work], Callable[[Talk], Span]] = {
     AskCheckIn: bot_was_away,
     CloseCheckIn: asked,
     TextUnseen: left_the_page,
+    ForgetInBot: not_forgotten_by_the_bot,
+    DestroyKeys: not_destroyed,
+    DeleteCopies: not_deleted_at_the_provider,
 }
+# Only the watchdog finds these rows.
+FOUND_BY_WATCHDOG = {TakeTurns, SendWebhook, ForgetInBot, DestroyKeys, DeleteCopies}
+# Enqueued again and again, whatever the rows say.
+REGULAR = {CleanUp, DeleteOldData}
 
 
 def happens(talk: Talk, job: type[Work]) -> Span:
@@ -115,15 +147,15 @@ def happens(talk: Talk, job: type[Work]) -> Span:
 
 def test_every_kind_that_rows_show_has_a_scene() -> None:
     shown = {kind.job for kind in KINDS if kind.find_due is not None}
-    assert shown == {*SCENES, *TEXTS, CleanUp}
+    assert shown == {*SCENES, *TEXTS} | REGULAR
 
 
 @pytest.mark.parametrize("job", [*SCENES, *TEXTS])
 def test_a_job_whose_workflow_was_lost_comes_back(talk: Talk, job: type[Work]) -> None:
     talk.kept.ignored = ()
     wait = happens(talk, job)
-    if job is not SendWebhook:  # only the watchdog finds moves
-        assert job in {type(work) for _, work in talk.kept.work} or job is TakeTurns
+    if job not in FOUND_BY_WATCHDOG:
+        assert job in {type(work) for _, work in talk.kept.work}
     talk.kept.work.clear()
     talk.passes(**wait)
     kinds = [kind for kind in KINDS if kind.job is job]
@@ -152,7 +184,11 @@ def test_when_all_rows_of_the_engine_are_lost_the_watchdog_enqueues_each_job_onc
         talk.clock.now += timedelta(minutes=6)
         real_time.sleep(1)
         assert pages() == 1, "without the watchdog nothing happens"
-        assert [work.id for work in watchdog.look()] == ["climb:1:1:1", "clean_up"]
+        assert [work.id for work in watchdog.look()] == [
+            "climb:1:1:1",
+            "delete_old_data",
+            "clean_up",
+        ]
         give_up_at = real_time.monotonic() + 30
         while pages() < 2 and real_time.monotonic() < give_up_at:
             real_time.sleep(0.1)
