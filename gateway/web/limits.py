@@ -5,11 +5,12 @@ This layer reads the body before anything parses it, and never reads more than t
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
+from python_multipart.multipart import parse_options_header
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from escalation.speech.i18n import gettext_noop, phrase
@@ -20,7 +21,6 @@ THROWN_AWAY = 16_000_000
 THROWING_SECONDS = 5
 MOST_NESTED = 20
 BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
-BOUNDARY = re.compile(r'boundary="?([^\s";]+)')
 
 TOO_LATE = gettext_noop("This took too long to arrive. Check your connection and send it again.")
 BAD_LENGTH = gettext_noop("The Content-Length of this request is not a number.")
@@ -90,12 +90,10 @@ class Limits:
 
 
 def _has_body(scope: Scope) -> bool:
-    sizes = [
-        value
+    return any(
+        name in (b"content-length", b"transfer-encoding") and value != b"0"
         for name, value in scope["headers"]
-        if name in (b"content-length", b"transfer-encoding")
-    ]
-    return any(value != b"0" for value in sizes)
+    )
 
 
 def _check_length(request: Request, limit: Limit) -> None:
@@ -125,21 +123,20 @@ async def _read(receive: Receive, limit: Limit) -> bytes:
 
 
 def _check_parts(request: Request, body: bytes, limit: Limit) -> None:
-    kind = request.headers.get("Content-Type", "").lower()
-    if _count_fields(request, kind, body) > limit.fields:
+    # As Starlette reads it, so that no parameter hides a form from us.
+    kind, options = parse_options_header(request.headers.get("Content-Type"))
+    if _count_fields(kind, options, body) > limit.fields:
         many = phrase("This form has more than {most} fields.", most=limit.fields)
         raise TooMuch(413, many)
-    if "json" in kind and _nesting(body) > MOST_NESTED:
+    if b"json" in kind and _nesting(body) > MOST_NESTED:
         raise TooMuch(400, phrase("This is nested more than {most} deep.", most=MOST_NESTED))
 
 
-def _count_fields(request: Request, kind: str, body: bytes) -> int:
-    if kind.startswith("multipart/"):
-        boundary = BOUNDARY.search(request.headers["Content-Type"])
-        return body.count(f"--{boundary[1]}".encode("latin1")) if boundary else 0
-    if "json" in kind:
-        return 0
-    return body.count(b"&") + 1
+def _count_fields(kind: bytes, options: Mapping[bytes, bytes], body: bytes) -> int:
+    if kind.startswith(b"multipart/"):
+        boundary = options.get(b"boundary")
+        return body.count(b"--" + boundary) if boundary else 0
+    return 0 if b"json" in kind else body.count(b"&") + 1
 
 
 def _nesting(body: bytes) -> int:
