@@ -141,7 +141,7 @@ def _add_layers(app: FastAPI, line: Line, settings: Settings) -> None:
     )
     app.add_middleware(
         AddHeaders,
-        headers=security_headers(settings.public_url),
+        headers=security_headers(settings),
         by_path={
             "/chat": {"Content-Security-Policy": framed},
             # Other sites load the chat's button from here.
@@ -182,9 +182,7 @@ def _refuse_body(request: Request, status: int, sentence: str) -> Response:
         return problem(status, sentence)
     if "text/html" not in request.headers.get("Accept", ""):
         return PlainTextResponse(said_to(request, sentence), status)
-    find_reader = get_mentee if is_chat_path(request.url.path) else get_viewer
-    find_reader(request)
-    return _refuse(request, PageRefused(status, sentence))
+    return _refuse_unrouted(request, PageRefused(status, sentence))
 
 
 def _add_routes(app: FastAPI, line: Line, settings: Settings) -> None:
@@ -210,13 +208,20 @@ def _refuse(request: Request, refused: PageRefused) -> Response:
     return refusal(request, refused)
 
 
+def _refuse_unrouted(request: Request, refused: PageRefused) -> Response:
+    """No route ran, so nothing has looked up the reader, whom the page header names."""
+    find_reader = get_mentee if is_chat_path(request.url.path) else get_viewer
+    find_reader(request)
+    return _refuse(request, refused)
+
+
 async def _report_failure(request: Request, error: Exception) -> Response:
     # Log the route, not the URL, which may contain a sign-in token.
     route = getattr(request.scope.get("route"), "path", "none")
     log.error("request failed", route=route, kind=type(error).__name__)
     # In English: looking up the reader's language may be what failed.
     said = "Something went wrong on our side. Nothing was lost; please try again."
-    return Response(said, 500, security_headers(request.app.state.settings.public_url))
+    return Response(said, 500, security_headers(request.app.state.settings))
 
 
 async def _ask_to_sign_in(request: Request, refused: NotSignedIn) -> Response:
@@ -228,10 +233,8 @@ async def _ask_to_sign_in(request: Request, refused: NotSignedIn) -> Response:
 
 async def _report_http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404 and "text/html" in request.headers.get("Accept", ""):
-        # No route ran, so nothing has looked up the viewer, whom the page header names.
-        find_reader = get_mentee if is_chat_path(request.url.path) else get_viewer
-        await run_in_threadpool(find_reader, request)
-        return await run_in_threadpool(_refuse, request, PageRefused(404, NO_SUCH_PAGE))
+        refused = PageRefused(404, NO_SUCH_PAGE)
+        return await run_in_threadpool(_refuse_unrouted, request, refused)
     return await http_exception_handler(request, error)
 
 

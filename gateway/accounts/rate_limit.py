@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused
+from gateway.web.cookies import cookie_name
 from gateway.web.i18n import length_in_words, request_language, said_to
 from gateway.web.rendering import PageRefused, get_line, get_settings
 from models import RateLimit, fingerprint
@@ -192,23 +193,24 @@ def remember_browser(
 ) -> Response:
     """Give this browser a cookie for `account`. `marks` are the cookie's attributes."""
     nonce = _get_device(request, account) or secrets.token_urlsafe(16)
-    secure = "; Secure" if get_settings(request).public_url.startswith("https://") else ""
+    secure = "; Secure" if get_settings(request).is_https else ""
     marks = marks or f"Path=/; HttpOnly; SameSite=Lax{secure}"
     value = f"{nonce}.{_sign(account, nonce)}; Max-Age={int(DEVICE_LASTS.total_seconds())}"
-    response.headers.append("Set-Cookie", f"{_cookie_name(account)}={value}; {marks}")
+    response.headers.append("Set-Cookie", f"{_cookie_name(request, account)}={value}; {marks}")
     return response
 
 
 def _get_device(request: Request, account: str) -> str | None:
     """What identifies this browser, if it has signed `account` in before."""
-    nonce, _, signature = request.cookies.get(_cookie_name(account), "").partition(".")
+    nonce, _, signature = request.cookies.get(_cookie_name(request, account), "").partition(".")
     is_ours = hmac.compare_digest(signature.encode(), _sign(account, nonce).encode())
     return nonce if is_ours else None
 
 
-def _cookie_name(account: str) -> str:
+def _cookie_name(request: Request, account: str) -> str:
     # One for each person, because several may share a browser.
-    return f"{DEVICE_COOKIE}_{fingerprint('device cookie name', account).hex()[:12]}"
+    person = fingerprint("device cookie name", account).hex()[:12]
+    return cookie_name(request, f"{DEVICE_COOKIE}_{person}")
 
 
 def _sign(account: str, nonce: str) -> str:

@@ -20,6 +20,7 @@ from gateway.accounts.permissions import Action, allow
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
+from gateway.web.cookies import cookie_name
 from gateway.web.rendering import PageRefused, get_line, get_settings
 from models import OneTimeKey, Passkey, Person, Role, WebSession
 
@@ -240,11 +241,6 @@ def audited(request: Request, person: Person, action: str) -> Iterator[Session]:
 # --- cookies ---
 
 
-def cookie_name(request: Request, name: str) -> str:
-    """With https, a name that browsers accept only from this very host, and only over https."""
-    return f"__Host-{name}" if _is_https(request) else name
-
-
 def read_cookie(request: Request, name: str) -> str:
     return request.cookies.get(cookie_name(request, name), "")
 
@@ -253,7 +249,7 @@ def set_cookie(
     request: Request, response: Response, value: str, *, name: str = COOKIE, lasts: timedelta
 ) -> None:
     age = int(lasts.total_seconds())
-    is_https = _is_https(request)
+    is_https = get_settings(request).is_https
     response.set_cookie(
         cookie_name(request, name), value, max_age=age, httponly=True, secure=is_https
     )
@@ -261,12 +257,11 @@ def set_cookie(
 
 def delete_cookie(request: Request, response: Response, name: str) -> None:
     response.delete_cookie(
-        cookie_name(request, name), httponly=True, secure=_is_https(request), samesite="lax"
+        cookie_name(request, name),
+        httponly=True,
+        secure=get_settings(request).is_https,
+        samesite="lax",
     )
-
-
-def _is_https(request: Request) -> bool:
-    return get_settings(request).public_url.startswith("https://")
 
 
 def own_path(wanted: str) -> str | None:

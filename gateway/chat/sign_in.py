@@ -13,7 +13,6 @@ from gateway.accounts.permissions import MAY, Action
 from gateway.accounts.sessions import (
     MENTEE_LASTS,
     Limits,
-    cookie_name,
     end_session,
     find_own_session,
     find_session,
@@ -23,6 +22,7 @@ from gateway.accounts.sessions import (
 )
 from gateway.messaging.sealed_codes import CODE_LASTS
 from gateway.runtime.one_time_keys import new_link
+from gateway.web.cookies import cookie_name
 from gateway.web.i18n import request_language
 from gateway.web.rendering import NotSignedIn, PageRefused, get_line, get_settings, page
 from models import Person, Role
@@ -149,7 +149,7 @@ def cookie_marks(request: Request) -> str:
     the mentors' cookie.
     """
     settings = get_settings(request)
-    if not settings.public_url.startswith("https://"):
+    if not settings.is_https:
         return "Path=/; HttpOnly; SameSite=Lax"
     if settings.chat_origins:
         return "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"

@@ -198,7 +198,7 @@ def find_gaps(session: Session, settings: Settings, *, now: datetime) -> list[st
         for program in programs
         for gap in _gaps_in(session, program, now=now)
     ]
-    if settings.sms == "twilio" and not settings.public_url.startswith("https://"):
+    if settings.sms == "twilio" and not settings.is_https:
         found.append(
             "PUBLIC_URL is not https, so texts and sign-ins can be read in transit. Use https."
         )

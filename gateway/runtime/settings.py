@@ -70,6 +70,10 @@ class Settings(BaseSettings):
             return {**given, "public_url": f"http://127.0.0.1:{given['port']}"}
         return given
 
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
     @field_validator("public_url")
     @classmethod
     def clean_public_url(cls, url: str) -> str:

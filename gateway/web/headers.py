@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.runtime.settings import Settings
+
 # Only our own files, no inline script: what a message contains is never executed.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -24,8 +26,8 @@ SECURITY_HEADERS = {
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 
 
-def security_headers(public_url: str) -> dict[str, str]:
-    if not public_url.startswith("https://"):
+def security_headers(settings: Settings) -> dict[str, str]:
+    if not settings.is_https:
         return SECURITY_HEADERS
     return {**SECURITY_HEADERS, "Strict-Transport-Security": STRICT_TRANSPORT}
 

@@ -27,6 +27,7 @@ from escalation.speech.i18n import (
     written,
 )
 from gateway.runtime.labels import in_words
+from gateway.web.cookies import cookie_name
 from models import Person, Role
 
 COOKIE = "warmline_language"
@@ -44,7 +45,10 @@ def request_language(request: Request, viewer: Person | None = None) -> str:
     asked_for = _accepted(request.headers.get("Accept-Language", ""))
     if not request.url.path.startswith("/chat"):
         return best_language(asked_for, LANGUAGES_OF_STAFF) or DEFAULT_LANGUAGE
-    for chosen in (request.query_params.get("language"), request.cookies.get(_cookie(request))):
+    for chosen in (
+        request.query_params.get("language"),
+        request.cookies.get(cookie_name(request, COOKIE)),
+    ):
         if chosen in LANGUAGES:
             return str(chosen)
     return best_language(asked_for) or DEFAULT_LANGUAGE
@@ -64,15 +68,10 @@ def _accepted(header: str) -> list[str]:
 def remember_language(request: Request, response: Response) -> None:
     chosen = request.query_params.get("language")
     if chosen in LANGUAGES and request.url.path.startswith("/chat"):
-        name = _cookie(request)
+        name = cookie_name(request, COOKIE)
         secure = "; Secure" if name != COOKIE else ""
         kept = f"{name}={chosen}; Max-Age={CHOSEN_FOR}; Path=/; HttpOnly; SameSite=Lax{secure}"
         response.headers.append("Set-Cookie", kept)
-
-
-def _cookie(request: Request) -> str:
-    is_https = request.app.state.settings.public_url.startswith("https://")
-    return f"__Host-{COOKIE}" if is_https else COOKIE
 
 
 def said_to(request: Request, words: str, **blanks: object) -> str:

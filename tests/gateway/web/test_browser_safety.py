@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from gateway.web.health import router as health_router
 from tests.chat_browser import agrees
 from tests.line import MAYA, RUTH, SAM, Talk
-from tests.web_client import HERE, Web
+from tests.web_client import HERE, PASSWORD, Web, give_password
 
 STATIC = Path(__file__).parents[3] / "gateway" / "web" / "static"
 
@@ -54,14 +54,17 @@ def test_no_other_site_may_read_a_response(web: Web) -> None:
 
 
 def test_every_cookie_belongs_to_this_host_alone_and_to_no_script(web: Web) -> None:
+    give_password(web.talk, SAM)
     web.is_now(SAM)
     answers = [
+        web.browser().post("/sign-in", data={"phone": SAM, "password": PASSWORD}),
         web.posts(f"/sign-in/as/{web.talk.person(SAM).id}"),
         web.posts(f"/chat/as/{web.talk.person(MAYA).id}"),
         web.browser().get("/chat/sign-in?language=es"),
     ]
     cookies = [cookie for answer in answers for cookie in answer.headers.get_list("Set-Cookie")]
-    assert len(cookies) == 4
+    # Signing in with a password marks the browser in two ways.
+    assert len(cookies) == 7
     for cookie in cookies:
         assert cookie.startswith("__Host-"), cookie
         assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; ")), cookie
