@@ -42,7 +42,7 @@ from gateway.chat.thread import (
 )
 from gateway.messaging.inbox import record_on_web
 from gateway.web.i18n import said_to
-from gateway.web.pulse import Listener, Pulse, listen
+from gateway.web.pulse import Listener, Pulse
 from gateway.web.rendering import PageRefused, get_line
 from models import Message, Person
 
@@ -187,7 +187,8 @@ class News(NamedTuple):
 
 
 async def listening(request: Request, person: Mentee) -> AsyncIterator[Listener]:
-    with listen(request, f"person {person.id}") as listener:
+    pulse: Pulse = request.app.state.pulse
+    with pulse.listen(f"person {person.id}") as listener:
         yield listener
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.accounts.sessions import may_listen
-from gateway.web.pulse import Listener, Pulse, listen
+from gateway.web.pulse import Listener, Pulse
 from models import Person
 
 router = APIRouter()
@@ -21,7 +21,8 @@ async def listening(
     request: Request, _: Annotated[None, Depends(may_listen)]
 ) -> AsyncIterator[Listener]:
     viewer: Person | None = getattr(request.state, "viewer", None)
-    with listen(request, f"person {viewer.id}" if viewer else None) as listener:
+    pulse: Pulse = request.app.state.pulse
+    with pulse.listen(f"person {viewer.id}" if viewer else None) as listener:
         yield listener
 
 

@@ -10,7 +10,6 @@ from types import FrameType
 
 import structlog
 from anyio import CapacityLimiter
-from fastapi import Request
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,13 +31,9 @@ MOST_PAGES_TOGETHER = 400
 TOO_MANY_PAGES = gettext_noop("Too many pages are open. This one tries again by itself.")
 
 
-class Busy(Exception):
-    """This process has as many open pages as it can serve."""
-
-
 @dataclass(eq=False)
 class Listener:
-    """One open page of `who`, of whom nothing is known if it is None."""
+    """One open page. `who` is None if nobody is signed in there."""
 
     who: str | None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,13 +75,13 @@ class Pulse:
     def listen(self, who: str | None) -> Iterator[Listener]:
         """Count one more open page of `who`, and close their oldest one above MOST_PAGES.
 
-        Raises Busy.
+        Raises PageRefused when this process has too many.
         """
         own = [one for one in self._listeners if one.who == who and not one.is_closed]
         if who is not None and len(own) >= MOST_PAGES:
             own[0].close()
         if len(self._listeners) >= MOST_PAGES_TOGETHER:
-            raise Busy
+            raise PageRefused(503, TOO_MANY_PAGES)
         listener = Listener(who)
         self._listeners.append(listener)
         try:
@@ -147,14 +142,3 @@ class Pulse:
                 before(signal_number, frame)
 
         signal.signal(number, end)
-
-
-@contextlib.contextmanager
-def listen(request: Request, who: str | None) -> Iterator[Listener]:
-    """One open page. Raises PageRefused when this process has too many."""
-    pulse: Pulse = request.app.state.pulse
-    try:
-        with pulse.listen(who) as listener:
-            yield listener
-    except Busy:
-        raise PageRefused(503, TOO_MANY_PAGES) from None

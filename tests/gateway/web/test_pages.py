@@ -20,7 +20,8 @@ from gateway.handoffs.exports import handoffs_csv
 from gateway.handoffs.handoff_list import find_handoffs
 from gateway.handoffs.timeline import timeline
 from gateway.runtime.labels import in_words
-from gateway.web.pulse import MOST_PAGES, MOST_PAGES_TOGETHER, Busy, Listener, Pulse
+from gateway.web.pulse import MOST_PAGES, MOST_PAGES_TOGETHER, Listener, Pulse
+from gateway.web.rendering import PageRefused
 from models import Channel, Conversation, Person, phone_index
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.processes import Process
@@ -283,7 +284,7 @@ def test_pages_beyond_what_one_process_serves_are_refused(talk: Talk) -> None:
     with contextlib.ExitStack() as pages:
         for n in range(MOST_PAGES_TOGETHER):
             pages.enter_context(pulse.listen(f"person {n}"))
-        with pytest.raises(Busy), pulse.listen("Maya"):
+        with pytest.raises(PageRefused), pulse.listen("Maya"):
             pass
     with pulse.listen("Maya"):
         pass
