@@ -49,7 +49,7 @@ class NoKeys(Exception):
 
 
 def open_database(settings: Settings) -> Database:
-    """Migrated, and readable with our key. Raises NoKey, BadKey, or WrongKey."""
+    """Migrated, and readable with our key. Raises NoKey, NoKeys, BadKey, or WrongKey."""
     use_key(settings.warmline_key, settings.keys, old=settings.warmline_old_key)
     store_head_in(head_file_for(settings.database_url, ROOT / "var"))
     database = Database(make_engine(settings.database_url))

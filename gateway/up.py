@@ -12,7 +12,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from bot.training import train_if_changed
-from gateway.runtime.settings import ROOT, Settings, load_settings
+from gateway.runtime.settings import ROOT, Settings, check_for_serving, load_settings
 
 TEMPLATE = Path(__file__).with_name("supervisord.ini")
 
@@ -21,10 +21,10 @@ def run() -> int:
     """Replace this process with supervisord. Raises BadSettings or BotProblem."""
     if not os.environ.get("WARMLINE_KEY"):
         write_env_if_missing(ROOT / ".env")
-    settings = load_settings()
-    if settings.sms is None:
+    if load_settings().sms is None:
         os.environ["SMS"] = "phones"  # for the gateway, too, which has no default
-        settings = load_settings()
+    settings = load_settings()
+    check_for_serving(settings)
     taken = _find_taken_port(settings)
     if taken:
         print("Another program uses {}. Stop it, or change {} in .env.".format(*taken))

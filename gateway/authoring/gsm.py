@@ -22,7 +22,11 @@ def outside_gsm_7(text: str) -> set[str]:
 
 
 def septets(text: str) -> int:
-    return sum(2 if character in EXTENSION else 1 for character in text)
+    return sum(_sizes(text))
+
+
+def _sizes(text: str) -> list[int]:
+    return [2 if character in EXTENSION else 1 for character in text]
 
 
 def segments(text: str) -> int:
@@ -30,8 +34,7 @@ def segments(text: str) -> int:
     joined from several.
     """
     if not outside_gsm_7(text):
-        sizes = [2 if character in EXTENSION else 1 for character in text]
-        return _pack(sizes, ONE_SEGMENT, EACH_OF_SEVERAL)
+        return _pack(_sizes(text), ONE_SEGMENT, EACH_OF_SEVERAL)
     sizes = [len(emoji.encode("utf-16-le", "surrogatepass")) // 2 for emoji in JOINED.findall(text)]
     return _pack(sizes, ONE_IN_UCS_2, EACH_IN_UCS_2)
 

@@ -4,7 +4,6 @@ import re
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
@@ -19,7 +18,6 @@ from gateway.web.rendering import Number
 from models import Channel, Delivery
 
 router = APIRouter(prefix="/twilio")
-log = structlog.get_logger()
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
@@ -63,7 +61,6 @@ async def signed_form(request: Request) -> Form:
         parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     )
     if not await run_in_threadpool(_is_from_twilio, request, form):
-        log.warning("unsigned request refused", path=request.url.path)
         raise HTTPException(403, NOT_SIGNED)
     return form
 

@@ -32,7 +32,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.max_size = READ_AT_ONCE  # type: ignore[attr-defined]
-        if connected := transport.get_extra_info("socket"):
+        connected = transport.get_extra_info("socket")
+        if connected and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
         if len(self.connections) > MOST_CONNECTIONS:
             self._make_room()
