@@ -109,7 +109,8 @@ def _as_sent(world: World, case: Any) -> Sent:
     is_json = not isinstance(case.body, (bytes, NotSet))
     body = json.dumps(case.body).encode() if is_json else b""
     headers = {"Accept": "application/json", "Authorization": f"Bearer {world.token}"}
-    headers |= {"Content-Type": "application/json"} if is_json else {}
+    if is_json:
+        headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
     headers |= {
         name: str(given)
         for name, given in (case.headers or {}).items()

@@ -52,7 +52,6 @@ class World:
     folder: Path
     cookies: dict[str, str] = field(default_factory=dict)
     answers: Counter[int] = field(default_factory=Counter)
-    sent: int = 0
 
     def __post_init__(self) -> None:
         self.keys = self.folder / "keys"
@@ -126,7 +125,6 @@ class World:
         app = self.twilio.app if sent.to_twilio_webhook else self.demo.app
         status, body = self.loop.run_until_complete(_ask(app, sent, self.cookies[sent.who]))
         self.answers[status] += 1
-        self.sent += 1
         if status >= 500:
             raise ServerError(f"{status} for {sent}")
         return status, body
