@@ -5,6 +5,7 @@ is not clear, a test or heading that it names does not exist, or too few are ans
 --check it writes nothing, and an outdated table is a problem too.
 """
 
+import os
 import re
 import sys
 import tomllib
@@ -188,7 +189,7 @@ def _place(named: str) -> str:
     if test:
         return f"`{test}`"
     file, _, heading = named.partition("#")
-    return f"[{heading}]({Path(file).relative_to('docs').as_posix()})"
+    return f"[{heading}]({os.path.relpath(file, 'docs')})"
 
 
 def main(*given: str, root: Path = ROOT) -> int:

@@ -16,6 +16,7 @@ def copy(tmp_path: Path) -> Path:
     for name in ("docs", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "*.png")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    shutil.copy(ROOT / "SECURITY.md", tmp_path)
     return tmp_path
 
 
