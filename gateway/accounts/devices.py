@@ -1,6 +1,5 @@
 """The browsers that people sign in with: their names, and which ones we have seen before."""
 
-import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from fastapi import Request
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from gateway.runtime.one_time_keys import hash_token
 from models import KnownDevice, Person
 
 DEVICE_COOKIE = "warmline_device"
@@ -54,7 +54,7 @@ class Device:
 
 def find_device(session: Session, person: Person, token: str) -> Device:
     known = select(KnownDevice.id).where(
-        KnownDevice.person_id == person.id, KnownDevice.token_hash == _hash_token(token)
+        KnownDevice.person_id == person.id, KnownDevice.token_hash == hash_token(token)
     )
     is_new = not token or session.scalar(known) is None
     return Device(token or secrets.token_urlsafe(32), is_new)
@@ -62,13 +62,9 @@ def find_device(session: Session, person: Person, token: str) -> Device:
 
 def remember_device(session: Session, person: Person, device: Device, *, now: datetime) -> None:
     if device.is_new:
-        row = KnownDevice(person_id=person.id, token_hash=_hash_token(device.token), at=now)
+        row = KnownDevice(person_id=person.id, token_hash=hash_token(device.token), at=now)
         session.add(row)
 
 
 def forget_devices(session: Session, person: Person) -> None:
     session.execute(delete(KnownDevice).where(KnownDevice.person_id == person.id))
-
-
-def _hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -8,7 +8,6 @@ The functions import `webauthn` because that takes a quarter of a second, and th
 sooner.
 """
 
-import hashlib
 import re
 import secrets
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import delete_cookie, read_cookie, set_cookie
-from gateway.runtime.one_time_keys import KeyRefused
+from gateway.runtime.one_time_keys import KeyRefused, hash_token
 from gateway.web.rendering import PageRefused, get_line, get_settings
 from models import Passkey, PasskeyChallenge, Person, Role, changes_one, fingerprint
 
@@ -251,7 +250,7 @@ def _store(session: Session, challenge: bytes, purpose: str, *, now: datetime) -
     ticket = secrets.token_urlsafe(32)
     session.add(
         PasskeyChallenge(
-            ticket_hash=_hash_ticket(ticket),
+            ticket_hash=hash_token(ticket),
             purpose=purpose,
             challenge=challenge,
             expires_at=now + TICKET_LASTS,
@@ -269,7 +268,7 @@ def take_challenge(session: Session, ticket: str, purpose: str, *, now: datetime
     taken: bytes | None = session.scalar(
         delete(PasskeyChallenge)
         .where(
-            PasskeyChallenge.ticket_hash == _hash_ticket(ticket),
+            PasskeyChallenge.ticket_hash == hash_token(ticket),
             PasskeyChallenge.purpose == purpose,
             PasskeyChallenge.expires_at > now,
         )
@@ -278,10 +277,6 @@ def take_challenge(session: Session, ticket: str, purpose: str, *, now: datetime
     if taken is None:
         raise KeyRefused(TOO_LATE)
     return taken
-
-
-def _hash_ticket(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode("utf-8", "replace")).hexdigest()
 
 
 # --- requests ---

@@ -1,6 +1,5 @@
 """Browser sessions: their rows and cookies, and the pages that a signed-in person may open."""
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from gateway.accounts.permissions import Action, allow
 from gateway.messaging.outbox import acting
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import Line
+from gateway.runtime.one_time_keys import hash_token
 from gateway.web.cookies import cookie_name
 from gateway.web.rendering import PageRefused, get_line, get_settings
 from models import OneTimeKey, Passkey, Person, Role, WebSession
@@ -75,7 +75,7 @@ def start_session(
     token = secrets.token_urlsafe(32)
     web_session = WebSession(
         person_id=person.id,
-        token_hash=_hash_token(token),
+        token_hash=hash_token(token),
         at=now,
         expires_at=now + min(limits.idle, limits.lasts),
         ends_at=now + limits.lasts,
@@ -91,13 +91,13 @@ def start_session(
 def renew_token(web_session: WebSession) -> str:
     """A new token for the cookie of a session whose person has just proved who they are."""
     token = secrets.token_urlsafe(32)
-    web_session.token_hash = _hash_token(token)
+    web_session.token_hash = hash_token(token)
     return token
 
 
 def find_session(session: Session, token: str, *, now: datetime) -> WebSession | None:
     """The session of a cookie's token; None when it expired or its person left."""
-    found = session.scalar(select(WebSession).where(WebSession.token_hash == _hash_token(token)))
+    found = session.scalar(select(WebSession).where(WebSession.token_hash == hash_token(token)))
     if found is None or found.expires_at <= now or found.person.left_at is not None:
         return None
     return found
@@ -112,7 +112,7 @@ def list_sessions(session: Session, person: Person, *, now: datetime) -> Sequenc
 
 
 def end_session(session: Session, token: str) -> None:
-    session.execute(delete(WebSession).where(WebSession.token_hash == _hash_token(token)))
+    session.execute(delete(WebSession).where(WebSession.token_hash == hash_token(token)))
 
 
 def end_sessions(session: Session, person: Person, *, but: WebSession | None = None) -> None:
@@ -127,11 +127,6 @@ def end_access(session: Session, person: Person) -> None:
     forget_devices(session, person)
     unused = (OneTimeKey.person_id == person.id, OneTimeKey.used_at.is_(None))
     session.execute(delete(OneTimeKey).where(*unused))
-
-
-def _hash_token(token: str) -> str:
-    # The token is long and random, so a plain hash cannot be reversed by guessing.
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 # --- requests ---

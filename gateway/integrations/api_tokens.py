@@ -1,10 +1,9 @@
 """API tokens, each for one program.
 
-A token is long and random, so an unsalted hash is enough: it finds the row by index, does not
-reveal the token, and needs no comparison that an attacker could time.
+The database has only a hash of a token. It finds the row by index and needs no comparison that an
+attacker could time.
 """
 
-import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from gateway.integrations.scopes import Scope
 from gateway.people.import_file import cleaned
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
+from gateway.runtime.one_time_keys import hash_token
 from models import ApiToken, Person, changes_one
 
 # Secret scanners recognize a token by it, for example in a public repository.
@@ -72,7 +72,7 @@ def make_token(
     token = ApiToken(
         program_id=by.program_id,
         name=name,
-        token_hash=_hash(secret),
+        token_hash=hash_token(secret),
         scopes=" ".join(chosen),
         by_id=by.id,
         at=now,
@@ -95,7 +95,7 @@ def list_tokens(session: Session, program_id: int) -> list[ApiToken]:
 
 def find_token(session: Session, secret: str) -> ApiToken | None:
     """The token with this secret, even if it was revoked."""
-    return session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
+    return session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_token(secret)))
 
 
 def note_used(session: Session, token: ApiToken, *, now: datetime) -> None:
@@ -117,7 +117,3 @@ def revoke_token(session: Session, number: int, *, by: Person, now: datetime) ->
         return False
     note_about(session, session.get_one(ApiToken, number), "token revoked", by=by, now=now)
     return True
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -52,7 +52,7 @@ def new_link(
 ) -> str:
     """The token of a link that signs `person` in once. Their other links stay valid."""
     token = secrets.token_urlsafe(32)
-    key = OneTimeKey(person_id=person.id, purpose=purpose, key_hash=_hash_link(token))
+    key = OneTimeKey(person_id=person.id, purpose=purpose, key_hash=hash_token(token))
     _store(session, key, now, lasts)
     return token
 
@@ -87,7 +87,7 @@ def use_link(session: Session, token: str, purpose: Purpose, *, now: datetime) -
     """The person that a link signs in, once. Raises KeyRefused."""
     key = session.scalar(
         select(OneTimeKey).where(
-            OneTimeKey.key_hash == _hash_link(token), OneTimeKey.purpose == purpose
+            OneTimeKey.key_hash == hash_token(token), OneTimeKey.purpose == purpose
         )
     )
     if key is None or key.person.left_at is not None:
@@ -165,7 +165,9 @@ def _is_first_use(session: Session, key: OneTimeKey, *, now: datetime) -> bool:
     )
 
 
-def _hash_link(token: str) -> str:
+def hash_token(token: str) -> str:
+    """What the database has of a link, a cookie, or an API token."""
+    # The token is long and random, so a plain hash cannot be reversed by guessing.
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
