@@ -21,7 +21,7 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy import select
 
-from gateway.accounts.passwords import set_password
+from gateway.accounts.passwords import hash_password, set_password
 from gateway.chat.sign_in import COOKIE as CHAT_COOKIE
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.runtime.database import Database
@@ -285,8 +285,9 @@ def foreign_host(target: Target) -> Result:
 def wrong_passwords(target: Target) -> Result:
     """20 wrong passwords from the manager's own address, then the right one from her phone."""
     manager = target.person(Role.MANAGER)
+    hashed = hash_password(manager, PASSWORD)
     with target.database.writing() as session:
-        set_password(session.get_one(Person, manager.id), PASSWORD)
+        set_password(session.get_one(Person, manager.id), hashed)
     right = {"phone": manager.phone or "", "password": PASSWORD}
     with target.browser() as known, target.browser() as stranger:
         first = known.post("/sign-in", data=right).status_code

@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from gateway.accounts.passwords import set_password
+from gateway.accounts.passwords import hash_password, set_password
 from gateway.accounts.sessions import Limits, start_session
 from gateway.app import create_app
 from gateway.runtime.settings import Settings
@@ -81,5 +81,7 @@ def at_the_chat(talk: Talk, number: str = MAYA) -> Web:
 
 
 def give_password(talk: Talk, number: str, password: str = PASSWORD) -> None:
+    person = talk.person(number)
+    hashed = hash_password(person, password)
     with talk.database.writing() as session:
-        set_password(session.get_one(Person, talk.person(number).id), password)
+        set_password(session.get_one(Person, person.id), hashed)

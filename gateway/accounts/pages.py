@@ -22,7 +22,7 @@ from gateway.accounts.passkeys import (
     require_site,
     send_challenge,
 )
-from gateway.accounts.passwords import BadPassword, check_password, set_password
+from gateway.accounts.passwords import BadPassword, check_password, hash_password, set_password
 from gateway.accounts.rate_limit import counted_attempt
 from gateway.accounts.sessions import (
     COOKIE,
@@ -37,9 +37,9 @@ from gateway.accounts.sessions import (
     list_sessions,
     read_cookie,
     require_recent,
-    set_cookie,
     start_session,
 )
+from gateway.accounts.sign_in import Begun, set_cookies
 from gateway.runtime.one_time_keys import KeyRefused
 from gateway.web.rendering import (
     Number,
@@ -111,15 +111,15 @@ def change_password(
         if new != again:
             differing = gettext_noop("The two new passwords do not match. Type them again.")
             raise PageRefused(422, differing)
-        with audited(request, viewer, "changed the password") as session:
-            token = _store_password(request, session, session.get_one(Person, viewer.id), new)
+        hashed = hash_password(viewer, new)
     except PageRefused as refused:
         return _refuse(request, viewer, refused.status, str(refused))
     except BadPassword as bad:
         return _refuse(request, viewer, 422, str(bad))
+    with audited(request, viewer, "changed the password") as session:
+        begun = _store_password(request, session, session.get_one(Person, viewer.id), hashed)
     response = _done(request, "password")
-    lasts = limits_of(get_line(request).rules.policy, viewer).lasts
-    set_cookie(request, response, token, lasts=lasts)
+    set_cookies(request, response, begun)
     return response
 
 
@@ -131,21 +131,16 @@ def _check_old_password(request: Request, viewer: Person, old: str) -> None:
             raise PageRefused(403, gettext_noop("Wrong old password."))
 
 
-def _store_password(request: Request, session: Session, person: Person, new: str) -> str:
-    """Returns the token of a new session for this browser."""
+def _store_password(request: Request, session: Session, person: Person, hashed: str) -> Begun:
     line = get_line(request)
-    set_password(person, new)
+    now, limits = line.clock(), limits_of(line.rules.policy, person)
+    set_password(person, hashed)
     tell_of_change(line.at(session), person)
     device = find_device(session, person, read_cookie(request, DEVICE_COOKIE))
-    remember_device(session, person, device, now=line.clock())
-    return start_session(
-        session,
-        person,
-        now=line.clock(),
-        how="password",
-        limits=limits_of(line.rules.policy, person),
-        browser=describe_browser(request),
-    )
+    remember_device(session, person, device, now=now)
+    browser = describe_browser(request)
+    token = start_session(session, person, now=now, how="password", limits=limits, browser=browser)
+    return Begun(token, device.token, limits.lasts)
 
 
 @router.post("/passkeys/options")

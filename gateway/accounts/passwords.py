@@ -2,7 +2,8 @@
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy.orm import object_session
+from sqlalchemy import update
+from sqlalchemy.orm import Session, object_session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import end_access
@@ -36,8 +37,11 @@ class BadPassword(Exception):
     """Its text says why the password cannot be set."""
 
 
-def set_password(person: Person, password: str) -> None:
-    """Store a hash and end what the old password opened. Raises BadPassword."""
+def hash_password(person: Person, password: str) -> str:
+    """The hash to store. Takes most of a second, so call it before a transaction.
+
+    Raises BadPassword.
+    """
     if person.role is Role.MENTEE:
         raise BadPassword(
             gettext_noop("Only mentors and managers have a password; mentees use texts.")
@@ -53,7 +57,12 @@ def set_password(person: Person, password: str) -> None:
         )
     if _is_easy_to_guess(person, password):
         raise BadPassword(EASY_TO_GUESS)
-    person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
+    return _hasher.hash(password.encode("utf-8", "replace"))
+
+
+def set_password(person: Person, hashed: str) -> None:
+    """Store a hash from `hash_password`, and end what the old password opened."""
+    person.password_hash = hashed
     if session := object_session(person):
         end_access(session, person)
 
@@ -70,10 +79,17 @@ def _is_easy_to_guess(person: Person, password: str) -> bool:
     return int(scored["score"]) < LOWEST_SCORE
 
 
-def renew_hash(person: Person, password: str) -> None:
-    """Hash a password that was just right again, if its hash has older parameters."""
+def renewed_hash(person: Person, password: str) -> str | None:
+    """A new hash of a password that was just right, if the stored one has older parameters."""
     if person.password_hash and _hasher.check_needs_rehash(person.password_hash):
-        person.password_hash = _hasher.hash(password.encode("utf-8", "replace"))
+        return _hasher.hash(password.encode("utf-8", "replace"))
+    return None
+
+
+def store_renewed(session: Session, checked: Person, hashed: str) -> None:
+    """Store a hash from `renewed_hash`, unless `checked` got another password in the meantime."""
+    is_same = Person.id == checked.id, Person.password_hash == checked.password_hash
+    session.execute(update(Person).where(*is_same).values(password_hash=hashed))
 
 
 def check_password(person: Person | None, password: str) -> bool:

@@ -25,7 +25,7 @@ from gateway.accounts.devices import (
 )
 from gateway.accounts.notices import tell_of_new_device
 from gateway.accounts.passkeys import get_site, require_site, send_challenge
-from gateway.accounts.passwords import check_password, renew_hash
+from gateway.accounts.passwords import check_password, renewed_hash, store_renewed
 from gateway.accounts.rate_limit import (
     ATTEMPTS_PER_ADDRESS,
     attempt_limits,
@@ -94,8 +94,10 @@ def sign_in(request: Request, phone: Text = "", password: Text = "", next: Text 
                 raise KeyRefused(WRONG, person.id if person else None)
     except (KeyRefused, PageRefused) as refused:
         return _sign_in_page(request, next, refused, how="password", phone=phone)
+    stronger = renewed_hash(person, password)
     with acting(line) as session:
-        renew_hash(session.get_one(Person, person.id), password)
+        if stronger:
+            store_renewed(session, person, stronger)
         begun = begin(request, session, person, how="password")
     return remember_browser(request, _signed_in(request, begun, next), index)
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
+from gateway.accounts.passwords import hash_password
 from gateway.accounts.passwords import set_password as store_password
 from gateway.accounts.sessions import end_access
 from gateway.chat.sign_in import invite as make_invitation
@@ -138,9 +139,13 @@ def set_password(phone: Annotated[str, typer.Argument(help="The person's number.
     Example:
       warmline set-password +12025550121
     """
-    with writing() as (settings, session):
+    with reading() as (_, session):
         person = find_person(session, phone)
-        store_password(person, typer.prompt("New password", hide_input=True))
+    # While the operator types, no transaction may be open: it would stop every gateway's writes.
+    hashed = hash_password(person, typer.prompt("New password", hide_input=True))
+    with writing() as (settings, session):
+        person = session.get_one(Person, person.id)
+        store_password(person, hashed)
         note_about(session, person, "set a password", by=None, now=utc_now())
         tell_of_change(transaction(session, settings), person)
         name = person.name

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 from typer import Context
@@ -69,6 +71,26 @@ def test_a_command_that_changes_who_signs_in_is_texted_to_the_managers(
     assert [script for thread, script in told if thread != ruth] == ["sign_in_changed"]
     easy = CliRunner().invoke(app, ["set-password", SAM], input="1234567890\n")
     assert (easy.exit_code, "easy to guess" in easy.output) == (2, True)
+
+
+class Typing(BytesIO):
+    """An operator at the keyboard, and what happens before the line is typed."""
+
+    def __init__(self, line: str, meanwhile: Callable[[], None]) -> None:
+        super().__init__(line.encode())
+        self._meanwhile = meanwhile
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        self._meanwhile()
+        return super().read1(size)
+
+
+def test_maya_is_answered_while_the_operator_types_a_password(local: Talk) -> None:
+    typing = Typing("maple tuba seventeen\n", lambda: local.texts(MAYA, "hello"))
+    ran = CliRunner().invoke(app, ["set-password", SAM], input=typing)
+    assert ran.exit_code == 0, ran.exception
+    assert [message.outgoing for message in local.thread(MAYA)][:2] == [False, True]
+    assert local.person(SAM).password_hash
 
 
 def test_duty_turns_on_and_off(local: Talk) -> None:

@@ -297,6 +297,17 @@ def test_a_new_device_is_announced_once(talk: Talk, web: Web) -> None:
     assert len(texts_to(talk, SAM)) == 2
 
 
+def test_a_browser_that_changed_the_password_is_no_new_device(talk: Talk, web: Web) -> None:
+    give_password(talk, SAM)
+    web.is_now(SAM)
+    web.client.cookies.delete("__Host-warmline_device")
+    assert changes(web, PASSWORD, "maple tuba seventeen").status_code == 204
+    before = texts_to(talk, SAM)
+    web.posts("/sign-out")
+    assert web.signs_in(SAM, "maple tuba seventeen").status_code == 303
+    assert texts_to(talk, SAM) == before
+
+
 # --- the second factor of managers ---
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from gateway.accounts.devices import describe_browser
-from gateway.accounts.passwords import DUMMY_HASH, EASY_TO_GUESS
+from gateway.accounts.passwords import DUMMY_HASH, EASY_TO_GUESS, renewed_hash, store_renewed
 from gateway.accounts.sessions import COOKIE
 from gateway.runtime.audit import first_broken
 from models import AuditEntry, Message, OneTimeKey, Person, WebSession
@@ -282,6 +282,19 @@ def test_a_weaker_hash_is_replaced_when_its_person_signs_in(talk: Talk, web: Web
     web.posts("/sign-out")
     assert web.signs_in(SAM, PASSWORD).status_code == 303
     assert talk.person(SAM).password_hash == renewed
+
+
+def test_a_stronger_hash_never_brings_an_old_password_back(talk: Talk) -> None:
+    """Sam changes his password in one browser while another signs in with the old one."""
+    talk.sets(SAM, password_hash=PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD))
+    checked = talk.person(SAM)
+    stronger = renewed_hash(checked, PASSWORD)
+    assert stronger
+    give_password(talk, SAM, "maple tuba seventeen")
+    changed = talk.person(SAM).password_hash
+    with talk.database.writing() as session:
+        store_renewed(session, checked, stronger)
+    assert talk.person(SAM).password_hash == changed
 
 
 def test_the_old_password_cannot_be_guessed_in_an_open_session(talk: Talk, web: Web) -> None:
