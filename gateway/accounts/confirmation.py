@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts import passkeys
-from gateway.accounts.devices import DEVICE_COOKIE, DEVICE_LASTS, find_device, remember_device
 from gateway.accounts.passkeys import get_site, list_passkeys
 from gateway.accounts.passwords import check_password
 from gateway.accounts.permissions import Action, allow
@@ -27,12 +26,10 @@ from gateway.accounts.sessions import (
     SetUpFirst,
     find_session,
     get_viewer,
-    limits_of,
     own_path,
     read_cookie,
-    renew_token,
-    set_cookie,
 )
+from gateway.accounts.sign_in import Begun, renew, set_cookies
 from gateway.accounts.signed_out import sent_with
 from gateway.messaging.outbox import acting
 from gateway.messaging.sealed_codes import CODE_LASTS, text_code
@@ -134,15 +131,13 @@ def confirm(
     except (KeyRefused, PageRefused) as refused:
         return _refuse(request, viewer, continues, refused)
     with acting(get_line(request)) as session:
-        token, device = _note_confirmed(request, session, viewer, how)
+        begun = _note_confirmed(request, session, viewer, how)
     if continues.fields is None:
         response = go_to(request, continues.path)
     else:
         # The browser sends the form again, as it was.
         response = RedirectResponse(continues.path, 307)
-    lasts = limits_of(get_line(request).rules.policy, viewer).lasts
-    set_cookie(request, response, token, lasts=lasts)
-    set_cookie(request, response, device, name=DEVICE_COOKIE, lasts=DEVICE_LASTS)
+    set_cookies(request, response, begun)
     return response
 
 
@@ -168,9 +163,7 @@ def _check(request: Request, viewer: Person, password: str, code: str, answer: s
     line = get_line(request)
     web_session: WebSession = request.state.web_session
     how: How = "passkey" if answer else "code" if code else "password"
-    # A link by text and a code by text prove the same: who has the phone.
-    used = {"link": "code"}.get(web_session.how, web_session.how)
-    if web_session.needs_second_factor and how == used:
+    if how == _used(web_session):
         raise PageRefused(422, OTHER_PROOF)
     if how == "passkey":
         given = passkeys.take_answer(request, answer, passkeys.SIGN_IN)
@@ -191,24 +184,22 @@ def _check(request: Request, viewer: Person, password: str, code: str, answer: s
     return how
 
 
-def _note_confirmed(
-    request: Request, session: Session, viewer: Person, how: How
-) -> tuple[str, str]:
-    """Returns new tokens for the cookies of the session and the device."""
-    line = get_line(request)
-    now, limits = line.clock(), limits_of(line.rules.policy, viewer)
+def _used(web_session: WebSession) -> str:
+    """The proof that no longer counts, because the person began to sign in with it; or empty."""
+    if not web_session.needs_second_factor:
+        return ""
+    # A link by text and a code by text prove the same: who has the phone.
+    return "code" if web_session.how == "link" else web_session.how
+
+
+def _note_confirmed(request: Request, session: Session, viewer: Person, how: How) -> Begun:
+    now = get_line(request).clock()
     web_session = find_session(session, read_cookie(request, COOKIE), now=now)
     if web_session is None:
         raise PageRefused(409, WRONG)
-    if web_session.needs_second_factor:
-        web_session.needs_second_factor = False
-        web_session.ends_at = now + limits.lasts
-        web_session.expires_at = now + min(limits.idle, limits.lasts)
     web_session.confirmed_at = now
-    device = find_device(session, viewer, read_cookie(request, DEVICE_COOKIE))
-    remember_device(session, viewer, device, now=now)
     note_about(session, viewer, "confirmed", by=viewer, now=now, how=how)
-    return renew_token(web_session), device.token
+    return renew(request, session, web_session)
 
 
 def _refuse(
@@ -237,7 +228,7 @@ def _page(
     site = get_site(get_settings(request).public_url)
     with get_line(request).database.reading() as session:
         has_passkey = bool(list_passkeys(session, viewer))
-    used = web_session.how if web_session.needs_second_factor else ""
+    used = _used(web_session)
     return page(
         request,
         "accounts/confirm.html",
@@ -248,7 +239,7 @@ def _page(
         sent=sent,
         second=web_session.needs_second_factor,
         by_password=viewer.password_hash is not None and used != "password",
-        by_code=viewer.phone is not None and used not in ("link", "code"),
+        by_code=viewer.phone is not None and used != "code",
         site=site if has_passkey else None,
         minutes=CODE_MINUTES,
     )

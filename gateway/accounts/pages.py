@@ -39,7 +39,7 @@ from gateway.accounts.sessions import (
     require_recent,
     start_session,
 )
-from gateway.accounts.sign_in import Begun, set_cookies
+from gateway.accounts.sign_in import Begun, renew, set_cookies
 from gateway.runtime.one_time_keys import KeyRefused
 from gateway.web.rendering import (
     Number,
@@ -80,10 +80,8 @@ def end_one(request: Request, number: Number, viewer: Staff) -> Response:
 @router.post("/sessions/end-others")
 def end_others(request: Request, viewer: Staff) -> Response:
     require_recent(request)
-    now = get_line(request).clock()
     with audited(request, viewer, "signed out all other browsers") as session:
-        here = find_session(session, read_cookie(request, COOKIE), now=now)
-        end_sessions(session, viewer, but=here)
+        end_sessions(session, viewer, but=request.state.web_session)
     return _done(request, "others")
 
 
@@ -156,28 +154,23 @@ def passkey_options(request: Request, viewer: Staff) -> Response:
 def add_passkey(request: Request, viewer: Staff, answer: Text = "") -> Response:
     site, line, name = require_site(request), get_line(request), describe_browser(request)
     require_recent(request)
+    begun = None
     try:
         given = passkeys.take_answer(request, answer, passkeys.adding(viewer))
         with audited(request, viewer, "added a passkey") as session:
             passkeys.add_passkey(session, site, viewer, given, name=name, now=line.clock())
             here = find_session(session, read_cookie(request, COOKIE), now=line.clock())
             if here and here.needs_second_factor:
-                _finish_set_up(request, session, here)
+                # A manager came by a link, and the new passkey is their second proof.
+                begun = renew(request, session, here)
             tell_of_change(line.at(session), session.get_one(Person, viewer.id))
     except KeyRefused as refused:
         return _refuse(request, viewer, 409, str(refused))
     response = _done(request, "added")
+    if begun:
+        set_cookies(request, response, begun)
     passkeys.forget_ticket(request, response)
     return response
-
-
-def _finish_set_up(request: Request, session: Session, here: WebSession) -> None:
-    """A manager came by a link, and the new passkey is their second factor."""
-    line = get_line(request)
-    limits = limits_of(line.rules.policy, here.person)
-    here.needs_second_factor = False
-    here.ends_at = line.clock() + limits.lasts
-    here.expires_at = line.clock() + min(limits.idle, limits.lasts)
 
 
 @router.post("/passkeys/{number}/rename")
@@ -223,7 +216,6 @@ def _account(
 ) -> Response:
     now = get_line(request).clock()
     with get_line(request).database.reading() as session:
-        here = find_session(session, read_cookie(request, COOKIE), now=now)
         browsers = list_sessions(session, viewer, now=now)
         keys = list_passkeys(session, viewer)
     return page(
@@ -233,7 +225,7 @@ def _account(
         status=status,
         done=done,
         problem=problem,
-        here=here.id if here else None,
+        here=request.state.web_session.id,
         browsers=browsers,
         passkeys=keys,
         most_passkeys=MOST_PASSKEYS,

@@ -88,6 +88,13 @@ def start_session(
     return token
 
 
+def finish_sign_in(web_session: WebSession, limits: Limits, *, now: datetime) -> None:
+    """The person has given their second proof: from now on the session is like any other."""
+    web_session.needs_second_factor = False
+    web_session.ends_at = now + limits.lasts
+    web_session.expires_at = now + min(limits.idle, limits.lasts)
+
+
 def renew_token(web_session: WebSession) -> str:
     """A new token for the cookie of a session whose person has just proved who they are."""
     token = secrets.token_urlsafe(32)

@@ -41,9 +41,11 @@ from gateway.accounts.sessions import (
     Limits,
     delete_cookie,
     end_session,
+    finish_sign_in,
     limits_of,
     own_path,
     read_cookie,
+    renew_token,
     set_cookie,
     start_session,
 )
@@ -53,7 +55,7 @@ from gateway.runtime.line import Line
 from gateway.runtime.one_time_keys import KeyRefused, new_link, use_link
 from gateway.runtime.user_input import as_e164
 from gateway.web.rendering import Number, PageRefused, get_line, get_settings, go_to, page
-from models import Person, Role, phone_index
+from models import Person, Role, WebSession, phone_index
 
 router = APIRouter()
 
@@ -70,7 +72,7 @@ Text = Annotated[str, Form()]
 
 
 class Begun(NamedTuple):
-    """A new session: the tokens for the cookies of the session and the device."""
+    """After somebody proved who they are: the tokens for the cookies of session and device."""
 
     token: str
     device: str
@@ -242,6 +244,20 @@ def begin(request: Request, session: Session, person: Person, *, how: How) -> Be
     marks = {"browser": browser, "needs_second_factor": needs_second}
     token = start_session(session, person, now=now, how=how, limits=limits, **marks)
     return Begun(token, device.token, limits.lasts)
+
+
+def renew(request: Request, session: Session, web_session: WebSession) -> Begun:
+    """Go on with this browser's session after its person has proved again who they are.
+
+    It gets a new token, and a second proof that was due counts as given.
+    """
+    line, person = get_line(request), web_session.person
+    now, limits = line.clock(), limits_of(line.rules.policy, person)
+    if web_session.needs_second_factor:
+        finish_sign_in(web_session, limits, now=now)
+    device = find_device(session, person, read_cookie(request, DEVICE_COOKIE))
+    remember_device(session, person, device, now=now)
+    return Begun(renew_token(web_session), device.token, limits.lasts)
 
 
 def _needs_second_factor(request: Request, policy: Policy, person: Person, how: How) -> bool:

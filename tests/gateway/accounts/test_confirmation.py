@@ -378,6 +378,22 @@ def test_a_new_manager_sets_up_a_second_proof_at_the_first_sign_in(talk: Talk, l
     assert web_session.ends_at - talk.clock() == timedelta(hours=12)
 
 
+def test_a_new_manager_goes_on_after_a_first_passkey(talk: Talk, live: Web) -> None:
+    talk.sets(RUTH, password_hash=None)
+    live.posts(asks_for_link(live, RUTH))
+    copy = live.browser()
+    copy.cookies.update(live.client.cookies)
+    options = live.clicks("/account/passkeys/options").json()
+    added = live.posts("/account/passkeys", answer=Device().makes(options))
+    assert added.headers["Location"] == "/account?done=added"
+    cookies = added.headers.get_list("Set-Cookie")
+    [cookie] = [one for one in cookies if one.startswith("__Host-warmline=")]
+    assert "Max-Age=43200" in cookie, "it is there for as long as the session"
+    assert live.gets("/people").status_code == 200
+    assert copy.get("/people").headers["Location"].startswith("/sign-in?next="), "the old token"
+    assert len(talk.rows(KnownDevice)) == 1
+
+
 def test_a_program_can_do_without_the_second_factor(talk: Talk, live: Web) -> None:
     talk.adopts("sign_in", managers_second_factor=False)
     live.signs_in(RUTH, PASSWORD)
