@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from escalation.handoffs.duty import managers_to_text
 from escalation.transaction import Transaction
-from models import Conversation, Person, Program, Role, phone_index
+from models import Conversation, Person, Role, phone_index
 
 
 def tell_of_new_sign_in(tx: Transaction, people: Sequence[Person]) -> None:
@@ -64,17 +64,25 @@ def _tell_manager(tx: Transaction, manager: Person, people: Sequence[Person]) ->
         tx.tell(manager, "sign_in_several_told", count=len(people), link=link)
 
 
-def _tell_number(tx: Transaction, program: Program, phone: str) -> None:
-    """Write to a number that has just stopped being anybody's."""
+def _tell_old_number(tx: Transaction, person: Person, phone: str) -> None:
+    """Text a number that no longer belongs to the person.
+
+    A number that opted out gets no text. A number has one thread, and if that is another program's,
+    it gets none either: whoever reads that thread must not learn which program the person is in.
+    """
     index = phone_index(phone)
     thread = tx.session.scalar(select(Conversation).where(Conversation.stranger_index == index))
     if thread is None:
         thread = Conversation(
-            program_id=program.id,
+            program_id=person.program_id,
             stranger_phone=phone,
             stranger_index=index,
             channel=tx.rules.texting,
         )
         tx.session.add(thread)
         tx.session.flush()
-    tx.say_in(thread, "sign_in_old_number", program=program.name)
+    if thread.program_id != person.program_id:
+        return
+    # STOP was noted for the person, as long as the number was theirs.
+    thread.stopped_at = thread.stopped_at or person.opted_out_at
+    tx.say_in(thread, "sign_in_old_number", program=person.program.name)

@@ -7,11 +7,27 @@ from html import unescape
 import httpx2
 import pytest
 
-from models import ApiToken, KnownDevice, Message, OneTimeKey, Person, Role, WebSession
+from models import (
+    ApiToken,
+    Conversation,
+    KnownDevice,
+    Message,
+    OneTimeKey,
+    Person,
+    Program,
+    Role,
+    WebSession,
+)
 from tests.authenticator import Device
 from tests.gateway.accounts.test_passkeys import adds_passkey, signs_in_by
-from tests.gateway.accounts.test_sign_in import FIREFOX, asks_for_link, changes, says
-from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+from tests.gateway.accounts.test_sign_in import (
+    FIREFOX,
+    asks_for_link,
+    at_another_browser,
+    changes,
+    says,
+)
+from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.web_client import PASSWORD, Web, give_password
 
 NEW = "+12025550130"
@@ -220,6 +236,42 @@ def test_a_mentees_old_number_hears_of_it_and_her_sessions_end(talk: Talk, web: 
     assert "no longer signs you in" in texts_to(talk, MAYA)[0]
     assert texts_to(talk, RUTH) == []
     assert maya.gets("/chat/you").status_code == 303
+
+
+def moves(talk: Talk, web: Web, old: str, new: str) -> None:
+    """Ruth gives somebody another number."""
+    assert web.posts(at(talk, old), **details(talk, old, phone=new)).status_code == 303
+
+
+@pytest.mark.parametrize("had_another", [False, True])
+def test_an_old_number_that_texted_stop_gets_no_text(
+    talk: Talk, web: Web, had_another: bool
+) -> None:
+    web.is_now(RUTH)
+    if had_another:
+        # The number has a thread of its own since then.
+        moves(talk, web, MAYA, NEW)
+        moves(talk, web, NEW, MAYA)
+    talk.texts(MAYA, "STOP")
+    before = texts_to(talk, MAYA)
+    moves(talk, web, MAYA, NEW)
+    assert texts_to(talk, MAYA) == before
+
+
+def test_a_thread_in_another_program_never_says_which_program_sam_is_in(
+    talk: Talk, web: Web
+) -> None:
+    talk.texts(STRANGER, "hello")
+    before = texts_to(talk, STRANGER)
+    talk.a_manager_elsewhere()
+    [thread], [_, elsewhere] = talk.rows(Conversation), talk.rows(Program)
+    with talk.database.writing() as session:
+        session.get_one(Conversation, thread.id).program_id = elsewhere.id
+    web.is_now(RUTH)
+    moves(talk, web, SAM, STRANGER)
+    moves(talk, web, STRANGER, NEW)
+    assert texts_to(talk, STRANGER) == before
+    assert texts_to(talk, RUTH)[-1].startswith("How Sam signs in is new or has changed;")
 
 
 def test_managers_hear_of_everybody_new_and_of_one_import_once(talk: Talk, web: Web) -> None:
