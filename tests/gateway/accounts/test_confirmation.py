@@ -210,6 +210,24 @@ def test_passkeys_and_a_first_password_need_a_fresh_proof(talk: Talk, web: Web) 
     assert talk.person(SAM).password_hash is None
 
 
+def presses(web: Web, page: str, action: str) -> httpx2.Response:
+    """Press the button of a form, in a browser that runs our script."""
+    [form] = re.findall(rf'<form [^>]*action="{action}"[^>]*>', page)
+    return web.clicks(action) if "hx-post" in form else web.posts(action)
+
+
+def test_a_browser_is_signed_out_after_the_proof_that_it_needs(talk: Talk, web: Web) -> None:
+    others = [at_another_browser(web, RUTH) for _ in range(2)]
+    page = web.gets("/account").text
+    end = re.findall(r'action="(/account/sessions/\d+/end)"', page)[0]
+    for action, left in ((end, [200, 303]), ("/account/sessions/end-others", [303, 303])):
+        asked = presses(web, page, action)
+        assert "We keep what you typed" not in asked.text, "nothing was typed"
+        assert confirms(web, asked, confirm_password=PASSWORD).status_code == 303
+        assert [other.get("/account").status_code for other in others] == left
+        talk.clock.now += timedelta(minutes=11)
+
+
 # --- texts about it ---
 
 
