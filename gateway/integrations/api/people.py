@@ -20,12 +20,12 @@ from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.values import LARGEST, FromRow, Number, PageQuery, not_there
 from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out, match
-from gateway.people.import_file import BadDetails, Details, PeopleFile, check_details
+from gateway.people.import_file import BadDetails, Details, PeopleFile, check_details, check_name
 from gateway.people.import_plan import plan
 from gateway.reporting.load import NAMES
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
-from models import AuditEntry, Match, MatchKind, Program, Role, fingerprint, phone_index
+from models import AuditEntry, Match, MatchKind, Program, Role, fingerprint
 from models import Person as PersonRow
 
 router = APIRouter(prefix="/people", tags=["people"])
@@ -204,12 +204,12 @@ def _enroll(
     details = Details(new.role.value, new.name, new.phone, new.timezone or "", new.language or "")
     try:
         row = check_details(details, default_timezone=program.timezone)
+        check_name(row.name, program.name)
     except BadDetails as bad:
         raise Problem(422, f"No one was enrolled: {bad.reason}.") from None
     mentor = _own_mentor(session, new, caller)
-    known = session.scalar(select(PersonRow).where(PersonRow.phone_index == phone_index(row.phone)))
     planned = plan(session, program, PeopleFile(rows=[row]))
-    if known is not None or planned.problems:
+    if planned.problems or planned.steps[0].person is not None:
         raise Problem(409, NUMBER_IN_USE)
     [person] = carry_out(session, program, planned, now=caller.now)
     if mentor is not None:

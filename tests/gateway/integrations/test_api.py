@@ -442,6 +442,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"phone": "12"}, "not a valid phone number"),
     ({"name": "  "}, "name is empty"),
     ({"name": "x" * 61}, "a first name is enough"),
+    ({"name": "Harbor Mentoring"}, "could be taken for the bot or the program"),
     ({"timezone": "Mars/Base"}, "time zone 'Mars/Base' is unknown"),
     ({"role": "admin"}, "body.role"),
     ({"role": "mentor"}, "body.role"),
