@@ -111,7 +111,8 @@ class WebSession(Base):
     """A signed-in browser. We store only a hash of its token.
 
     `expires_at` moves on while the browser is used, up to `ends_at`. A session that
-    `needs_second_factor` opens nothing but the page that asks for it.
+    `needs_second_factor` opens only the page that asks for it, or the account page of a manager who
+    has no password and no passkey yet.
     """
 
     __tablename__ = "web_session"

@@ -142,7 +142,7 @@ def retention(
     The gateway does this every night. policy.toml, [retention], says after how many days each class
     of data goes. People under a legal hold and open handoffs are left out.
 
-    
+    \b
     Example:
       warmline retention --dry-run
     """
