@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from bot.client import Bot
 from escalation.detect import detect
-from escalation.ruleset import load_rules
+from escalation.ruleset import Rules, load_rules
 from escalation.speech.guard import load_guard
 from gateway.app import create_app
 from gateway.demo_phones import Phones
@@ -108,9 +108,14 @@ def build_app(settings: Settings) -> FastAPI:
     return create_app(line, settings, start=start, stop=stop)
 
 
-def make_line(settings: Settings, database: Database) -> Line:
+def load_file_rules(settings: Settings) -> Rules:
+    """Raises BadPolicy or BadScript."""
     texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
-    rules = load_rules(settings.public_url, texting, policy_file=settings.policy_file)
+    return load_rules(settings.public_url, texting, policy_file=settings.policy_file)
+
+
+def make_line(settings: Settings, database: Database) -> Line:
+    rules = load_file_rules(settings)
     timeout = rules.policy.bot.timeout_seconds
     return Line(
         database=database,

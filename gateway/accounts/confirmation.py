@@ -147,14 +147,12 @@ def send_code(request: Request, viewer: Anyone, continues: Carried) -> Response:
         count_attempt(request, {f"code {viewer.id}": CODES})
     except PageRefused as refused:
         return _page(request, continues, problem=str(refused), status=refused.status)
-    line = get_line(request)
+    if not viewer.can_be_texted:
+        return _page(request, continues, problem=CANNOT_TEXT, status=409)
+    line, browser = get_line(request), str(request.state.web_session.id)
     with acting(line) as session:
         person = session.get_one(Person, viewer.id)
-        if person.can_be_texted:
-            browser = str(request.state.web_session.id)
-            text_code(session, line, person, now=line.clock(), purpose="confirm", browser=browser)
-    if not person.can_be_texted:
-        return _page(request, continues, problem=CANNOT_TEXT, status=409)
+        text_code(session, line, person, now=line.clock(), purpose="confirm", browser=browser)
     return _page(request, continues, sent=True)
 
 

@@ -18,10 +18,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from escalation.speech.i18n import gettext_noop, in_language
 from gateway.accounts.rate_limit import RateLimits
-from gateway.accounts.sessions import find_own_session
 from gateway.chat.chat_page import build_view, may_enter, render_part, show_chat
 from gateway.chat.sign_in import (
-    COOKIE,
     Mentee,
     NotInChat,
     chat_refusal,
@@ -59,14 +57,12 @@ EMPTY = gettext_noop("Your message is empty. Write something first.")
 
 
 @router.get("")
-def chat(request: Request, before: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0) -> Response:
+def chat(
+    request: Request, mentee: Mentee, before: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
+) -> Response:
     line = get_line(request)
-    if find_own_session(request, COOKIE) is None:
-        raise NotInChat
     with line.database.writing() as session:
-        person = mentee_signed_in(session, request)
-        if person is None:
-            raise NotInChat
+        person = session.get_one(Person, mentee.id)
         if not may_enter(session, line, person):
             return RedirectResponse("/chat/terms", 303)
         conversation = get_conversation(session, person)

@@ -120,25 +120,25 @@ def sign_mentee_in(session: Session, request: Request, person: Person, *, own: b
 
 def remember(request: Request, response: Response, token: str, *, own: bool) -> Response:
     """Set the cookie. On a shared device it ends when the browser is closed."""
-    age = f"Max-Age={int(MENTEE_LASTS.total_seconds())}; " if own else ""
-    name = cookie_name(request, COOKIE)
-    response.headers.append("Set-Cookie", f"{name}={token}; {age}{cookie_marks(request)}")
-    return response
+    return _add_cookie(request, response, COOKIE, token, lasts=MENTEE_LASTS if own else None)
 
 
 def remember_asking(request: Request, response: Response, browser: str) -> Response:
     """Mark the browser that asked for a code, which works nowhere else."""
-    name = cookie_name(request, ASKED)
-    lasts = int(CODE_LASTS.total_seconds())
-    response.headers.append(
-        "Set-Cookie", f"{name}={browser}; Max-Age={lasts}; {cookie_marks(request)}"
-    )
-    return response
+    return _add_cookie(request, response, ASKED, browser, lasts=CODE_LASTS)
 
 
 def forget(request: Request, response: Response) -> Response:
-    name = cookie_name(request, COOKIE)
-    response.headers.append("Set-Cookie", f"{name}=; Max-Age=0; {cookie_marks(request)}")
+    return _add_cookie(request, response, COOKIE, "", lasts=timedelta(0))
+
+
+def _add_cookie(
+    request: Request, response: Response, name: str, value: str, *, lasts: timedelta | None
+) -> Response:
+    """Without `lasts`, the cookie ends when the browser is closed."""
+    age = "" if lasts is None else f"Max-Age={int(lasts.total_seconds())}; "
+    cookie = f"{cookie_name(request, name)}={value}; {age}{cookie_marks(request)}"
+    response.headers.append("Set-Cookie", cookie)
     return response
 
 

@@ -11,7 +11,6 @@ from bot.environment import BotProblem
 from escalation.check_ins.schedules import BadDays
 from escalation.crisis_lines import BadCrisisLines
 from escalation.policy import BadPolicy, Policy, load_policy
-from escalation.ruleset import load_rules
 from escalation.speech.script import BadScript
 from escalation.transaction import Transaction
 from gateway.accounts.passwords import BadPassword
@@ -23,8 +22,8 @@ from gateway.runtime.line import utc_now
 from gateway.runtime.policy_versions import policy_in_use
 from gateway.runtime.settings import BadSettings, Settings, load_settings
 from gateway.runtime.user_input import as_e164
-from gateway.serve import AlreadyServed, NoKeys, open_database
-from models import BadKey, Channel, NoKey, Person, Program, WrongKey, phone_index
+from gateway.serve import AlreadyServed, NoKeys, load_file_rules, open_database
+from models import BadKey, NoKey, Person, Program, WrongKey, phone_index
 
 
 class Refused(Exception):
@@ -76,9 +75,7 @@ def writing() -> Iterator[tuple[Settings, Session]]:
 
 def transaction(session: Session, settings: Settings) -> Transaction:
     """For a command that writes texts. A running Warmline sends them."""
-    texting = Channel.SMS if settings.sms == "twilio" else Channel.PHONES
-    rules = load_rules(settings.public_url, texting, policy_file=settings.policy_file)
-    return Transaction(session, rules, utc_now())
+    return Transaction(session, load_file_rules(settings), utc_now())
 
 
 def print_alert(lines: list[str], *, otherwise: str) -> None:

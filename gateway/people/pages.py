@@ -226,11 +226,8 @@ def mark_as_back(request: Request, number: Number, manager: Manager) -> Response
 
 @router.post("/{number}/hold")
 def hold(request: Request, number: Number, manager: Manager, reason: Text = "") -> Response:
-    """Keep everything of a person for a legal case."""
-
-    def make(session: Session, person: Person, *, by: Person, now: datetime) -> None:
-        begin_hold(session, person, reason, by=by, now=now)
-
+    """Keep everything about a person for a legal case."""
+    make = partial(begin_hold, reason=reason)
     return _make(request, manager, number, make, Notice("held"))
 
 

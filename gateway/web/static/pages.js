@@ -1,5 +1,7 @@
 // What pages do with a script. Everything also works with plain forms.
 
+const hasWords = (boxes) => [...boxes].some((box) => box.value.trim());
+
 // Enter sends, as on a phone; Shift+Enter starts a new line.
 document.addEventListener("keydown", (event) => {
   const box = event.target;
@@ -47,14 +49,13 @@ document.addEventListener("htmx:finally:request", (event) => {
 document.addEventListener("htmx:after:swap", () => {
   const shown = document.querySelector("#now")?.dataset.status;
   const current = document.querySelector("#handoff-status")?.dataset.status;
-  const unsent = [...document.querySelectorAll("textarea")].some((box) => box.value.trim());
+  const unsent = hasWords(document.querySelectorAll("textarea"));
   if (shown && current && shown !== current && !unsent) window.location.reload();
 });
 
 // Ask before leaving a page with unsent words.
 window.addEventListener("beforeunload", (event) => {
-  const unsent = [...document.querySelectorAll("[data-unsent]")].some((box) => box.value.trim());
-  if (unsent) event.preventDefault();
+  if (hasWords(document.querySelectorAll("[data-unsent]"))) event.preventDefault();
 });
 
 // Show passwords while their form's box is checked. Without scripts there is no box.
@@ -79,5 +80,5 @@ document.addEventListener("htmx:response:error", (event) => {
   if (!event.target.hasAttribute("hx-trigger")) return;
   // The next person at this screen must not read what was on it. Unsent words stay.
   for (const shown of document.querySelectorAll("[hx-get], .brief")) shown.replaceChildren();
-  if (![...document.querySelectorAll("textarea")].some((box) => box.value.trim())) window.location.reload();
+  if (!hasWords(document.querySelectorAll("textarea"))) window.location.reload();
 });

@@ -81,6 +81,12 @@ def texts_to(talk: Talk, number: str) -> list[str]:
     return [text.removeprefix("Warmline bot: ") for text in talk.read_by(number)]
 
 
+def code_for(talk: Talk, number: str) -> str:
+    """The code in the newest text."""
+    code: str = re.findall(r"\b\d{6}\b", texts_to(talk, number)[-1])[0]
+    return code
+
+
 # --- a fresh proof ---
 
 
@@ -145,7 +151,7 @@ def test_ruth_proves_who_she_is_by_a_code_or_a_passkey(talk: Talk, web: Web) -> 
     asked = web.posts("/people", **ANA)
     sent = web.posts("/sign-in/confirm/code", **hidden_fields(asked.text))
     assert says(sent, 200, "We are texting you a code")
-    code = re.findall(r"\b\d{6}\b", texts_to(talk, RUTH)[-1])[0]
+    code = code_for(talk, RUTH)
     kept = [one.words for one in talk.rows(Message) if one.script == "confirm_code"]
     assert kept == ["(A code was texted.)"]
     form = hidden_fields(sent.text)
@@ -173,7 +179,7 @@ def test_a_proof_cannot_be_guessed(talk: Talk, web: Web) -> None:
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     web.forgets_attempts()
     web.posts("/sign-in/confirm/code")
-    code = re.findall(r"\b\d{6}\b", texts_to(talk, RUTH)[-1])[0]
+    code = code_for(talk, RUTH)
     for n in range(5):
         web.forgets_attempts()
         web.posts("/sign-in/confirm", confirm_code=f"{(int(code) + n + 1) % 1_000_000:06d}")
@@ -341,7 +347,7 @@ def test_a_text_says_nothing_more_and_fits_in_two_segments(talk: Talk, web: Web)
 # --- new devices ---
 
 
-def signs_in(talk: Talk, number: str, web: Web, **headers: str) -> httpx2.Response:
+def signs_in(number: str, web: Web, **headers: str) -> httpx2.Response:
     form = {"phone": number, "password": PASSWORD}
     return web.client.post("/sign-in", data=form, headers=headers)
 
@@ -349,21 +355,21 @@ def signs_in(talk: Talk, number: str, web: Web, **headers: str) -> httpx2.Respon
 def test_a_new_device_is_announced_once(talk: Talk, web: Web) -> None:
     talk.enrolls("Kim", "+12025550178", role=Role.MANAGER)
     web = Web(talk)
-    assert signs_in(talk, RUTH, web, **{"User-Agent": FIREFOX}).status_code == 303
+    assert signs_in(RUTH, web, **{"User-Agent": FIREFOX}).status_code == 303
     [text] = texts_to(talk, RUTH)
     assert text.startswith("You signed in from a new device, Firefox on Android;")
     [text] = texts_to(talk, "+12025550178")
     assert text.startswith("Ruth, a manager, signed in from a new device;")
     for _ in range(2):
         web.posts("/sign-out")
-        signs_in(talk, RUTH, web)
+        signs_in(RUTH, web)
     assert len(talk.phones.shown) == 2
     give_password(talk, SAM)
-    signs_in(talk, SAM, web)
+    signs_in(SAM, web)
     assert len(talk.phones.shown) == 3, "of a mentor, only he himself hears"
     web.posts("/account/sessions/end-all")
     assert not [one for one in talk.rows(KnownDevice) if one.person_id == talk.person(SAM).id]
-    signs_in(talk, SAM, web)
+    signs_in(SAM, web)
     assert len(texts_to(talk, SAM)) == 2
 
 
@@ -413,7 +419,7 @@ def test_a_link_by_text_and_a_code_by_text_are_one_proof(talk: Talk, live: Web) 
     assert live.gets("/people").status_code == 303
     assert "Text me a code" not in live.gets("/sign-in/confirm").text
     live.posts("/sign-in/confirm/code")
-    code = re.findall(r"\b\d{6}\b", texts_to(talk, RUTH)[-1])[0]
+    code = code_for(talk, RUTH)
     assert live.posts("/sign-in/confirm", confirm_code=code).status_code == 422
     assert live.posts("/sign-in/confirm", confirm_password=PASSWORD).status_code == 303
     assert live.gets("/people").status_code == 200
