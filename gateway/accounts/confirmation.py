@@ -56,7 +56,7 @@ CODE_MINUTES = CODE_LASTS // timedelta(minutes=1)
 OWN_FIELDS = {"confirm_next", "confirm_resend", "confirm_password", "confirm_code", "answer"}
 
 WRONG = gettext_noop("That was not right. Try again, or choose another way.")
-OTHER_PROOF = gettext_noop("Use another proof than the one you have just signed in with.")
+OTHER_PROOF = gettext_noop("Use a different proof from the one you just signed in with.")
 CANNOT_TEXT = gettext_noop(
     "We cannot text you, because you opted out (STOP) or your number does not work. Text START, or "
     "ask your operator."
@@ -80,7 +80,7 @@ Anyone = Annotated[Person, Depends(signed_in)]
 
 
 async def read_continues(request: Request) -> Continues:
-    """A dependency: what this page's own form carries on."""
+    """A dependency: the form or page to continue with."""
     form = await request.form()
     path = own_path(str(form.get("confirm_next", ""))) or "/console"
     if not form.get("confirm_resend"):

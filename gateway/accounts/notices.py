@@ -16,7 +16,7 @@ from models import Conversation, Person, Role, phone_index
 def tell_of_new_sign_in(tx: Transaction, people: Sequence[Person]) -> None:
     """Tell the managers that these mentors and managers can sign in now.
 
-    Managers who are among them were not there to know better, so they get no text.
+    A manager who is in `people` gets no text.
     """
     if not people:
         return
@@ -30,11 +30,11 @@ def tell_of_new_sign_in(tx: Transaction, people: Sequence[Person]) -> None:
 def tell_of_change(tx: Transaction, person: Person, *, old_phone: str | None = None) -> None:
     """Tell a mentor or manager, and the other managers, that their way to sign in has changed.
 
-    With `old_phone`, the person has a new number, and the old one hears of it instead of the new.
-    Of a mentee's new number only the old number hears.
+    `old_phone` is the number that was replaced. It gets the text instead of the new number. If the
+    person is a mentee, nobody else gets a text.
     """
     if old_phone is not None:
-        _tell_number(tx, person.program, old_phone)
+        _tell_old_number(tx, person, old_phone)
     if person.role is Role.MENTEE:
         return
     if old_phone is None and person.can_be_texted:
@@ -46,7 +46,7 @@ def tell_of_change(tx: Transaction, person: Person, *, old_phone: str | None = N
 def tell_of_new_device(tx: Transaction, person: Person, browser: str) -> None:
     """Tell a mentor or manager that a browser was used for the first time.
 
-    The other managers hear of a manager's.
+    If the person is a manager, the other managers get a text too.
     """
     if person.can_be_texted:
         tx.tell(person, "sign_in_new_device", browser=browser, program=person.program.name)

@@ -215,7 +215,7 @@ def is_recent(request: Request) -> bool:
 
 
 def require_recent(request: Request) -> None:
-    """Raises ConfirmFirst. Everything that changes how somebody signs in asks this."""
+    """Raises ConfirmFirst. Each handler that changes how somebody signs in calls this."""
     if not is_recent(request):
         raise ConfirmFirst(CONFIRM_FIRST)
 

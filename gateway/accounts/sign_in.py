@@ -235,7 +235,7 @@ def begin(request: Request, session: Session, person: Person, *, how: How) -> Be
     note_about(session, person, "signed in", by=person, now=now, how=how)
     browser = describe_browser(request)
     device = find_device(session, person, read_cookie(request, DEVICE_COOKIE))
-    # The demo's one click is nobody's sign-in.
+    # A click in the demo is not a real sign-in.
     if device.is_new and how != "demo":
         tell_of_new_device(line.at(session), person, browser)
     if not needs_second:

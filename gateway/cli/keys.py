@@ -39,7 +39,7 @@ def backup(
     data: Data,
     keys_to: Annotated[Path, typer.Option("--keys", help="Another folder, for the keys.")],
 ) -> None:
-    """Copy the database and the keys, apart from each other.
+    """Copy the database and the keys to separate folders.
 
     Warmline can run meanwhile. Keep as many copies of the data as you like, each in a folder of its
     own. Keep one copy of the keys: name the same folder each time, and never copy that folder

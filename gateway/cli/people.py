@@ -159,9 +159,9 @@ def sign_out(
         bool, typer.Option("--everybody", help="Everybody in every program.")
     ] = False,
 ) -> None:
-    """Sign a person out of every browser, or everybody.
+    """Sign one person out of every browser, or sign everybody out.
 
-    Their links and codes stop working too. Do this when a phone was stolen, or when you do not know
+    Their links and codes stop working too. Do this when a phone is stolen, or when you do not know
     who has signed in.
 
     \b

@@ -113,9 +113,9 @@ def hold(
     reason: Annotated[str, typer.Option("--reason", help="Why nothing may be deleted.")] = "",
     end: Annotated[bool, typer.Option("--end", help="End the hold.")] = False,
 ) -> None:
-    """Keep everything of a person for a legal case, or end that.
+    """Keep everything about a person for a legal case, or end the hold.
 
-    While a hold is open, nothing of the person is deleted: not at their request, and not because
+    While a hold is open, nothing about the person is deleted: not at their request, and not because
     of its age. The audit log records who was held and when.
 
     \b
@@ -130,14 +130,14 @@ def hold(
         else:
             begin_hold(session, person, reason, by=None, now=utc_now())
         name = person.name
-    print(f"The hold on {name} has ended." if end else f"Nothing of {name} will be deleted.")
+    print(f"The hold on {name} has ended." if end else f"Nothing about {name} will be deleted.")
 
 
 @commands.command()
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; delete nothing.")] = False,
 ) -> None:
-    """Delete what is old enough now, or count it.
+    """Delete data that is past its retention period, or count it.
 
     The gateway does this every night. policy.toml, [retention], says after how many days each class
     of data goes. People under a legal hold and open handoffs are left out.
