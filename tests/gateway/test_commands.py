@@ -87,7 +87,8 @@ class Typing(BytesIO):
 
 def test_maya_is_answered_while_the_operator_types_a_password(local: Talk) -> None:
     typing = Typing("maple tuba seventeen\n", lambda: local.texts(MAYA, "hello"))
-    ran = CliRunner().invoke(app, ["set-password", SAM], input=typing)
+    # The runner also reads from a file, though its annotation does not say so.
+    ran = CliRunner().invoke(app, ["set-password", SAM], input=typing)  # type: ignore[arg-type]
     assert ran.exit_code == 0, ran.exception
     assert [message.outgoing for message in local.thread(MAYA)][:2] == [False, True]
     assert local.person(SAM).password_hash
