@@ -1,8 +1,12 @@
-"""Names that nobody may have: mentees would take the person for the bot or a crisis line."""
+"""Comparing names as people type them, and names that nobody may have."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from escalation.detect.normalize import normalize
+from escalation.lookalikes import QUOTES
 
 BOT = "warmline"
 WORD = re.compile(r"[a-z0-9]+")
@@ -15,6 +19,48 @@ RESERVED = frozenset(
         *("admin", "administrator", "moderator", "operator", "police", "911", "988"),
     }
 )
+
+# Letters that Unicode does not take apart into a letter and an accent, and hyphens.
+PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+)
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def fold_name(name: str) -> str:
+    """A name without case, accents, invisible characters, and kinds of apostrophe.
+
+    "D\u2019André" and "d'andre" fold to the same. For comparing, never for showing. Marks
+    outside Latin, Greek, and Cyrillic stay, because they are vowels there.
+    """
+    letters = (
+        character
+        for character in unicodedata.normalize("NFKD", name.translate(QUOTES))
+        if not "\u0300" <= character <= "\u036f" and unicodedata.category(character) != "Cf"
+    )
+    plain = "".join(letters).casefold().translate(PLAIN)
+    return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+def with_name(wanted: str, candidates: Iterable[N]) -> list[N]:
+    """The candidates spelled like `wanted`, or else those whose folded name is the same.
+
+    So Zoë and Zoe can work in one program, and "zoe" finds Zoë where there is no Zoe.
+    """
+    same = [one for one in candidates if fold_name(one.name) == fold_name(wanted)]
+    return [one for one in same if _spelled(one.name) == _spelled(wanted)] or same
+
+
+def _spelled(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def is_like_the_bot(name: str, program: str = "") -> bool:

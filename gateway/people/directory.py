@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import away_now
 from escalation.handoffs.duty import list_staff, on_duty
 from escalation.speech.i18n import gettext_noop, phrase
+from escalation.speech.names import fold_name
 from gateway.people.import_file import cleaned
 from models import (
     Absence,
@@ -124,12 +125,12 @@ def _last(
 
 def search(listed: Iterable[Listed], words: str) -> list[Listed]:
     """People whose name contains the words, or whose number contains at least 3 digits of them."""
-    wanted = cleaned(words).casefold()
+    wanted = fold_name(cleaned(words))
     digits = "".join(c for c in wanted if c.isdigit())
     return [
         one
         for one in listed
-        if wanted in one.person.name.casefold()
+        if wanted in fold_name(one.person.name)
         or (len(digits) >= 3 and digits in (one.person.phone or ""))
     ]
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, language_name, phrase
 from escalation.speech.i18n import known as known_language
+from escalation.speech.names import with_name
 from gateway.people.import_file import BadDetails, PeopleFile, Problem, Row, check_name
 from gateway.runtime.user_input import as_e164
 from models import Match, MatchKind, Person, Program, Role, phone_index
@@ -149,7 +150,7 @@ def _step(row: Row, known: _Known) -> Step:
 def _find_mentor(named: str, mentors: list[Mentor]) -> Mentor:
     number = as_e164(named)
     found = [one for one in mentors if number and one.phone == number]
-    found = found or [one for one in mentors if one.name.casefold() == named.casefold()]
+    found = found or with_name(named, mentors)
     if not found:
         raise BadDetails(
             phrase("no mentor is named {named!r}; enroll them first or in this file", named=named)

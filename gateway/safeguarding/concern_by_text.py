@@ -3,6 +3,7 @@
 import re
 
 from escalation.speech.i18n import words_for
+from escalation.speech.names import fold_name
 from gateway.conversations.turn import Turn
 from gateway.safeguarding.records import (
     list_notified_managers,
@@ -62,5 +63,5 @@ def is_for_managers_only(message: Message) -> bool:
 
 
 def _is_named(person: Person, words: str) -> bool:
-    name = re.escape(person.name.casefold())
-    return re.search(rf"(?<!\w){name}(?!\w)", words.casefold()) is not None
+    name = re.escape(fold_name(person.name))
+    return re.search(rf"(?<!\w){name}(?!\w)", fold_name(words)) is not None

@@ -69,6 +69,9 @@ def test_ruth_searches_by_part_of_a_name_or_number(talk: Talk, web: Web) -> None
     assert listed(by_name) == ["Maya"]
     assert listed(by_digits) == ["Sam"]
     assert "No matches." in web.posts("/people/search", words="zzz").text
+    talk.sets(MAYA, name="Ren\u00e9e D'Andre")
+    for typed in ("renee", "d\u2019andre", "Rene\u0301"):
+        assert listed(web.posts("/people/search", words=typed).text) == ["Ren\u00e9e D&#39;Andre"]
 
 
 def test_a_search_for_a_script_is_shown_as_text(web: Web) -> None:
