@@ -25,6 +25,7 @@ class Do(StrEnum):
     HAND_OFF = "hand_off"
     RAISE = "raise"
     STAND_BACK = "stand_back"
+    READ_ON = "read_on"
 
 
 class Quadrant(StrEnum):
@@ -54,6 +55,7 @@ class Standing:
     skill_wanted: the message names an exercise, or one is in progress.
     offered: the last message was the offer of a person.
     offered_lately: there was such an offer within the time that the policy sets.
+    more_follows: the mentee's next text is here already, and the bot reads both as one.
     """
 
     owner: Owner = Owner.BOT
@@ -62,6 +64,7 @@ class Standing:
     skill_wanted: bool = False
     offered: bool = False
     offered_lately: bool = False
+    more_follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def decide(
 
     if signals.asked_for_person:
         return _bring(standing, Need.REQUEST, Urgency.SOON, gettext_noop("asked for a person"))
+
+    if standing.more_follows:
+        return Decision(Do.READ_ON, gettext_noop("read together with the text after it"))
 
     if standing.owner is Owner.QUEUE:
         wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS

@@ -87,6 +87,12 @@ class Repeat(Part):
     new_message_minutes: Minutes
 
 
+class Bursts(Part):
+    within_seconds: Annotated[float, Field(ge=1, le=120)]
+    most_texts: Annotated[int, Field(ge=2, le=10)]
+    parts_within_seconds: Annotated[float, Field(ge=10, le=3600)]
+
+
 class Offer(Part):
     answer_within_minutes: Minutes
     again_after_hours: Annotated[float, Field(gt=0)]
@@ -309,6 +315,7 @@ class Policy(Part):
     thresholds: Thresholds
     bot: BotPatience
     repeat: Repeat
+    bursts: Bursts
     offer: Offer
     disclosure: Disclosure
     claim: Claim

@@ -141,6 +141,15 @@ class RelianceLexicon:
     denied: re.Pattern[str]
 
 
+@dataclass(frozen=True)
+class BurstLexicon:
+    """How a text shows that its sentence is not over, or that it began in the text before."""
+
+    unfinished: tuple[Rule, ...]
+    goes_on: tuple[Rule, ...]
+    version: str
+
+
 R = TypeVar("R", bound=Rule)
 
 
@@ -214,3 +223,11 @@ def load_reliance() -> RelianceLexicon:
     file = _File("reliance")
     denied = {"name": "denied", **file.content.get("denied", {})}
     return RelianceLexicon(file.entries(Rule), file.entry(Rule, denied).pattern)
+
+
+@cache
+def load_bursts() -> BurstLexicon:
+    """Raises BadLexicon."""
+    file = _File("bursts")
+    version = hashlib.sha256(file.text.encode()).hexdigest()[:8]
+    return BurstLexicon(file.entries(Rule, "unfinished"), file.entries(Rule, "goes_on"), version)

@@ -8,7 +8,7 @@ from models import DecisionRecord, Urgency
 
 # Inputs that are stored as they are.
 OF_SIGNALS = ("item_nine", "covered")
-OF_STANDING = ("failures", "skill_wanted", "offered", "offered_lately")
+OF_STANDING = ("failures", "skill_wanted", "offered", "offered_lately", "more_follows")
 
 
 def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:

@@ -42,6 +42,7 @@ standings = st.one_of(
         skill_wanted=st.booleans(),
         offered=st.booleans(),
         offered_lately=st.booleans(),
+        more_follows=st.booleans(),
     ),
     st.builds(
         Standing,
@@ -49,6 +50,7 @@ standings = st.one_of(
         urgency=st.sampled_from(Urgency),
         failures=st.integers(0, 5),
         skill_wanted=st.booleans(),
+        more_follows=st.booleans(),
     ),
 )
 bot_states = st.sampled_from(BotState)
@@ -82,9 +84,9 @@ def test_no_decision_lowers_an_open_handoff_or_opens_a_second(
 ) -> None:
     decision = decide(seen, standing, POLICY, bot)
     if standing.urgency is None:
-        assert decision.do in (Do.HAND_OFF, Do.REPLY, Do.OFFER, Do.LEAVE_IT)
+        assert decision.do in (Do.HAND_OFF, Do.REPLY, Do.OFFER, Do.LEAVE_IT, Do.READ_ON)
     else:
-        assert decision.do in (Do.STAND_BACK, Do.RAISE, Do.REPLY)
+        assert decision.do in (Do.STAND_BACK, Do.RAISE, Do.REPLY, Do.READ_ON)
         if decision.do is Do.RAISE:
             assert decision.urgency is not None
             assert decision.urgency > standing.urgency

@@ -35,7 +35,9 @@ def act_on_mentee_text(turn: Turn, understood: Understood) -> None:
     if any(command.act(turn) for command in understood.context.commands):
         return
     handoff = get_open_handoff(turn.session, turn.conversation)
-    standing = read_standing(turn, handoff)
+    standing = replace(
+        read_standing(turn, handoff), more_follows=understood.context.standing.more_follows
+    )
     decision = decide(understood.signals, standing, turn.policy, understood.bot)
     handoff = _carry_out(turn, understood, decision, handoff)
     noted = nudge(turn, decision, standing, small_talk=understood.is_small_talk)
@@ -72,6 +74,8 @@ def _carry_out(
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
             _leave_to_person(turn, handoff)
+        case Decision(do=Do.READ_ON):
+            pass
         case Decision(do=Do.LEAVE_IT):
             turn.say("offer_declined")
         case _:

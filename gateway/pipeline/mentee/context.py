@@ -2,7 +2,7 @@
 is acted on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import takewhile
 
@@ -16,6 +16,7 @@ from gateway.conversations.bot_events import open_goal
 from gateway.conversations.quick_replies import answer_meant
 from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Matched, find_commands
+from gateway.pipeline.mentee.burst import find_burst, find_next, words_for_bot
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
 from models import DecisionRecord, Handoff, Message
 
@@ -29,6 +30,8 @@ OFFERS = ("offer_own", "offer_team")
 class Context:
     """A mentee's text and the state of its conversation when it was read.
 
+    `burst` are the texts that detection reads together with this one, and `words` what the bot
+    reads: this text, after those left to be read with it.
     `keyword` is what the text means to the bot, which reads English: MENÚ is its MENU, and "un
     poco" the number of the answer with these words. `reply` is answered in the bot's place.
     """
@@ -36,6 +39,8 @@ class Context:
     message: Message
     standing: Standing
     history: Sequence[str]
+    burst: Sequence[str]
+    words: str
     commands: Sequence[Matched]
     reply: Matched | None
     keyword: str | None
@@ -49,16 +54,32 @@ class Context:
 
 def read_context(turn: Turn) -> Context:
     goal = open_goal(turn.session, turn.conversation)
+    standing = read_standing(turn, get_open_handoff(turn.session, turn.conversation))
+    commands, reply = _find_all(turn)
+    if not (commands or reply or standing.skill_wanted or standing.offered):
+        standing = replace(standing, more_follows=_more_follows(turn))
     return Context(
         message=turn.message,
-        standing=read_standing(turn, get_open_handoff(turn.session, turn.conversation)),
+        standing=standing,
         history=_earlier_texts(turn),
-        commands=tuple(find_commands(turn, COMMANDS)),
-        reply=next(find_commands(turn, REPLIES), None),
+        burst=find_burst(turn),
+        words=words_for_bot(turn),
+        commands=commands,
+        reply=reply,
         keyword=_numbered_answer(turn) or keyword_meant(turn.words),
         forget_bot=turn.conversation.forget_bot,
         goal=goal.words if goal else None,
     )
+
+
+def _find_all(turn: Turn) -> tuple[tuple[Matched, ...], Matched | None]:
+    return tuple(find_commands(turn, COMMANDS)), next(find_commands(turn, REPLIES), None)
+
+
+def _more_follows(turn: Turn) -> bool:
+    """Whether the bot is to read this text with the next one, which is here and no command."""
+    following = find_next(turn)
+    return following is not None and not any(_find_all(replace(turn, message=following)))
 
 
 def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:

@@ -7,6 +7,7 @@ import structlog
 from bot.client import Answer, BotAway
 from escalation.check_ins.scales import Scored
 from escalation.decide import BotState, bot_may_answer
+from escalation.detect.bursts import read_with_burst
 from escalation.signals import Axis, Evidence, Signals
 from gateway.check_ins.scoring import next_to_begin, score_check_in
 from gateway.pipeline.mentee.commands import FOLLOW_UP
@@ -47,6 +48,8 @@ class Understood:
 def understand(line: Line, context: Context) -> Understood:
     message = context.message
     signals = line.detect(message.words, context.history)
+    if context.burst:
+        signals = read_with_burst(signals, message.words, context.burst)
     if context.keyword:
         signals = replace(signals, covered=True)  # short, but no one has to ask what it means
     asks_bot = context.bot_hears and bool(message.words.strip())
@@ -57,7 +60,7 @@ def understand(line: Line, context: Context) -> Understood:
     try:
         if context.forget_bot:
             line.bot.forget(message.conversation_id)
-        answer = line.bot.answer(message.conversation_id, context.keyword or message.words)
+        answer = line.bot.answer(message.conversation_id, context.keyword or context.words)
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(context, signals, BotState.AWAY)
