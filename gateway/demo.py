@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from escalation.check_ins.schedules import read_days
 from gateway.check_ins.schedules import agree_on
 from gateway.people.enrollment import enroll
-from gateway.people.import_file import read_people
+from gateway.people.people_file.reading import read_people
 from models import Program
 
 PEOPLE = b"""role,name,phone,timezone,mentor

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from escalation.ruleset import load_rules
 from gateway.demo import seed_demo
 from gateway.people.enrollment import enroll
-from gateway.people.import_file import read_people
+from gateway.people.people_file.reading import read_people
 from gateway.privacy.terms import TERMS_VERSION
 from gateway.review.sampling import last_full_week
 from gateway.runtime.database import Database, make_engine

@@ -16,14 +16,18 @@ from gateway.accounts.sessions import end_access
 from gateway.chat.sign_in import invite as make_invitation
 from gateway.cli.context import Refused, find_person, reading, transaction, writing
 from gateway.people.absences import absence_in_words, list_absences
+from gateway.people.details.time_zones import is_zone
 from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.enrollment import who_signs_in_now
-from gateway.people.import_file import read_people
+from gateway.people.import_plan import Plan, step_in_words
+from gateway.people.people_file.decoding import GUESSES
+from gateway.people.people_file.reading import PeopleFile, read_people
 from gateway.privacy.terms import correct_band, record_guardian
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
 from models import AgeBand, Person, Program, Role
 
+DEFAULT_ZONE = "America/New_York"
 commands = typer.Typer(rich_markup_mode=None)
 Mentee = Annotated[str, typer.Argument(help="The mentee's number.")]
 
@@ -35,14 +39,20 @@ def enroll(
         str, typer.Option(help="Name of the program. A new name makes a new program.")
     ] = "",
     timezone: Annotated[
-        str, typer.Option(help="Time zone for lines that name none.")
-    ] = "America/New_York",
+        str, typer.Option(help="Time zone for lines that name none. Default: the program's.")
+    ] = "",
     hours: Annotated[
         str, typer.Option(help="Opening hours of a new program, local time.")
     ] = "08:00-21:00",
     keep_good: Annotated[
         bool, typer.Option("--keep-good", help="Enroll the good lines even if others are bad.")
     ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what each line would do, and enroll no one.")
+    ] = False,
+    encoding: Annotated[
+        str, typer.Option(help="How the file stores its letters, if Warmline asks for it.")
+    ] = "",
 ) -> None:
     """Enroll mentees, mentors, and managers from a CSV file.
 
@@ -51,20 +61,24 @@ def enroll(
     enrolled and each problem is listed by line (exit status 1).
 
     \b
-    Example:
+    Examples:
+      warmline enroll people.csv --program "Harbor Mentoring" --preview
       warmline enroll people.csv --program "Harbor Mentoring"
     """
-    people = read_people(file.read_bytes(), timezone=timezone)
+    if encoding and encoding not in GUESSES:
+        raise Refused(f"--encoding takes one of {', '.join(GUESSES)}.")
     with writing() as (settings, session):
-        chosen = _find_or_add_program(session, program, timezone, hours)
+        chosen = _find_or_add_program(session, program, timezone or DEFAULT_ZONE, hours)
+        zone = timezone or chosen.timezone
+        people = read_people(file.read_bytes(), timezone=zone, encoding=encoding)
         planned, enrolled = enroll_people(session, chosen, people, now=utc_now())
         tx = transaction(session, settings)
         tell_of_new_sign_in(tx, who_signs_in_now(planned, enrolled))
-        if planned.problems and not keep_good:
+        stays = preview or people.readings or (planned.problems and not keep_good)
+        if stays:
             session.rollback()
             enrolled = []
-    for problem in planned.problems:
-        print(problem, file=sys.stderr)
+    _print_plan(people, planned)
     print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem.")
     if planned.problems and not keep_good:
         print(
@@ -72,8 +86,25 @@ def enroll(
             "enroll the others.",
             file=sys.stderr,
         )
-    if planned.problems:
+    if planned.problems or people.readings:
         raise typer.Exit(1)
+
+
+def _print_plan(people: PeopleFile, planned: Plan) -> None:
+    for step in sorted(planned.steps, key=lambda step: step.row.line):
+        print(f"line {step.row.line}: {step_in_words(step)}")
+    for problem in planned.problems:
+        print(problem, file=sys.stderr)
+    if people.ignored:
+        print(f"These columns are not read: {', '.join(people.ignored)}.", file=sys.stderr)
+    if people.readings:
+        print(
+            "No one was enrolled, because the file does not say how its letters are stored. Run it "
+            "again with the --encoding that shows the names right:",
+            file=sys.stderr,
+        )
+    for one in people.readings:
+        print(f"  --encoding {one.encoding:<12} {', '.join(one.names)}", file=sys.stderr)
 
 
 @commands.command()
@@ -229,6 +260,8 @@ def _find_or_add_program(session: Session, name: str, timezone: str, hours: str)
         opens_at, closes_at = (time.fromisoformat(part.strip()) for part in hours.split("-"))
     except ValueError:
         raise Refused(f"--hours {hours!r} is not valid. Write it like 08:00-21:00.") from None
+    if not is_zone(timezone):
+        raise Refused(f"--timezone {timezone!r} is not a place. Write it like America/New_York.")
     program = Program(name=name, timezone=timezone, opens_at=opens_at, closes_at=closes_at)
     session.add(program)
     session.flush()

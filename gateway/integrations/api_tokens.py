@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.integrations.scopes import Scope
-from gateway.people.import_file import cleaned
+from gateway.people.details.row import cleaned
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from gateway.runtime.one_time_keys import hash_token

@@ -14,9 +14,10 @@ from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.i18n import known as known_language
 from gateway.accounts.sessions import end_access
+from gateway.people.details.refusals import BadDetails, CannotChange
+from gateway.people.details.row import Details, check_details, check_name
 from gateway.people.directory import list_mentors, list_open_handoffs
 from gateway.people.enrollment import adopt_stranger, match
-from gateway.people.import_file import BadDetails, CannotChange, Details, check_details, check_name
 from gateway.people.import_plan import PHONE_IN_USE
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program

@@ -12,7 +12,7 @@ from escalation.handoffs.availability import away_now
 from escalation.handoffs.duty import list_staff, on_duty
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.names import fold_name
-from gateway.people.import_file import cleaned
+from gateway.people.details.row import cleaned
 from models import (
     Absence,
     Conversation,

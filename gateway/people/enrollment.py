@@ -7,15 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, joined, phrase
-from gateway.people.import_file import (
-    BadDetails,
-    CannotChange,
-    Details,
-    PeopleFile,
-    Row,
-    check_details,
-)
+from gateway.people.details.refusals import BadDetails, CannotChange
+from gateway.people.details.row import Details, Row, check_details
 from gateway.people.import_plan import Effect, Plan, Step, plan
+from gateway.people.people_file.reading import PeopleFile
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from models import Conversation, Match, MatchKind, Person, Program, Role, phone_index

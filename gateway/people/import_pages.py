@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -12,8 +13,10 @@ from gateway.accounts.notices import tell_of_new_sign_in
 from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
 from gateway.people.enrollment import enroll, is_sign_in, who_signs_in_now
-from gateway.people.import_file import COLUMNS, MOST_LINES, read_people
 from gateway.people.import_plan import Plan, plan
+from gateway.people.people_file.columns import COLUMNS
+from gateway.people.people_file.decoding import GUESSES
+from gateway.people.people_file.reading import MOST_LINES, PeopleFile, read_people
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Person, Program
 
@@ -32,7 +35,17 @@ CHANGED_MEANWHILE = gettext_noop(
     "Someone changed people since your preview, so nothing was imported. This is the new preview: "
     "check it, then import."
 )
+CHOOSE_ENCODING = gettext_noop("Choose how the names are written first.")
 Text = Annotated[str, Form()]
+Encoding = Annotated[str, Form(pattern=f"^({'|'.join(GUESSES)})?$")]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file as it arrived, and the encoding that the manager chose for it, if any."""
+
+    content: bytes
+    encoding: str = ""
 
 
 @router.get("/template.csv")
@@ -48,26 +61,41 @@ def import_page(request: Request, manager: Manager) -> Response:
 
 
 @router.post("/import/preview")
-def preview(request: Request, manager: Manager, file: UploadFile | None = None) -> Response:
+def preview(
+    request: Request,
+    manager: Manager,
+    file: UploadFile | None = None,
+    content: Text = "",
+    encoding: Encoding = "",
+) -> Response:
+    """Preview a chosen file, or the previewed one again in another encoding."""
+    if content:
+        return _preview(request, manager, Sent(_decode(content), encoding))
     if file is None or not file.filename:
         return _import(request, manager, sentence=NO_FILE, status=422)
     if not file.filename.lower().endswith(ENDINGS):
         return _import(request, manager, sentence=NOT_CSV, status=422)
     if (file.size or 0) > LARGEST_FILE:
         return _import(request, manager, sentence=TOO_LARGE, status=413)
-    return _preview(request, manager, file.file.read(LARGEST_FILE + 1))
+    return _preview(request, manager, Sent(file.file.read(LARGEST_FILE + 1)))
 
 
 @router.post("/import")
 def import_file(
-    request: Request, manager: Manager, content: Text = "", seen: Text = ""
+    request: Request,
+    manager: Manager,
+    content: Text = "",
+    seen: Text = "",
+    encoding: Encoding = "",
 ) -> Response:
     """Enroll the valid lines of the previewed file, which is read again.
 
     A second click finds everyone enrolled already and changes nothing.
     """
-    line, file = get_line(request), _decode(content)
-    read = read_people(file, timezone=manager.program.timezone)
+    line, sent = get_line(request), Sent(_decode(content), encoding)
+    read = _read(sent, manager)
+    if read.readings:
+        return _preview(request, manager, sent, CHOOSE_ENCODING, status=422)
     with acting(line) as session:
         program = session.get_one(Program, manager.program_id)
         planned = plan(session, program, read)
@@ -79,9 +107,14 @@ def import_file(
             planned, enrolled = enroll(session, program, read, by=by, now=line.clock())
             tell_of_new_sign_in(line.at(session), who_signs_in_now(planned, enrolled))
     if is_new:
-        return _preview(request, manager, file, CHANGED_MEANWHILE, status=409)
+        return _preview(request, manager, sent, CHANGED_MEANWHILE, status=409)
     new = sum(step.person is None for step in planned.to_do)
     return go_to(request, f"/people?done=imported&added={new}&changed={len(planned.to_do) - new}")
+
+
+def _read(sent: Sent, manager: Person) -> PeopleFile:
+    zone = manager.program.timezone
+    return read_people(sent.content, timezone=zone, encoding=sent.encoding)
 
 
 def _import(
@@ -93,9 +126,9 @@ def _import(
 
 
 def _preview(
-    request: Request, manager: Person, content: bytes, sentence: str = "", status: int = 200
+    request: Request, manager: Person, sent: Sent, sentence: str = "", status: int = 200
 ) -> Response:
-    read = read_people(content, timezone=manager.program.timezone)
+    read = _read(sent, manager)
     with get_line(request).database.reading() as session:
         planned = plan(session, session.get_one(Program, manager.program_id), read)
     steps = [(step.row.line, step, None) for step in planned.steps]
@@ -107,8 +140,9 @@ def _preview(
         status=status,
         lines=sorted([*steps, *problems], key=lambda one: one[0]),
         planned=planned,
-        read_as=read.read_as,
-        content=base64.b64encode(content).decode("ascii"),
+        read=read,
+        content=base64.b64encode(sent.content).decode("ascii"),
+        encoding=sent.encoding,
         seen=_fingerprint(planned),
         sentence=sentence,
     )

@@ -12,7 +12,10 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, language_name, phrase
 from escalation.speech.i18n import known as known_language
 from escalation.speech.names import with_name
-from gateway.people.import_file import BadDetails, PeopleFile, Problem, Row, check_name
+from gateway.people.details.refusals import BadDetails
+from gateway.people.details.row import Row, check_name
+from gateway.people.details.time_zones import region_of
+from gateway.people.people_file.reading import PeopleFile, Problem
 from gateway.runtime.user_input import as_e164
 from models import Match, MatchKind, Person, Program, Role, phone_index
 
@@ -27,6 +30,14 @@ class Effect(StrEnum):
     CHANGES = "changes"
     BRINGS_BACK = "brings back"
     LEAVES = "leaves as they are"
+
+
+VERBS = {
+    Effect.ADDS: "add",
+    Effect.CHANGES: "change",
+    Effect.BRINGS_BACK: "bring back",
+    Effect.LEAVES: "no change for",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ def plan(session: Session, program: Program, people: PeopleFile) -> Plan:
             check_name(row.name, program.name)
             step = _step(row, known)
         except BadDetails as bad:
-            problems.append(Problem(row.line, bad.reason))
+            problems.append(Problem(row.line, bad.reason, row.name))
             continue
         steps.append(step)
         if row.role is not Role.MENTEE:
@@ -136,7 +147,7 @@ def _step(row: Row, known: _Known) -> Step:
             )
         )
     # Each mentor once, in the order of the file.
-    mentors = list(dict.fromkeys(_find_mentor(named, known.mentors) for named in row.mentors))
+    mentors = list(dict.fromkeys(_find_mentor(named, row, known.mentors) for named in row.mentors))
     if person is None:
         return Step(row, Effect.ADDS, None, tuple(mentors))
     changes = _changes(row, person, mentors, known)
@@ -147,9 +158,9 @@ def _step(row: Row, known: _Known) -> Step:
     return Step(row, effect, person, tuple(mentors), changes)
 
 
-def _find_mentor(named: str, mentors: list[Mentor]) -> Mentor:
-    number = as_e164(named)
-    found = [one for one in mentors if number and one.phone == number]
+def _find_mentor(named: str, row: Row, mentors: list[Mentor]) -> Mentor:
+    numbers = {as_e164(named), as_e164(named, region_of(row.timezone))}
+    found = [one for one in mentors if one.phone in numbers - {None}]
     found = found or with_name(named, mentors)
     if not found:
         raise BadDetails(
@@ -174,3 +185,12 @@ def _changes(row: Row, person: Person, mentors: list[Mentor], known: _Known) -> 
     if mentors and [one.person.id if one.person else None for one in mentors] != matched:
         changes.append(gettext_noop("mentors change"))
     return tuple(changes)
+
+
+def step_in_words(step: Step) -> str:
+    """A line of the plan for the command line, such as "change mentee Maya: name was Maja"."""
+    row, verb = step.row, VERBS[step.effect]
+    words = f"{verb} {row.role.value} {row.name} {row.phone}, {row.timezone}"
+    if step.mentors:
+        words += f", with {' / '.join(mentor.name for mentor in step.mentors)}"
+    return f"{words} ({'; '.join(map(str, step.changes))})" if step.changes else words

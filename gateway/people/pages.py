@@ -15,6 +15,9 @@ from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
 from gateway.people import directory
 from gateway.people.changes import SIGN_IN_FIELDS, change_person, come_back, leave, match_with
+from gateway.people.details.refusals import CannotChange
+from gateway.people.details.row import Details, cleaned
+from gateway.people.details.time_zones import common_zones
 from gateway.people.directory import (
     PERSON_NOT_HERE,
     Listed,
@@ -28,7 +31,7 @@ from gateway.people.directory import (
 )
 from gateway.people.enrollment import add_person
 from gateway.people.exports import people_table
-from gateway.people.import_file import MOST_LINES, CannotChange, Details, cleaned, common_zones
+from gateway.people.people_file.reading import MOST_LINES
 from gateway.people.rota import read_day
 from gateway.privacy.legal_hold import HoldRefused, begin_hold, end_hold, find_hold
 from gateway.privacy.terms import (

@@ -14,8 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import gettext_noop, phrase
+from gateway.people.details.refusals import CannotChange
+from gateway.people.details.row import cleaned
+from gateway.people.details.time_zones import check_zone
 from gateway.people.directory import person_in
-from gateway.people.import_file import CannotChange, cleaned, is_zone
 from gateway.runtime.audit import note, note_about
 from gateway.runtime.database import lock_program
 from gateway.web.lookup import row_number
@@ -84,10 +86,7 @@ class Typed(BaseModel):
 def set_hours(edit: Edit, typed: Typed) -> None:
     """Set opening hours and time zone. Equal times mean open around the clock."""
     zone = cleaned(typed.timezone)
-    if not is_zone(zone):
-        raise CannotChange(
-            phrase("There is no time zone {zone!r}. Use one like America/New_York.", zone=zone)
-        )
+    check_zone(zone)
     program, opens_at, closes_at = edit.program, read_clock(typed.opens), read_clock(typed.closes)
     program.opens_at, program.closes_at, program.timezone = opens_at, closes_at, zone
     edit.note("hours set", hours=f"{opens_at:%H:%M}-{closes_at:%H:%M}", zone=zone)

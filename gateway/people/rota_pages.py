@@ -11,9 +11,10 @@ from escalation.handoffs.duty import get_rota
 from escalation.speech.i18n import gettext_noop
 from gateway.accounts.sessions import Manager
 from gateway.people import rota
+from gateway.people.details.refusals import CannotChange
+from gateway.people.details.time_zones import common_zones
 from gateway.people.directory import mentors_in, person_in
 from gateway.people.exports import ROTA_TABLES
-from gateway.people.import_file import CannotChange, common_zones
 from gateway.people.rota import Edit, Typed
 from gateway.people.week_ahead import absences_ahead, week_ahead
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format

@@ -18,10 +18,12 @@ from escalation.speech.i18n import known
 from gateway.integrations.api.auth import Caller, ReadsPeople, WritesPeople
 from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.values import LARGEST, FromRow, Number, PageQuery, not_there
+from gateway.people.details.refusals import BadDetails
+from gateway.people.details.row import Details, check_details, check_name
 from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out, match
-from gateway.people.import_file import BadDetails, Details, PeopleFile, check_details, check_name
 from gateway.people.import_plan import plan
+from gateway.people.people_file.reading import PeopleFile
 from gateway.reporting.load import NAMES
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program

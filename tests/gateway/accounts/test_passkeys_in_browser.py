@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gateway.demo import seed_demo
 from gateway.people.enrollment import enroll
-from gateway.people.import_file import read_people
+from gateway.people.people_file.reading import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
 from tests.browsers import fits, has_come_in, open_context

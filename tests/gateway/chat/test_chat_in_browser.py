@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from escalation.ruleset import load_rules
 from gateway.chat.sign_in import invite
 from gateway.people.enrollment import enroll
-from gateway.people.import_file import read_people
+from gateway.people.people_file.reading import read_people
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import Channel, Person, Program, phone_index, use_key

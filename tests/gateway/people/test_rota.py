@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from escalation.handoffs.hours import is_within_hours, next_opening
+from gateway.people.details.refusals import CannotChange
 from gateway.people.exports import ROTA_TABLES
-from gateway.people.import_file import CannotChange
 from gateway.people.rota import read_moment
 from gateway.people.week_ahead import week_ahead
 from models import Absence, AuditEntry, DutyOverride, DutyShift, Holiday, Program
