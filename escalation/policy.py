@@ -120,6 +120,14 @@ class Claim(Part):
 class AlertTimes(Part):
     delivered_within_minutes: Minutes
     give_up_after_minutes: Minutes
+    valid_minutes: AnswerWithin
+
+    @model_validator(mode="after")
+    def valid_as_long_as_twilio_allows(self) -> "AlertTimes":
+        for name, minutes in self.valid_minutes:
+            if not 1 <= minutes <= 600:
+                raise ValueError(f"alert.valid_minutes.{name} must be from 1 to 600")
+        return self
 
 
 class PaidTexts(Part):

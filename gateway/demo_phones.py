@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -33,7 +33,9 @@ ORDER = [Role.MENTEE, Role.MENTOR, Role.MANAGER]
 class Phones:
     """Sends texts to the page `/phones`: each is delivered as soon as it is written."""
 
-    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+    def send(
+        self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
+    ) -> Sent:
         return Sent(f"PH{uuid.uuid4().hex}", Delivery.DELIVERED)
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:

@@ -1,5 +1,6 @@
 """The tables of Warmline. Import from this package, not from its modules."""
 
+from models.alarms import OperatorAlarm
 from models.audit import AuditAnchor, AuditEntry
 from models.base import Base, JsonDict, changes_one, rows_changed
 from models.check_ins import (
@@ -13,7 +14,7 @@ from models.check_ins import (
     SkillUse,
     SkipReason,
 )
-from models.conversations import Channel, Conversation, Delivery, Message, Speaker
+from models.conversations import Channel, Conversation, Delivery, FailedTry, Message, Speaker
 from models.decisions import DecisionRecord, Verdict, VerdictRecord
 from models.encryption.keys import BadKey, KeyGone, NoKey, WrongKey
 from models.encryption.ownership import with_key

@@ -177,3 +177,18 @@ class Message(Base):
     def from_rasa(self) -> bool:
         """Whether Rasa wrote it. We drop such a message when a person takes over."""
         return self.speaker is Speaker.BOT and self.script is None
+
+
+class FailedTry(Base):
+    """A text that the provider took and did not deliver. Its message may be sent again.
+
+    A report that comes late, or twice, is about this try and not about the next one.
+    """
+
+    __tablename__ = "failed_try"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    provider_id: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    code: Mapped[str | None] = mapped_column(sa.String(40))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

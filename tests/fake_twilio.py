@@ -68,6 +68,7 @@ class Text:
     from_: str
     body: str
     status_callback: str | None
+    valid_for_seconds: int | None = None
     status: str = "queued"
     sid: str = field(default_factory=lambda: f"SM{uuid.uuid4().hex}")
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -180,6 +181,8 @@ class FakeTwilio:
                 self._stopping.wait(fault.seconds)
         sender = form.get("From", NUMBER)
         text = Text(form["To"], sender, form.get("Body", ""), form.get("StatusCallback"))
+        if "ValidityPeriod" in form:
+            text.valid_for_seconds = int(form["ValidityPeriod"])
         answer = 201, _resource(text)
         self.sent.append(text)
         if self._callbacks and text.status_callback:

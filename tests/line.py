@@ -138,7 +138,9 @@ class Handsets:
     forgotten: list[str] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
-    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+    def send(
+        self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
+    ) -> Sent:
         if to in self.refuse:
             raise self.refuse[to]
         self.shown.append((to, words))

@@ -29,6 +29,7 @@ from models import (
     Alert,
     Conversation,
     Delivery,
+    FailedTry,
     Handoff,
     Match,
     MatchKind,
@@ -37,6 +38,7 @@ from models import (
     Person,
     Snooze,
     Status,
+    Urgency,
     changes_one,
 )
 
@@ -122,10 +124,11 @@ def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
     )
 
 
-def climb_if_unreached(tx: Transaction, handoff: Handoff) -> None:
+def climb_if_unreached(tx: Transaction, handoff: Handoff, *, failed: Message | None = None) -> None:
     """Climb at once if no one on the current rung can still answer.
 
-    Each text failed, did not arrive in time, or was answered with PASS.
+    Each text failed, did not arrive in time, or was answered with PASS. `failed` counts as failed,
+    although it is sent once more.
     """
     alerts = tx.session.scalars(
         select(Alert).where(
@@ -138,10 +141,16 @@ def climb_if_unreached(tx: Transaction, handoff: Handoff) -> None:
     passed = {one for one, snoozed in said.items() if snoozed.until == NOT_AGAIN}
     sent_after = tx.now - timedelta(minutes=tx.policy.alert.delivered_within_minutes)
     may_answer = any(
-        alert.person_id not in passed and _may_still_arrive(alert.message, sent_after)
+        alert.person_id not in passed
+        and _may_still_arrive(alert.message, sent_after)
+        and not (handoff.urgency is Urgency.CRISIS and _is_second_try(tx.session, alert.message))
         for alert in alerts
     )
     if not alerts or may_answer:
+        return
+    # Texts to the same people would fail again at once: the ladder pages them at its own time.
+    _, others = people_to_call(tx, handoff, handoff.rung + 1)
+    if {person.id for person in others} <= {alert.person_id for alert in alerts} - passed:
         return
     # If only people who just passed are left, do not page them again at once.
     if not passed or _has_others(tx, handoff):
@@ -232,6 +241,13 @@ def _may_still_arrive(text: Message, sent_after: datetime) -> bool:
     if text.delivery in HOPELESS:
         return False
     return text.delivery is Delivery.DELIVERED or text.at > sent_after
+
+
+def _is_second_try(session: Session, text: Message) -> bool:
+    if text.delivery is Delivery.DELIVERED:
+        return False
+    failed = select(FailedTry.id).where(FailedTry.message_id == text.id)
+    return session.scalar(failed.limit(1)) is not None
 
 
 def _has_others(tx: Transaction, handoff: Handoff) -> bool:

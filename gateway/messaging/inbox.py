@@ -137,6 +137,8 @@ def _insert(
     )
     session.add(message)
     conversation.channel = incoming.channel
+    if person is not None and incoming.channel is not Channel.WEB:
+        person.unreachable_code = None  # a text from the number: it works again
     session.flush()
     return message
 

@@ -21,8 +21,15 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ALWAYS_SENT = frozenset(
     {
         *("alert_routine", "alert_soon", "alert_crisis", "alert_raised_to_holder"),
-        *("why_crisis", "crisis_closed", "transfer_asked"),
-        *("away_in_crisis", "staff_stopped", "codes_tried", "limit_reached", STOP_CONFIRMED),
+        *("why_crisis", "mentee_not_reached", "crisis_closed", "transfer_asked"),
+        *(
+            "away_in_crisis",
+            "staff_stopped",
+            "number_fails",
+            "codes_tried",
+            "limit_reached",
+            STOP_CONFIRMED,
+        ),
         *("sign_in_link", "sign_in_changed", "sign_in_changed_told", "sign_in_several_told"),
         *("sign_in_new_device", "sign_in_new_device_told"),
     }
@@ -56,7 +63,7 @@ def find_reached_limit(
     else:
         return None
     # A person in a crisis gets every answer.
-    return reached if unknown or not _is_in_crisis(session, conversation) else None
+    return reached if unknown or not _is_in_crisis(session, conversation.id) else None
 
 
 def tell_limit_reached(tx: Transaction, program_id: int) -> None:
@@ -77,9 +84,17 @@ def _sent_since(since: datetime) -> Select[int]:
     )
 
 
-def _is_in_crisis(session: Session, conversation: Conversation) -> bool:
+def is_urgent(session: Session, message: Message) -> bool:
+    """Whether a text pages someone, goes to someone in an open crisis, or tells staff about one."""
+    about = [message.conversation_id, message.about_id]
+    return (message.script or "").startswith("alert_") or _is_in_crisis(
+        session, *(one for one in about if one is not None)
+    )
+
+
+def _is_in_crisis(session: Session, *conversation_ids: int) -> bool:
     crisis = select(Handoff.id).where(
-        Handoff.conversation_id == conversation.id,
+        Handoff.conversation_id.in_(conversation_ids),
         Handoff.urgency == Urgency.CRISIS,
         Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
     )

@@ -13,25 +13,22 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.duty import tell_managers
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
-from escalation.handoffs.ladder import climb_if_unreached
 from escalation.speech.message_writer import STOP_CONFIRMED, spoken_in
 from escalation.transaction import Transaction
-from gateway.messaging.limits import find_reached_limit, tell_limit_reached
+from gateway.messaging.alert_texts import get_validity, why_too_late
+from gateway.messaging.failures import get_throttle_end, handle_failure, unmark
+from gateway.messaging.limits import find_reached_limit, is_urgent, tell_limit_reached
 from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
 from gateway.runtime.line import Line, Sent, TextFailed
 from models import (
-    Alert,
     Channel,
     Conversation,
     Delivery,
-    Handoff,
+    FailedTry,
     Message,
     Owner,
-    Person,
-    Role,
     Speaker,
     changes_one,
 )
@@ -40,13 +37,7 @@ log = structlog.get_logger()
 
 # Much longer than the provider's timeout: the process that was sending has died.
 SEND_IS_DEAD_AFTER = timedelta(seconds=20)
-FIRST_WAIT = timedelta(seconds=2)
-LONGEST_WAIT = timedelta(minutes=5)
 LABEL_OF_BOT = "Warmline bot"
-
-# What Twilio's error codes mean for us: https://www.twilio.com/docs/api/errors
-OPTED_OUT = {"21610"}
-BAD_NUMBER = {"21211", "21214", "21217", "21614", "30005", "30006"}
 
 # The order of statuses. Callbacks arrive out of order; a status never moves a text back.
 PROGRESS = {
@@ -91,6 +82,7 @@ class Outgoing:
     to: str
     words: str
     tried_since: datetime | None
+    valid_for: timedelta | None
 
 
 def deliver(line: Line, conversation_id: int) -> None:
@@ -110,11 +102,20 @@ def _send_once(line: Line, outgoing: Outgoing) -> Sent:
         found = line.texts.find_sent(outgoing.to, outgoing.words, since=outgoing.tried_since)
         with line.database.reading() as session:
             for sent in found:
-                if not session.scalar(
-                    select(Message.id).where(Message.provider_id == sent.provider_id)
-                ):
+                if not _is_known(session, sent.provider_id):
                     return sent
-    return line.texts.send(outgoing.to, outgoing.words, message_id=outgoing.message_id)
+    return line.texts.send(
+        outgoing.to,
+        outgoing.words,
+        message_id=outgoing.message_id,
+        valid_for=outgoing.valid_for,
+    )
+
+
+def _is_known(session: Session, provider_id: str) -> bool:
+    text = select(Message.id).where(Message.provider_id == provider_id)
+    failed = select(FailedTry.message_id).where(FailedTry.provider_id == provider_id)
+    return session.scalar(text.union(failed).limit(1)) is not None
 
 
 def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
@@ -124,17 +125,38 @@ def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
         conversation = lock_conversation(session, conversation_id)
         while (message := _first_undelivered(session, conversation_id, now=now)) is not None:
             if _must_wait(message, now=now):
-                return None
+                overtaking = _first_urgent(session, conversation_id, now=now)
+                if overtaking is None:
+                    return None
+                message = overtaking
             reason = why_code_is_not_sent(message, now=now)
             if reason is None and message.delivery is not Delivery.SENDING:
                 reason = _why_not(line, session, conversation, message)
             if reason is None:
-                return _mark(conversation, message, now=now)
+                until = get_throttle_end(session, message, now=now)
+                if until is None:
+                    tx = line.of(session, conversation.program_id).at(session)
+                    return _mark(tx, conversation, message)
+                message.next_try_at = until
+                enqueue(session, Deliver(conversation_id, message.id, message.tries), at=until)
+                session.flush()
+                continue
             message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
             log.info("text dropped", message=message.id, reason=reason)
             forget_code(message)
             session.flush()
     return None
+
+
+def _first_urgent(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
+    """The first urgent text that need not wait until an earlier text is tried again."""
+    ready = select(Message).where(
+        Message.conversation_id == conversation_id,
+        Message.delivery == Delivery.QUEUED,
+        func.coalesce(Message.next_try_at, now) <= now,
+    )
+    queued = session.scalars(ready.order_by(Message.id)).all()
+    return next((text for text in queued if is_urgent(session, text)), None)
 
 
 def _must_wait(message: Message, *, now: datetime) -> bool:
@@ -145,14 +167,15 @@ def _must_wait(message: Message, *, now: datetime) -> bool:
     return message.next_try_at is not None and now < message.next_try_at
 
 
-def _mark(conversation: Conversation, message: Message, *, now: datetime) -> Outgoing:
+def _mark(tx: Transaction, conversation: Conversation, message: Message) -> Outgoing:
     tried_since = message.at if message.tries else None
     words = spoken(message, take_out_code(message))
     message.delivery = Delivery.SENDING
-    message.sending_at = message.moved_at = now
+    message.sending_at = message.moved_at = tx.now
     message.tries += 1
     assert conversation.phone is not None  # `_why_not` drops texts without a number
-    return Outgoing(message.id, conversation.phone, words, tried_since)
+    valid_for = get_validity(tx, message)
+    return Outgoing(message.id, conversation.phone, words, tried_since, valid_for)
 
 
 def _first_undelivered(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
@@ -185,6 +208,9 @@ def _why_not(
         return "opted_out"
     if not conversation.phone:
         return "no_number"
+    too_late = why_too_late(session, message)
+    if too_late is not None:
+        return too_late
     tx = line.of(session, conversation.program_id).at(session)
     limits = tx.policy.paid_texts
     reached = find_reached_limit(session, limits, conversation, message, tx.now)
@@ -207,7 +233,7 @@ def note_delivery(
         message = session.get(Message, message_id)
         if message is None or message.delivery is None:
             return False
-        if message.provider_id not in (None, provider_id) and provider_id is not None:
+        if provider_id is not None and not _is_about(session, message, provider_id):
             return False
         earlier = [known for known in Delivery if PROGRESS[known] < PROGRESS[delivery]]
         change = (
@@ -226,9 +252,33 @@ def note_delivery(
         if not changes_one(session, change):
             return False
         session.refresh(message)
+        if delivery is Delivery.DELIVERED:
+            unmark(session.get_one(Conversation, message.conversation_id).person)
         if delivery in (Delivery.FAILED, Delivery.UNDELIVERED):
-            _act_on_failed_text(_program_transaction(line, session, message), message)
+            _note_failed_try(session, message, now=now)
+            handle_failure(_program_transaction(line, session, message), message, taken=True)
         return True
+
+
+def _is_about(session: Session, message: Message, provider_id: str) -> bool:
+    """Whether a report is about the last try of this text."""
+    if message.provider_id is not None:
+        return message.provider_id == provider_id
+    earlier = select(FailedTry.id).where(FailedTry.provider_id == provider_id)
+    return session.scalar(earlier) is None
+
+
+def _note_failed_try(session: Session, message: Message, *, now: datetime) -> None:
+    if message.provider_id is not None:
+        session.add(
+            FailedTry(
+                message_id=message.id,
+                provider_id=message.provider_id,
+                code=message.error_code,
+                at=now,
+            )
+        )
+        session.flush()
 
 
 def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
@@ -238,56 +288,10 @@ def _note_failure(line: Line, message_id: int, failed: TextFailed) -> None:
         if message.delivery is not Delivery.SENDING:
             return  # a status callback came first: the provider has it
         tx = _program_transaction(line, session, message)
-        give_up_at = message.at + timedelta(minutes=tx.policy.alert.give_up_after_minutes)
         message.error_code, message.moved_at = failed.code, tx.now
-        if failed.final or tx.now >= give_up_at:
-            message.delivery = Delivery.FAILED
-            _act_on_failed_text(tx, message)
-        else:
-            wait = min(FIRST_WAIT * 2 ** min(message.tries - 1, 10), LONGEST_WAIT)
-            message.delivery, message.next_try_at = Delivery.QUEUED, tx.now + wait
-            work = Deliver(message.conversation_id, message.id, message.tries)
-            enqueue(session, work, at=message.next_try_at)
-        log.warning(
-            "text not accepted",
-            message=message.id,
-            code=failed.code,
-            tries=message.tries,
-            delivery=message.delivery.value,
-        )
+        handle_failure(tx, message, taken=False, final=failed.final)
 
 
 def _program_transaction(line: Line, session: Session, message: Message) -> Transaction:
     conversation = session.get_one(Conversation, message.conversation_id)
     return line.of(session, conversation.program_id).at(session)
-
-
-def _act_on_failed_text(tx: Transaction, message: Message) -> None:
-    """Note a bad number, page the next mentor, or tell a mentor that their words did not arrive."""
-    session = tx.session
-    person = session.get_one(Conversation, message.conversation_id).person
-    if person is not None:
-        if message.error_code in OPTED_OUT:
-            if person.opted_out_at is None and person.role is not Role.MENTEE:
-                tell_managers(tx, person, "staff_stopped")
-            person.opted_out_at = person.opted_out_at or tx.now
-        elif message.error_code in BAD_NUMBER:
-            person.unreachable_code = message.error_code
-    session.flush()
-    for alert in session.scalars(select(Alert).where(Alert.message_id == message.id)).all():
-        handoff = session.get_one(Handoff, alert.handoff_id)
-        lock_conversation(session, handoff.conversation_id)
-        session.refresh(handoff)
-        climb_if_unreached(tx, handoff)
-    if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
-        _tell_mentor_it_failed(tx, message)
-
-
-def _tell_mentor_it_failed(tx: Transaction, message: Message) -> None:
-    handoff_id = tx.session.scalar(
-        select(func.max(Handoff.id)).where(Handoff.conversation_id == message.conversation_id)
-    )
-    mentor = tx.session.get(Person, message.speaker_id)
-    if handoff_id is not None and mentor is not None:
-        handoff = tx.session.get_one(Handoff, handoff_id)
-        tx.tell_about(handoff, mentor, "not_delivered", error_code=message.error_code)

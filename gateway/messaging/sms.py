@@ -9,12 +9,8 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from gateway.messaging.outbox import BAD_NUMBER, OPTED_OUT
+from gateway.messaging.delivery_codes import Act, get_code
 from gateway.runtime.line import Sent, TextFailed
-
-# Sending the same text again would not help. Everything else (429, 5xx, a wrong token, no answer)
-# is tried again until policy.toml's give_up_after_minutes.
-REFUSED = {"21408", "21612", "21617", "30004", "30007", "30032", "30034"}
 
 
 class BaseUrlHttpClient(TwilioHttpClient):
@@ -61,12 +57,15 @@ class Twilio:
             else {"from_": from_}
         )
 
-    def send(self, to: str, words: str, *, message_id: int) -> Sent:
+    def send(
+        self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
+    ) -> Sent:
         try:
             text = self._client.messages.create(
                 to=to,
                 body=words,
                 status_callback=f"{self._public_url}/twilio/status/{message_id}",
+                **({"validity_period": round(valid_for.total_seconds())} if valid_for else {}),
                 **self._sender,
             )
         except (TwilioException, RequestException) as error:
@@ -99,4 +98,4 @@ def _failed(error: Exception) -> TextFailed:
     if not isinstance(error, TwilioRestException):
         return TextFailed("unreachable", final=False)
     code = str(error.code or error.status)
-    return TextFailed(code, final=code in OPTED_OUT | BAD_NUMBER | REFUSED)
+    return TextFailed(code, final=get_code(code, taken=False).act is Act.GIVE_UP)

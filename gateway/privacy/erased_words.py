@@ -18,6 +18,7 @@ from models import (
     Debrief,
     DecisionRecord,
     ErasedText,
+    FailedTry,
     Goal,
     Handoff,
     HandoffEvent,
@@ -122,6 +123,11 @@ def forget_texts(session: Session, where: ColumnElement[bool], *, now: datetime)
             _add_if_missing(session, ProviderCopy, provider_id=provider_id, at=now, next_try_at=now)
         if not outgoing:
             _add_if_missing(session, ErasedText, provider_hash=provider_hash(provider_id), at=now)
+    tries = select(FailedTry.provider_id).where(
+        FailedTry.message_id.in_(select(Message.id).where(where))
+    )
+    for provider_id in session.scalars(tries).all():
+        _add_if_missing(session, ProviderCopy, provider_id=provider_id, at=now, next_try_at=now)
 
 
 def _add_if_missing(session: Session, table: type[Base], **values: Any) -> None:

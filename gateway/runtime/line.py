@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -45,7 +45,10 @@ class TextFailed(Exception):
 class Texts(Protocol):
     """A service that sends texts. Every method raises TextFailed."""
 
-    def send(self, to: str, words: str, *, message_id: int) -> Sent: ...
+    def send(
+        self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
+    ) -> Sent:
+        """`valid_for`: how long the provider may try; None for as long as it likes."""
 
     def find_sent(self, to: str, words: str, *, since: datetime) -> list[Sent]:
         """Each text with these words to this number that the provider accepted since then.

@@ -4,6 +4,7 @@ Counters start at zero with the process and count committed rows. Gauges are rea
 on each request.
 """
 
+from collections import Counter as Counts
 from datetime import timedelta
 from itertools import product
 
@@ -22,7 +23,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from escalation.speech.guard import Kind
 from escalation.speech.message_writer import replaced_by_guard
 from gateway.runtime.line import Line
-from models import Delivery, Handoff, Message, Speaker, Status, Urgency
+from models import Delivery, FailedTry, Handoff, Message, Speaker, Status, Urgency
 
 router = APIRouter()
 
@@ -95,6 +96,23 @@ def _read_gauges(session: Session, line: Line) -> CollectorRegistry:
         .group_by(Message.delivery)
     ):
         deliveries.labels(state).set(count)
+    failures = Gauge(
+        "warmline_delivery_failures",
+        "Tries to send a text that failed in the last 24 hours, by the provider's error code.",
+        ["code"],
+        registry=gauges,
+    )
+    since = line.clock() - LATELY
+    # A refused text is not in failed_try: the provider never had it.
+    refused = select(Message.error_code).where(
+        Message.delivery.in_((*ON_ITS_WAY, Delivery.FAILED)),
+        Message.moved_at > since,
+        Message.id.not_in(select(FailedTry.message_id)),
+    )
+    undelivered = select(FailedTry.code).where(FailedTry.at > since)
+    for code, count in Counts(session.scalars(refused.union_all(undelivered)).all()).items():
+        if code is not None:
+            failures.labels(code).set(count)
     return gauges
 
 

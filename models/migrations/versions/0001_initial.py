@@ -28,6 +28,7 @@ TABLES = (
     "policy_version",
     "conversation",
     "message",
+    "failed_try",
     "handoff",
     "alert",
     "handoff_code",
@@ -59,6 +60,7 @@ TABLES = (
     "legal_hold",
     "provider_copy",
     "audit_anchor",
+    "operator_alarm",
 )
 # Trigger, table, the change it refuses, the error message.
 WRITE_ONCE = (
@@ -93,6 +95,7 @@ def upgrade() -> None:
     create_audit()
     create_integrations()
     create_limits()
+    create_alarms()
     create_privacy()
     for name, table, change, reason in WRITE_ONCE:
         forbid(name, table, change, reason)
@@ -439,6 +442,14 @@ def create_conversations() -> None:
             where="delivery IN ('queued', 'sending')",
         ),
         partial_index("message_unhandled", "conversation_id", "id", where="handled_at IS NULL"),
+    )
+    op.create_table(
+        "failed_try",
+        key(),
+        link("message_id", "message", index=True),
+        column("provider_id", sa.String(64), unique=True),
+        column("code", sa.String(40), nullable=True),
+        column("at", TIME, index=True),
     )
 
 
@@ -895,6 +906,29 @@ def create_integrations() -> None:
         column("delivered_at", TIME, nullable=True),
         sa.UniqueConstraint("webhook_id", "event_id"),
         partial_index("webhook_delivery_due", "next_try_at", where="next_try_at IS NOT NULL"),
+    )
+
+
+def create_alarms() -> None:
+    op.create_table(
+        "operator_alarm",
+        key(),
+        column("at", TIME),
+        column(
+            "about",
+            sa.String(60),
+            index=True,
+            comment="Alarms about the same thing are not repeated at once",
+        ),
+        column("words", sa.Text()),
+        column(
+            "sent_at",
+            TIME,
+            nullable=True,
+            comment="When it reached the webhook or the e-mail address",
+        ),
+        column("tries", sa.Integer()),
+        column("next_try_at", TIME, nullable=True),
     )
 
 

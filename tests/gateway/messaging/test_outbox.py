@@ -11,7 +11,7 @@ from gateway.messaging.sms import Twilio, connect
 from gateway.runtime.database import Database
 from models import Conversation, Delivery, Message, Status
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
-from tests.line import ASKS, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_opted_out_mentor_is_recorded_and_the_next_is_paged(
     assert len(twilio.sent_to(NOOR)) == 1
 
 
-@pytest.mark.parametrize("code", [30003, 30005, 30007])
+@pytest.mark.parametrize("code", [30004, 30005, 30007])
 def test_an_undelivered_page_pages_the_next_mentor(
     talk: Talk, twilio: FakeTwilio, code: int
 ) -> None:
@@ -181,3 +181,14 @@ def test_texts_to_one_person_are_sent_in_order(talk: Talk, twilio: FakeTwilio) -
     deliver(talk.line, thread_id)
     talk.passes(minutes=1)
     assert [text.body[-5:].split()[-1] for text in twilio.sent_to(RUTH)] == ["one", "two", "three"]
+
+
+def test_twilio_may_try_an_alert_only_as_long_as_it_is_of_use(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """By default Twilio tries for ten hours."""
+    talk.texts(MAYA, ASKS)
+    assert twilio.sent_to(SAM)[-1].valid_for_seconds == 30 * 60
+    assert twilio.sent_to(MAYA)[-1].valid_for_seconds is None
+    talk.texts(MAYA, CRISIS)
+    assert twilio.sent_to(RUTH)[-1].valid_for_seconds == 15 * 60

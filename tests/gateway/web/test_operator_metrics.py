@@ -81,3 +81,11 @@ def test_without_the_database_metrics_return_503(talk: Talk) -> None:
     talk.line.database = Database(make_engine("postgresql+psycopg://127.0.0.1:9/nowhere"))
     answer = web.client.get("/metrics")
     assert (answer.status_code, answer.text) == (503, "The database is unreachable.")
+
+
+def test_failed_texts_are_counted_by_the_providers_code(talk: Talk) -> None:
+    web = Web(talk)
+    talk.phones.refuse[MAYA] = TextFailed("21610", final=True)
+    talk.texts(MAYA, "hello")
+    name = "warmline_delivery_failures"
+    assert figures(web)[(name, frozenset({"21610"}))] == 1, "then no text is tried"
