@@ -22,6 +22,13 @@ from gateway.pipeline.mentor.lookup import (
 from gateway.pipeline.mentor.read import Typed, read_minutes
 from models import Status
 
+# How a time begins in "away tomorrow", "off this weekend", "away for a week".
+TIME = re.compile(
+    r"(?:until|till?|\d|from (?:now|today|tomorrow|\d|mon|tue|wed|thu|fri|sat|sun|next)"
+    r"|today|tomorrow|tonight|(?:this|next|all|the|for|on|over|a|one|two|in)\s.*(?:day|night|week|month|while|moment|morning"
+    r"|evening|noon|hour|year|minute|holiday|break)|(?:mon|tues?|wednes|thurs?|fri|satur|sun)day)",
+    re.IGNORECASE,
+)
 # The minutes that LATER takes.
 SHORTEST_LATER, LONGEST_LATER = 5, 720
 
@@ -38,12 +45,10 @@ def match_away(turn: Turn) -> TimeAway | None:
     except Unreadable:
         held = list_held(turn)
         # "away until late, sorry" may be either; "away from my desk" and "off to work" are words.
-        is_time = re.match(r"(?:until|till?|\d)", command.rest, re.IGNORECASE)
+        is_time = TIME.match(command.rest) or command.shouted
         if not is_time and (held or command.word == "off"):
             return None
-        if is_time and held:
-            raise Refusal("away_or_words", example=turn.code(held[0])) from None
-        raise Refusal("away_how") from None
+        raise Refusal("held_back_away" if held else "away_how") from None
 
 
 def start_absence(turn: Turn, away: TimeAway) -> None:

@@ -18,7 +18,7 @@ from gateway.pipeline.mentor.lookup import (
     lock,
     pick,
 )
-from gateway.pipeline.mentor.read import Typed, read_addressed, split_outcome
+from gateway.pipeline.mentor.read import Typed, is_unclear_outcome, read_addressed, split_outcome
 from models import Outcome, Status, Urgency
 
 
@@ -52,6 +52,8 @@ def pass_(turn: Turn, command: Typed) -> None:
 def done(turn: Turn, command: Typed) -> None:
     handoff = pick(turn, command, list_held(turn), which="done_which", none="hold_none")
     check_held(turn, handoff)
+    if is_unclear_outcome(command.rest):
+        raise Refusal("done_how", code=turn.code(handoff))
     outcome, reason = split_outcome(command.rest)
     if outcome is None:
         if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:

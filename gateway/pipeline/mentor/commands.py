@@ -17,9 +17,12 @@ from gateway.pipeline.mentor.absences import (
     start_absence,
 )
 from gateway.pipeline.mentor.claims import done, list_queue, pass_, send_brief, take, write_words
+from gateway.pipeline.mentor.everyday import without_manners
 from gateway.pipeline.mentor.handovers import accept, give, match_give
+from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_held_back
 from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
+from gateway.pipeline.mentor.read import Typed, read_command
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 
 
@@ -47,14 +50,27 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(typed("accept"), accept),
     Command(typed("debrief"), debrief),
     Command(match_talk, talk),
+    Command(typed("send"), send_held_back),
+    Command(match_unclear, ask_which),
     Command(lambda _: True, write_words),
 )
+
+
+def _say_what_was_not_sent(turn: Turn) -> None:
+    """Words after TAKE K4RT may be meant for the mentee, who does not get them."""
+    command = read_command(turn.words)
+    without_words = ("take", "pass", "accept", "brief")
+    if not isinstance(command, Typed) or command.word not in without_words:
+        return
+    if command.code and without_manners(command.rest):
+        turn.say("rest_not_sent")
 
 
 def act_on_mentor_text(turn: Turn) -> None:
     try:
         # Found one by one, so that nothing is looked up for the commands after the one that acts.
         any(command.act(turn) for command in find_commands(turn, COMMANDS))
+        _say_what_was_not_sent(turn)
     except Refusal as refusal:
         turn.say(*refusal.keys, **refusal.blanks)
     except AlreadyTaken as taken:

@@ -17,6 +17,7 @@ from escalation.handoffs.transfers import (
     transfers_offered_to,
     who_could_take,
 )
+from escalation.speech.names import with_name
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.lookup import (
     Refusal,
@@ -28,6 +29,9 @@ from gateway.pipeline.mentor.lookup import (
 )
 from gateway.pipeline.mentor.read import Typed
 from models import Handoff, Person, Transfer
+
+# A name has at most so many parts: D'Andre Lee-Smith of Five.
+MOST_GAPS = 9
 
 
 @dataclass(frozen=True)
@@ -106,12 +110,9 @@ def _find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:
 
     The longest name wins. The mentor counts only if no one else has that name.
     """
-    found = [
-        one
-        for one in list_staff(turn.session, turn.mentor.program_id)
-        if re.match(rf"{re.escape(one.name)}(?!\w)", words, re.IGNORECASE)
-    ]
-    longest = max((len(one.name) for one in found), default=0)
-    named = [one for one in found if len(one.name) == longest]
-    others = [one for one in named if one.id != turn.mentor.id]
-    return others or named, words[longest:].strip(" \t\r\n:.,-")
+    staff = list_staff(turn.session, turn.mentor.program_id)
+    for end in [*(gap.start() for gap in re.finditer(r"(?<=\w)(?!\w)", words))][MOST_GAPS::-1]:
+        if named := with_name(words[:end], staff):
+            others = [one for one in named if one.id != turn.mentor.id]
+            return others or named, words[end:].strip(" \t\r\n:.,-")
+    return [], words

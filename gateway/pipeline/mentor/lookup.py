@@ -37,7 +37,7 @@ def typed(*words: str) -> Callable[[Turn], Typed | None]:
 
     def match(turn: Turn) -> Typed | None:
         command = read_command(turn.words)
-        return command if command is not None and command.word in words else None
+        return command if isinstance(command, Typed) and command.word in words else None
 
     return match
 
@@ -77,10 +77,11 @@ def find_handoff(turn: Turn, code: str) -> Handoff:
     return handoff
 
 
-def lock(turn: Turn, handoff: Handoff) -> None:
+def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:
+    """Lock the handoff and its conversation. From now on the mentor's text is about its mentee."""
     lock_conversation(turn.session, handoff.conversation_id)
     turn.session.refresh(handoff)
-    link_text(turn, turn.message, handoff)
+    link_text(turn, text or turn.message, handoff)
 
 
 def _count_wrong_codes(turn: Turn) -> int:

@@ -13,7 +13,9 @@ def note(turn: Turn, command: Typed) -> None:
     code = command.code
     if code is None:
         held = list_held(turn)
-        raise Refusal("note_how", example=turn.code(held[0])) if held else Refusal("hold_none")
+        raise (
+            Refusal("held_back_note", example=turn.code(held[0])) if held else Refusal("hold_none")
+        )
     handoff = find_handoff(turn, code)
     try:
         write_note(turn.session, handoff, turn.mentor, command.rest, now=turn.now)

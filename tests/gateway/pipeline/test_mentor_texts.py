@@ -55,15 +55,20 @@ TYPED = {
     "TALK": ("talk", None, ""),
     "debrief I am fine": ("debrief", None, "I am fine"),
     "pass": ("pass", None, ""),
+    "takek4rt": ("take", "K4RT", ""),
+    "take k4rt to the pool": ("take", "K4RT", "to the pool"),
+    "later K4RT 30 or 8": ("later", "K4RT", "30 or 8"),
+    "tkae K4RT": ("take", "K4RT", ""),
+    "SEND": ("send", None, ""),
 }
 NOT_TYPED = [
-    *("takek4rt", "take care of yourself", "take 7 deep breaths", "done with work at five"),
+    *("take care of yourself", "take 7 deep breaths", "done with work at five"),
     *("pass me your number", "waiting for the bus", "untake 7", "later mate", "Later, 7:30?"),
-    *("later 7:30", "later K4RT 30 or 8", "later #7 30 minutes or so", "brief chat tomorrow?"),
+    *("later 7:30", "later #7 30 minutes or so", "brief chat tomorrow?"),
     *("briefly: yes", "note to self: be early", "Note that I am late", "noted, thanks"),
     *("on my way", "On: the bus", "one moment", "office hours", "aways", "give me a minute"),
     *("give it to Noor", "given up", "accept my apologies", "talk soon!", "talk to you at 7"),
-    *("pass the test 7 times", "take k4rt to the pool"),
+    *("pass the test 7 times", "take 2 deep breaths"),
 ]
 CODES = st.builds(random_code)
 
@@ -167,7 +172,7 @@ def test_ordinary_words_go_to_the_mentee_and_a_possible_command_does_not(talk: T
     talk.clock.now += timedelta(hours=2)  # five wrong codes count for an hour
     answer = talk.says(SAM, "away until late, sorry")
     assert "AWAY until Monday" in answer
-    assert "start with #{1}" in answer
+    assert "text SEND" in answer
     talk.texts(SAM, "#{1} away until late, sorry")
     assert talk.new_texts()[-1] == ("maya", "Sam: away until late, sorry")
 
