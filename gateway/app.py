@@ -43,6 +43,7 @@ from gateway.reporting import pages as reporting_pages
 from gateway.review import pages as review_pages
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
+from gateway.safeguarding import new_record_pages
 from gateway.safeguarding import pages as safeguarding_pages
 from gateway.web import health, metrics
 from gateway.web.headers import CONTENT_POLICY, AddHeaders, security_headers
@@ -81,6 +82,8 @@ ROUTERS = (
     rota_pages.router,
     integration_pages.router,
     policy_pages.router,
+    # Before the records, whose addresses are numbers.
+    new_record_pages.router,
     safeguarding_pages.router,
     live.router,
     chat_pages.router,

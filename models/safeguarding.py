@@ -13,8 +13,13 @@ from models.people import Person
 
 class Concern(StrEnum):
     MENTOR = "mentor"  # a mentee is uncomfortable with a mentor
-    CRISIS = "crisis"
-    DISCLOSURE = "disclosure"
+    SUICIDE = "suicide"
+    SELF_HARM = "self_harm"
+    ABUSE = "abuse"
+    NEGLECT = "neglect"
+    EXPLOITATION = "exploitation"
+    VIOLENCE = "violence"
+    EATING = "eating"
     OTHER = "other"
 
 

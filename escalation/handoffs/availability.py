@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from escalation.transaction import Transaction
 from models import (
     Absence,
-    Concern,
     Handoff,
     HandoffEvent,
     Move,
@@ -165,7 +164,6 @@ def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | 
         session.scalars(
             select(SafeguardingRecord.mentor_id).where(
                 SafeguardingRecord.mentee_id == mentee_id,
-                SafeguardingRecord.concern == Concern.MENTOR,
                 SafeguardingRecord.mentor_id.is_not(None),
                 SafeguardingRecord.closed_at.is_(None),
             )
@@ -176,7 +174,6 @@ def mentors_under_concern(session: Session, mentee_id: int | None) -> set[int | 
 def mentees_with_concern(person: Person) -> Select[int]:
     return select(SafeguardingRecord.mentee_id).where(
         SafeguardingRecord.mentor_id == person.id,
-        SafeguardingRecord.concern == Concern.MENTOR,
         SafeguardingRecord.closed_at.is_(None),
     )
 

@@ -49,9 +49,9 @@ def _tell_managers_of_contact_details(tx: Transaction, mentor: Person) -> None:
         )
 
 
-def link_text(tx: Transaction, text: Message, handoff: Handoff) -> None:
+def link_text(tx: Transaction, text: Message, conversation_id: int) -> None:
     """Note which mentee a mentor's text is about. From now on it has the mentee's key."""
-    text.about_id = handoff.conversation_id
+    text.about_id = conversation_id
     if text.key_id is not None:
         destroy_key(tx.session, text.key_id, now=tx.now)
         text.key_id = None

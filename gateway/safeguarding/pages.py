@@ -26,8 +26,13 @@ LONGEST_OUTCOME = 4000
 CLOSED_SHOWN = 50
 CONCERNS = {
     Concern.MENTOR: gettext_noop("uncomfortable with a mentor"),
-    Concern.CRISIS: "crisis",
-    Concern.DISCLOSURE: gettext_noop("disclosure"),
+    Concern.SUICIDE: gettext_noop("suicide"),
+    Concern.SELF_HARM: gettext_noop("self-harm"),
+    Concern.ABUSE: gettext_noop("abuse"),
+    Concern.NEGLECT: gettext_noop("neglect"),
+    Concern.EXPLOITATION: gettext_noop("exploitation"),
+    Concern.VIOLENCE: gettext_noop("violence"),
+    Concern.EATING: gettext_noop("eating"),
     Concern.OTHER: gettext_noop("other concern"),
 }
 env.globals.update(concerns=CONCERNS)

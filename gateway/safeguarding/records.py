@@ -1,6 +1,7 @@
-"""A mentee's concern about a mentor goes straight to the managers, never to that mentor.
+"""Safeguarding records: what a mentee, mentor, or manager reports goes to the managers alone.
 
-While it is open, that mentor is not called for this mentee and does not hold their handoff.
+While a record about a mentor is open, that mentor is not called for this mentee and does not hold
+their handoff.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from datetime import timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import managers_to_text
@@ -24,6 +25,7 @@ from models import (
     Handoff,
     Match,
     Person,
+    Role,
     SafeguardingRecord,
     Status,
 )
@@ -95,11 +97,31 @@ def raise_concern(
     report = Report(mentee, Concern.MENTOR, words, mentee, mentor, handoff)
     record = open_record(tx, report)
     tell(tx, record, list_notified_managers(tx.session, record), "concern_alert")
-    if handoff is not None and mentor is not None and handoff.mentor_id == mentor.id:
-        # Others are asked to take the handoff over.
+    if handoff is not None:
+        _take_from(tx, handoff, mentor)
+    return record
+
+
+def report_by_staff(tx: Transaction, report: Report, conversation: Conversation | None) -> bool:
+    """Record what a mentor or manager reports about a mentee. False if no manager knows of it.
+
+    `conversation` is the mentee's, which the caller has locked; None if they have none yet.
+    """
+    record = open_record(tx, report)
+    managers = list_notified_managers(tx.session, record)
+    told = [one for one in managers if one.id != report.opened_by.id]
+    tell(tx, record, told, "record_alert")
+    handoff = get_open_handoff(tx.session, conversation) if conversation else None
+    if handoff is not None:
+        _take_from(tx, handoff, report.mentor)
+    return bool(told) or report.opened_by.role is Role.MANAGER
+
+
+def _take_from(tx: Transaction, handoff: Handoff, mentor: Person | None) -> None:
+    """Ask others to take over a handoff that the mentor of an open record holds."""
+    if mentor is not None and handoff.mentor_id == mentor.id:
         release(tx, handoff, by=None, told="taken_back")
         tx.tell_about(handoff, mentor, "released_mentor")
-    return record
 
 
 def tell(tx: Transaction, record: SafeguardingRecord, people: Iterable[Person], key: str) -> None:
@@ -120,6 +142,22 @@ def list_open_records(session: Session, mentee: Person) -> list[SafeguardingReco
         SafeguardingRecord.mentee_id == mentee.id, SafeguardingRecord.closed_at.is_(None)
     )
     return list(session.scalars(records.order_by(SafeguardingRecord.id)))
+
+
+def list_reportable_mentees(session: Session, person: Person) -> list[Person]:
+    """Whom a manager or mentor may open a record about, by name.
+
+    Managers: every mentee of the program. Mentors: those they are matched with, and those whose
+    handoff they hold or held last.
+    """
+    mentees = select(Person).where(
+        Person.program_id == person.program_id, Person.role == Role.MENTEE, Person.left_at.is_(None)
+    )
+    if person.role is not Role.MANAGER:
+        matched = select(Match.mentee_id).where(Match.mentor_id == person.id)
+        held = select(Conversation.person_id).join(Handoff).where(Handoff.mentor_id == person.id)
+        mentees = mentees.where(or_(Person.id.in_(matched), Person.id.in_(held)))
+    return sorted(session.scalars(mentees), key=lambda one: (one.name.casefold(), one.id))
 
 
 def mentors_known_to(session: Session, conversation: Conversation) -> list[Person]:

@@ -23,6 +23,7 @@ from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_hel
 from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
 from gateway.pipeline.mentor.read import Typed, read_command
+from gateway.pipeline.mentor.safeguarding import match_record, record
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 
 
@@ -50,6 +51,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(typed("accept"), accept),
     Command(typed("debrief"), debrief),
     Command(match_talk, talk),
+    Command(match_record, record),
     Command(typed("send"), send_held_back),
     Command(match_unclear, ask_which),
     Command(lambda _: True, write_words),

@@ -81,7 +81,7 @@ def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:
     """Lock the handoff and its conversation. From now on the mentor's text is about its mentee."""
     lock_conversation(turn.session, handoff.conversation_id)
     turn.session.refresh(handoff)
-    link_text(turn, text or turn.message, handoff)
+    link_text(turn, text or turn.message, handoff.conversation_id)
 
 
 def _count_wrong_codes(turn: Turn) -> int:

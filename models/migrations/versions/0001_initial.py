@@ -775,7 +775,14 @@ def create_safeguarding() -> None:
         link("mentee_id", "person", index=True),
         link("mentor_id", "person", nullable=True, comment="The mentor it is about, if any"),
         link("handoff_id", "handoff", nullable=True),
-        column("concern", enum("concern", "mentor", "crisis", "disclosure", "other")),
+        column(
+            "concern",
+            enum(
+                "concern",
+                *("mentor", "suicide", "self_harm", "abuse", "neglect", "exploitation"),
+                *("violence", "eating", "other"),
+            ),
+        ),
         column("words", sa.Text()),
         column("opened_at", TIME),
         link("opened_by_id", "person"),

@@ -93,9 +93,10 @@ WRONG POST /sign-in /sign-in/passkey
 WRONG_CODE POST /chat/sign-in/code
 WRONG_PROOF POST /sign-in/confirm
 STAFF GET /account /sign-in/confirm /live /console /console/lists /console/mentees
+    /safeguarding/new
 STAFF POST /account/sessions/end-others /account/sessions/end-all /sign-in/confirm/code
     /account/password /account/passkeys/options
-    /account/passkeys
+    /account/passkeys /safeguarding/new
 SAMS GET /console/to/{code=SAMS_CODE}
 SAMS POST /account/sessions/{number=SAMS_BROWSER}/end /account/passkeys/{number}/rename
     /account/passkeys/{number}/remove /console/{number}/debrief

@@ -1,0 +1,80 @@
+"""Commands that name a mentee: RECORD MAYA …, OPEN MAYA …, WRITE MAYA ….
+
+They are also English words, so a text is a command only if the word is in capitals, or a mentee's
+name or a code follows it. Otherwise it is words for a mentee.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from escalation.speech.names import fold_name
+from gateway.conversations.turn import Turn
+from gateway.pipeline.mentor.read import split_code
+from models import Person, Role
+
+BETWEEN = " \t\r\n:.,;-"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A command's word in lower case, then a code or the mentees of that name, then the rest."""
+
+    word: str
+    code: str | None
+    people: Sequence[Person]
+    rest: str
+
+
+def names_mentee(*words: str) -> Callable[[Turn], Named | None]:
+    pattern = re.compile(
+        rf"\s*(?P<word>{'|'.join(words)})\b[\s:.,-]*(?P<tail>.*)", re.IGNORECASE | re.DOTALL
+    )
+
+    def match(turn: Turn) -> Named | None:
+        found = pattern.fullmatch(turn.words)
+        if found is None:
+            return None
+        code, rest = split_code(found["tail"])
+        people: Sequence[Person] = ()
+        if code is None:
+            people, rest = split_name(found["tail"], list_program_mentees(turn))
+        if code is None and not people and not found["word"].isupper():
+            return None
+        return Named(found["word"].lower(), code, people, rest.strip(BETWEEN))
+
+    return match
+
+
+def list_program_mentees(turn: Turn) -> Sequence[Person]:
+    return turn.session.scalars(
+        select(Person).where(
+            Person.program_id == turn.mentor.program_id,
+            Person.role == Role.MENTEE,
+            Person.left_at.is_(None),
+        )
+    ).all()
+
+
+def split_name(words: str, people: Sequence[Person]) -> tuple[list[Person], str]:
+    """The people whose name the words begin with, and what follows it.
+
+    A whole name counts before a first name. Case, accents, and apostrophes do not matter.
+    """
+    parts = list(re.finditer(r"\S+", words))
+    longest = max((len(fold_name(one.name).split()) for one in people), default=0)
+    for count in range(min(longest, len(parts)), 0, -1):
+        end = parts[count - 1].end()
+        said = _bare(words[:end])
+        named = [one for one in people if _bare(one.name) == said]
+        if count == 1:
+            named = named or [one for one in people if _bare(one.name).split()[:1] == [said]]
+        if named:
+            return named, words[end:]
+    return [], words
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"'s$", "", fold_name(name).strip(BETWEEN + "!?"))
