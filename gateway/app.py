@@ -37,6 +37,7 @@ from gateway.integrations.api.problems import problem
 from gateway.messaging import twilio_webhooks
 from gateway.people import import_pages, rota_pages
 from gateway.people import pages as people_pages
+from gateway.people.people_file.reading import MOST_LINES
 from gateway.policy import pages as policy_pages
 from gateway.reporting import metrics_pages
 from gateway.reporting import pages as reporting_pages
@@ -164,7 +165,10 @@ def _limits(line: Line) -> dict[str, Limit]:
         "/twilio/": TWILIO,
         "/chat": CHAT,
         MOUNTED_AT: Limit(bytes=16 * 1024, first=partial(refuse_unknown_token, line)),
-        "/people/import": replace(large, first=partial(_refuse_others, Action.OVERSEE)),
+        # One field for each line that needs an answer.
+        "/people/import": replace(
+            large, fields=MOST_LINES, first=partial(_refuse_others, Action.OVERSEE)
+        ),
         # It carries on the form that asked for a proof.
         "/sign-in/confirm": replace(large, first=partial(_refuse_others, Action.OWN_ACCOUNT)),
         "/policy": Limit(bytes=512 * 1024),

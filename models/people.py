@@ -82,7 +82,12 @@ class Person(Base):
     unreachable_code: Mapped[str | None] = mapped_column(
         sa.String(16), comment="The provider's error code for this number"
     )
+    shares_phone_with_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("person.id"),
+        comment="Whose phone this mentee uses, without a number",
+    )
 
+    shares_phone_with: Mapped["Person | None"] = relationship(remote_side=id)
     program: Mapped[Program] = relationship(lazy="joined")
 
     @property

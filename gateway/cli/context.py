@@ -11,6 +11,7 @@ from bot.environment import BotProblem
 from escalation.check_ins.schedules import BadDays
 from escalation.crisis_lines import BadCrisisLines
 from escalation.policy import BadPolicy, Policy, load_policy
+from escalation.speech.names import with_name
 from escalation.speech.script import BadScript
 from escalation.transaction import Transaction
 from gateway.accounts.passwords import BadPassword
@@ -85,17 +86,33 @@ def print_alert(lines: list[str], *, otherwise: str) -> None:
         raise typer.Exit(1)
 
 
-def find_person(session: Session, phone: str) -> Person:
-    number = as_e164(phone)
-    person = number and session.scalar(
-        select(Person).where(Person.phone_index == phone_index(number))
-    )
-    if not person:
+def find_person(session: Session, phone: str, name: str = "") -> Person:
+    """The owner of a number or, with a name, whoever of that name uses the phone.
+
+    `person:12` is the person of the page /people/12, also when they have no number.
+    """
+    person = _find_by_page(session, phone)
+    if number := as_e164(phone):
+        person = session.scalar(select(Person).where(Person.phone_index == phone_index(number)))
+    if person is None:
         raise Refused(
             f"No one is enrolled with the number {phone}. "
-            "Write it with its country code, like +12025550101."
+            "Write it with its country code, like +12025550101, or person:12 for the person of the "
+            "page /people/12."
         )
-    return person
+    if not name:
+        return person
+    shares = select(Person).where(Person.shares_phone_with_id == person.id)
+    users: list[Person] = [person, *session.scalars(shares)]
+    found = with_name(name, users)
+    if len(found) != 1:
+        raise Refused(f"{len(found)} people named {name} use the phone {phone}.")
+    return found[0]
+
+
+def _find_by_page(session: Session, reference: str) -> Person | None:
+    kind, _, number = reference.partition(":")
+    return session.get(Person, int(number)) if kind == "person" and number.isdecimal() else None
 
 
 def list_active_policies(session: Session, settings: Settings) -> list[tuple[Program, Policy]]:

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
+from gateway.accounts.notices import tell_of_change
 from gateway.accounts.passwords import hash_password
 from gateway.accounts.passwords import set_password as store_password
 from gateway.accounts.sessions import end_access
@@ -18,15 +18,20 @@ from gateway.cli.context import Refused, find_person, reading, transaction, writ
 from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.details.time_zones import is_zone
 from gateway.people.enrollment import enroll as enroll_people
-from gateway.people.enrollment import who_signs_in_now
+from gateway.people.enrollment import tell_of_sign_ins
 from gateway.people.import_plan import Plan, step_in_words
 from gateway.people.people_file.decoding import GUESSES
 from gateway.people.people_file.reading import PeopleFile, read_people
+from gateway.people.questions import Answer
 from gateway.privacy.terms import correct_band, record_guardian
 from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
 from models import AgeBand, Person, Program, Role
 
+Lines = Annotated[
+    list[int] | None,
+    typer.Option(metavar="LINE", help="Who is meant on this line, if Warmline asks."),
+]
 DEFAULT_ZONE = "America/New_York"
 commands = typer.Typer(rich_markup_mode=None)
 Mentee = Annotated[str, typer.Argument(help="The mentee's number.")]
@@ -53,12 +58,16 @@ def enroll(
     encoding: Annotated[
         str, typer.Option(help="How the file stores its letters, if Warmline asks for it.")
     ] = "",
+    same: Lines = None,
+    new: Lines = None,
+    shares: Lines = None,
 ) -> None:
     """Enroll mentees, mentors, and managers from a CSV file.
 
     The first line names the columns: role,name,phone,timezone,mentor,language. Under mentor, name
     the mentee's mentor, then backups after slashes (Sam/Noor). If any line has a problem, no one is
-    enrolled and each problem is listed by line (exit status 1).
+    enrolled and each problem is listed by line (exit status 1). Where somebody has that number or
+    name already, say who is meant: --same LINE, --new LINE, or --shares LINE.
 
     \b
     Examples:
@@ -71,23 +80,31 @@ def enroll(
         chosen = _find_or_add_program(session, program, timezone or DEFAULT_ZONE, hours)
         zone = timezone or chosen.timezone
         people = read_people(file.read_bytes(), timezone=zone, encoding=encoding)
-        planned, enrolled = enroll_people(session, chosen, people, now=utc_now())
+        planned, enrolled = enroll_people(
+            session, chosen, people, now=utc_now(), answers=_answers(same, new, shares)
+        )
         tx = transaction(session, settings)
-        tell_of_new_sign_in(tx, who_signs_in_now(planned, enrolled))
-        stays = preview or people.readings or (planned.problems and not keep_good)
+        tell_of_sign_ins(tx, planned, enrolled)
+        open_lines = planned.problems or planned.questions
+        stays = preview or people.readings or (open_lines and not keep_good)
         if stays:
             session.rollback()
             enrolled = []
     _print_plan(people, planned)
     print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem.")
-    if planned.problems and not keep_good:
+    if open_lines and not keep_good:
         print(
             "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
             "enroll the others.",
             file=sys.stderr,
         )
-    if planned.problems or people.readings:
+    if open_lines or people.readings:
         raise typer.Exit(1)
+
+
+def _answers(same: Lines, new: Lines, shares: Lines) -> dict[int, Answer]:
+    said = ((Answer.SAME, same), (Answer.NEW, new), (Answer.SHARES, shares))
+    return {line: answer for answer, lines in said for line in lines or ()}
 
 
 def _print_plan(people: PeopleFile, planned: Plan) -> None:
@@ -95,6 +112,13 @@ def _print_plan(people: PeopleFile, planned: Plan) -> None:
         print(f"line {step.row.line}: {step_in_words(step)}")
     for problem in planned.problems:
         print(problem, file=sys.stderr)
+    for question in planned.questions:
+        line = question.row.line
+        print(f"line {line} ({question.row.name}): {question.words}", file=sys.stderr)
+        for answer, words in question.answers.items():
+            print(f"  --{answer} {line}: {words}", file=sys.stderr)
+        if question.hint:
+            print(f"  {question.hint}", file=sys.stderr)
     if people.ignored:
         print(f"These columns are not read: {', '.join(people.ignored)}.", file=sys.stderr)
     if people.readings:
@@ -108,10 +132,14 @@ def _print_plan(people: PeopleFile, planned: Plan) -> None:
 
 
 @commands.command()
-def invite(phone: Mentee) -> None:
+def invite(
+    phone: Mentee,
+    name: Annotated[str, typer.Option(help="Who, if several mentees use this phone.")] = "",
+) -> None:
     """Print a one-time link to the web chat for a mentee.
 
-    Send the link to the mentee yourself. It signs them in once.
+    Send the link to the mentee yourself. It signs them in once. If two mentees use one phone, name
+    the one you mean.
 
     \b
     Example:
@@ -120,7 +148,8 @@ def invite(phone: Mentee) -> None:
     with writing() as (settings, session):
         tx = transaction(session, settings)
         try:
-            print(make_invitation(session, find_person(session, phone), tx.rules, now=tx.now))
+            mentee = find_person(session, phone, name)
+            print(make_invitation(session, mentee, tx.rules, now=tx.now))
         except ValueError as error:
             raise Refused(str(error)) from error
 

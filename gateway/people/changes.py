@@ -5,9 +5,8 @@ The audit log says which fields changed, never their contents.
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
@@ -16,22 +15,21 @@ from escalation.speech.i18n import known as known_language
 from gateway.accounts.sessions import end_access
 from gateway.people.details.refusals import BadDetails, CannotChange
 from gateway.people.details.row import Details, check_details, check_name
-from gateway.people.directory import list_mentors, list_open_handoffs
-from gateway.people.enrollment import adopt_stranger, match
+from gateway.people.directory import list_mentors, list_open_handoffs, phone_in_use
 from gateway.people.import_plan import PHONE_IN_USE
+from gateway.people.membership import (
+    end_membership,
+    give_number,
+    match,
+    open_handoffs_sentence,
+)
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from gateway.runtime.line import Line
 from models import (
-    Conversation,
-    DutyOverride,
-    DutyShift,
-    Handoff,
-    Match,
     Person,
     Program,
     Role,
-    Schedule,
     phone_index,
 )
 
@@ -57,7 +55,7 @@ def change_person(
     lock_program(session, person.program_id)
     session.refresh(person)
     changed = []
-    if row.phone != person.phone:
+    if row.phone != phone_in_use(person):
         _give_number(session, person, row.phone)
         changed.append("phone")
     if row.role is not person.role:
@@ -86,11 +84,7 @@ def _give_number(session: Session, person: Person, phone: str) -> None:
     lines = session.scalar(select(Program.id).where(Program.phone == phone))
     if known is not None or lines is not None:
         raise BadDetails(PHONE_IN_USE)
-    person.phone, person.phone_index, person.unreachable_code = phone, index, None
-    session.flush()
-    has_thread = session.scalar(select(Conversation.id).where(Conversation.person_id == person.id))
-    if has_thread is None:
-        adopt_stranger(session, person)
+    give_number(session, person, phone)
 
 
 def _give_role(session: Session, person: Person, role: Role, *, by: Person) -> None:
@@ -151,22 +145,12 @@ def leave(session: Session, person: Person, *, line: Line, by: Person, now: date
         return
     handoffs = list_open_handoffs(session, person)
     if handoffs:
-        raise CannotChange(_open_handoffs_sentence(person, handoffs))
+        raise CannotChange(open_handoffs_sentence(person, handoffs))
     if person.role is Role.MANAGER:
         _check_manager_remains(session, person, by=by)
     for transfer in transfers_offered_to(session, person):
         answer_transfer(line.at(session), transfer, by=person, accept=False)
-    person.left_at, person.on_duty = now, False
-    matched = or_(Match.mentee_id == person.id, Match.mentor_id == person.id)
-    session.execute(delete(Match).where(matched))
-    session.execute(delete(DutyShift).where(DutyShift.person_id == person.id))
-    session.execute(
-        delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
-    )
-    end_access(session, person)
-    for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
-        schedule.paused = True
-    session.flush()
+    end_membership(session, person, now=now)
     note_about(session, person, "person left", by=by, now=now)
 
 
@@ -174,37 +158,20 @@ def come_back(session: Session, person: Person, *, by: Person, now: datetime) ->
     """Bring a person back, without their former matches, duty and check-ins.
 
     Raises:
-        CannotChange: their data was erased.
+        CannotChange: their data was erased, or somebody else has their number.
     """
     if person.left_at is None:
         return
-    if person.phone is None:
+    if person.erased_at is not None:
         raise CannotChange(
             gettext_noop("This person's data was erased. Enroll them as a new person.")
         )
+    if person.phone is None and person.shares_phone_with is None:
+        raise CannotChange(
+            phrase("{name} has no number any more. Save a new number first.", name=person.name)
+        )
     person.left_at = None
     note_about(session, person, "person came back", by=by, now=now)
-
-
-def _open_handoffs_sentence(person: Person, handoffs: Sequence[Handoff]) -> str:
-    codes = reduce(
-        lambda before, last: phrase("{before} and {last}", before=before, last=last),
-        (f"#{handoff.id}" for handoff in handoffs),
-    )
-    if person.role is Role.MENTEE:
-        return phrase(
-            "{name} still has an open handoff: {codes}. Close it first.",
-            name=person.name,
-            codes=codes,
-        )
-    one = phrase("it") if len(handoffs) == 1 else phrase("each")
-    return phrase(
-        "{name} still holds {codes}. Transfer, release or close {one} first, so that no mentee "
-        "is left without an answer.",
-        name=person.name,
-        codes=codes,
-        one=one,
-    )
 
 
 def _check_manager_remains(session: Session, person: Person, *, by: Person) -> None:

@@ -135,8 +135,16 @@ def search(listed: Iterable[Listed], words: str) -> list[Listed]:
     ]
 
 
+def phone_in_use(person: Person) -> str | None:
+    """A person's number, or the number of the phone that they share."""
+    shared = person.shares_phone_with
+    return person.phone or (shared.phone if shared else None)
+
+
 def why_not_textable(person: Person) -> str | None:
     """Why this person cannot be texted; None when they can."""
+    if person.shares_phone_with_id is not None:
+        return gettext_noop("they use another mentee's phone; write in the web chat")
     if person.phone is None:
         return gettext_noop("no number")
     if person.opted_out_at is not None:

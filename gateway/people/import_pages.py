@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
+from pydantic import StringConstraints
 
 from escalation.speech.i18n import gettext_noop, phrase
-from gateway.accounts.notices import tell_of_new_sign_in
 from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
-from gateway.people.enrollment import enroll, is_sign_in, who_signs_in_now
+from gateway.people.enrollment import enroll, is_sign_in, tell_of_sign_ins
 from gateway.people.import_plan import Plan, plan
 from gateway.people.people_file.columns import COLUMNS
 from gateway.people.people_file.decoding import GUESSES
 from gateway.people.people_file.reading import MOST_LINES, PeopleFile, read_people
+from gateway.people.questions import Answer
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Person, Program
 
@@ -38,6 +39,8 @@ CHANGED_MEANWHILE = gettext_noop(
 CHOOSE_ENCODING = gettext_noop("Choose how the names are written first.")
 Text = Annotated[str, Form()]
 Encoding = Annotated[str, Form(pattern=f"^({'|'.join(GUESSES)})?$")]
+
+Who = Annotated[str, StringConstraints(pattern=rf"^[0-9]{{1,5}}=({'|'.join(Answer)})$|^$")]
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,11 @@ def import_file(
     content: Text = "",
     seen: Text = "",
     encoding: Encoding = "",
+    who: Annotated[list[Who] | None, Form()] = None,
 ) -> Response:
     """Enroll the valid lines of the previewed file, which is read again.
+
+    `who` are the answers to questions, such as 5=new for line 5.
 
     A second click finds everyone enrolled already and changes nothing.
     """
@@ -99,13 +105,17 @@ def import_file(
     with acting(line) as session:
         program = session.get_one(Program, manager.program_id)
         planned = plan(session, program, read)
-        is_new = bool(planned.to_do) and _fingerprint(planned) != seen
+        is_new = bool(planned.to_do or planned.questions) and _fingerprint(planned) != seen
         if not is_new:
+            answers = dict(_read_answer(said) for said in who or () if said)
+            planned = plan(session, program, read, answers)
             if any(is_sign_in(step) for step in planned.steps):
                 require_recent(request)
             by = session.get_one(Person, manager.id)
-            planned, enrolled = enroll(session, program, read, by=by, now=line.clock())
-            tell_of_new_sign_in(line.at(session), who_signs_in_now(planned, enrolled))
+            planned, enrolled = enroll(
+                session, program, read, by=by, now=line.clock(), answers=answers
+            )
+            tell_of_sign_ins(line.at(session), planned, enrolled)
     if is_new:
         return _preview(request, manager, sent, CHANGED_MEANWHILE, status=409)
     new = sum(step.person is None for step in planned.to_do)
@@ -131,14 +141,15 @@ def _preview(
     read = _read(sent, manager)
     with get_line(request).database.reading() as session:
         planned = plan(session, session.get_one(Program, manager.program_id), read)
-    steps = [(step.row.line, step, None) for step in planned.steps]
-    problems = [(problem.line, None, problem) for problem in planned.problems]
+    steps = [(step.row.line, step, "step") for step in planned.steps]
+    problems = [(problem.line, problem, "problem") for problem in planned.problems]
+    questions = [(question.row.line, question, "question") for question in planned.questions]
     return page(
         request,
         "people/people_preview.html",
         viewer=manager,
         status=status,
-        lines=sorted([*steps, *problems], key=lambda one: one[0]),
+        lines=sorted([*steps, *problems, *questions], key=lambda one: one[0]),
         planned=planned,
         read=read,
         content=base64.b64encode(sent.content).decode("ascii"),
@@ -150,11 +161,17 @@ def _preview(
 
 def _fingerprint(planned: Plan) -> str:
     """What a preview showed, hashed, to detect changes before the import."""
-    shown = [
+    steps = [
         (step.row.line, step.effect.value, step.changes, [one.name for one in step.mentors])
         for step in planned.to_do
     ]
-    return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()
+    asked = [(one.row.line, str(one.words), list(one.answers)) for one in planned.questions]
+    return hashlib.sha256(repr((steps, asked)).encode("utf-8", "replace")).hexdigest()
+
+
+def _read_answer(said: str) -> tuple[int, Answer]:
+    line, _, answer = said.partition("=")
+    return int(line), Answer(answer)
 
 
 def _decode(content: str) -> bytes:

@@ -27,11 +27,13 @@ from gateway.people.directory import (
     list_open_handoffs,
     mentors_in,
     person_in,
+    phone_in_use,
     why_not_textable,
 )
-from gateway.people.enrollment import add_person
+from gateway.people.enrollment import Asks, add_person
 from gateway.people.exports import people_table
 from gateway.people.people_file.reading import MOST_LINES
+from gateway.people.questions import Answer
 from gateway.people.rota import read_day
 from gateway.privacy.legal_hold import HoldRefused, begin_hold, end_hold, find_hold
 from gateway.privacy.terms import (
@@ -128,7 +130,13 @@ def new_person(request: Request, manager: Manager) -> Response:
 
 
 @router.post("")
-def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "") -> Response:
+def add(
+    request: Request,
+    manager: Manager,
+    details: TypedDetails,
+    own: Text = "",
+    who: Literal["", "new", "shares"] = Form(""),
+) -> Response:
     line = get_line(request)
     try:
         with acting(line) as session:
@@ -140,12 +148,13 @@ def add(request: Request, manager: Manager, details: TypedDetails, own: Text = "
                 own=_mentor(session, manager, own) if own else None,
                 by=session.get_one(Person, manager.id),
                 now=line.clock(),
+                answer=Answer(who) if who else None,
             )
             if person.role is not Role.MENTEE:
                 require_recent(request)
                 tell_of_new_sign_in(line.at(session), [person])
     except CannotChange as refused:
-        return _new(request, manager, {**asdict(details), "own": own}, str(refused))
+        return _new(request, manager, {**asdict(details), "own": own}, refused)
     return go_to(request, f"/people/{person.id}?done=added")
 
 
@@ -302,6 +311,7 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
     line = get_line(request)
     with line.database.reading() as session:
         person = _person(session, manager, number)
+        phone = phone_in_use(person) or ""
         terms = _terms(session, person, line) if person.role is Role.MENTEE else None
         today = line.clock().astimezone(ZoneInfo(person.program.timezone)).date()
         own, back_ups = list_mentors(session, person)
@@ -317,13 +327,7 @@ def _one(request: Request, manager: Person, number: int, notice: Notice) -> Resp
         status=notice.status,
         person=person,
         given=notice.details
-        or Details(
-            person.role.value,
-            person.name,
-            person.phone or "",
-            person.timezone,
-            known(person.language),
-        ),
+        or Details(person.role, person.name, phone, person.timezone, known(person.language)),
         terms=terms,
         guardian=notice.guardian or {"name": "", "day": today.isoformat()},
         today=today,
@@ -360,7 +364,7 @@ def _new(
     request: Request,
     manager: Person,
     given: dict[str, str] | None = None,
-    sentence: str = "",
+    refused: CannotChange | None = None,
 ) -> Response:
     with get_line(request).database.reading() as session:
         mentors = mentors_in(session, manager.program_id)
@@ -369,10 +373,11 @@ def _new(
         request,
         "people/people_new.html",
         viewer=manager,
-        status=422 if sentence else 200,
+        status=422 if refused else 200,
         given=given or {**empty, "timezone": manager.program.timezone},
         mentors=mentors,
-        sentence=sentence,
+        sentence=str(refused or ""),
+        question=refused.question if isinstance(refused, Asks) else None,
         zones=common_zones(),
     )
 

@@ -209,6 +209,7 @@ def _erase_details(session: Session, person: Person, *, now: datetime) -> None:
     person.phone = person.phone_index = person.password_hash = person.unreachable_code = None
     person.timezone, person.language = person.program.timezone, "en"
     person.on_duty, person.shares_whole = False, False
+    person.shares_phone_with_id = None
     person.left_at, person.erased_at = person.left_at or now, now
 
 

@@ -157,6 +157,8 @@ def _unknown_now(facts: Facts, quadrant: Quadrant | None) -> Iterator[str]:
     """What no one knows about what the mentee wrote, so that no mentor takes it as answered."""
     handoff = facts.handoff
     name = display_name(handoff.conversation)
+    for other in facts.also_on_phone:
+        yield phrase("Who is writing: {other} uses this phone, too. Ask for a name.", other=other)
     if handoff.urgency is Urgency.CRISIS or handoff.need in (Need.CRISIS, Need.CONCERN):
         yield phrase("Where {name} is, and who is with them.", name=name)
     if quadrant is None:

@@ -23,7 +23,7 @@ MOST_SKILLS = 5
 class Facts:
     """`decisions` opened or raised the handoff; each comes with the message's words if the reader
     may see them. `earlier` counts this mentee's earlier handoffs, `with_reader` those of them that
-    the reader held.
+    the reader held. `also_on_phone` are other mentees who use the same phone.
     """
 
     handoff: Handoff
@@ -37,6 +37,7 @@ class Facts:
     shares_whole: bool
     cut_offs: CheckInCutOffs
     now: datetime
+    also_on_phone: Sequence[str] = ()
 
 
 def read_facts(
@@ -67,4 +68,13 @@ def read_facts(
         shares_whole=first_readable is None,
         cut_offs=cut_offs,
         now=now,
+        also_on_phone=_also_on_phone(session, handoff),
     )
+
+
+def _also_on_phone(session: Session, handoff: Handoff) -> list[str]:
+    here = handoff.conversation.person_id
+    shares = select(Person).where(
+        Person.shares_phone_with_id == here, Person.left_at.is_(None), Person.id != here
+    )
+    return [person.name for person in session.scalars(shares.order_by(Person.id))]

@@ -19,11 +19,13 @@ from gateway.integrations.api.auth import Caller, ReadsPeople, WritesPeople
 from gateway.integrations.api.problems import Problem
 from gateway.integrations.api.values import LARGEST, FromRow, Number, PageQuery, not_there
 from gateway.people.details.refusals import BadDetails
-from gateway.people.details.row import Details, check_details, check_name
+from gateway.people.details.row import Details, Row, check_details, check_name
 from gateway.people.directory import person_in
-from gateway.people.enrollment import carry_out, match
-from gateway.people.import_plan import plan
+from gateway.people.enrollment import carry_out
+from gateway.people.import_plan import Plan, plan
+from gateway.people.membership import match
 from gateway.people.people_file.reading import PeopleFile
+from gateway.people.questions import Answer
 from gateway.reporting.load import NAMES
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -35,9 +37,12 @@ router = APIRouter(prefix="/people", tags=["people"])
 # How long a repeated request with the same Idempotency-Key gets the first answer.
 REMEMBERED = timedelta(hours=24)
 # One answer for every number in use, so that it does not reveal who is enrolled in other programs.
+KNOWN_NUMBER = {"new_person": Answer.NEW, "shares_phone": Answer.SHARES}
 NUMBER_IN_USE = (
-    "This phone number cannot be used here. No one was enrolled or changed. To change a person or "
-    "enroll them again, use the page /people."
+    "This phone number cannot be used here. No one was enrolled or changed. If a mentee of yours "
+    "had it and it is the new person's now, close that mentee's open handoff and send known_number "
+    "as new_person. If both use one phone, send shares_phone. To change a person or enroll them "
+    "again, use the page /people."
 )
 
 
@@ -94,6 +99,17 @@ class NewPerson(BaseModel):
     ] = None
     own_mentor_id: Annotated[
         int | None, Field(ge=1, le=LARGEST, description="A mentor of the program")
+    ] = None
+    known_number: Annotated[
+        Literal["new_person", "shares_phone"] | None,
+        Field(
+            description=(
+                "If a mentee of your program has this number under another name. new_person: the "
+                "number is the new person's now; the other mentee leaves, and their messages stay "
+                "theirs. shares_phone: both use the phone; texts go to the other mentee, and the "
+                "new person uses the web chat"
+            )
+        ),
     ] = None
 
 
@@ -210,15 +226,25 @@ def _enroll(
     except BadDetails as bad:
         raise Problem(422, f"No one was enrolled: {bad.reason}.") from None
     mentor = _own_mentor(session, new, caller)
-    planned = plan(session, program, PeopleFile(rows=[row]))
-    if planned.problems or planned.steps[0].person is not None:
-        raise Problem(409, NUMBER_IN_USE)
-    [person] = carry_out(session, program, planned, now=caller.now)
+    planned = _plan(session, program, row, KNOWN_NUMBER.get(new.known_number or ""))
+    [person] = carry_out(session, program, planned, by=None, now=caller.now)
     if mentor is not None:
         match(session, person, [mentor])
     detail = {"role": row.role.value, "token": caller.token_id, **marks}
     note_about(session, person, "person added", by=None, now=caller.now, **detail)
     return person
+
+
+def _plan(session: Session, program: Program, row: Row, answer: Answer | None) -> Plan:
+    """Raises Problem if the number is in use and the answer is not enough."""
+    answers = {row.line: answer} if answer else {}
+    planned = plan(session, program, PeopleFile(rows=[row]), answers)
+    if planned.questions and planned.questions[0].is_about_name:
+        # First names repeat, and a token must not learn who is enrolled by trying names.
+        planned = plan(session, program, PeopleFile(rows=[row]), {row.line: Answer.NEW})
+    if not planned.steps or planned.steps[0].person is not None:
+        raise Problem(409, NUMBER_IN_USE)
+    return planned
 
 
 def _own_mentor(session: Session, new: NewPerson, caller: Caller) -> PersonRow | None:

@@ -5,11 +5,12 @@ import_plan.py says what enrolling it would do, and enrollment.py does it.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from escalation.speech.i18n import gettext_noop, phrase
+from escalation.speech.names import fold_name
 from gateway.people.details.refusals import BadDetails
 from gateway.people.details.row import Row, cleaned, read_row
 from gateway.people.people_file.columns import (
@@ -20,6 +21,7 @@ from gateway.people.people_file.columns import (
     read_header,
 )
 from gateway.people.people_file.decoding import GUESSES, decode, decoded_as
+from models import Role
 
 MOST_LINES = 5_000
 # As many names show whether an encoding is right.
@@ -106,7 +108,7 @@ def _read_file(content: bytes, people: PeopleFile, timezone: str, encoding: str)
 def _read_lines(
     reader: Iterator[list[str]], header: Header, people: PeopleFile, timezone: str
 ) -> None:
-    seen: dict[str, int] = {}
+    seen: dict[str, list[Row]] = {}
     for cells in reader:
         line: int = reader.line_num  # type: ignore[attr-defined]
         if line > MOST_LINES + 1:
@@ -120,14 +122,21 @@ def _read_lines(
             continue
         try:
             row = read_row(values, line, timezone)
-            if row.phone in seen:
-                taken = gettext_noop("this phone number is already on line {line}")
-                raise BadDetails(phrase(taken, line=seen[row.phone]))
+            _check_first(row, seen)
         except BadDetails as bad:
             people.problems.append(Problem(line, bad.reason, values["name"]))
         else:
-            seen[row.phone] = line
+            seen.setdefault(row.phone, []).append(row)
             people.rows.append(row)
+
+
+def _check_first(row: Row, seen: Mapping[str, Sequence[Row]]) -> None:
+    """Two mentees with two names can share a phone. Raises BadDetails otherwise."""
+    for other in seen.get(row.phone, ()):
+        both = row.role is other.role is Role.MENTEE
+        if not both or fold_name(row.name) == fold_name(other.name):
+            taken = gettext_noop("this phone number is already on line {line}")
+            raise BadDetails(phrase(taken, line=other.line))
 
 
 def _readings(content: bytes, candidates: Sequence[str], delimiter: str) -> tuple[Reading, ...]:

@@ -222,6 +222,12 @@ def create_people() -> None:
             nullable=True,
             comment="The provider's error code for this number",
         ),
+        link(
+            "shares_phone_with_id",
+            "person",
+            nullable=True,
+            comment="Whose phone this mentee uses, without a number",
+        ),
         sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_index"),
         sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
     )

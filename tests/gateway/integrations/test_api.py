@@ -481,6 +481,23 @@ def test_a_token_cannot_make_or_change_anyone_who_signs_in_as_staff(
     assert talk.phones.shown == [], "no link to a number that a token brought"
 
 
+def test_a_mentees_number_can_pass_to_a_new_person_or_be_shared(
+    talk: Talk, api_client: Clients
+) -> None:
+    client, before = api_client(Scope.PEOPLE_WRITE), talk.person(MAYA).id
+    talk.texts(MAYA, "i hide in the garage")
+    asked = client.enrolls(phone=MAYA)
+    assert (asked.status_code, "send known_number" in asked.text) == (409, True)
+    shared = client.enrolls(phone=MAYA, known_number="shares_phone")
+    assert (shared.status_code, talk.person(MAYA).id) == (201, before)
+    replaced = client.enrolls(phone=MAYA, name="Nia", known_number="new_person")
+    assert (replaced.status_code, talk.person(MAYA).name) == (201, "Nia")
+    assert talk.thread(MAYA) == [], "the new person's thread is empty"
+    for number in (SAM, "+12025550100"):
+        refused = client.enrolls(phone=number, known_number="new_person")
+        assert (refused.status_code, refused.text) == (409, asked.text)
+
+
 def test_a_number_in_use_gets_one_answer_wherever_it_is_in_use(
     talk: Talk, api_client: Clients
 ) -> None:

@@ -130,7 +130,7 @@ def test_the_template_is_a_valid_file(web: Web) -> None:
 def test_the_preview_shows_each_line_and_writes_nothing(web: Web, talk: Talk) -> None:
     before = names(talk)
     file = (
-        f"{HEADER}mentor,Ana,{ANA},,\nmentee,Maja,{MAYA},,\nmentee,Jo,{JO},,\n"
+        f"{HEADER}mentor,Ana,{ANA},,\nmentee,Maya,{MAYA},America/Denver,\nmentee,Jo,{JO},,\n"
         f"mentee,Cy,nonsense,,\nmentee,Sam,{SAM},,\nmentor,Ana again,{ANA},,\n"
         f"mentee,Di,{BEN},,Nix\n"
     )
@@ -141,7 +141,7 @@ def test_the_preview_shows_each_line_and_writes_nothing(web: Web, talk: Talk) ->
     lines = preview_lines(shown)
     assert " add " in lines[2]
     assert " change " in lines[3]
-    assert "name was Maya" in lines[3]
+    assert "time zone was America/New_York" in lines[3]
     assert "no change" in lines[4]
     assert "not a valid phone number" in lines[5]
     assert "enrolled as a mentor, not a mentee" in lines[6]
@@ -201,15 +201,16 @@ def test_a_double_click_imports_once(web: Web, talk: Talk) -> None:
 
 
 def test_a_change_since_the_preview_shows_a_new_preview(web: Web, talk: Talk) -> None:
-    sent = hidden(previews(web, f"{HEADER}mentee,Maja,{MAYA},,\nmentor,Ana,{ANA},,\n".encode()))
-    talk.sets(MAYA, name="May")
+    file = f"{HEADER}mentee,Maya,{MAYA},America/Denver,\nmentor,Ana,{ANA},,\n"
+    sent = hidden(previews(web, file.encode()))
+    talk.sets(MAYA, timezone="America/Chicago")
     answer = web.posts("/people/import", **sent)
     assert answer.status_code == 409
     assert "Someone changed people since your preview" in answer.text
-    assert "name was May" in preview_lines(answer)[2]
-    assert talk.person(MAYA).name == "May"
+    assert "time zone was America/Chicago" in preview_lines(answer)[2]
+    assert talk.person(MAYA).timezone == "America/Chicago"
     assert web.posts("/people/import", **hidden(answer)).status_code == 303
-    assert talk.person(MAYA).name == "Maja"
+    assert talk.person(MAYA).timezone == "America/Denver"
 
 
 def test_incomplete_content_is_refused(web: Web, talk: Talk) -> None:
@@ -221,8 +222,8 @@ def test_incomplete_content_is_refused(web: Web, talk: Talk) -> None:
 
 def test_an_empty_time_zone_changes_nothing(web: Web, talk: Talk) -> None:
     talk.sets(MAYA, timezone="America/Denver")
-    imports(web, f"{HEADER}mentee,Maja,{MAYA},,\n".encode())
-    assert (talk.person(MAYA).name, talk.person(MAYA).timezone) == ("Maja", "America/Denver")
+    imports(web, f"{HEADER}mentee,MAYA,{MAYA},,\n".encode())
+    assert (talk.person(MAYA).name, talk.person(MAYA).timezone) == ("MAYA", "America/Denver")
 
 
 def test_a_person_who_left_and_is_in_the_file_comes_back(web: Web, talk: Talk) -> None:

@@ -1,0 +1,94 @@
+"""What belongs to being in a program: a number, a thread, mentors, and the end of all that."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from escalation.speech.i18n import Phrase, phrase
+from gateway.accounts.sessions import end_access
+from models import (
+    Conversation,
+    DutyOverride,
+    DutyShift,
+    Handoff,
+    Match,
+    MatchKind,
+    Person,
+    Role,
+    Schedule,
+    phone_index,
+)
+
+
+def give_number(session: Session, person: Person, phone: str) -> None:
+    """Give a person a number that nobody has. Whoever held it before wrote in their own thread."""
+    person.phone, person.phone_index, person.unreachable_code = phone, phone_index(phone), None
+    person.shares_phone_with = None
+    session.flush()
+    has_thread = session.scalar(select(Conversation.id).where(Conversation.person_id == person.id))
+    if has_thread is None:
+        adopt_stranger(session, person)
+
+
+def adopt_stranger(session: Session, person: Person) -> None:
+    """Give a person the thread of what they wrote before they were enrolled."""
+    thread = session.scalar(
+        select(Conversation).where(
+            Conversation.stranger_index == person.phone_index,
+            Conversation.program_id == person.program_id,
+        )
+    )
+    if thread is not None:
+        thread.stranger_phone = thread.stranger_index = None
+        thread.person = person
+        session.flush()
+
+
+def match(session: Session, mentee: Person, mentors: Sequence[Person]) -> None:
+    """Replace a mentee's matches: the first is their own mentor, the others are back-ups."""
+    for former in session.scalars(select(Match).where(Match.mentee_id == mentee.id)):
+        session.delete(former)
+    session.flush()
+    for place, mentor in enumerate(mentors):
+        kind = MatchKind.OWN if place == 0 else MatchKind.BACK_UP
+        session.add(Match(mentee_id=mentee.id, mentor_id=mentor.id, kind=kind))
+    session.flush()
+
+
+def end_membership(session: Session, person: Person, *, now: datetime) -> None:
+    """Sign a person out, off duty, unmatched, and without check-ins."""
+    person.left_at, person.on_duty = person.left_at or now, False
+    matched = or_(Match.mentee_id == person.id, Match.mentor_id == person.id)
+    session.execute(delete(Match).where(matched))
+    session.execute(delete(DutyShift).where(DutyShift.person_id == person.id))
+    session.execute(
+        delete(DutyOverride).where(DutyOverride.person_id == person.id, DutyOverride.ends_at > now)
+    )
+    end_access(session, person)
+    for schedule in session.scalars(select(Schedule).where(Schedule.person_id == person.id)):
+        schedule.paused = True
+    session.flush()
+
+
+def open_handoffs_sentence(person: Person, handoffs: Sequence[Handoff]) -> Phrase:
+    codes = reduce(
+        lambda before, last: phrase("{before} and {last}", before=before, last=last),
+        (f"#{handoff.id}" for handoff in handoffs),
+    )
+    if person.role is Role.MENTEE:
+        return phrase(
+            "{name} still has an open handoff: {codes}. Close it first.",
+            name=person.name,
+            codes=codes,
+        )
+    one = phrase("it") if len(handoffs) == 1 else phrase("each")
+    return phrase(
+        "{name} still holds {codes}. Transfer, release or close {one} first, so that no mentee "
+        "is left without an answer.",
+        name=person.name,
+        codes=codes,
+        one=one,
+    )
