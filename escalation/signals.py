@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models import Danger
+
 
 class Axis(StrEnum):
     """What a piece of evidence is about."""
@@ -39,6 +41,7 @@ class Signals:
     says: the whole message is a plain yes or no.
     item_nine: an answer above 0 to PHQ-9's last item (thoughts of being better off dead or of
         self-harm), which is a crisis by itself.
+    danger: what kind of danger the strongest rule found; None if only a classifier found it.
     covered: False for languages and scripts that detection was not built for; scores mean little.
     version: the rules and the model that produced the scores.
     """
@@ -49,6 +52,7 @@ class Signals:
     asked_for_person: bool = False
     says: YesOrNo | None = None
     item_nine: bool = False
+    danger: Danger | None = None
     covered: bool = True
     evidence: tuple[Evidence, ...] = ()
     version: str = "none"

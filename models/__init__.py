@@ -31,6 +31,7 @@ from models.encryption.words import (
 )
 from models.handoffs import (
     Alert,
+    Danger,
     FollowUp,
     Handoff,
     HandoffCode,

@@ -36,6 +36,21 @@ class Urgency(IntEnum):
     CRISIS = 3
 
 
+class Danger(StrEnum):
+    """What kind of danger a crisis is, as far as words say. It decides the mentor's brief and the
+    numbers that the mentee reads."""
+
+    SUICIDE = "suicide"
+    SELF_HARM = "self_harm"
+    ABUSE_AT_HOME = "abuse_at_home"
+    SEXUAL = "sexual"
+    VIOLENCE = "violence"
+    EATING = "eating"
+    SUBSTANCES = "substances"
+    SOMEBODY_ELSE = "somebody_else"
+    OTHER = "other"
+
+
 class Status(StrEnum):
     WAITING = "waiting"
     CLAIMED = "claimed"
@@ -103,6 +118,9 @@ class Handoff(Base):
     )
     need: Mapped[Need] = mapped_column(enum_column(Need))
     urgency: Mapped[Urgency] = mapped_column(Ranked(Urgency))
+    danger_named: Mapped[str | None] = mapped_column(
+        "danger", Encrypted(""), comment="Null if the words do not say what kind of danger it is"
+    )
     status: Mapped[Status] = mapped_column(enum_column(Status))
     mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)
     ladder: Mapped[int] = mapped_column(default=0)
@@ -120,6 +138,10 @@ class Handoff(Base):
 
     conversation: Mapped[Conversation] = relationship(lazy="joined")
     mentor: Mapped[Person | None] = relationship(lazy="joined")
+
+    @property
+    def danger(self) -> Danger | None:
+        return Danger(self.danger_named) if self.danger_named else None
 
     @property
     def is_open(self) -> bool:

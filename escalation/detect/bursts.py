@@ -71,6 +71,7 @@ def read_with_burst(alone: Signals, words: str, texts: Sequence[str]) -> Signals
     return replace(
         alone,
         crisis=max(alone.crisis, together.crisis),
+        danger=together.danger or alone.danger,
         asked_for_person=alone.asked_for_person or together.asked_for_person,
         evidence=evidence,
         version=f"{alone.version} bursts-{load_bursts().version}",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from escalation.detect.calibration import load_calibration, sigmoid
 from escalation.detect.classifiers import Classifier, build_inputs, load_classifiers
 from escalation.detect.coverage import covered, less_sure
+from escalation.detect.dangers import name_danger
 from escalation.detect.lexicon import SPANISH, load_lexicon
 from escalation.detect.normalize import Normalized
 from escalation.detect.rules import Found, find
@@ -93,6 +94,7 @@ def _alone(text: str, plain: Normalized, features: Features, inputs: Vector) -> 
         tools=tools,
         asked_for_person=any(one.requests for one in found),
         says=next((one.says for one in found if one.says), None),
+        danger=name_danger(found),
         covered=known,
         evidence=tuple(dict.fromkeys(one for one in evidence if one.quote))[:MOST_SPANS],
         version=_version(),

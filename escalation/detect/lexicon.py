@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 
 from escalation.signals import Axis, YesOrNo
+from models import Danger
 
 FOLDER = Path(__file__).parent.parent / "lexicon"
 
@@ -39,6 +40,8 @@ class Kind(StrEnum):
     URGE = "urge"
     SELF_HARM = "self_harm"
     ABUSE = "abuse"
+    EATING = "eating"
+    SUBSTANCES = "substances"
     VIOLENCE = "violence"
     OTHER = "other"
     PAST = "past"
@@ -102,6 +105,14 @@ class Guard(Rule):
     unless: Pattern | None = None
 
 
+class Narrower(Rule):
+    """Words of a message that make the danger that follows from a rule's kind more exact."""
+
+    kinds: frozenset[Kind]
+    danger: Danger
+    unless: Pattern | None = None
+
+
 class Cue(Rule):
     axis: Axis
 
@@ -139,6 +150,14 @@ class RelianceLexicon:
 
     rules: tuple[Rule, ...]
     denied: re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class DangerLexicon:
+    """What kind of danger the kind of a rule means. The first narrower one that matches counts."""
+
+    of_kind: Mapping[Kind, Danger]
+    narrower: tuple[Narrower, ...]
 
 
 @dataclass(frozen=True)
@@ -231,3 +250,16 @@ def load_bursts() -> BurstLexicon:
     file = _File("bursts")
     version = hashlib.sha256(file.text.encode()).hexdigest()[:8]
     return BurstLexicon(file.entries(Rule, "unfinished"), file.entries(Rule, "goes_on"), version)
+
+
+@cache
+def load_dangers() -> DangerLexicon:
+    """Not part of `load_lexicon` either: no score depends on it. Raises BadLexicon."""
+    file = _File("dangers")
+    named = file.content.get("of_kind", {})
+    missing = [kind.value for kind in Kind if named.get(kind.value) not in list(Danger)]
+    if missing:
+        raise BadLexicon(file.path, f"[of_kind] names no danger for {missing[0]}")
+    return DangerLexicon(
+        {kind: Danger(named[kind.value]) for kind in Kind}, file.entries(Narrower, "narrower")
+    )

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from escalation.detect.lexicon import CrisisRule, Guard, Lexicon, Where
+from escalation.detect.lexicon import CrisisRule, Guard, Kind, Lexicon, Where
 from escalation.detect.normalize import Normalized
 from escalation.signals import YesOrNo
 
@@ -25,6 +25,7 @@ class Hit:
     end: int
     score: float = 1.0
     guards: tuple[str, ...] = ()
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _weigh(rule: CrisisRule, text: str, match: re.Match[str], guards: tuple[Guar
         if rule.kind in guard.kinds and _speaks_against(guard, text, *match.span())
     ]
     score = min([rule.score, *(guard.leaves for guard in against)])
-    return Hit(rule.name, *match.span(), score, tuple(guard.name for guard in against))
+    return Hit(rule.name, *match.span(), score, tuple(guard.name for guard in against), rule.kind)
 
 
 def _speaks_against(guard: Guard, text: str, start: int, end: int) -> bool:

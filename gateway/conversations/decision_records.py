@@ -4,7 +4,7 @@ from typing import Any
 
 from escalation.decide import BotState, Standing
 from escalation.signals import Signals, YesOrNo
-from models import DecisionRecord, Urgency
+from models import Danger, DecisionRecord, Urgency
 
 # Inputs that are stored as they are.
 OF_SIGNALS = ("item_nine", "covered")
@@ -15,6 +15,7 @@ def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:
     """The inputs of `decide` that have no column of their own."""
     return {
         "says": signals.says.value if signals.says else None,
+        "danger": signals.danger.value if signals.danger else None,
         "urgency": standing.urgency.value if standing.urgency else None,
         **{name: getattr(signals, name) for name in OF_SIGNALS},
         **{name: getattr(standing, name) for name in OF_STANDING},
@@ -33,6 +34,7 @@ def decided_on(record: DecisionRecord) -> tuple[Signals, Standing, BotState]:
         tools=record.tools,
         asked_for_person=record.asked_for_person,
         says=YesOrNo(seen["says"]) if seen.get("says") else None,
+        danger=Danger(seen["danger"]) if seen.get("danger") else None,
         version=record.version,
         **{name: seen[name] for name in OF_SIGNALS if name in seen},
     )

@@ -5,14 +5,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from escalation.crisis_lines import numbers_by_text
 from escalation.handoffs.availability import away_now, mentors_under_concern
 from escalation.handoffs.handoffs import open_handoff
 from escalation.handoffs.ladder import get_own_mentor
+from escalation.speech.danger_lines import why_line
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
 from escalation.speech.message_writer import conversation_language
 from escalation.transaction import Transaction
 from gateway.conversations.relay import what_may_be_read
-from models import Conversation, Handoff, Message, Need, Person, Urgency
+from models import Conversation, Danger, Handoff, Message, Need, Person, Urgency
 
 A_MENTOR = gettext_noop("a mentor")
 
@@ -27,33 +29,39 @@ def ask_for_a_person(
     urgency: Urgency = Urgency.SOON,
     *,
     message: Message | None,
+    danger: Danger | None = None,
 ) -> Handoff:
     """Open a handoff, and tell the mentee why and who was asked. They have been paged already.
 
     The caller has locked the conversation and checked that it has no open handoff.
     """
     handoff, paged = open_handoff(tx, conversation, need, urgency, message=message)
+    note_danger(handoff, danger)
     own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
-    blanks: dict[str, object] = {}
+    blanks: dict[str, object] = {"numbers": numbers_by_text(danger, language)}
     if own is not None and paged == [own]:
-        who, blanks = "who_own", {"mentor": own.name}
+        who, blanks["mentor"] = "who_own", own.name
     elif paged:
         names = one_after_another(language, [person.name for person in paged])
-        who, blanks = "who_team", {"mentors": names}
+        who, blanks["mentors"] = "who_team", names
     elif handoff.rung < 0 and handoff.next_page_at:
         who = "who_at_opening"
         own = mentor_to_name(tx.session, conversation, at=handoff.next_page_at)
-        blanks = {
-            "mentor": own.name if own else in_language(language, A_MENTOR),
-            "time": local_time(handoff.next_page_at, conversation, day=tx.now),
-        }
+        blanks["mentor"] = own.name if own else in_language(language, A_MENTOR)
+        blanks["time"] = local_time(handoff.next_page_at, conversation, day=tx.now)
     else:
         who = "who_nobody"
     if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
-    tx.say_in(conversation, f"why_{need.value}", who, **blanks)
+    tx.say_in(conversation, why_line(need, danger), who, **blanks)
     return handoff
+
+
+def note_danger(handoff: Handoff, danger: Danger | None, *, is_raised: bool = False) -> None:
+    """Keep the first kind of danger that was named, until what raises the handoff names another."""
+    if danger is not None and (is_raised or handoff.danger in (None, Danger.OTHER)):
+        handoff.danger_named = danger.value
 
 
 def mentor_to_name(

@@ -12,16 +12,18 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import managers_to_text
 from escalation.policy import PaidTexts
+from escalation.speech.danger_lines import why_line
 from escalation.speech.message_writer import STOP_CONFIRMED, get_thread
 from escalation.transaction import Transaction
-from models import Conversation, Handoff, Message, Speaker, Status, Urgency
+from models import Conversation, Danger, Handoff, Message, Need, Speaker, Status, Urgency
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Alerts, crises, and what managers must learn when someone forges a number or a limit is reached.
 ALWAYS_SENT = frozenset(
     {
         *("alert_routine", "alert_soon", "alert_crisis", "alert_raised_to_holder"),
-        *("why_crisis", "mentee_not_reached", "crisis_closed", "transfer_asked"),
+        *("mentee_not_reached", "crisis_closed", "transfer_asked"),
+        *(why_line(Need.CRISIS, danger) for danger in (None, *Danger)),
         *(
             "away_in_crisis",
             "staff_stopped",

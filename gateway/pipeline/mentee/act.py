@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from escalation.crisis_lines import numbers_by_text
 from escalation.decide import Decision, Do, decide
 from escalation.handoffs.handoffs import (
     OnlyAPersonCloses,
@@ -11,9 +12,11 @@ from escalation.handoffs.handoffs import (
     raise_handoff,
     withdraw,
 )
+from escalation.speech.danger_lines import why_line
+from escalation.speech.message_writer import conversation_language
 from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.over_reliance import nudge
-from gateway.conversations.person_requests import ask_for_a_person, local_time
+from gateway.conversations.person_requests import ask_for_a_person, local_time, note_danger
 from gateway.conversations.quick_replies import one_word
 from gateway.conversations.relay import tell_holder
 from gateway.conversations.turn import Turn
@@ -21,7 +24,7 @@ from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
 from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
 from gateway.pipeline.mentee.understand import Understood
-from models import Alert, Handoff, Need, Urgency
+from models import Alert, Danger, Handoff, Need, Urgency
 
 # Warmline itself goes on with the conversation.
 ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
@@ -65,14 +68,26 @@ def _carry_out(
         case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
             if decision.bot_speaks:
                 speak_for_bot(turn, understood)
-            return ask_for_a_person(turn, turn.conversation, need, urgency, message=turn.message)
+            return ask_for_a_person(
+                turn,
+                turn.conversation,
+                need,
+                urgency,
+                message=turn.message,
+                danger=_danger(turn, understood),
+            )
         case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
             assert handoff is not None  # only an open handoff is raised
+            danger = _danger(turn, understood)
             paged = raise_handoff(turn, handoff, need, urgency, message=turn.message)
-            turn.say(f"why_{need.value}", "raised" if paged else "raised_nobody")
+            note_danger(handoff, danger, is_raised=True)
+            numbers = numbers_by_text(danger, conversation_language(turn.conversation))
+            reached = "raised" if paged else "raised_nobody"
+            turn.say(why_line(need, danger), reached, numbers=numbers)
             tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
+            note_danger(handoff, _danger(turn, understood))
             _leave_to_person(turn, handoff)
         case Decision(do=Do.READ_ON):
             pass
@@ -83,6 +98,14 @@ def _carry_out(
             if decision.do is Do.OFFER:
                 offer_person(turn)
     return handoff
+
+
+def _danger(turn: Turn, understood: Understood) -> Danger | None:
+    """Named only where the text is a reason for a person."""
+    signals = understood.signals
+    if signals.item_nine:
+        return signals.danger or Danger.SUICIDE
+    return signals.danger if signals.crisis >= turn.policy.thresholds.concern else None
 
 
 def _leave_to_person(turn: Turn, handoff: Handoff) -> None:

@@ -472,6 +472,12 @@ def create_handoffs() -> None:
         ),
         column("need", enum("need", "crisis", "concern", "request", "connection", "stuck")),
         column("urgency", sa.SmallInteger()),
+        column(
+            "danger",
+            sa.Text(),
+            nullable=True,
+            comment="Null if the words do not say what kind of danger it is",
+        ),
         column("status", enum("status", "waiting", "claimed", "resolved", "withdrawn")),
         link("mentor_id", "person", nullable=True, index=True),
         column("ladder", sa.Integer()),

@@ -1,0 +1,47 @@
+"""The kind of danger decides what a mentee reads and what a mentor is told to do."""
+
+from gateway.conversations.decision_records import decided_on
+from models import Danger, DecisionRecord, Urgency
+from tests.line import JO, MAYA, NOOR, Talk
+
+READS = (
+    ("i want to kill myself", Danger.SUICIDE, ("988", "911")),
+    ("my stepdad hit me again", Danger.ABUSE_AT_HOME, ("not your fault", "800-422-4453", "911")),
+    ("i was raped last night", Danger.SEXUAL, ("not your fault", "800-656-4673", "911")),
+    ("a kid said hes gonna bring a gun tmrw", Danger.VIOLENCE, ("right to tell", "call 911")),
+    ("i make myself throw up after every meal", Danger.EATING, ("888-375-7767", "988")),
+    ("my friend doesnt wanna be here anymore", Danger.SOMEBODY_ELSE, ("worry about a friend",)),
+)
+
+
+def test_a_mentee_reads_the_numbers_for_their_kind_of_danger(talk: Talk) -> None:
+    for count, (words, danger, named) in enumerate(READS):
+        number = f"+1202555017{count}"
+        talk.enrolls(f"Mentee {count}", number)
+        talk.texts(number, words)
+        handoff = talk.handoff()
+        assert (handoff.danger, handoff.urgency) == (danger, Urgency.CRISIS), words
+        answer = talk.read_by(number)[-1]
+        assert all(part in answer for part in named), answer
+        if danger in (Danger.ABUSE_AT_HOME, Danger.SEXUAL, Danger.VIOLENCE):
+            assert "ending your life" not in answer
+
+
+def test_a_drunk_stepdad_is_not_answered_with_suicide(talk: Talk) -> None:
+    talk.texts(JO, "my stepdad is drunk and throwing stuff again")
+    answer = talk.read_by(JO)[-1]
+    assert talk.handoff().danger is Danger.ABUSE_AT_HOME
+    assert "800-422-4453" in answer
+    assert "ending your life" not in answer
+
+
+def test_the_kind_is_in_the_record_and_changes_when_the_handoff_is_raised(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    assert talk.handoff().danger is None
+    talk.texts(MAYA, "my uncle touches me when hes here")
+    assert talk.handoff().danger is Danger.SEXUAL
+    talk.texts(MAYA, "my friend doesnt wanna be here anymore")
+    assert talk.handoff().danger is Danger.SEXUAL, "what raised it stays"
+    kinds = [decided_on(record)[0].danger for record in talk.rows(DecisionRecord)]
+    assert kinds == [None, Danger.SEXUAL, Danger.SOMEBODY_ELSE]
+    assert "sexual" not in " ".join(talk.read_by(NOOR)), "no content by SMS"
