@@ -91,7 +91,8 @@ def enroll(
             session.rollback()
             enrolled = []
     _print_plan(people, planned)
-    print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem.")
+    asked = f", {len(planned.questions)} with a question" if planned.questions else ""
+    print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem{asked}.")
     if open_lines and not keep_good:
         print(
             "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
