@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from escalation.check_ins.scales import SCALES, CutOffs, Scale
-from models import Urgency
+from models import AlertChannel, Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
 
@@ -23,6 +23,7 @@ IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "there is no such ke
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[float, Field(gt=0)]
+Seconds = Annotated[int, Field(ge=10, le=3600)]
 Group = Literal["own", "back_up", "duty", "managers"]
 
 
@@ -117,10 +118,35 @@ class Claim(Part):
     answer_within_minutes: AnswerWithin
 
 
+class ByUrgency(Part):
+    """The channels after the text, in order. A text always goes."""
+
+    routine: tuple[AlertChannel, ...]
+    soon: tuple[AlertChannel, ...]
+    crisis: tuple[AlertChannel, ...]
+
+    def at(self, urgency: Urgency) -> tuple[AlertChannel, ...]:
+        channels: tuple[AlertChannel, ...] = getattr(self, urgency.name.lower())
+        return channels
+
+
+class SecondsByUrgency(Part):
+    routine: Seconds
+    soon: Seconds
+    crisis: Seconds
+
+    def at(self, urgency: Urgency) -> timedelta:
+        seconds: int = getattr(self, urgency.name.lower())
+        return timedelta(seconds=seconds)
+
+
 class AlertTimes(Part):
     delivered_within_minutes: Minutes
     give_up_after_minutes: Minutes
     valid_minutes: AnswerWithin
+    channels: ByUrgency
+    next_channel_seconds: SecondsByUrgency
+    least_staff: Annotated[int, Field(ge=1, le=50)]
 
     @model_validator(mode="after")
     def valid_as_long_as_twilio_allows(self) -> "AlertTimes":

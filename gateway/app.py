@@ -34,7 +34,7 @@ from gateway.integrations import pages as integration_pages
 from gateway.integrations.api.app import MOUNTED_AT, create_api
 from gateway.integrations.api.auth import refuse_unknown_token
 from gateway.integrations.api.problems import problem
-from gateway.messaging import twilio_webhooks
+from gateway.messaging import twilio_voice, twilio_webhooks
 from gateway.people import import_pages, rota_pages
 from gateway.people import pages as people_pages
 from gateway.people.people_file.reading import MOST_LINES
@@ -63,6 +63,7 @@ from gateway.web.rendering import (
 )
 
 ROUTERS = (
+    twilio_voice.router,
     twilio_webhooks.router,
     health.router,
     metrics.router,

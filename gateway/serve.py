@@ -18,11 +18,13 @@ from escalation.ruleset import Rules, load_rules
 from escalation.speech.guard import load_guard
 from gateway.app import create_app
 from gateway.demo_phones import Phones
+from gateway.operators.alarms import Operators
+from gateway.operators.mail import SmtpMail
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.audit import head_file_for, store_head_in
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.jobs import Engine
-from gateway.runtime.line import Line, Texts
+from gateway.runtime.line import Calls, Line, Texts
 from gateway.runtime.settings import ROOT, BadSettings, Settings, check_for_serving
 from gateway.web.connections import server_options
 from gateway.worker import KINDS, Watchdog, do_work
@@ -79,6 +81,26 @@ def make_texts(settings: Settings) -> Texts:
     )
 
 
+def make_calls(settings: Settings) -> Calls | None:
+    caller = settings.twilio_voice_from or settings.twilio_from
+    if settings.sms != "twilio" or not caller:
+        return None
+    from gateway.messaging.sms import TwilioCalls, connect
+
+    client = connect(
+        settings.twilio_account_sid or "",
+        settings.twilio_auth_token or "",
+        base_url=settings.twilio_base_url,
+    )
+    return TwilioCalls(client, public_url=settings.public_url, from_=caller)
+
+
+def make_mail(settings: Settings) -> SmtpMail | None:
+    if settings.smtp_url is None or settings.alert_from is None:
+        return None
+    return SmtpMail(settings.smtp_url, sender=settings.alert_from)
+
+
 def build_app(settings: Settings) -> FastAPI:
     """Raises AlreadyServed, BadPolicy, BadScript, BadLexicon, WeightsDamaged, or BadSettings."""
     # The first use loads the model, the rules, and the guard. No message should wait for that, and
@@ -91,7 +113,7 @@ def build_app(settings: Settings) -> FastAPI:
         refuse_real_numbers(database)
     engine = Engine(database, settings.database_url, [kind.job for kind in KINDS])
     line = make_line(settings, database)
-    watchdog = Watchdog(line, engine)
+    watchdog = Watchdog(line, engine, heartbeat_url=settings.heartbeat_url)
 
     def start() -> None:
         engine.start(lambda work: do_work(line, work))
@@ -117,11 +139,15 @@ def load_file_rules(settings: Settings) -> Rules:
 def make_line(settings: Settings, database: Database) -> Line:
     rules = load_file_rules(settings)
     timeout = rules.policy.bot.timeout_seconds
+    mail = make_mail(settings)
     return Line(
         database=database,
         rules=rules,
         bot=Bot(settings.rasa_url, timeout_seconds=timeout, token=settings.rasa_token),
         texts=make_texts(settings),
+        calls=make_calls(settings),
+        mail=mail,
+        operators=Operators(settings.operator_webhook, settings.operator_email, mail),
         detect=detect,
         take_turns=take_turns,
     )

@@ -24,7 +24,11 @@ from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn
 from gateway.handoffs import jobs as handoff_jobs
 from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
+from gateway.messaging.alert_steps import steps_to_take, take_step
 from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
+from gateway.operators.alarms import SendAlarm, alarms_to_send, send_alarm
+from gateway.operators.heartbeat import beat
+from gateway.operators.trouble import raise_alarms
 from gateway.pipeline.turns import take_turns
 from gateway.privacy import jobs as privacy
 from gateway.privacy.erasure import Erase
@@ -38,6 +42,7 @@ log = structlog.get_logger()
 
 EVERY = timedelta(seconds=2)
 SLOW = timedelta(seconds=10)
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 # A row that has been due for less than this is being worked on.
 GRACE = timedelta(seconds=5)
@@ -104,6 +109,8 @@ KINDS = (
     Kind(TakeTurns, lambda line, job: take_turns(line, job.conversation_id), unhandled_messages),
     Kind(jobs.Deliver, lambda line, job: deliver(line, job.conversation_id), undelivered_messages),
     Kind(jobs.Climb, handoff_jobs.run_handoff_job, handoff_jobs.overdue_pages),
+    Kind(jobs.TakeStep, take_step, steps_to_take),
+    Kind(SendAlarm, send_alarm, alarms_to_send, SLOW),
     Kind(jobs.CheckAlerts, handoff_jobs.run_handoff_job),
     Kind(jobs.CheckClaim, handoff_jobs.run_handoff_job, handoff_jobs.overdue_claim_checks),
     Kind(jobs.Recall, handoff_jobs.run_handoff_job, handoff_jobs.overdue_second_pages),
@@ -159,12 +166,14 @@ def find_due(line: Line, kinds: Iterable[Kind], *, before: datetime) -> list[Wor
 class Watchdog:
     """Looks on a thread of its own. On PostgreSQL, one process looks at a time."""
 
-    def __init__(self, line: Line, engine: Engine) -> None:
+    def __init__(self, line: Line, engine: Engine, *, heartbeat_url: str | None = None) -> None:
         self.line = line
         self.engine = engine
+        self.heartbeat_url = heartbeat_url
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._next_look: dict[Kind, datetime] = {}
+        self._next_round: datetime | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -205,3 +214,15 @@ class Watchdog:
             if self.line.database.is_sqlite or session.scalar(lock):
                 self.look(grace=grace)
                 self.engine.resume_abandoned()
+                self.watch_over()
+
+    def watch_over(self) -> None:
+        """Once a minute: alarm the operators about what is wrong, and say that we live."""
+        now = self.line.clock()
+        if self._next_round is not None and now < self._next_round:
+            return
+        self._next_round = now + MINUTELY
+        with self.line.database.writing() as session:
+            raise_alarms(self.line, session, now=now)
+        if self.heartbeat_url is not None:
+            beat(self.heartbeat_url)

@@ -31,6 +31,7 @@ from models.encryption.words import (
 )
 from models.handoffs import (
     Alert,
+    AlertStep,
     Danger,
     FollowUp,
     Handoff,
@@ -41,12 +42,14 @@ from models.handoffs import (
     Outcome,
     Owner,
     Status,
+    StepState,
     Urgency,
 )
 from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
 from models.people import (
     AgeBand,
+    AlertChannel,
     Consent,
     KnownDevice,
     Match,

@@ -17,7 +17,7 @@ from models.base import (
 )
 from models.conversations import Conversation, Message
 from models.encryption.ownership import Encrypted
-from models.people import Person
+from models.people import AlertChannel, Person
 
 
 class Need(StrEnum):
@@ -190,6 +190,41 @@ class Alert(Base):
     handoff: Mapped[Handoff] = relationship(lazy="raise")
     person: Mapped[Person] = relationship(lazy="joined")
     message: Mapped[Message] = relationship(lazy="joined")
+
+
+class StepState(StrEnum):
+    """How far a call or an e-mail after an alert's text has come."""
+
+    DUE = "due"
+    TRYING = "trying"
+    RINGING = "ringing"
+    REACHED = "reached"
+    MISSED = "missed"
+    DROPPED = "dropped"
+
+
+class AlertStep(Base):
+    """A call or an e-mail that follows an alert's text, if the person has not answered by then."""
+
+    __tablename__ = "alert_step"
+    __table_args__ = (
+        sa.UniqueConstraint("alert_id", "channel"),
+        partial_index("alert_step_open", "due_at", where="state IN ('due', 'trying')"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(sa.ForeignKey("alert.id"))
+    channel: Mapped[AlertChannel] = mapped_column(enum_column(AlertChannel))
+    state: Mapped[StepState] = mapped_column(enum_column(StepState))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    moved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tries: Mapped[int]
+    provider_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    why: Mapped[str | None] = mapped_column(
+        sa.String(40), comment="What the person pressed, or why the step reached nobody"
+    )
+
+    alert: Mapped[Alert] = relationship(lazy="joined")
 
 
 class HandoffCode(Base):

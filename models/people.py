@@ -23,6 +23,12 @@ class MatchKind(StrEnum):
     BACK_UP = "back_up"
 
 
+class AlertChannel(StrEnum):
+    SMS = "sms"
+    VOICE = "voice"
+    EMAIL = "email"
+
+
 class Program(Base):
     """A mentoring program.
 
@@ -86,9 +92,25 @@ class Person(Base):
         sa.ForeignKey("person.id"),
         comment="Whose phone this mentee uses, without a number",
     )
+    email: Mapped[str | None] = mapped_column(Encrypted, comment="For alerts, without content")
+    alert_channels: Mapped[str | None] = mapped_column(
+        sa.String(24), comment="Their own order, like voice,sms; null for the policy's"
+    )
 
     shares_phone_with: Mapped["Person | None"] = relationship(remote_side=id)
     program: Mapped[Program] = relationship(lazy="joined")
+
+    @property
+    def own_channels(self) -> list[AlertChannel]:
+        return [AlertChannel(name) for name in (self.alert_channels or "").split(",") if name]
+
+    def can_be_reached_by(self, channel: AlertChannel) -> bool:
+        """Whether we may try. STOP ends calls, too; a number that takes no texts may be called."""
+        if channel is AlertChannel.SMS:
+            return self.can_be_texted
+        if channel is AlertChannel.EMAIL:
+            return self.email is not None
+        return self.phone is not None and not self.opted_out_at
 
     @property
     def can_be_texted(self) -> bool:

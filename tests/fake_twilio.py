@@ -1,7 +1,9 @@
-"""A fake of Twilio's Messages API on 127.0.0.1.
+"""A fake of Twilio's Messages and Calls APIs on 127.0.0.1.
 
 It checks each request and each of its own answers against Twilio's OpenAPI document. It answers a
 wrong request with 400 and records it in `violations`. Tests assert that this list is empty.
+
+A call rings, is answered or not, asks Warmline what to say, and presses keys, as `on_calls` says.
 
     with FakeTwilio() as twilio:
         Twilio(ACCOUNT_SID, TOKEN, base_url=twilio.url, ...).send("+12025550101", "Hello", ...)
@@ -23,6 +25,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree
 
 import httpx
 from twilio.request_validator import RequestValidator
@@ -48,6 +51,7 @@ class Fault:
 
     too_many      429 with code 20429
     server_error  500
+    no_texts      500 for texts; calls work
     refuse        400 with `code`, for example 21610 (opted out) or 21211 (invalid number)
     hang          `seconds` pass before Twilio accepts the text and answers
     drop          Twilio accepts the text, and the connection closes before the answer
@@ -55,7 +59,16 @@ class Fault:
     duplicate     Twilio accepts the text and posts each status callback twice
     """
 
-    kind: Literal["too_many", "server_error", "refuse", "hang", "drop", "undelivered", "duplicate"]
+    kind: Literal[
+        "too_many",
+        "server_error",
+        "no_texts",
+        "refuse",
+        "hang",
+        "drop",
+        "undelivered",
+        "duplicate",
+    ]
     code: int = 0
     seconds: float = 0
     times: int | None = None
@@ -74,6 +87,32 @@ class Text:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What happens when a number is called: a person or a machine answers, or nobody does.
+
+    `presses` are the keys of a person, one for each time Warmline asks; they hang up after them.
+    """
+
+    by: Literal["person", "machine", "busy", "no-answer", "failed"] = "person"
+    presses: str = ""
+
+
+@dataclass
+class Call:
+    """`state`: queued, ringing, in-progress, and how it ended. `heard` is what was said."""
+
+    to: str
+    from_: str
+    url: str
+    status_callback: str
+    machine_callback: str | None
+    state: str = "queued"
+    heard: list[str] = field(default_factory=list)
+    languages: set[str] = field(default_factory=set)
+    sid: str = field(default_factory=lambda: f"CA{uuid.uuid4().hex}")
+
+
 class FakeTwilio:
     def __init__(self, *, callbacks: bool = True) -> None:
         # Load it now: the first request must not be slow, and a failure must reach the test.
@@ -82,6 +121,9 @@ class FakeTwilio:
         """One line for each wrong request, and for each bug of the fake itself."""
         self.sent: list[Text] = []
         """Every accepted text, oldest first, without the deleted ones."""
+        self.calls: list[Call] = []
+        self.on_calls: dict[str, Answers] = {}
+        """How a number answers; nobody answers the others."""
         self.received: set[str] = set()
         self._callbacks = callbacks
         self._faults: dict[str, Fault] = {}
@@ -138,16 +180,82 @@ class FakeTwilio:
         if problems:
             self.violations.append(f"{method} {target}: {'; '.join(problems)}")
             return _error(400, 20001, "; ".join(problems))
+        if urlsplit(target).path.endswith("/Calls.json"):
+            return self._checked(method, target, self._call(dict(parse_qsl(body.decode()))))
         if method == "DELETE":
             return self._delete(target)
         answer = (
             self._list(query) if method == "GET" else self._send(dict(parse_qsl(body.decode())))
         )
+        return self._checked(method, target, answer)
+
+    def _checked(self, method: str, target: str, answer: Answer | None) -> Answer | None:
         if answer and answer[0] < 400:
             content = json.dumps(answer[1]).encode()
             for problem in problems_in_answer(method, target, answer[0], content):
                 self.violations.append(f"the fake's answer to {method} {target}: {problem}")
         return answer
+
+    def _call(self, form: Mapping[str, str]) -> Answer | None:
+        fault = self._next_fault(form["To"])
+        if fault is not None and fault.kind in ("too_many", "server_error"):
+            return _error(500, 20500, "Internal server error")
+        if fault is not None and fault.kind == "refuse":
+            return _error(400, fault.code, "Twilio refused the call")
+        call = Call(
+            form["To"],
+            form["From"],
+            form["Url"],
+            form["StatusCallback"],
+            form.get("AsyncAmdStatusCallback"),
+        )
+        self.calls.append(call)
+        if self._callbacks:
+            self._carriers.submit(self.ring, call)
+        return 201, {
+            "account_sid": ACCOUNT_SID,
+            "sid": call.sid,
+            "status": "queued",
+            "to": call.to,
+            "from": call.from_,
+            "direction": "outbound-api",
+            "uri": f"{ACCOUNT}/Calls/{call.sid}.json",
+        }
+
+    def ring(self, call: Call) -> None:
+        """Let a queued call ring, and play it to its end."""
+        answers = self.on_calls.get(call.to, Answers("no-answer"))
+        call.state = "ringing"
+        if answers.by not in ("person", "machine"):
+            call.state = answers.by
+            self._tell(call, call.status_callback)
+            return
+        call.state = "in-progress"
+        asked = self._listen(call, self._tell(call, call.url))
+        if answers.by == "machine" and call.machine_callback:
+            self._tell(call, call.machine_callback, AnsweredBy="machine_start")
+        for key in answers.presses if answers.by == "person" else "":
+            if asked is None:
+                break
+            asked = self._listen(call, self._tell(call, asked, Digits=key))
+        call.state = "completed"
+        self._tell(call, call.status_callback)
+
+    def _tell(self, call: Call, url: str, **fields: str) -> httpx.Response:
+        form = {"CallSid": call.sid, "CallStatus": call.state, "From": call.from_, "To": call.to}
+        return self._post(url, {**form, **fields})
+
+    def _listen(self, call: Call, answer: httpx.Response) -> str | None:
+        """Hear what Warmline says. Returns where to post the next key, if it waits for one."""
+        if answer.status_code != 200:
+            self.violations.append(f"{answer.request.url} answered {answer.status_code}")
+            return None
+        twiml = ElementTree.fromstring(answer.text)
+        for said in twiml.iter("Say"):
+            call.heard.append(said.text or "")
+            call.languages.add(said.get("language", ""))
+        gather = twiml.find("Gather")
+        return None if gather is None else gather.get("action")
 
     def _list(self, query: Mapping[str, str]) -> Answer:
         size = int(query.get("PageSize", 50))
@@ -173,7 +281,7 @@ class FakeTwilio:
         match fault:
             case Fault("too_many"):
                 return _error(429, 20429, "Too many requests")
-            case Fault("server_error"):
+            case Fault("server_error") | Fault("no_texts"):
                 return _error(500, 20500, "Internal server error")
             case Fault("refuse", code):
                 return _error(400, code, "Twilio refused the text")
@@ -212,7 +320,9 @@ class FakeTwilio:
                     self._post(url, form)
 
     def _post(self, url: str, form: Mapping[str, str]) -> httpx.Response:
-        form = {**form, "SmsSid": form["MessageSid"], "AccountSid": ACCOUNT_SID}
+        form = {**form, "AccountSid": ACCOUNT_SID}
+        if "MessageSid" in form:
+            form["SmsSid"] = form["MessageSid"]
         signature = RequestValidator(TOKEN).compute_signature(url, form)
         headers = {"Content-Type": f"{FORM}; charset=UTF-8", "X-Twilio-Signature": signature}
         return self._client.post(url, data=form, headers=headers)

@@ -2,7 +2,7 @@
 
 Twilio ships the document in an npm package. `python -m tests.twilio_spec` downloads the package
 into `var/twilio-oai`, once. The checks cover the operations that Warmline uses: send a message,
-list messages, and delete one.
+list messages, delete one, and call someone.
 """
 
 import functools
@@ -33,6 +33,7 @@ CACHE = Path(__file__).resolve().parents[1] / "var" / "twilio-oai"
 
 MESSAGES = "/2010-04-01/Accounts/{AccountSid}/Messages.json"
 MESSAGE = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}.json"
+CALLS = "/2010-04-01/Accounts/{AccountSid}/Calls.json"
 FORM = "application/x-www-form-urlencoded"
 # Error 21617. The document states this limit only in prose.
 LONGEST_BODY = 1600
@@ -53,7 +54,10 @@ def problems_in_request(
             _openapi().validate_request(_request(method, target, headers, body))
     except OpenAPIError as error:
         return _reasons(error)
-    return _problems_in_form(dict(parse_qsl(body.decode()))) if method == "POST" else []
+    if method != "POST":
+        return []
+    path = CALLS if urlsplit(target).path.endswith("/Calls.json") else MESSAGES
+    return _problems_in_form(path, dict(parse_qsl(body.decode())))
 
 
 def problems_in_answer(method: str, target: str, status: int, content: bytes) -> list[str]:
@@ -66,8 +70,8 @@ def problems_in_answer(method: str, target: str, status: int, content: bytes) ->
     return []
 
 
-def _problems_in_form(form: Mapping[str, str]) -> list[str]:
-    operation = load_document()["paths"][MESSAGES]["post"]
+def _problems_in_form(path: str, form: Mapping[str, str]) -> list[str]:
+    operation = load_document()["paths"][path]["post"]
     # OpenAPI cannot express "one of these fields". Twilio's own extension does.
     groups = [
         ["".join(word.title() for word in name.split("_")) for name in group]
@@ -108,7 +112,7 @@ def _reasons(error: BaseException) -> list[str]:
 
 @functools.cache
 def _openapi() -> OpenAPI:
-    document, used = load_document(), (MESSAGES, MESSAGE)
+    document, used = load_document(), (MESSAGES, MESSAGE, CALLS)
     messages_only = {**document, "paths": {path: document["paths"][path] for path in used}}
     config = Config(
         # The pinned hash makes a validation of the whole document, which takes long, unnecessary.

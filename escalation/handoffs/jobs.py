@@ -57,6 +57,14 @@ class Climb(Work):
 
 
 @dataclass(frozen=True)
+class TakeStep(Work):
+    """Call or e-mail a person who has not answered an alert's text."""
+
+    name: ClassVar[str] = "take_step"
+    step_id: int
+
+
+@dataclass(frozen=True)
 class CheckAlerts(Work):
     """Climb early if no text of this rung reached anyone."""
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.alert_steps import is_still_trying, plan_steps
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     WhyNot,
@@ -112,6 +113,8 @@ def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
             at=tx.now,
         )
         tx.session.add(alert)
+        tx.session.flush()
+        plan_steps(tx, handoff, alert, person)
     log_move(
         tx,
         handoff,
@@ -142,7 +145,7 @@ def climb_if_unreached(tx: Transaction, handoff: Handoff, *, failed: Message | N
     sent_after = tx.now - timedelta(minutes=tx.policy.alert.delivered_within_minutes)
     may_answer = any(
         alert.person_id not in passed
-        and _may_still_arrive(alert.message, sent_after)
+        and (_may_still_arrive(alert.message, sent_after) or _may_be_called(tx, handoff, alert))
         and not (handoff.urgency is Urgency.CRISIS and _is_second_try(tx.session, alert.message))
         for alert in alerts
     )
@@ -241,6 +244,11 @@ def _may_still_arrive(text: Message, sent_after: datetime) -> bool:
     if text.delivery in HOPELESS:
         return False
     return text.delivery is Delivery.DELIVERED or text.at > sent_after
+
+
+def _may_be_called(tx: Transaction, handoff: Handoff, alert: Alert) -> bool:
+    """In a crisis the next people are paged while the first ones are being called."""
+    return handoff.urgency is not Urgency.CRISIS and is_still_trying(tx.session, alert)
 
 
 def _is_second_try(session: Session, text: Message) -> bool:

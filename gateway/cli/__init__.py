@@ -41,6 +41,10 @@ SECTIONS = {
     },
     "Every day": {
         "check": ("checks", "Check for anything that would keep a person from being reached."),
+        "watch": (
+            "watching",
+            "Alarm the operators if work is late, with or without a gateway.",
+        ),
         "waiting": ("handoffs", "List the handoffs that wait for a mentor, most urgent first."),
         "log": ("handoffs", "Show the handoff log, or every step of one handoff."),
         "schedule": ("check_ins", "Set, pause, resume, or list scheduled check-ins."),

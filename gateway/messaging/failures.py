@@ -6,15 +6,16 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.alert_steps import hasten_next
 from escalation.handoffs.duty import managers_to_text, tell_managers
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import Deliver, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
 from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
-from gateway.messaging.alarms import raise_alarm
 from gateway.messaging.delivery_codes import THROTTLES, Act, Code, get_code
 from gateway.messaging.limits import is_urgent
+from gateway.operators.alarms import raise_alarm
 from models import (
     Alert,
     Conversation,
@@ -56,6 +57,7 @@ def handle_failure(tx: Transaction, message: Message, *, taken: bool, final: boo
         _give_up(tx, message, code)
     else:
         _send_again(tx, message, at=next_try_at)
+        hasten_after(tx, message)
         if taken:
             _page_others_in_crisis(tx, message)
     log.warning(
@@ -109,6 +111,7 @@ def _give_up(tx: Transaction, message: Message, code: Code) -> None:
     if person is not None:
         _mark(tx, person, message, code)
     tx.session.flush()
+    hasten_after(tx, message)
     for handoff in _handoffs_of(tx.session, message):
         climb_if_unreached(tx, handoff)
     if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
@@ -132,6 +135,12 @@ def unmark(person: Person | None) -> None:
     """A text from the number, or one delivered to it, shows that it works again."""
     if person is not None:
         person.unreachable_code = None
+
+
+def hasten_after(tx: Transaction, message: Message) -> None:
+    """An alert's text did not arrive: the call or the e-mail after it is due now."""
+    for alert in tx.session.scalars(select(Alert).where(Alert.message_id == message.id)).all():
+        hasten_next(tx.session, alert, now=tx.now)
 
 
 def _page_others_in_crisis(tx: Transaction, message: Message) -> None:

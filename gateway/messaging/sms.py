@@ -94,6 +94,31 @@ class Twilio:
                 raise _failed(error) from error
 
 
+class TwilioCalls:
+    """Calls people through Twilio. It asks our pages what to say, and tells them what happened."""
+
+    def __init__(self, client: Client, *, public_url: str, from_: str) -> None:
+        self._client, self._voice, self._from = client, f"{public_url}/twilio/voice", from_
+
+    def call(self, to: str, *, step_id: int) -> str:
+        try:
+            call = self._client.calls.create(
+                to=to,
+                from_=self._from,
+                url=f"{self._voice}/alert/{step_id}",
+                status_callback=f"{self._voice}/status/{step_id}",
+                # Twilio listens whether a machine answered while it already speaks.
+                machine_detection="Enable",
+                async_amd="true",
+                async_amd_status_callback=f"{self._voice}/machine/{step_id}",
+                # About five rings: before most voice mail answers.
+                timeout=25,
+            )
+        except (TwilioException, RequestException) as error:
+            raise _failed(error) from error
+        return str(call.sid)
+
+
 def _failed(error: Exception) -> TextFailed:
     if not isinstance(error, TwilioRestException):
         return TextFailed("unreachable", final=False)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from models import (
     Absence,
     Alert,
+    AlertStep,
     ApiToken,
     AuditEntry,
     CannedReply,
@@ -132,6 +133,10 @@ def _work(rows: Rows, person: Person, here: int | None) -> dict[str, Any]:
         "handoff_events": rows(HandoffEvent, moved),
         "handoff_codes": rows(HandoffCode, HandoffCode.person_id == person.id),
         "alerts": rows(Alert, Alert.person_id == person.id),
+        "alert_steps": rows(
+            AlertStep,
+            AlertStep.alert_id.in_(select(Alert.id).where(Alert.person_id == person.id)),
+        ),
         "notes": rows(Note, Note.by_id == person.id),
         "debriefs": rows(Debrief, Debrief.person_id == person.id),
         "transfers": rows(Transfer, transfers),

@@ -207,6 +207,7 @@ def _erase_details(session: Session, person: Person, *, now: datetime) -> None:
     erase_words(session, LegalHold.reason, LegalHold.person_id == person.id)
     person.name = ERASED_NAME
     person.phone = person.phone_index = person.password_hash = person.unreachable_code = None
+    person.email = person.alert_channels = None
     person.timezone, person.language = person.program.timezone, "en"
     person.on_duty, person.shares_whole = False, False
     person.shares_phone_with_id = None

@@ -60,6 +60,25 @@ class Texts(Protocol):
         """Delete the provider's copy of a text. Does nothing when there is none."""
 
 
+class Calls(Protocol):
+    """A service that calls people and reads an alert to them. Raises TextFailed."""
+
+    def call(self, to: str, *, step_id: int) -> str:
+        """The provider's id of the call. The service asks our pages what to say."""
+
+
+class Mail(Protocol):
+    """A service that sends e-mail. Raises TextFailed."""
+
+    def send(self, to: str, subject: str, words: str) -> None: ...
+
+
+class Operators(Protocol):
+    """Those who run the server. Raises TextFailed, with `not_set_up` if nobody is named."""
+
+    def tell(self, about: str, words: str) -> None: ...
+
+
 @dataclass
 class Line:
     """A running Warmline: its database, its rules, and its connections to the outside.
@@ -81,6 +100,10 @@ class Line:
         default_factory=lambda: ThreadPoolExecutor(12, thread_name_prefix="line")
     )
     file_rules: Rules | None = None
+    # None: alerts by this channel are not set up.
+    calls: Calls | None = None
+    mail: Mail | None = None
+    operators: Operators | None = None
     versions: Versions = field(default_factory=Versions)
 
     def of(self, session: Session, program_id: int) -> "Line":

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     twilio_auth_token: str | None = None
     twilio_from: str | None = None
     twilio_messaging_service_sid: str | None = None
+    twilio_voice_from: str | None = None
+    smtp_url: str | None = None
+    alert_from: str | None = None
+    operator_webhook: str | None = None
+    operator_email: str | None = None
+    heartbeat_url: str | None = None
     twilio_base_url: str | None = None
     public_url: str = "http://127.0.0.1:8000"
     rasa_url: str = "http://127.0.0.1:5005"
@@ -121,6 +127,31 @@ class Settings(BaseSettings):
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("it must start with sqlite:/// or postgresql://")
         return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def check_smtp(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        if url and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("write it like smtp://user:password@mail.example:587, or smtps://…")
+        return url
+
+    @field_validator("operator_webhook", "heartbeat_url")
+    @classmethod
+    def check_url(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        secure = parts.scheme == "https" or is_loopback(parts.hostname or "")
+        if url and (parts.scheme not in ("http", "https") or not secure):
+            raise ValueError("it must start with https://")
+        return url
+
+    @model_validator(mode="after")
+    def mail_is_complete(self) -> "Settings":
+        if self.smtp_url and not self.alert_from:
+            raise ValueError("SMTP_URL needs ALERT_FROM, the address that our e-mail comes from")
+        if self.operator_email and not self.smtp_url:
+            raise ValueError("OPERATOR_EMAIL needs SMTP_URL, the server that sends our e-mail")
+        return self
 
     @model_validator(mode="after")
     def twilio_is_complete(self) -> "Settings":

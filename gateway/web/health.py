@@ -1,19 +1,16 @@
 """Health checks for operators."""
 
-from datetime import timedelta
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.runtime.line import Line
-from models import Message, Person, Program, Role
+from gateway.runtime.overdue import find_overdue
+from models import Person, Program, Role
 
 router = APIRouter()
 
-# A message that is unhandled for this long means that no worker runs.
-STALE = timedelta(seconds=60)
 # Programs with someone on the team who can be texted.
 REACHABLE = select(Person.program_id).where(
     Person.role != Role.MENTEE,
@@ -32,7 +29,7 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> JSONResponse:
-    """503 if messages wait.
+    """503 if messages, rungs, or texts wait for longer than a minute.
 
     Only reports the bot, without which mentees still reach a person, and programs in which nobody
     can be texted: no restart would help.
@@ -40,11 +37,7 @@ def ready(request: Request) -> JSONResponse:
     line: Line = request.app.state.line
     try:
         with line.database.reading() as session:
-            stale = session.scalar(
-                select(func.count())
-                .select_from(Message)
-                .where(Message.handled_at.is_(None), Message.at < line.clock() - STALE)
-            )
+            overdue = find_overdue(session, now=line.clock())
             unreachable = session.scalar(
                 select(func.count(Program.id)).where(Program.id.not_in(REACHABLE))
             )
@@ -52,8 +45,11 @@ def ready(request: Request) -> JSONResponse:
         return JSONResponse({"database": "unreachable"}, 503)
     state = {
         "database": "ok",
-        "unhandled": stale or 0,
+        "unhandled": overdue.unhandled,
+        "rungs_overdue": overdue.rungs,
+        "texts_stuck": overdue.texts,
+        "calls_stuck": overdue.calls,
         "bot": "ok" if line.bot.ready() else "away",
         "programs_without_anyone_to_text": unreachable or 0,
     }
-    return JSONResponse(state, 503 if stale else 200)
+    return JSONResponse(state, 503 if overdue else 200)

@@ -16,12 +16,14 @@ from escalation.handoffs.jobs import (
     Deliver,
     LapseTransfer,
     Recall,
+    TakeStep,
     TakeTurns,
     TextUnseen,
     Work,
 )
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn, agree_on
 from gateway.integrations.webhook_outbox import SendWebhook, add_webhook
+from gateway.operators.alarms import SendAlarm
 from gateway.privacy.erasure import Erase
 from gateway.privacy.jobs import DeleteCopies, DeleteOldData, DestroyKeys, ForgetInBot
 from gateway.runtime.line import TextFailed
@@ -29,7 +31,7 @@ from gateway.safeguarding.records import NotifyOverdue
 from gateway.worker import GRACE, KINDS, CleanUp, find_due
 from models import Channel, Conversation, HandoffEvent, KeyToDestroy, Move, Person, ProviderCopy
 from models.encryption.words import keys
-from tests.line import MAYA, RUTH, SAM, Talk
+from tests.line import CRISIS, MAYA, RUTH, SAM, Talk
 
 ASKS = "can i talk to a person please"
 Span = dict[str, float]
@@ -38,6 +40,7 @@ ANSWERED = [*TAKEN, (SAM, "Hi Maya")]
 # For each kind of job: the texts that lead to one, and how long after them it is due.
 TEXTS: dict[type[Work], tuple[list[tuple[str, str]], Span]] = {
     Climb: ([(MAYA, ASKS)], {"minutes": 6}),
+    TakeStep: ([(MAYA, CRISIS)], {"minutes": 2}),
     CheckClaim: (TAKEN, {"minutes": 16}),
     Recall: ([(MAYA, ASKS), (SAM, "LATER {1} 30")], {"minutes": 31}),
     LapseTransfer: ([*ANSWERED, (SAM, "give {1} to Noor")], {"minutes": 31}),
@@ -118,9 +121,16 @@ def not_deleted_at_the_provider(talk: Talk) -> Span:
     return {"minutes": 5}
 
 
+def alarmed(talk: Talk) -> Span:
+    talk.phones.refuse[SAM] = TextFailed("30034", final=True)
+    talk.texts(MAYA, ASKS)
+    return {"minutes": 1}
+
+
 SCENES: dict[type[Work], Callable[[Talk], Span]] = {
     TakeTurns: recorded,
     Deliver: not_accepted,
+    SendAlarm: alarmed,
     SendWebhook: moved,
     BeginCheckIn: agreed,
     AskCheckIn: bot_was_away,

@@ -31,6 +31,7 @@ TABLES = (
     "failed_try",
     "handoff",
     "alert",
+    "alert_step",
     "handoff_code",
     "handoff_event",
     "decision_record",
@@ -227,6 +228,13 @@ def create_people() -> None:
             "person",
             nullable=True,
             comment="Whose phone this mentee uses, without a number",
+        ),
+        column("email", sa.Text(), nullable=True, comment="For alerts, without content"),
+        column(
+            "alert_channels",
+            sa.String(24),
+            nullable=True,
+            comment="Their own order, like voice,sms; null for the policy's",
         ),
         sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_index"),
         sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
@@ -521,6 +529,28 @@ def create_handoffs() -> None:
         column("rung", sa.Integer()),
         column("at", TIME),
         sa.UniqueConstraint("handoff_id", "ladder", "rung", "person_id"),
+    )
+    op.create_table(
+        "alert_step",
+        key(),
+        link("alert_id", "alert"),
+        column("channel", enum("alertchannel", "sms", "voice", "email")),
+        column(
+            "state",
+            enum("stepstate", "due", "trying", "ringing", "reached", "missed", "dropped"),
+        ),
+        column("due_at", TIME),
+        column("moved_at", TIME),
+        column("tries", sa.Integer()),
+        column("provider_id", sa.String(64), nullable=True, unique=True),
+        column(
+            "why",
+            sa.String(40),
+            nullable=True,
+            comment="What the person pressed, or why the step reached nobody",
+        ),
+        sa.UniqueConstraint("alert_id", "channel"),
+        partial_index("alert_step_open", "due_at", where="state IN ('due', 'trying')"),
     )
     op.create_table(
         "handoff_code",

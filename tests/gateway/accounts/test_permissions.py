@@ -88,6 +88,8 @@ EVERYBODY POST /sign-in/link /sign-in/link/{token=LINK} /sign-in/passkey/options
     /chat/in/{token=INVITATION} /chat/sign-in /chat/sign-out /chat/as/{person_id=MAYA}
     /phones/{key=MAYA}
 NOBODY POST /twilio/sms /twilio/status/{message_id=1}
+NOBODY POST /twilio/voice/alert/{step_id=1} /twilio/voice/pressed/{step_id=1}
+NOBODY POST /twilio/voice/machine/{step_id=1} /twilio/voice/status/{step_id=1}
 NOT_HERE POST /sign-in/as/{person_id=SAM}
 WRONG POST /sign-in /sign-in/passkey
 WRONG_CODE POST /chat/sign-in/code

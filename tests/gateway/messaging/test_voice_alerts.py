@@ -1,0 +1,194 @@
+"""Alerts by phone, played against a fake Twilio that calls people and presses keys."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from gateway.app import create_app
+from gateway.messaging.sms import Twilio, TwilioCalls, connect
+from gateway.runtime.database import Database
+from gateway.runtime.settings import load_settings
+from models import AlertStep, HandoffEvent, Move, Status, StepState
+from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Answers, FakeTwilio, Fault
+from tests.line import CRISIS, MAYA, NOOR, RUTH, SAM, Talk
+from tests.processes import KEY
+
+PUBLIC = "https://warmline.example"
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio(callbacks=False) as twilio:
+        yield twilio
+        assert twilio.violations == []
+
+
+@pytest.fixture
+def talk(database: Database, twilio: FakeTwilio) -> Talk:
+    talk = Talk(database)
+    client = connect(ACCOUNT_SID, TOKEN, base_url=twilio.url, timeout_seconds=0.5)
+    talk.line.texts = Twilio(client, public_url=PUBLIC, from_=NUMBER)
+    talk.line.calls = TwilioCalls(client, public_url=PUBLIC, from_=NUMBER)
+    return talk
+
+
+@pytest.fixture
+def web(
+    talk: Talk, twilio: FakeTwilio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    settings = load_settings(
+        warmline_key=KEY,
+        database_url=f"sqlite:///{tmp_path / 'unused.db'}",
+        sms="twilio",
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=TOKEN,
+        twilio_from=NUMBER,
+        public_url=PUBLIC,
+    )
+    app = create_app(talk.line, settings, start=lambda: None, stop=lambda: None)
+    with TestClient(app, base_url=PUBLIC) as client:
+
+        def forward(request: httpx.Request) -> httpx.Response:
+            path, headers = request.url.raw_path.decode(), dict(request.headers)
+            answer = client.post(path, content=request.content, headers=headers)
+            return httpx.Response(answer.status_code, text=answer.text)
+
+        to_app = httpx.Client(transport=httpx.MockTransport(forward))
+        monkeypatch.setattr(twilio, "_client", to_app)
+        yield client
+
+
+@pytest.fixture
+def rings(talk: Talk, twilio: FakeTwilio, web: TestClient) -> Callable[[], None]:
+    """Everyone whose phone rings now answers, or does not."""
+
+    def ring() -> None:
+        for call in twilio.calls:
+            if call.state == "queued":
+                twilio.ring(call)
+
+    return ring
+
+
+def called(twilio: FakeTwilio) -> list[str]:
+    return [call.to for call in twilio.calls]
+
+
+def steps(talk: Talk) -> list[tuple[StepState, str | None]]:
+    return [(step.state, step.why) for step in talk.rows(AlertStep)]
+
+
+def test_texts_are_down_and_noor_answers_the_call_with_1(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    """Twilio takes no texts at all. A crisis still reaches a person within a minute."""
+    for number in (MAYA, SAM, NOOR, RUTH):
+        twilio.set_fault(number, Fault("no_texts"))
+    twilio.on_calls = {NOOR: Answers(presses="1")}
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=1)
+    assert sorted(called(twilio)) == [NOOR, RUTH]
+    rings()
+    noors, ruths = sorted(twilio.calls, key=lambda call: call.to)
+    assert noors.heard[0] == (
+        "This is Warmline. Someone in your program needs a person. Press 1 to take it. "
+        "Press 2 to pass."
+    )
+    assert "It is yours now" in noors.heard[-1]
+    assert "Maya" not in str(noors.heard)
+    assert (talk.handoff().status, talk.handoff().mentor_id) == (
+        Status.CLAIMED,
+        talk.person(NOOR).id,
+    )
+    claim = [event for event in talk.rows(HandoffEvent) if event.move is Move.CLAIM]
+    assert claim[0].by_id == talk.person(NOOR).id
+    assert ruths.state == "no-answer"
+
+
+def test_who_pressed_1_gets_a_text_with_their_code_and_link(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    twilio.on_calls = {NOOR: Answers(presses="1"), RUTH: Answers(presses="1")}
+    talk.texts(MAYA, CRISIS)
+    assert called(twilio) == [], "they have the text; the call follows if nobody answers it"
+    talk.passes(seconds=45)
+    rings()
+    assert "You have #" in twilio.sent_to(NOOR)[-1].body
+    assert talk.code(NOOR) in twilio.sent_to(NOOR)[-1].body
+    ruths = next(call for call in twilio.calls if call.to == RUTH)
+    assert ruths.heard == [
+        "Nothing to do any more: someone has taken it, or it has ended. Thank you. Goodbye."
+    ]
+
+
+def test_who_answers_the_text_is_not_called(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    talk.texts(MAYA, CRISIS)
+    talk.texts(RUTH, "PASS {}")
+    talk.passes(seconds=45)
+    assert called(twilio) == [NOOR]
+    talk.texts(NOOR, "TAKE {}")
+    talk.passes(minutes=2)
+    assert called(twilio) == [NOOR]
+
+
+def test_whoever_does_not_take_it_is_followed_by_the_next_channel(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    twilio.on_calls = {NOOR: Answers(presses="2"), RUTH: Answers("machine")}
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=45)
+    rings()
+    assert sorted(str(why) for _, why in steps(talk)) == ["machine", "voice_passed"]
+    assert talk.handoff().status is Status.WAITING
+    for by in ("busy", "no-answer", "failed"):
+        twilio.on_calls = {number: Answers(by) for number in (SAM, NOOR, RUTH)}
+        before = len(twilio.calls)
+        talk.passes(minutes=3)
+        assert len(twilio.calls) > before, "the next rung calls, too"
+        rings()
+        assert steps(talk)[-1] == (StepState.MISSED, by)
+
+
+def test_a_key_counts_though_twilio_took_the_person_for_a_machine(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=45)
+    call = next(call for call in twilio.calls if call.to == RUTH)
+    twilio._tell(call, str(call.machine_callback), AnsweredBy="machine_start")
+    step = call.url.rpartition("/")[2]
+    twilio._tell(call, f"{PUBLIC}/twilio/voice/pressed/{step}", Digits="1")
+    assert talk.handoff().mentor_id == talk.person(RUTH).id
+
+
+def test_a_call_speaks_the_language_of_the_person(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    twilio.on_calls = {RUTH: Answers(presses="9")}
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=45)
+    rings()
+    call = next(call for call in twilio.calls if call.to == RUTH)
+    assert call.languages == {"en-US"}
+    assert len(call.heard) == 6, "another key is no answer: it asks again"
+
+
+def test_an_unsigned_or_strange_request_moves_nothing(
+    talk: Talk, twilio: FakeTwilio, web: TestClient
+) -> None:
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=45)
+    call = twilio.calls[0]
+    path = call.url.removeprefix(PUBLIC)
+    key = path.replace("alert", "pressed")
+    form = {"CallSid": call.sid, "Digits": "1", "AccountSid": ACCOUNT_SID}
+    assert web.post(key, data=form).status_code == 403
+    assert web.post(key, data=form, headers={"X-Twilio-Signature": "x"}).status_code == 403
+    stranger = twilio._post(f"{PUBLIC}{key}", {**form, "CallSid": "CA" + "9" * 32})
+    assert stranger.status_code == 404
+    assert talk.handoff().status is Status.WAITING
