@@ -22,6 +22,7 @@ from gateway.check_ins.asking import ask_check_in
 from gateway.check_ins.follow_up_jobs import ask_follow_up, follow_ups_to_ask
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn
 from gateway.handoffs import jobs as handoff_jobs
+from gateway.handoffs.first_messages import WriteFirst, write_first_later
 from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.alert_steps import steps_to_take, take_step
@@ -115,6 +116,7 @@ KINDS = (
     Kind(jobs.CheckClaim, handoff_jobs.run_handoff_job, handoff_jobs.overdue_claim_checks),
     Kind(jobs.Recall, handoff_jobs.run_handoff_job, handoff_jobs.overdue_second_pages),
     Kind(jobs.TellHolder, handoff_jobs.run_handoff_job),
+    Kind(WriteFirst, write_first_later),
     Kind(jobs.LapseTransfer, handoff_jobs.lapse_transfer, handoff_jobs.overdue_offers),
     Kind(SendWebhook, send_webhook, webhooks_to_send),
     Kind(BeginCheckIn, check_in_jobs.begin_check_in, check_in_jobs.check_ins_to_begin, SLOW),

@@ -26,6 +26,8 @@ class Need(StrEnum):
     REQUEST = "request"
     CONNECTION = "connection"
     STUCK = "stuck"
+    STAFF = "staff"  # a mentor or manager asked that somebody write
+    MENTOR = "mentor"  # a mentor wrote first
 
 
 class Urgency(IntEnum):

@@ -115,10 +115,13 @@ def open_handoff(
     urgency: Urgency,
     *,
     message: Message | None,
+    by: Person | None = None,
+    note: str | None = None,
 ) -> tuple[Handoff, list[Person]]:
     """Open a handoff and page its first rung. Returns it and the people paged at once.
 
-    Without a `message` it comes from a button on the mentee's page.
+    `by` is a mentor or manager who asked for it, `note` their reason. Without them and without a
+    `message` it comes from a button on the mentee's page.
 
     Raises:
         IntegrityError: the conversation already has an open handoff.
@@ -135,9 +138,9 @@ def open_handoff(
     )
     tx.session.add(handoff)
     tx.session.flush()
-    by = conversation.person if message is None else None
+    by = by or (conversation.person if message is None else None)
     detail = {"need": need.value, "urgency": urgency.name.lower()}
-    log_move(tx, handoff, Move.OPEN, by=by, **detail)
+    log_move(tx, handoff, Move.OPEN, by=by, note=note, **detail)
     return handoff, start_climb(tx, handoff)
 
 

@@ -14,7 +14,17 @@ from gateway.check_ins.asking import is_in_exercise
 from gateway.check_ins.follow_ups import Question, get_open_follow_up, who_came
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
-from models import Channel, Conversation, FollowUp, Handoff, Message, Outcome, Program, Status
+from models import (
+    Channel,
+    Conversation,
+    FollowUp,
+    Handoff,
+    Message,
+    Need,
+    Outcome,
+    Program,
+    Status,
+)
 
 # For a mentee whom we cannot ask now.
 TRY_AGAIN = timedelta(minutes=5)
@@ -56,6 +66,8 @@ def _list_unasked(
         .where(
             which,
             Handoff.status == Status.RESOLVED,
+            # The questions are about help that the mentee waited for.
+            Handoff.need != Need.MENTOR,
             Handoff.closed_at <= now - timedelta(minutes=policy.after_minutes),
             Handoff.closed_at > now - timedelta(hours=policy.too_late_after_hours),
             # If a mentor closed it without a word because it was not needed, we ask nothing.

@@ -46,7 +46,9 @@ from models import (
     Debrief,
     DecisionRecord,
     Handoff,
+    HandoffEvent,
     Message,
+    Move,
     Note,
     Person,
     Role,
@@ -98,6 +100,7 @@ class Details:
 
     opening: Message | None = None
     opening_words: Sequence[Segment] = ()
+    opened_by: HandoffEvent | None = None
     record: DecisionRecord | None = None
     brief: Brief | None = None
     notes: Sequence[Note] = ()
@@ -148,6 +151,13 @@ def build_details(session: Session, line: Line, person: Person, view: View) -> D
     return Details(
         opening=opening,
         opening_words=highlight_evidence(record, opening.words) if opening else (),
+        opened_by=session.scalar(
+            select(HandoffEvent).where(
+                HandoffEvent.handoff_id == handoff.id,
+                HandoffEvent.move == Move.OPEN,
+                HandoffEvent.note.is_not(None),
+            )
+        ),
         record=record,
         brief=brief_for(session, line, person, handoff),
         notes=list_notes(session, handoff),

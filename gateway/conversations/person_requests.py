@@ -30,12 +30,17 @@ def ask_for_a_person(
     *,
     message: Message | None,
     danger: Danger | None = None,
+    by: Person | None = None,
+    reason: str = "",
 ) -> Handoff:
     """Open a handoff, and tell the mentee why and who was asked. They have been paged already.
 
-    The caller has locked the conversation and checked that it has no open handoff.
+    `by` is a mentor or manager who asked for it, with a `reason` for the team. The caller has
+    locked the conversation and checked that it has no open handoff.
     """
-    handoff, paged = open_handoff(tx, conversation, need, urgency, message=message)
+    handoff, paged = open_handoff(
+        tx, conversation, need, urgency, message=message, by=by, note=reason
+    )
     note_danger(handoff, danger)
     own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
@@ -54,7 +59,12 @@ def ask_for_a_person(
         who = "who_nobody"
     if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
-    tx.say_in(conversation, why_line(need, danger), who, **blanks)
+    why = why_line(need, danger)
+    if by is not None and urgency is Urgency.CRISIS:
+        why = "why_staff_crisis"
+    # A mentee who asked for nobody has no request to hear about.
+    keys = [why] if by is not None and who == "who_nobody" else [why, who]
+    tx.say_in(conversation, *keys, **blanks)
     return handoff
 
 

@@ -119,6 +119,7 @@ def _matching(program_id: int | None, wanted: HandoffFilter) -> Select[int]:
     if wanted.only_open:
         conditions.append(Handoff.status.in_([Status.WAITING, Status.CLAIMED]))
     if wanted.unreached is not None:
-        conditions.append(unreached[wanted.unreached])
+        # Where a mentor wrote first, nobody had to be reached.
+        conditions += [unreached[wanted.unreached], Handoff.need != Need.MENTOR]
     handoffs = select(Handoff.id).join(Conversation, Conversation.id == Handoff.conversation_id)
     return handoffs.where(*conditions)

@@ -64,6 +64,7 @@ def _move(event: HandoffEvent, handoff: Handoff, staff: _Staff) -> Entry:
     match event.move:
         case Move.OPEN:
             what = _opened(event, handoff, by)
+            details = _reason(event)
         case Move.PAGE:
             what = _paged(event, staff)
             if detail["ladder"] > 1:
@@ -82,11 +83,15 @@ def _move(event: HandoffEvent, handoff: Handoff, staff: _Staff) -> Entry:
         case Move.RESOLVE:
             outcome = phrase(OUTCOMES[Outcome(detail["outcome"])])
             what = phrase("{by} closed it: {outcome}", by=by, outcome=outcome)
-            details = (phrase("Reason: {reason}", reason=event.note),) if event.note else ()
+            details = _reason(event)
         case Move.WITHDRAW:
             what = phrase("{by} no longer wanted a person", by=by)
     kind = Kind.PAGED if event.move is Move.PAGE else Kind.MOVED
     return Entry(event.at, kind, what, details)
+
+
+def _reason(event: HandoffEvent) -> tuple[str, ...]:
+    return (phrase("Reason: {reason}", reason=event.note),) if event.note else ()
 
 
 def _opened(event: HandoffEvent, handoff: Handoff, by: str) -> Phrase:

@@ -25,7 +25,7 @@ from gateway.runtime.sql_time import (
     nth_value,
     seconds_between,
 )
-from models import Conversation, Handoff, Urgency
+from models import Conversation, Handoff, Need, Urgency
 
 NONE_YET = (0, None, None)
 
@@ -101,7 +101,12 @@ def _times(scope: Scope) -> sa.CTE:
             ),
         )
         .join(Handoff.conversation)
-        .where(Conversation.program_id == scope.program.id, within(scope.period, Handoff.opened_at))
+        .where(
+            Conversation.program_id == scope.program.id,
+            within(scope.period, Handoff.opened_at),
+            # Nobody waited where a mentor wrote first.
+            Handoff.need != Need.MENTOR,
+        )
         .cte("times")
     )
 

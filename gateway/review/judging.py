@@ -13,7 +13,7 @@ from gateway.conversations.relay import LONGEST_TEXT
 from gateway.review.sampling import NotHandedOver
 from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.rendering import PageRefused, get_line
-from models import Handoff, Person, Role, Verdict, VerdictRecord
+from models import Handoff, Need, Person, Role, Verdict, VerdictRecord
 
 ON_A_HANDOFF = {
     Verdict.RIGHT: gettext_noop("Right"),
@@ -44,7 +44,8 @@ def judging_handoff(
     session: Session, handoff: Handoff, viewer: Person, *, action: str
 ) -> Judging | None:
     """None if the viewer may not judge it, or not yet."""
-    if handoff.is_open or not _may_judge(handoff, viewer):
+    # Where a mentor wrote first, Warmline decided nothing.
+    if handoff.is_open or handoff.need is Need.MENTOR or not _may_judge(handoff, viewer):
         return None
     verdicts = find_verdicts(session, VerdictRecord.handoff_id == handoff.id)
     own = verdicts.pop(viewer.id, None)

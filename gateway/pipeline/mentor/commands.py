@@ -24,6 +24,7 @@ from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
 from gateway.pipeline.mentor.read import Typed, read_command
 from gateway.pipeline.mentor.safeguarding import match_record, record
+from gateway.pipeline.mentor.starting import match_open, match_write, open_, write
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 
 
@@ -52,6 +53,8 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(typed("debrief"), debrief),
     Command(match_talk, talk),
     Command(match_record, record),
+    Command(match_write, write),
+    Command(match_open, open_),
     Command(typed("send"), send_held_back),
     Command(match_unclear, ask_which),
     Command(lambda _: True, write_words),

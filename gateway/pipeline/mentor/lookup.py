@@ -61,9 +61,7 @@ def find_handoff(turn: Turn, code: str) -> Handoff:
     Refuses one whose mentee has an open concern about this mentor, unless the mentor holds it.
     After too many wrong codes in an hour, no code counts until the hour is over.
     """
-    wrong_before, limit = _count_wrong_codes(turn), turn.policy.mentors.wrong_codes_an_hour
-    if wrong_before >= limit:
-        raise Refusal("codes_locked", link=f"{turn.rules.site}/console")
+    wrong_before, limit = check_code_limit(turn), turn.policy.mentors.wrong_codes_an_hour
     mentor, handoff = turn.mentor, handoff_with_code(turn.session, turn.mentor, code)
     if handoff is None or handoff.conversation.program_id != mentor.program_id:
         if wrong_before + 1 < limit:
@@ -75,6 +73,14 @@ def find_handoff(turn: Turn, code: str) -> Handoff:
     if mentor.id in excluded and handoff.mentor_id != mentor.id:
         raise Refusal(WRONG_CODE, code=code)
     return handoff
+
+
+def check_code_limit(turn: Turn) -> int:
+    """How many wrong codes this mentor texted in the last hour. Raises Refusal for too many."""
+    wrong = _count_wrong_codes(turn)
+    if wrong >= turn.policy.mentors.wrong_codes_an_hour:
+        raise Refusal("codes_locked", link=f"{turn.rules.site}/console")
+    return wrong
 
 
 def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:

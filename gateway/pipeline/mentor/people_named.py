@@ -20,32 +20,44 @@ BETWEEN = " \t\r\n:.,;-"
 
 @dataclass(frozen=True)
 class Named:
-    """A command's word in lower case, then a code or the mentees of that name, then the rest."""
+    """A command's word in lower case, then a code or the mentees of that name, then the rest.
+
+    `begins` is where the rest begins in the text.
+    """
 
     word: str
     code: str | None
     people: Sequence[Person]
     rest: str
+    begins: int = 0
 
 
-def names_mentee(*words: str) -> Callable[[Turn], Named | None]:
-    pattern = re.compile(
-        rf"\s*(?P<word>{'|'.join(words)})\b[\s:.,-]*(?P<tail>.*)", re.IGNORECASE | re.DOTALL
-    )
+def names_mentee(*verbs: str) -> Callable[[Turn], Named | None]:
+    pattern = "|".join(verbs)
 
     def match(turn: Turn) -> Named | None:
-        found = pattern.fullmatch(turn.words)
-        if found is None:
+        # Without the verb, the program's mentees need not be read.
+        if not re.match(rf"\s*(?:{pattern})\b", turn.words, re.IGNORECASE):
             return None
-        code, rest = split_code(found["tail"])
-        people: Sequence[Person] = ()
-        if code is None:
-            people, rest = split_name(found["tail"], list_program_mentees(turn))
-        if code is None and not people and not found["word"].isupper():
-            return None
-        return Named(found["word"].lower(), code, people, rest.strip(BETWEEN))
+        return read_named(pattern, turn.words, list_program_mentees(turn))
 
     return match
+
+
+def read_named(verbs: str, words: str, mentees: Sequence[Person]) -> Named | None:
+    found = re.fullmatch(
+        rf"\s*(?P<word>{verbs})\b[\s:.,-]*(?P<tail>.*)", words, re.IGNORECASE | re.DOTALL
+    )
+    if found is None:
+        return None
+    people: Sequence[Person] = ()
+    code, rest = split_code(found["tail"])
+    if code is None:
+        people, rest = split_name(found["tail"], mentees)
+    if code is None and not people and not found["word"].isupper():
+        return None
+    begins = len(words) - len(rest.lstrip(BETWEEN))
+    return Named(found["word"].lower(), code, people, rest.strip(BETWEEN), begins)
 
 
 def list_program_mentees(turn: Turn) -> Sequence[Person]:

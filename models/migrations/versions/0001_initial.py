@@ -478,7 +478,13 @@ def create_handoffs() -> None:
             nullable=True,
             comment="The message that asked for it",
         ),
-        column("need", enum("need", "crisis", "concern", "request", "connection", "stuck")),
+        column(
+            "need",
+            enum(
+                "need",
+                *("crisis", "concern", "request", "connection", "stuck", "staff", "mentor"),
+            ),
+        ),
         column("urgency", sa.SmallInteger()),
         column(
             "danger",

@@ -102,10 +102,11 @@ STAFF POST /account/sessions/end-others /account/sessions/end-all /sign-in/confi
 SAMS GET /console/to/{code=SAMS_CODE}
 SAMS POST /account/sessions/{number=SAMS_BROWSER}/end /account/passkeys/{number}/rename
     /account/passkeys/{number}/remove /console/{number}/debrief
-ITS_STAFF GET /console/{number}/now /console/{number}/brief
+ITS_STAFF GET /console/{number}/now /console/{number}/brief /console/mentees/{number=MAYA}
 ITS_STAFF POST /console/{number}/take /console/{number}/reply /console/{number}/give-back
     /console/{number}/done /console/{number}/note /console/{number}/transfer
     /console/{number}/accept /console/{number}/pass /console/{number}/verdict
+    /console/mentees/{number=MAYA}/write /console/mentees/{number=MAYA}/open
 HOLDER GET /console/{number} /console/{number}/notes
 MANAGERS GET /console/replies /log /log/rows /log.{form=csv} /log/over-reliance /log/measures
     /log/tables/{name=load}.{form=csv} /log/audit /log/verdicts /safeguarding
