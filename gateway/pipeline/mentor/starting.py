@@ -11,7 +11,6 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from escalation.handoffs.codes import DIGITS, LETTERS
-from escalation.speech.i18n import phrase
 from escalation.speech.message_writer import get_thread
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
@@ -29,7 +28,7 @@ from gateway.pipeline.mentor.people_named import (
     names_mentee,
     read_named,
 )
-from models import Handoff, Message, Person, Status, Urgency, fingerprint
+from models import Handoff, Message, Person, Urgency, fingerprint
 
 CONFIRM_WITHIN = timedelta(minutes=30)
 URGENCY = re.compile(r"(routine|soon|urgent|crisis)\b[\s:.,-]*", re.IGNORECASE)
@@ -85,7 +84,8 @@ def open_(turn: Turn, command: Named) -> None:
         handoff = open_for_mentee(turn, mentee, urgency, by=turn.mentor, reason=reason)
     except CannotStart as refused:
         raise Refusal("open_refused", who=mentee.name, why=refused.sentence) from None
-    turn.say_about(handoff, "opened_for", who=mentee.name, people=_who_was_paged(handoff))
+    key = "opened_for" if handoff.rung >= 0 else "opened_for_later"
+    turn.say_about(handoff, key, who=mentee.name)
 
 
 def _choose(turn: Turn, command: Named, may: Sequence[Person], verb: str) -> Person:
@@ -129,9 +129,3 @@ def _code_of(draft: Message) -> str:
     both = LETTERS + DIGITS
     picked = (LETTERS, DIGITS, both, both)
     return "".join(signs[byte % len(signs)] for signs, byte in zip(picked, digest, strict=False))
-
-
-def _who_was_paged(handoff: Handoff) -> str:
-    if handoff.status is Status.WAITING and handoff.rung >= 0:
-        return phrase("people were paged")
-    return phrase("people are paged when the team is back")
