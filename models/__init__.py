@@ -17,7 +17,7 @@ from models.check_ins import (
 from models.conversations import Channel, Conversation, Delivery, FailedTry, Message, Speaker
 from models.decisions import DecisionRecord, Verdict, VerdictRecord
 from models.encryption.keys import BadKey, KeyGone, NoKey, WrongKey
-from models.encryption.ownership import with_key
+from models.encryption.ownership import create_key, with_key
 from models.encryption.words import (
     HOUSE,
     decrypt,

@@ -16,7 +16,7 @@ E = TypeVar("E", bound=IntEnum)
 class Base(DeclarativeBase):
     # Columns that lead to the row whose key encrypts this one's words (encryption/ownership.py).
     owned_by: ClassVar[tuple[str, ...]] = ()
-    # The same for single columns that belong to somebody else than the rest of the row.
+    # The same for single columns whose owner is not that of the rest of the row.
     owned_apart: ClassVar[dict[str, str]] = {}
     # Whether a row without such an owner gets a key of its own.
     has_own_key: ClassVar[bool] = False

@@ -6,12 +6,12 @@ copy of it. docs/decisions/0020-a-key-for-each-person.md says why.
 """
 
 import base64
-import binascii
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -24,13 +24,15 @@ NAME = re.compile(r"[0-9a-f]{24}|house|index|seal")
 # How long another gateway can still read words whose key we have destroyed.
 REMEMBERED_SECONDS = 300
 NONCE_BYTES = 12
+# What a key's file begins with between its destruction and its removal.
+DESTROYED = b"\0"
 
 
 class NoKey(Exception):
     def __init__(self) -> None:
         super().__init__(
             "WARMLINE_KEY is missing. `make up` writes one into .env; "
-            "keep it, for without it nothing stored can be read."
+            "keep it: nothing stored can be read without it."
         )
 
 
@@ -62,7 +64,7 @@ class Master:
             raise NoKey
         try:
             secret = base64.b64decode(written.encode("ascii"), altchars=b"-_", validate=True)
-        except (binascii.Error, UnicodeEncodeError) as error:
+        except ValueError as error:
             raise BadKey(setting) from error
         if len(secret) != 32:
             raise BadKey(setting)
@@ -119,11 +121,10 @@ class KeyFolder:
         if not NAME.fullmatch(name):
             raise WrongKey
         try:
-            written = (self.folder / name).read_text("ascii")
-        except FileNotFoundError:
+            secret = self._unwrapped(name, self._written(name))
+        except KeyGone:
             self._remembered.pop(name, None)
-            raise KeyGone from None
-        secret = self._unwrapped(name, written)
+            raise
         known = self._remembered[name] = (now + REMEMBERED_SECONDS, secret, AESGCM(secret))
         return known
 
@@ -134,38 +135,64 @@ class KeyFolder:
             return self.get(self.create(name))
 
     def destroy(self, name: str) -> None:
-        """Overwrite and remove a key's file. Does nothing when it is gone already."""
+        """Overwrite and remove a key's file, and what a broken `rewrap` left of it. Does nothing
+        when they are gone already.
+        """
+        for file in (self.folder / name, self._rewrapped(name)):
+            with suppress(FileNotFoundError):
+                overwrite(file)
+                file.unlink()
+                _sync_folder(self.folder)
+        # Last, so that no other thread can read the file and remember the key again.
         self._remembered.pop(name, None)
-        file = self.folder / name
-        try:
-            _overwrite(file)
-            file.unlink()
-        except FileNotFoundError:
-            return
-        _sync_folder(self.folder)
 
     def has(self, name: str) -> bool:
-        return (self.folder / name).exists()
+        try:
+            self._written(name)
+        except KeyGone:
+            return False
+        return True
 
     def names(self) -> list[str]:
-        if not self.folder.is_dir():
-            return []
-        return sorted(file.name for file in self.folder.iterdir() if NAME.fullmatch(file.name))
+        return sorted(key_names(self.folder)) if self.folder.is_dir() else []
 
     def rewrap(self) -> Iterator[str]:
         """Wrap with WARMLINE_KEY every key that the former one wrapped. Can be stopped anywhere."""
         for name in self.names():
-            file = self.folder / name
-            written = file.read_text("ascii")
-            if written.partition(":")[0] == self._master.name:
-                continue
-            new = self.folder / f".{name}.new"
-            _write(new, self._wrapped(name, self._unwrapped(name, written)), again=True)
+            with suppress(KeyGone):
+                written = self._written(name)
+                if written.partition(":")[0] != self._master.name:
+                    self._rewrap(name, self._unwrapped(name, written))
+                    yield name
+
+    def _rewrap(self, name: str, secret: bytes) -> None:
+        """Raises KeyGone when a gateway destroys the key meanwhile."""
+        file, new = self.folder / name, self._rewrapped(name)
+        _write(new, self._wrapped(name, secret), again=True)
+        try:
             with file.open("r+b") as former:
                 new.replace(file)
+                destroyed = former.read(1) == DESTROYED
                 _zero(former.fileno())
-            _sync_folder(self.folder)
-            yield name
+        except FileNotFoundError:
+            destroyed = True
+        if destroyed:
+            self.destroy(name)
+            raise KeyGone
+        _sync_folder(self.folder)
+
+    def _rewrapped(self, name: str) -> Path:
+        return self.folder / f".{name}.new"
+
+    def _written(self, name: str) -> str:
+        """The file of a key. Raises KeyGone when it was destroyed, or is at this moment."""
+        try:
+            written = (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            raise KeyGone from None
+        if written.startswith(DESTROYED):
+            raise KeyGone
+        return written.decode("ascii")
 
     def _wrapped(self, name: str, secret: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -192,7 +219,12 @@ def _write(file: Path, content: bytes, *, again: bool = False) -> None:
         os.close(descriptor)
 
 
-def _overwrite(file: Path) -> None:
+def key_names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir() if NAME.fullmatch(file.name)}
+
+
+def overwrite(file: Path) -> None:
+    """Write zeros over a file's content, on disk before this returns."""
     with file.open("r+b") as opened:
         _zero(opened.fileno())
 

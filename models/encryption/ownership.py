@@ -12,7 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.orm import Mapper, Session, mapped_column, object_session
+from sqlalchemy.orm import (
+    Mapper,
+    Session,
+    SessionTransaction,
+    mapped_column,
+    object_session,
+)
 from sqlalchemy.orm.attributes import flag_modified, get_history
 from sqlalchemy.types import TypeDecorator
 
@@ -21,6 +27,7 @@ from models.encryption.keys import KeyGone
 from models.encryption.words import HOUSE, decrypt, encrypt, keys
 
 ERASED = "These words were erased."
+CREATED = "keys created"
 
 
 class NoOwner(Exception):
@@ -139,12 +146,40 @@ def owner_key(session: Session, row: Base) -> str:
     for name in row.owned_by:
         if getattr(row, name) is not None:
             return _key_through(session, row, name)
-    return keys().create() if row.has_own_key else HOUSE
+    return create_key(session) if row.has_own_key else HOUSE
 
 
 def _key_through(session: Session, row: Base, name: str) -> str:
     owner = session.get_one(_table_of(type(row), name), getattr(row, name))
     return owner_key(session, owner)
+
+
+def create_key(session: Session) -> str:
+    """A new key, which is destroyed if the caller's transaction is rolled back."""
+    name = keys().create()
+    created: list[Any] = session.info.setdefault(CREATED, [])
+    created.append((session.get_nested_transaction(), name))
+    return name
+
+
+@event.listens_for(Session, "before_commit")
+def _keep_keys(session: Session) -> None:
+    """From here on the keys stay: when a commit fails, the database may have the rows anyway."""
+    if not session.in_nested_transaction():
+        session.flush()
+        session.info.pop(CREATED, None)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _destroy_keys(session: Session, ended: SessionTransaction) -> None:
+    if ended.parent is not None and not ended.nested:
+        return  # only a part of a flush; the transaction around it ends next
+    created = session.info.pop(CREATED, [])
+    if ended.nested:
+        session.info[CREATED] = [one for one in created if one[0] is not ended]
+        created = [one for one in created if one[0] is ended]
+    for _, name in created:
+        keys().destroy(name)
 
 
 @cache
@@ -171,7 +206,9 @@ def _give_keys(mapper: Mapper[Any], _: sa.Connection, row: Base) -> None:
         key = _key_through(session, row, apart) if apart else rows_key
         if value is None or getattr(value, "key", None) == key:
             continue
-        if get_history(row, name).added or hasattr(value, "key"):
+        # Not what stands for words whose key is gone.
+        erased = getattr(mapper.columns[name].type, "erased", None)
+        if value != erased or get_history(row, name).added or hasattr(value, "key"):
             setattr(row, name, with_key(value, key))
             # Equal words with another key must be written too.
             flag_modified(row, name)

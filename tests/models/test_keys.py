@@ -5,12 +5,24 @@ import signal
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
-from models import KeyGone, Message, WrongKey, decrypt, encrypt, keys, use_key
-from models.encryption.keys import Master
+from models import (
+    KeyGone,
+    Message,
+    Person,
+    WrongKey,
+    create_key,
+    decrypt,
+    encrypt,
+    keys,
+    use_key,
+)
+from models.encryption.keys import Master, overwrite
 from tests.line import MAYA, Talk
 from tests.processes import KEY, Process
 
@@ -42,6 +54,27 @@ def test_words_cannot_be_read_after_their_key_is_destroyed(folder: Path) -> None
     assert not (folder / mayas).exists()
 
 
+def test_a_key_whose_destruction_broke_off_opens_nothing(folder: Path) -> None:
+    """The process died between overwriting the file and removing it."""
+    mayas = keys().create()
+    stored = encrypt("pumpernickel", mayas)
+    use_key(KEY, folder)  # another gateway, which remembers no key
+    overwrite(folder / mayas)
+    with pytest.raises(KeyGone):
+        decrypt(stored)
+    assert not keys().has(mayas)
+    keys().destroy(mayas)
+    assert not (folder / mayas).exists()
+
+
+def test_a_key_is_destroyed_with_what_a_change_of_the_key_left_of_it(folder: Path) -> None:
+    mayas = keys().create()
+    left = folder / f".{mayas}.new"
+    left.write_bytes((folder / mayas).read_bytes())
+    keys().destroy(mayas)
+    assert not left.exists()
+
+
 def test_a_value_names_no_file_outside_the_folder(folder: Path) -> None:
     (folder.parent / "0123").write_text("x")
     for name in ("../0123", "/etc/passwd", "house/../index", ""):
@@ -62,6 +95,15 @@ def test_erased_words_read_as_a_sentence(talk: Talk) -> None:
     assert {text.words for text in talk.rows(Message)} == {"These words were erased."}
 
 
+def test_the_same_words_written_again_get_the_new_key(talk: Talk) -> None:
+    former = talk.person(MAYA).key_id
+    with talk.database.writing() as session:
+        maya = session.get_one(Person, talk.person(MAYA).id)
+        maya.key_id, maya.name = create_key(session), "Maya"
+    keys().destroy(former)
+    assert talk.person(MAYA).name == "Maya"
+
+
 def test_both_keys_are_accepted_while_the_key_is_changed(folder: Path) -> None:
     before = encrypt("pumpernickel", keys().create())
     use_key(NEW_KEY, folder, old=KEY)
@@ -73,6 +115,39 @@ def test_both_keys_are_accepted_while_the_key_is_changed(folder: Path) -> None:
     use_key(KEY, folder)
     with pytest.raises(WrongKey):
         decrypt(before)
+
+
+def test_keys_can_be_destroyed_while_the_key_is_changed(folder: Path) -> None:
+    names = sorted(keys().create() for _ in range(4))
+    use_key(NEW_KEY, folder, old=KEY)
+    changing = keys().rewrap()
+    assert next(changing) == names[0]
+    keys().destroy(names[1])
+    overwrite(folder / names[2])  # a gateway is about to remove it
+    assert list(changing) == [names[3]]
+
+
+def test_a_key_goes_with_a_change_that_is_rolled_back(talk: Talk) -> None:
+    before = keys().names()
+
+    def enrolls(session: Session, name: str) -> str:
+        row = talk.person(MAYA)
+        same = {"program_id": row.program_id, "role": row.role, "timezone": row.timezone}
+        person = Person(**same, name=name, enrolled_at=talk.clock())
+        session.add(person)
+        session.flush()
+        return person.key_id
+
+    with talk.database.writing() as session:
+        kept = enrolls(session, "Ana")
+        with suppress(ConnectionError), session.begin_nested():
+            enrolls(session, "Ben")
+            raise ConnectionError
+    assert keys().names() == sorted([*before, kept])
+    with suppress(ConnectionError), talk.database.writing() as session:
+        enrolls(session, "Eve")
+        raise ConnectionError
+    assert keys().names() == sorted([*before, kept])
 
 
 def test_a_change_of_the_key_survives_kill_9_in_the_middle(tmp_path: Path) -> None:
