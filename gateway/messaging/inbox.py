@@ -20,6 +20,7 @@ from models import (
     Person,
     Program,
     Speaker,
+    create_key,
     keys,
     phone_index,
     provider_hash,
@@ -60,7 +61,7 @@ def record(
             if session.get(ErasedText, provider_hash(incoming.provider_id)) is not None:
                 return None  # the provider sent an erased text again
             conversation = _get_conversation(session, phone, channel=incoming.channel, to=to)
-            _insert(session, conversation, incoming, now=now)
+            _insert(session, conversation, incoming, phone=phone, now=now)
             return conversation.id
     except IntegrityError:
         same = select(Message.id).where(Message.provider_id == incoming.provider_id)
@@ -116,14 +117,20 @@ def record_on_web(
 
 
 def _insert(
-    session: Session, conversation: Conversation, incoming: Incoming, *, now: datetime
+    session: Session,
+    conversation: Conversation,
+    incoming: Incoming,
+    *,
+    phone: str | None = None,
+    now: datetime,
 ) -> Message:
-    person = conversation.person
     # Locked, so that ids grow as rows appear: an open chat asks for what came after its last id.
     lock_conversation(session, conversation.id)
+    _mend(session, conversation, phone and (as_e164(phone) or phone))
+    person = conversation.person
     message = Message(
         conversation_id=conversation.id,
-        key_id=keys().create() if is_staffs(conversation) else None,
+        key_id=create_key(session) if is_staffs(conversation) else None,
         at=now,
         moved_at=now,
         outgoing=False,
@@ -143,6 +150,24 @@ def _insert(
     return message
 
 
+def _mend(session: Session, conversation: Conversation, number: str | None) -> None:
+    """An older copy of the database can hold somebody who was erased since: their key is gone. We
+    record what they write now all the same, and answer at the number that they write from.
+    """
+    person = conversation.person
+    if not keys().has(conversation.key_id):
+        conversation.key_id = create_key(session)
+        if person is not None:
+            person.key_id = conversation.key_id
+    if number is not None and conversation.phone != number:
+        if person is None:
+            conversation.stranger_phone = number
+        else:
+            # If an erasure has just taken the number, the database refuses it, and `record` tries
+            # again.
+            person.phone = number
+
+
 def _get_conversation(
     session: Session, phone: str, *, channel: Channel, to: str | None
 ) -> Conversation:
@@ -150,7 +175,9 @@ def _get_conversation(
     index = phone_index(number)
     person = session.scalar(select(Person).where(Person.phone_index == index))
     same = Conversation.person_id == person.id if person else Conversation.stranger_index == index
-    conversation = session.scalar(select(Conversation).where(same))
+    # Locked, because an erasure meanwhile takes the number from its thread.
+    locked = select(Conversation).where(same).with_for_update(key_share=True, of=Conversation)
+    conversation = session.scalar(locked)
     if conversation is not None:
         return conversation
     if person:

@@ -11,7 +11,7 @@ from gateway.messaging.inbox import Incoming, NoProgram, record
 from gateway.pipeline.turns import take_turns
 from gateway.runtime.database import Database
 from gateway.runtime.user_input import as_e164
-from models import Channel, Conversation, DecisionRecord, Message
+from models import Channel, Conversation, DecisionRecord, Message, keys
 from tests.line import MAYA, MORNING, SAM, STRANGER, Talk
 
 
@@ -79,6 +79,21 @@ def test_a_long_text_is_recorded_whole_and_read_in_part(talk: Talk) -> None:
     talk.texts(MAYA, "homework " * 1200)
     assert any("only read the first part" in words for words in talk.read_by(MAYA))
     assert talk.thread(MAYA)[0].words == "homework " * 1200
+
+
+@pytest.mark.parametrize("number", [MAYA, SAM, STRANGER])
+def test_a_text_of_somebody_whose_key_is_gone_is_recorded_and_answered(
+    talk: Talk, number: str
+) -> None:
+    """An older copy of the database was put back, with somebody who was erased since."""
+    talk.texts(number, "hello")
+    [thread] = {one.conversation_id for one in talk.rows(Message) if one.words == "hello"}
+    [former] = [one.key_id for one in talk.rows(Conversation) if one.id == thread]
+    keys().destroy(former)
+    before = len(talk.read_by(number))
+    talk.texts(number, "i am in trouble")
+    assert "i am in trouble" in [one.words for one in talk.rows(Message)]
+    assert len(talk.read_by(number)) > before
 
 
 def test_without_a_program_recording_fails(database: Database) -> None:
