@@ -1,4 +1,6 @@
-"""What remembers an erasure, so that nothing of it comes back, and what must not be erased."""
+"""Records of erasures, so that nothing erased comes back, and legal holds, which forbid an
+erasure.
+"""
 
 from datetime import datetime
 from typing import Any

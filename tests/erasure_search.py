@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.privacy.erasure import erase
 from gateway.runtime.database import Database, make_engine
 from models import CheckIn, Person, keys, use_key
 from models.encryption.keys import NONCE_BYTES
@@ -66,13 +65,6 @@ def says_everything(talk: Talk) -> None:
         session.add(check_in)
 
 
-def erases(talk: Talk) -> None:
-    with talk.database.writing() as session:
-        person = session.get_one(Person, talk.person(MAYA).id)
-        erase(session, person, by=None, now=talk.clock())
-    talk.database.destroy_due_keys()
-
-
 def search(folder: Path) -> Found:
     """Open every token in every file below `folder` with every key that is left."""
     left = [(name.encode(), AESGCM(keys().get(name))) for name in keys().names()]
@@ -111,7 +103,7 @@ def on_sqlite(folder: Path) -> list[Found]:
     says_everything(talk)
     shutil.copytree(here, backup)
     before = search(here)
-    erases(talk)
+    talk.erases(MAYA)
     after = [search(here), search(backup)]
     database.engine.dispose()
     return [before, *after]
@@ -124,7 +116,7 @@ def on_postgres(server: PostgresServer) -> list[Found]:
     talk = Talk(database)
     says_everything(talk)
     before = _search_on_disk(database, server)
-    erases(talk)
+    talk.erases(MAYA)
     after = _search_on_disk(database, server)
     database.engine.dispose()
     return [before, after]

@@ -26,6 +26,7 @@ from escalation.signals import Signals
 from gateway.demo import seed_demo
 from gateway.messaging.inbox import Incoming, record
 from gateway.pipeline.turns import take_turns
+from gateway.privacy.erasure import erase
 from gateway.privacy.jobs import DeleteOldData
 from gateway.runtime.database import Database
 from gateway.runtime.jobs import Engine
@@ -384,6 +385,13 @@ class Talk:
             person = session.get_one(Person, self.person(number).id)
             for field, value in fields.items():
                 setattr(person, field, value)
+
+    def erases(self, number: str) -> None:
+        """A person is erased at once, by a command."""
+        with self.database.writing() as session:
+            person = session.get_one(Person, self.person(number).id)
+            erase(session, person, by=None, now=self.clock())
+        self.database.destroy_due_keys()
 
     def adopts(self, part: str, **values: object) -> None:
         """Change a part of the policy."""

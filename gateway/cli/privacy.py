@@ -98,7 +98,12 @@ def erase(
         except CannotErase as reason:
             raise Refused(f"{reason} Nothing was erased.") from reason
         database.destroy_due_keys()
-        forgotten = thread is None or _forget_in_bot(settings, database, thread.id)
+        # The bot never hears what mentors and managers write.
+        forgotten = (
+            thread is None
+            or thread.forget_due_at is None
+            or _forget_in_bot(settings, database, thread.id)
+        )
     print(f"Erased. {STAYS}")
     if not forgotten:
         print(
@@ -139,7 +144,7 @@ def retention(
 ) -> None:
     """Delete data that is past its retention period, or count it.
 
-    The gateway does this every night. policy.toml, [retention], says after how many days each class
+    The gateway does this once a day. policy.toml, [retention], says after how many days each class
     of data goes. People under a legal hold and open handoffs are left out.
 
     \b
@@ -150,12 +155,14 @@ def retention(
     with opened_database() as (settings, database):
         with database.reading() as session:
             programs = list_active_policies(session, settings)
-            due = {
-                program.id: count_due(Scope(session, program, policy.retention, now))
-                for program, policy in programs
-            }
-        policies = {program.id: policy.retention for program, policy in programs}
-        counts = due if dry_run else delete_by_age(database, policies, now=now)
+            policies = {program.id: policy.retention for program, policy in programs}
+            if dry_run:
+                counts = {
+                    number: dict(count_due(Scope(session, number, policy, now)))
+                    for number, policy in policies.items()
+                }
+        if not dry_run:
+            counts = delete_by_age(database, policies, now=now)
     for program, _ in programs:
         print(f"{program.name}: {'would be deleted' if dry_run else 'deleted'}")
         for name, count in counts[program.id].items():

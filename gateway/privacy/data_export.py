@@ -50,7 +50,7 @@ from models import (
     WebSession,
 )
 
-# What would let somebody sign in, read what is encrypted, or find a number.
+# Values that would let somebody sign in, decrypt words, or find a number.
 SECRETS = (
     *("password_hash", "phone_index", "stranger_index", "token_hash", "key_hash", "secret"),
     *("credential_id", "public_key", "sign_count", "key_id", "code"),

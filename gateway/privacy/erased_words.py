@@ -1,6 +1,7 @@
 """Deleting the words of one thread, and what staff wrote about it.
 
-A key is destroyed after this, so whatever stays has to be written anew with another key.
+The caller destroys the key afterward, so every value that stays is encrypted again with another
+key.
 """
 
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from gateway.privacy.legal_hold import held_people
 from models import (
     HOUSE,
     Base,
@@ -23,13 +25,14 @@ from models import (
     Handoff,
     HandoffEvent,
     Message,
+    Move,
     Note,
     ProviderCopy,
     SkillUse,
     Transfer,
     VerdictRecord,
+    create_key,
     destroy_key,
-    keys,
     provider_hash,
     with_key,
 )
@@ -77,7 +80,8 @@ def erase_staff_words_about(session: Session, conversation: Conversation, *, now
     reasons = HandoffEvent.note.is_not(None) & HandoffEvent.handoff_id.in_(handoffs)
     erase_words(session, HandoffEvent.note, reasons, to=None)
     erase_words(session, Transfer.note, Transfer.handoff_id.in_(handoffs), to=None)
-    erase_debriefs(session, Debrief.handoff_id.in_(handoffs), now=now)
+    debriefs = Debrief.handoff_id.in_(handoffs) & Debrief.person_id.not_in(held_people())
+    erase_debriefs(session, debriefs, now=now)
     verdicts = VerdictRecord.conversation_id == conversation.id
     erase_words(session, VerdictRecord.note, verdicts, to=None)
 
@@ -85,20 +89,27 @@ def erase_staff_words_about(session: Session, conversation: Conversation, *, now
 def erase_debriefs(session: Session, where: ColumnElement[bool], *, now: datetime) -> None:
     for debrief in session.scalars(select(Debrief).where(where)):
         destroy_key(session, debrief.key_id, now=now)
-        debrief.words, debrief.key_id = None, keys().create()
+        debrief.words, debrief.key_id = None, create_key(session)
     session.flush()
 
 
 def _erase_texts_of_holders(session: Session, conversation: Conversation, *, now: datetime) -> None:
-    """Texts that we did not link to a mentee, by the mentors who held this one, meanwhile and
-    for a week after. Such a text may be about the mentee, like a debrief. It has a key of its own.
+    """Texts that we did not link to a mentee, by everybody who held this one at some time, from the
+    opening until a week after the end. Such a text may be about the mentee, like a debrief. It has
+    a key of its own.
     """
-    held = select(Handoff.mentor_id, Handoff.opened_at, Handoff.closed_at).where(
-        Handoff.conversation_id == conversation.id, Handoff.mentor_id.is_not(None)
+    # The moves, because a handoff itself has only its last holder.
+    held = (
+        select(HandoffEvent.by_id, Handoff.opened_at, Handoff.closed_at)
+        .join(Handoff, Handoff.id == HandoffEvent.handoff_id)
+        .where(Handoff.conversation_id == conversation.id, HandoffEvent.move == Move.CLAIM)
+        .distinct()
     )
-    for mentor, opened_at, closed in session.execute(held).all():
+    for holder, opened_at, closed in session.execute(held).all():
         closed_at = closed or now
-        thread = select(Conversation.id).where(Conversation.person_id == mentor)
+        thread = select(Conversation.id).where(
+            Conversation.person_id == holder, Conversation.person_id.not_in(held_people())
+        )
         unlinked = (
             Message.conversation_id.in_(thread)
             & Message.key_id.is_not(None)
@@ -108,26 +119,36 @@ def _erase_texts_of_holders(session: Session, conversation: Conversation, *, now
         erase_words(session, Message.words, unlinked, key_id=None)
 
 
-def forget_texts(session: Session, where: ColumnElement[bool], *, now: datetime) -> None:
+def forget_texts(
+    session: Session, where: ColumnElement[bool], *, now: datetime, copies: bool = True
+) -> None:
     """Destroy the keys that single texts have, and note the texts so that none comes again.
 
-    Twilio can send us the same signed request again at any time, and it keeps copies.
+    Twilio can send us the same signed request again at any time. It also keeps copies; with
+    `copies`, it is asked to delete them, unless it was asked before.
     """
-    texts = select(Message.provider_id, Message.outgoing, Message.channel, Message.key_id)
-    for provider_id, outgoing, channel, key_id in session.execute(texts.where(where)).all():
-        if key_id is not None:
-            destroy_key(session, key_id, now=now)
-        if provider_id is None or channel is Channel.WEB:
-            continue
-        if channel is Channel.SMS:
-            _add_if_missing(session, ProviderCopy, provider_id=provider_id, at=now, next_try_at=now)
-        if not outgoing:
-            _add_if_missing(session, ErasedText, provider_hash=provider_hash(provider_id), at=now)
-    tries = select(FailedTry.provider_id).where(
-        FailedTry.message_id.in_(select(Message.id).where(where))
+    texts = select(
+        Message.provider_id, Message.outgoing, Message.channel, Message.key_id, Message.copy_due
     )
-    for provider_id in session.scalars(tries).all():
-        _add_if_missing(session, ProviderCopy, provider_id=provider_id, at=now, next_try_at=now)
+    for text in session.execute(texts.where(where)).all():
+        if text.key_id is not None:
+            destroy_key(session, text.key_id, now=now)
+        if text.provider_id is None or text.channel is Channel.WEB:
+            continue
+        if copies and text.channel is Channel.SMS and not text.copy_due:
+            ask_for_copy(session, text.provider_id, now=now)
+        if not text.outgoing:
+            hashed = provider_hash(text.provider_id)
+            _add_if_missing(session, ErasedText, provider_hash=hashed, at=now)
+    tries = FailedTry.message_id.in_(select(Message.id).where(where))
+    if copies:
+        for provider_id in session.scalars(select(FailedTry.provider_id).where(tries)).all():
+            ask_for_copy(session, provider_id, now=now)
+
+
+def ask_for_copy(session: Session, provider_id: str, *, now: datetime) -> None:
+    """Note that the provider is to delete its copy of a text."""
+    _add_if_missing(session, ProviderCopy, provider_id=provider_id, at=now, next_try_at=now)
 
 
 def _add_if_missing(session: Session, table: type[Base], **values: Any) -> None:

@@ -9,14 +9,15 @@ docs/guides/managers.md says what stays, and why: a row without a name, so that 
 the log still belongs to a person; the moves of those handoffs; safeguarding records; the audit log.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Row, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import get_open_handoff
+from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.transaction import Transaction
 from gateway.conversations.person_requests import local_date
@@ -29,6 +30,7 @@ from gateway.privacy.erased_words import (
 )
 from gateway.privacy.legal_hold import is_held
 from gateway.runtime.audit import note, note_about
+from gateway.runtime.database import Database
 from gateway.safeguarding.records import list_open_records
 from models import (
     Alert,
@@ -52,6 +54,7 @@ from models import (
     ScheduledCheckIn,
     Urgency,
     WebSession,
+    create_key,
     destroy_key,
     keys,
 )
@@ -163,7 +166,7 @@ def erase(session: Session, person: Person, *, by: Person | None, now: datetime)
     elif conversation is not None:
         _erase_own_texts(session, person, conversation, now=now)
     _erase_details(session, person, now=now)
-    person.key_id = keys().create()
+    person.key_id = create_key(session)
     if conversation is not None:
         conversation.key_id = person.key_id
     session.flush()
@@ -184,7 +187,7 @@ def erase_stranger(session: Session, conversation: Conversation, *, now: datetim
     erase_staff_words_about(session, conversation, now=now)
     erase_thread(session, conversation, now=now)
     # The row stays: the bot and the log know the thread by its number.
-    conversation.key_id = keys().create()
+    conversation.key_id = create_key(session)
     conversation.stranger_phone, conversation.stranger_index = ERASED_NAME, conversation.key_id
     session.flush()
     destroy_key(session, former, now=now)
@@ -196,6 +199,60 @@ def erase_stranger(session: Session, conversation: Conversation, *, now: datetim
         about=f"conversation:{conversation.id}",
         now=now,
     )
+
+
+def erase_again(database: Database, *, now: datetime) -> tuple[int, list[str]]:
+    """Erase whom an older copy of the database brought back: their keys are gone.
+
+    Returns how many, and a sentence on each who cannot be erased yet.
+    """
+    with database.reading() as session:
+        people = _without_key(session.execute(select(Person.id, Person.key_id)))
+        strangers = select(Conversation.id, Conversation.key_id).where(
+            Conversation.person_id.is_(None)
+        )
+        threads = _without_key(session.execute(strangers))
+    left = []
+    for number in people:
+        with database.writing() as session:
+            left += _erase_person_again(session, number, now=now)
+    for number in threads:
+        with database.writing() as session:
+            left += _erase_number_again(session, number, now=now)
+    database.destroy_due_keys()
+    return len(people) + len(threads) - len(left), left
+
+
+def _without_key(rows: Iterable[Row[int, str]]) -> list[int]:
+    return [number for number, key_id in rows if not keys().has(key_id)]
+
+
+def _erase_person_again(session: Session, number: int, *, now: datetime) -> list[str]:
+    person = session.get_one(Person, number)
+    conversation = _find_thread(session, person)
+    if conversation is not None:
+        lock_conversation(session, conversation.id)
+    # Without a key, nobody could even close what has to end first.
+    person.key_id, person.name = create_key(session), ERASED_NAME
+    if conversation is not None:
+        conversation.key_id = person.key_id
+    session.flush()
+    try:
+        erase(session, person, by=None, now=now)
+    except CannotErase as reason:
+        return [f"person:{number} cannot be erased again yet. {reason}"]
+    return []
+
+
+def _erase_number_again(session: Session, number: int, *, now: datetime) -> list[str]:
+    conversation = lock_conversation(session, number)
+    conversation.key_id, conversation.stranger_phone = create_key(session), ERASED_NAME
+    session.flush()
+    try:
+        erase_stranger(session, conversation, now=now)
+    except CannotErase as reason:
+        return [f"conversation:{number} cannot be erased again yet. {reason}"]
+    return []
 
 
 def _erase_details(session: Session, person: Person, *, now: datetime) -> None:

@@ -1,8 +1,8 @@
 """What is deleted because of its age, by class of data. policy.toml says after how many days.
 
 A legal hold stops this for a person, and an open handoff for its conversation. The moves of
-handoffs stay, without the reasons that people wrote; so do the texts that paged somebody, without
-their words. Both belong to the log of what happened.
+handoffs stay, without the reasons that people wrote; so do the texts that paged somebody, which
+hold no words of a mentee. Both belong to the log of what happened.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,19 +13,20 @@ from typing import Any
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.policy import RetentionPolicy
 from gateway.privacy.erased_words import (
+    ask_for_copy,
     erase_debriefs,
     erase_words,
     forget_texts,
 )
-from gateway.privacy.erasure import erase, erase_stranger, why_not_erasable
+from gateway.privacy.erasure import CannotErase, erase, erase_stranger
 from gateway.privacy.legal_hold import held_people
 from gateway.runtime import audit
 from gateway.runtime.database import Database
 from models import (
     Alert,
-    AuditEntry,
     Channel,
     CheckIn,
     Conversation,
@@ -37,8 +38,6 @@ from models import (
     Message,
     Note,
     Person,
-    Program,
-    ProviderCopy,
     SafeguardingRecord,
     SkillUse,
     Transfer,
@@ -46,9 +45,9 @@ from models import (
     destroy_key,
 )
 
-# One transaction deletes so many rows, so that a text never waits for it.
+# One transaction deletes at most this many rows, so that no text waits long for it.
 AT_ONCE = 200
-# How many texts one night adds to those whose copies the provider is to delete.
+# One run asks for the deletion of at most this many provider copies.
 COPIES_AT_ONCE = 5000
 
 
@@ -57,7 +56,7 @@ class Scope:
     """One program at one time. `left_alone` are rows that could not be deleted this time."""
 
     session: Session
-    program: Program
+    program_id: int
     policy: RetentionPolicy
     now: datetime
     left_alone: set[int] = field(default_factory=set)
@@ -70,7 +69,7 @@ class Scope:
         """The conversations of the program from which rows may be deleted."""
         opened = select(Handoff.conversation_id).where(Handoff.closed_at.is_(None))
         return select(Conversation.id).where(
-            Conversation.program_id == self.program.id,
+            Conversation.program_id == self.program_id,
             func.coalesce(Conversation.person_id, 0).not_in(held_people()),
             Conversation.id.not_in(opened),
         )
@@ -113,7 +112,9 @@ def _old_messages(scope: Scope) -> Select[int]:
 
 def _delete_messages(scope: Scope, numbers: list[int]) -> None:
     session, these = scope.session, Message.id.in_(numbers)
-    forget_texts(session, these, now=scope.now)
+    # Without a number of days, the provider's copies stay until it deletes them itself.
+    copies = bool(scope.policy.provider_copies_days)
+    forget_texts(session, these, now=scope.now, copies=copies)
     for column in (Handoff.opened_by_message_id, SkillUse.message_id, Message.relayed_from_id):
         unlinked = update(column.class_).where(column.in_(numbers)).values({column.key: None})
         session.execute(unlinked)
@@ -125,35 +126,30 @@ def _delete_messages(scope: Scope, numbers: list[int]) -> None:
 # --- what staff wrote about handoffs ---
 
 
-def _old_reasons(scope: Scope) -> Select[int]:
-    written = HandoffEvent.note.is_not(None)
-    return select(HandoffEvent.id).where(written, HandoffEvent.handoff_id.in_(scope.handoffs))
+def _old_words(column: Any) -> Find:
+    """Rows that belong to old handoffs and have words in this column."""
+
+    def find(scope: Scope) -> Select[int]:
+        table = column.class_
+        old = table.handoff_id.in_(scope.handoffs)
+        return select(table.id).where(column.is_not(None), old)
+
+    return find
 
 
-def _blank_reasons(scope: Scope, numbers: list[int]) -> None:
-    erase_words(scope.session, HandoffEvent.note, HandoffEvent.id.in_(numbers), to=None)
+def _blank(column: Any) -> Remove:
+    def remove(scope: Scope, numbers: list[int]) -> None:
+        erase_words(scope.session, column, column.class_.id.in_(numbers), to=None)
+
+    return remove
 
 
 def _old_notes(scope: Scope) -> Select[int]:
     return select(Note.id).where(Note.handoff_id.in_(scope.handoffs))
 
 
-def _old_transfers(scope: Scope) -> Select[int]:
-    written = Transfer.note.is_not(None)
-    return select(Transfer.id).where(written, Transfer.handoff_id.in_(scope.handoffs))
-
-
-def _blank_transfers(scope: Scope, numbers: list[int]) -> None:
-    erase_words(scope.session, Transfer.note, Transfer.id.in_(numbers), to=None)
-
-
 def _old_debriefs(scope: Scope) -> Select[int]:
-    written = Debrief.words.is_not(None)
-    return select(Debrief.id).where(
-        written,
-        Debrief.handoff_id.in_(scope.handoffs),
-        Debrief.person_id.not_in(held_people()),
-    )
+    return _old_words(Debrief.words)(scope).where(Debrief.person_id.not_in(held_people()))
 
 
 def _blank_debriefs(scope: Scope, numbers: list[int]) -> None:
@@ -202,12 +198,17 @@ def _old_strangers(scope: Scope) -> Select[int]:
 
 def _erase_strangers(scope: Scope, numbers: list[int]) -> None:
     for number in numbers:
-        erase_stranger(scope.session, scope.session.get_one(Conversation, number), now=scope.now)
+        conversation = lock_conversation(scope.session, number)
+        # They may have texted until we had the lock.
+        if scope.session.scalar(_old_strangers(scope).where(Conversation.id == number)):
+            erase_stranger(scope.session, conversation, now=scope.now)
+        else:
+            scope.left_alone.add(number)
 
 
 def _people_who_left(scope: Scope) -> Select[int]:
     return select(Person.id).where(
-        Person.program_id == scope.program.id,
+        Person.program_id == scope.program_id,
         Person.left_at < scope.before("left"),
         Person.erased_at.is_(None),
         Person.id.not_in(held_people()),
@@ -216,22 +217,19 @@ def _people_who_left(scope: Scope) -> Select[int]:
 
 def _erase_people(scope: Scope, numbers: list[int]) -> None:
     for number in numbers:
-        person = scope.session.get_one(Person, number)
         thread = select(Conversation.id).where(Conversation.person_id == number)
-        opened = select(Handoff.id).where(
-            Handoff.conversation_id.in_(thread), Handoff.closed_at.is_(None)
-        )
-        blocked = why_not_erasable(scope.session, person) or scope.session.scalar(opened.limit(1))
-        if blocked:
+        if conversation := scope.session.scalar(thread):
+            lock_conversation(scope.session, conversation)
+        try:
+            erase(scope.session, scope.session.get_one(Person, number), by=None, now=scope.now)
+        except CannotErase:
             scope.left_alone.add(number)
-        else:
-            erase(scope.session, person, by=None, now=scope.now)
 
 
 def _old_records(scope: Scope) -> Select[int]:
     record = SafeguardingRecord
     return select(record.id).where(
-        record.program_id == scope.program.id,
+        record.program_id == scope.program_id,
         record.closed_at < scope.before("safeguarding"),
         record.mentee_id.not_in(held_people()),
         func.coalesce(record.mentor_id, 0).not_in(held_people()),
@@ -251,9 +249,10 @@ CLASSES = (
     DataClass("skills", _old(SkillUse, SkillUse.started_at, "check_ins"), _delete_rows(SkillUse)),
     DataClass("goals", _old(Goal, Goal.set_at, "check_ins"), _delete_rows(Goal)),
     DataClass("decisions", _old_decisions, _delete_rows(DecisionRecord)),
-    DataClass("reasons", _old_reasons, _blank_reasons),
+    DataClass("reasons", _old_words(HandoffEvent.note), _blank(HandoffEvent.note)),
     DataClass("notes", _old_notes, _delete_rows(Note)),
-    DataClass("transfer_notes", _old_transfers, _blank_transfers),
+    DataClass("transfer_notes", _old_words(Transfer.note), _blank(Transfer.note)),
+    DataClass("verdict_notes", _old_words(VerdictRecord.note), _blank(VerdictRecord.note)),
     DataClass("debriefs", _old_debriefs, _blank_debriefs),
     DataClass("messages", _old_messages, _delete_messages),
     DataClass("strangers", _old_strangers, _erase_strangers),
@@ -271,20 +270,22 @@ def count_due(scope: Scope) -> Mapping[str, int]:
     return counts
 
 
-def count_old_audit_entries(session: Session, policy: RetentionPolicy, now: datetime) -> int:
-    old = AuditEntry.at < now - timedelta(days=policy.audit_days)
-    return session.scalar(select(func.count()).where(old)) or 0
-
-
 def delete_by_age(
-    database: Database, policies: Mapping[int, RetentionPolicy], *, now: datetime
+    database: Database,
+    policies: Mapping[int, RetentionPolicy],
+    *,
+    now: datetime,
+    must_stop: Callable[[], bool] = lambda: False,
 ) -> dict[int, dict[str, int]]:
     """Delete what is due in each program, some rows at a time. Returns how many, by class.
 
-    A class whose rows cannot be deleted does not keep the others from being deleted.
+    People who cannot be erased yet are left for another day; the rest is still deleted. Once
+    `must_stop` says so, it begins nothing more.
     """
     deleted = {
-        number: _delete_in_program(database, number, policies[number], now) for number in policies
+        number: _delete_in_program(database, number, policy, now, must_stop)
+        for number, policy in policies.items()
+        if not must_stop()
     }
     longest = max((policy.audit_days for policy in policies.values()), default=0)
     if longest:
@@ -295,21 +296,28 @@ def delete_by_age(
 
 
 def _delete_in_program(
-    database: Database, number: int, policy: RetentionPolicy, now: datetime
+    database: Database,
+    number: int,
+    policy: RetentionPolicy,
+    now: datetime,
+    must_stop: Callable[[], bool],
 ) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    counts = {one.name: 0 for one in CLASSES}
     left_alone: set[int] = set()
     for one in CLASSES:
         left_alone.clear()
         some = AT_ONCE
-        while some:
+        while some and not must_stop():
             with database.writing() as session:
-                program = session.get_one(Program, number)
-                some = delete_some(Scope(session, program, policy, now, left_alone), one)
-            counts[one.name] = counts.get(one.name, 0) + some
+                some = delete_some(Scope(session, number, policy, now, left_alone), one)
+            counts[one.name] += some
         counts[one.name] -= len(left_alone)
+    asked = AT_ONCE
+    for _ in range(COPIES_AT_ONCE // AT_ONCE):
+        if asked and not must_stop():
+            with database.writing() as session:
+                asked = _ask_for_copies(Scope(session, number, policy, now))
     with database.writing() as session:
-        _ask_for_copies(session, number, policy, now)
         about = f"program:{number}"
         found = {name: count for name, count in counts.items() if count}
         audit.note(
@@ -318,23 +326,23 @@ def _delete_in_program(
     return counts
 
 
-def _ask_for_copies(session: Session, number: int, policy: RetentionPolicy, now: datetime) -> None:
-    """Note the texts whose copies the provider should delete by now."""
-    if not policy.provider_copies_days:
-        return
-    threads = select(Conversation.id).where(Conversation.program_id == number)
+def _ask_for_copies(scope: Scope) -> int:
+    """Note some texts whose copies the provider should delete by now. Returns how many."""
+    if not scope.policy.provider_copies_days:
+        return 0
     due = (
-        Message.conversation_id.in_(threads),
+        Message.conversation_id.in_(scope.threads),
         Message.provider_id.is_not(None),
         Message.channel == Channel.SMS,
         Message.copy_due.is_(False),
-        Message.at < now - timedelta(days=policy.provider_copies_days),
+        Message.at < scope.before("provider_copies"),
     )
-    found = session.scalars(select(Message.provider_id).where(*due).limit(COPIES_AT_ONCE)).all()
+    found = scope.session.scalars(select(Message.provider_id).where(*due).limit(AT_ONCE)).all()
     for provider_id in found:
-        session.merge(ProviderCopy(provider_id=provider_id, at=now, next_try_at=now))
-    noted = Message.provider_id.in_(found)
-    session.execute(update(Message).where(noted).values(copy_due=True))
+        ask_for_copy(scope.session, provider_id or "", now=scope.now)
+    noted = update(Message).where(Message.provider_id.in_(found)).values(copy_due=True)
+    scope.session.execute(noted)
+    return len(found)
 
 
 def delete_some(scope: Scope, one: DataClass) -> int:

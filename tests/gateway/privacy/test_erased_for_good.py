@@ -7,35 +7,28 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from escalation.handoffs.handoffs import get_open_handoff
+from escalation.handoffs.handoffs import open_handoff
 from gateway.messaging.sms import Twilio, connect
 from gateway.privacy.data_export import export_data
-from gateway.privacy.erasure import CannotErase, erase, erase_stranger
+from gateway.privacy.erasure import CannotErase, erase_stranger
 from gateway.privacy.legal_hold import begin_hold, end_hold
 from models import (
     AuditEntry,
     Base,
     Conversation,
+    Debrief,
     KeyToDestroy,
     Message,
+    Need,
     Person,
     ProviderCopy,
+    Urgency,
     keys,
 )
 from models.encryption.ownership import encrypted_columns
 from tests.commands import warmline
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
 from tests.line import MAYA, NOOR, RUTH, SAM, STRANGER, Talk
-
-# Tables with a person's key that hold nothing about them: only who did it, for the log.
-ONLY_WHO_DID_IT = {"audit_entry"}
-
-
-def erases(talk: Talk, number: str) -> None:
-    with talk.database.writing() as session:
-        person = session.get_one(Person, talk.person(number).id)
-        erase(session, person, by=None, now=talk.clock())
-    talk.database.destroy_due_keys()
 
 
 def words_everywhere(talk: Talk) -> str:
@@ -52,7 +45,7 @@ def test_a_mentors_texts_go_with_the_mentee_without_any_number_in_them(talk: Tal
     assert talk.handoff().closed_at
     assert "pumpernickel" in words_everywhere(talk)
     assert number
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     assert "pumpernickel" not in words_everywhere(talk)
 
 
@@ -63,9 +56,35 @@ def test_a_mentors_text_that_names_no_mentee_goes_with_those_he_held(talk: Talk)
     talk.texts(SAM, "DONE {} TALKED")
     keyed = [one for one in talk.rows(Message) if one.key_id]
     assert keyed, "it has a key of its own"
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     assert "pumpernickel" not in words_everywhere(talk)
     assert not any(keys().has(one.key_id or "") for one in keyed)
+
+
+def test_a_text_of_somebody_who_held_her_before_her_last_mentor_goes_too(talk: Talk) -> None:
+    talk.claims(SAM, MAYA)
+    talk.texts(SAM, "AWAY until pumpernickel is back")
+    assert [one.key_id for one in talk.thread(SAM) if "pumpernickel" in one.words] != [None]
+    talk.texts(SAM, "GIVE {} TO NOOR")
+    talk.texts(NOOR, "TAKE {}")
+    talk.texts(NOOR, "DONE {} TALKED")
+    assert talk.handoff().mentor_id == talk.person(NOOR).id
+    talk.erases(MAYA)
+    assert "pumpernickel" not in words_everywhere(talk)
+
+
+def test_what_a_mentor_under_a_legal_hold_wrote_for_herself_stays(talk: Talk) -> None:
+    talk.claims(NOOR, MAYA, "i want to kill myself tonight")
+    talk.texts(NOOR, "hello")
+    talk.texts(NOOR, "DONE {} TALKED she is safe with her aunt")
+    talk.texts(NOOR, "DEBRIEF that was hard")
+    talk.texts(NOOR, "AWAY until pumpernickel is back")
+    with talk.database.writing() as session:
+        noor = session.get_one(Person, talk.person(NOOR).id)
+        begin_hold(session, noor, "court order", by=None, now=talk.clock())
+    talk.erases(MAYA)
+    assert "AWAY until pumpernickel is back" in words_everywhere(talk)
+    assert [one.words for one in talk.rows(Debrief)] == ["that was hard"]
 
 
 def test_a_linked_text_has_the_mentees_key_and_its_own_is_destroyed(talk: Talk) -> None:
@@ -88,7 +107,7 @@ def test_no_value_has_a_destroyed_key(talk: Talk) -> None:
     talk.texts(SAM, "hello Maya")
     talk.texts(SAM, "DONE {} TALKED about it")
     former = talk.person(MAYA).key_id
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     with talk.database.reading() as session:
         for mapper in Base.registry.mappers:
             for name in encrypted_columns(mapper):
@@ -149,12 +168,13 @@ def test_an_unknown_number_can_be_exported_and_erased(local: Talk) -> None:
 
 
 def test_a_stranger_in_a_crisis_is_not_erased_while_it_is_open(talk: Talk) -> None:
-    talk.texts(STRANGER, "i want to kill myself tonight")
+    talk.texts(STRANGER, "hello")
     with talk.database.writing() as session:
         thread = session.scalars(select(Conversation).where(Conversation.person_id.is_(None))).one()
-        if get_open_handoff(session, thread) is not None:
-            with pytest.raises(CannotErase):
-                erase_stranger(session, thread, now=talk.clock())
+        open_handoff(talk.line.at(session), thread, Need.CRISIS, Urgency.CRISIS, message=None)
+        with pytest.raises(CannotErase, match="Close it first"):
+            erase_stranger(session, thread, now=talk.clock())
+    assert "hello" in words_everywhere(talk)
 
 
 # --- what comes again, and what Twilio keeps ---
@@ -164,7 +184,7 @@ def test_a_replayed_text_does_not_bring_erased_words_back(talk: Talk) -> None:
     talk.texts(MAYA, "my cat is called pumpernickel")
     first = talk.thread(MAYA)[0].provider_id
     assert first
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     before = len(talk.rows(Message))
     talk.arrives(MAYA, "my cat is called pumpernickel", provider_id=first)
     assert len(talk.rows(Message)) == before
@@ -187,7 +207,7 @@ def test_twilios_copies_are_deleted_after_an_erasure_and_again_until_it_worked(
     talk.texts(MAYA, "hello")
     [sent] = [text for text in twilio.sent if text.to == MAYA][:1]
     twilio.set_fault(sent.sid, Fault("server_error", times=1))
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     assert sent.sid in {one.provider_id for one in talk.rows(ProviderCopy)}
     talk.passes(minutes=1)
     talk.runs_watchdog()
@@ -209,11 +229,11 @@ def test_a_hold_stops_her_erasure_until_it_ends(talk: Talk) -> None:
         maya = session.get_one(Person, talk.person(MAYA).id)
         begin_hold(session, maya, "court order", by=ruth, now=talk.clock())
     with pytest.raises(CannotErase, match="legal hold"):
-        erases(talk, MAYA)
+        talk.erases(MAYA)
     with talk.database.writing() as session:
         maya = session.get_one(Person, talk.person(MAYA).id)
         end_hold(session, maya, by=ruth, now=talk.clock() + timedelta(days=1))
-    erases(talk, MAYA)
+    talk.erases(MAYA)
     assert [one.action for one in talk.rows(AuditEntry)][-3:] == [
         "hold.begun",
         "hold.ended",

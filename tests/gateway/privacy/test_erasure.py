@@ -319,8 +319,7 @@ def test_words_relayed_to_a_mentors_phone_are_erased_there_too(
     talk.texts(MAYA, SECRET)
     talk.texts(SAM, f"DONE {{{number}}} REFERRED she told me of pumpernickel")
     assert any("pumpernickel" in words for words in talk.read_by(SAM))
-    with talk.database.writing() as session:
-        erase(session, session.get_one(Person, talk.person(MAYA).id), by=None, now=talk.clock())
+    talk.erases(MAYA)
     assert all("pumpernickel" not in message.words for message in talk.thread(SAM))
 
 
@@ -452,6 +451,7 @@ def test_erasing_a_mentor_leaves_what_they_wrote_to_a_mentee(local: Talk) -> Non
     sam, thread = local.person(SAM).id, local.conversation(SAM).id
     ran = warmline("erase", SAM, "--yes")
     assert ran.exit_code == 0, ran.output
+    assert "The bot" not in ran.stdout, "it is off, and never heard what Sam wrote"
     assert person_with(local, sam).phone is None
     assert "hello from sam" in [message.words for message in local.thread(MAYA)]
     # Alerts stay in the log; his own commands do not.
