@@ -107,7 +107,7 @@ def build_app(settings: Settings) -> FastAPI:
     # without detection nobody would be handed over, so a broken file stops the start.
     detect("hello")
     load_guard()
-    only_one = _lock(settings.database_url)
+    only_one = lock_database(settings.database_url)
     database = open_database(settings)
     if settings.sms == "phones":
         refuse_real_numbers(database)
@@ -195,8 +195,11 @@ def run(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def _lock(database_url: str) -> TextIO | None:
-    """Hold the SQLite file for this process; the lock goes with it, however it ends."""
+def lock_database(database_url: str) -> TextIO | None:
+    """Hold the SQLite file for this process; the lock goes with it, however it ends.
+
+    Raises AlreadyServed when another process holds it.
+    """
     url = sa.make_url(database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
         return None

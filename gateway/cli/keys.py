@@ -1,5 +1,6 @@
 """Commands for the master key and for copies of the data."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,10 @@ import typer
 from gateway.cli.context import Refused, opened_database
 from gateway.privacy.backup import back_up
 from gateway.privacy.backup import restore as put_back
+from gateway.privacy.erasure import erase_again
+from gateway.runtime.line import utc_now
 from gateway.runtime.settings import load_settings
+from gateway.serve import lock_database
 from models import keys
 
 commands = typer.Typer(rich_markup_mode=None)
@@ -65,8 +69,8 @@ def restore(
 ) -> None:
     """Replace the database with a copy.
 
-    Stop the gateways first. Everything written since the copy is lost. What was erased since then
-    stays unreadable. Afterward run `warmline retention` and `warmline check`.
+    Stop the gateways first. Everything written since the copy is lost. People and numbers that were
+    erased since then are erased again. Afterward run `warmline retention` and `warmline check`.
 
     \b
     Example:
@@ -75,6 +79,12 @@ def restore(
     settings = load_settings()
     if not yes:
         typer.confirm("Replace everything in the database with this copy?", abort=True)
-    put_back(settings.database_url, settings.keys, data_from=data, keys_from=keys_from)
-    with opened_database():
-        print(f"The database is the copy in {data} now.")
+    with lock_database(settings.database_url) or nullcontext():
+        put_back(settings.database_url, settings.keys, data_from=data, keys_from=keys_from)
+        with opened_database() as (_, database):
+            count, left = erase_again(database, now=utc_now())
+    print(f"The database is the copy in {data} now.")
+    if count:
+        print(f"Erased again, because they were erased after the copy was made: {count}.")
+    for sentence in left:
+        print(f"{sentence} Then run `warmline erase` with the number.")

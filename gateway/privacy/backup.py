@@ -8,10 +8,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
+
+from models.encryption.keys import NAME, key_names, overwrite
 
 SQLITE_COPY, POSTGRES_COPY = "warmline.db", "warmline.dump"
 
@@ -26,13 +28,13 @@ def back_up(database_url: str, keys: Path, *, data_to: Path, keys_to: Path) -> P
 
     The keys are copied last, so that they open everything that the data holds.
     """
-    if keys_to.resolve().is_relative_to(data_to.resolve()):
-        raise BackupFailed("Keep the keys apart from the data: choose another folder for them.")
-    data_to.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = sa.make_url(database_url)
-    if url.get_backend_name() == "sqlite":
+    here = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    _check_folders(here, keys, data_to.resolve(), keys_to.resolve())
+    data_to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if here is not None:
         copy = data_to / SQLITE_COPY
-        _copy_sqlite(Path(url.database or ""), copy)
+        _copy_sqlite(here, copy)
     else:
         copy = data_to / POSTGRES_COPY
         _run(url, "pg_dump", "--format=custom", "--no-owner", f"--file={copy}.new")
@@ -60,9 +62,23 @@ def restore(database_url: str, keys: Path, *, data_from: Path, keys_from: Path |
         _run(url, "pg_restore", *options, f"--dbname={url.database}", str(copy), named=False)
     if keys_from is not None:
         keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for key in keys_from.iterdir():
-            if not (keys / key.name).exists():
-                _copy_key(key, keys)
+        for name in key_names(keys_from):
+            if not (keys / name).exists():
+                _copy_key(keys_from / name, keys)
+
+
+def _check_folders(database: Path | None, keys: Path, data_to: Path, keys_to: Path) -> None:
+    if keys_to.is_relative_to(data_to):
+        raise BackupFailed("Keep the keys apart from the data: choose another folder for them.")
+    if database is not None and data_to == database.resolve().parent:
+        raise BackupFailed(
+            f"{data_to} is the folder of the database itself, and a copy would replace it. "
+            "Choose another folder for the data."
+        )
+    if keys_to == keys.resolve():
+        raise BackupFailed(
+            f"{keys_to} is the folder of the keys themselves. Choose another folder for their copy."
+        )
 
 
 def _find(copy: Path) -> None:
@@ -83,20 +99,25 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _mirror(keys: Path, keys_to: Path) -> None:
+    """Copy every key, then destroy the copies of keys that are gone. Other files stay."""
     keys_to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    present = {file.name for file in keys.iterdir() if not file.name.startswith(".")}
-    for gone in keys_to.iterdir():
-        if gone.name not in present:
-            gone.write_bytes(bytes(gone.stat().st_size))
-            gone.unlink()
-    for name in sorted(present):
-        _copy_key(keys / name, keys_to)
+    for name in key_names(keys):
+        with suppress(FileNotFoundError):  # a gateway has just destroyed it
+            _copy_key(keys / name, keys_to)
+    present = key_names(keys)
+    for file in keys_to.iterdir():
+        name = file.name.removeprefix(".").removesuffix(".copy")
+        unfinished = file.name != name  # a copy that broke off
+        if NAME.fullmatch(name) and (unfinished or name not in present):
+            overwrite(file)
+            file.unlink()
 
 
 def _copy_key(key: Path, folder: Path) -> None:
+    content = key.read_bytes()
     new = folder / f".{key.name}.copy"
-    shutil.copyfile(key, new)
-    new.chmod(0o600)
+    new.touch(mode=0o600)
+    new.write_bytes(content)
     os.replace(new, folder / key.name)
 
 
