@@ -22,6 +22,7 @@ from models import (
     DecisionRecord,
     DutyOverride,
     DutyShift,
+    FailedTry,
     FollowUp,
     Goal,
     Handoff,
@@ -110,6 +111,7 @@ def _thread(rows: Rows, here: int | None) -> dict[str, Any]:
     handoffs = select(Handoff.id).where(Handoff.conversation_id == here)
     return {
         "messages": rows(Message, Message.conversation_id == here),
+        "failed_tries": rows(FailedTry, FailedTry.message_id.in_(messages)),
         "decisions": rows(DecisionRecord, DecisionRecord.message_id.in_(messages)),
         "check_ins": rows(CheckIn, CheckIn.conversation_id == here),
         "skills": rows(SkillUse, SkillUse.conversation_id == here),

@@ -144,6 +144,7 @@ def forget_texts(
     if copies:
         for provider_id in session.scalars(select(FailedTry.provider_id).where(tries)).all():
             ask_for_copy(session, provider_id, now=now)
+    session.execute(delete(FailedTry).where(tries))
 
 
 def ask_for_copy(session: Session, provider_id: str, *, now: datetime) -> None:

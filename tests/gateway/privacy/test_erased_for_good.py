@@ -17,6 +17,7 @@ from models import (
     Base,
     Conversation,
     Debrief,
+    FailedTry,
     KeyToDestroy,
     Message,
     Need,
@@ -217,6 +218,17 @@ def test_twilios_copies_are_deleted_after_an_erasure_and_again_until_it_worked(
     assert sent not in twilio.sent
     assert talk.rows(ProviderCopy) == []
     assert twilio.violations == []
+
+
+def test_a_text_that_was_not_delivered_does_not_stop_an_erasure(talk: Talk) -> None:
+    talk.texts(MAYA, "hello")
+    with talk.database.writing() as session:
+        for number, message in enumerate(talk.thread(MAYA)):
+            tried = {"provider_id": f"SM{number}", "code": "30003", "at": talk.clock()}
+            session.add(FailedTry(message_id=message.id, **tried))
+    talk.erases(MAYA)
+    assert talk.rows(Message) == []
+    assert "SM0" in {one.provider_id for one in talk.rows(ProviderCopy)}
 
 
 # --- legal holds ---
