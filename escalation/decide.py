@@ -24,6 +24,7 @@ class Do(StrEnum):
     LEAVE_IT = "leave_it"
     HAND_OFF = "hand_off"
     RAISE = "raise"
+    PAGE_AGAIN = "page_again"
     STAND_BACK = "stand_back"
     READ_ON = "read_on"
 
@@ -56,6 +57,7 @@ class Standing:
     offered: the last message was the offer of a person.
     offered_lately: there was such an offer within the time that the policy sets.
     more_follows: the mentee's next text is here already, and the bot reads both as one.
+    paged_lately: others were paged beside the holder within the time that the policy sets.
     """
 
     owner: Owner = Owner.BOT
@@ -65,6 +67,7 @@ class Standing:
     offered: bool = False
     offered_lately: bool = False
     more_follows: bool = False
+    paged_lately: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,22 @@ def decide(
 
 # Follows the reason why a person is needed.
 ASKED_ALREADY = gettext_noop("; a person was already asked")
+OTHERS_TOO = gettext_noop("; others are paged beside the mentor who holds it")
+PAGED_LATELY = gettext_noop("; others were paged beside the mentor a moment ago")
+ENDINGS = (ASKED_ALREADY, OTHERS_TOO, PAGED_LATELY)
 
 
 def _bring(standing: Standing, need: Need, urgency: Urgency, why: str) -> Decision:
-    """Open a handoff, raise the open one, or leave it when it is as urgent already."""
+    """Open a handoff, raise the open one, or leave it when it is as urgent already.
+
+    A new crisis message to a mentor is for more people than that mentor, who may not look.
+    """
     if standing.urgency is None:
         return Decision(Do.HAND_OFF, why, need, urgency)
     if standing.urgency < urgency:
         return Decision(Do.RAISE, why, need, urgency)
+    if urgency is Urgency.CRISIS and standing.owner is Owner.MENTOR:
+        if standing.paged_lately:
+            return Decision(Do.STAND_BACK, why + PAGED_LATELY)
+        return Decision(Do.PAGE_AGAIN, why + OTHERS_TOO, need, urgency)
     return Decision(Do.STAND_BACK, why + ASKED_ALREADY)

@@ -114,8 +114,17 @@ class AnswerWithin(Part):
         return timedelta(minutes=minutes)
 
 
+class ReplyWithin(AnswerWithin):
+    routine: Annotated[float, Field(ge=15, le=2880)]
+    soon: Annotated[float, Field(ge=5, le=480)]
+    crisis: Annotated[float, Field(ge=1, le=15)]
+
+
 class Claim(Part):
     answer_within_minutes: AnswerWithin
+    reply_within_minutes: ReplyWithin
+    reply_waits_for_opening: tuple[Literal["routine", "soon"], ...]
+    page_again_after_minutes: Annotated[float, Field(ge=1, le=60)]
 
 
 class ByUrgency(Part):

@@ -113,7 +113,7 @@ KINDS = (
     Kind(jobs.TakeStep, take_step, steps_to_take),
     Kind(SendAlarm, send_alarm, alarms_to_send, SLOW),
     Kind(jobs.CheckAlerts, handoff_jobs.run_handoff_job),
-    Kind(jobs.CheckClaim, handoff_jobs.run_handoff_job, handoff_jobs.overdue_claim_checks),
+    Kind(jobs.CheckReply, handoff_jobs.run_handoff_job, handoff_jobs.overdue_reply_checks),
     Kind(jobs.Recall, handoff_jobs.run_handoff_job, handoff_jobs.overdue_second_pages),
     Kind(jobs.TellHolder, handoff_jobs.run_handoff_job),
     Kind(WriteFirst, write_first_later),

@@ -72,7 +72,9 @@ class Move(StrEnum):
     OPEN = "open"
     PAGE = "page"
     RAISE = "raise"
+    LOWER = "lower"
     CLAIM = "claim"
+    REMIND = "remind"
     RELEASE = "release"
     RESOLVE = "resolve"
     WITHDRAW = "withdraw"
@@ -133,7 +135,8 @@ class Handoff(Base):
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     first_reply_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="First message by a person under any claim"
+        UtcDateTime,
+        comment="First message by a person under any claim that is not known to have failed",
     )
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))

@@ -4,40 +4,37 @@ The caller locks the conversation (`lock_conversation`) in the same transaction,
 the bot's next message cannot overtake each other.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
 from escalation.handoffs.duty import managers_to_text
-from escalation.handoffs.jobs import AskFollowUp, CheckClaim, enqueue
-from escalation.handoffs.ladder import page, people_to_call, snooze, start_climb
+from escalation.handoffs.jobs import AskFollowUp, enqueue
+from escalation.handoffs.ladder import page_beside_holder, snooze, start_climb
 from escalation.handoffs.moves import (
     Closed,
+    NeedsReason,
     NotHolder,
     Refused,
-    check_claim_later,
     log_move,
     make_move,
+    manages,
 )
+from escalation.handoffs.replies import watch
 from escalation.handoffs.transfers import end_transfer
-from escalation.ruleset import Rules
 from escalation.transaction import Transaction
 from models import (
     Conversation,
     Debrief,
     Handoff,
-    HandoffEvent,
     Message,
     Move,
     Need,
     Outcome,
     Owner,
     Person,
-    Role,
-    Speaker,
     Status,
     Urgency,
 )
@@ -48,11 +45,6 @@ class AlreadyTaken(Refused):
         super().__init__(handoff, f"held by person {handoff.mentor_id}")
         self.holder = handoff.mentor.name if handoff.mentor else "another mentor"
         self.holder_id = handoff.mentor_id
-
-
-class NeedsReason(Refused):
-    def __init__(self, handoff: Handoff) -> None:
-        super().__init__(handoff, "a crisis needs a reason to be closed")
 
 
 class OnlyAPersonCloses(Refused):
@@ -150,40 +142,34 @@ def raise_handoff(
     """Make an open handoff more urgent; software never lowers it. Returns the people paged now.
 
     If it waits, the ladder of the new urgency starts at once. If a mentor holds it, they keep it:
-    we page them and the first rung, and their time for a first message starts again.
+    we page them and the first rung, and their time to answer starts again.
 
     Raises:
         Refused: it is already as urgent, or closed.
     """
-    before = handoff.urgency
-    make_move(
-        tx,
-        handoff,
-        (Handoff.urgency < urgency) & Handoff.status.in_([Status.WAITING, Status.CLAIMED]),
-        urgency=urgency,
-        need=need,
-    )
-    event = log_move(
-        tx,
-        handoff,
-        Move.RAISE,
-        by=None,
-        need=need.value,
-        urgency=urgency.name.lower(),
-        was=before.name.lower(),
-        message=message.id,
-    )
+    return make_more_urgent(tx, handoff, need, urgency, by=None, message=message.id)
+
+
+def make_more_urgent(
+    tx: Transaction,
+    handoff: Handoff,
+    need: Need,
+    urgency: Urgency,
+    *,
+    by: Person | None,
+    note: str | None = None,
+    **detail: object,
+) -> list[Person]:
+    was = handoff.urgency.name.lower()
+    still = (Handoff.urgency < urgency) & Handoff.status.in_([Status.WAITING, Status.CLAIMED])
+    make_move(tx, handoff, still, urgency=urgency, need=need)
+    detail |= {"need": need.value, "urgency": urgency.name.lower(), "was": was}
+    log_move(tx, handoff, Move.RAISE, by=by, note=note, **detail)
     if handoff.status is Status.WAITING:
         return start_climb(tx, handoff)
-    _, people = people_to_call(tx, handoff, 0)
-    holder = handoff.mentor
-    if holder and holder.can_be_texted and not holder.left_at and holder not in people:
-        people.insert(0, holder)
-    handoff.ladder, handoff.rung = handoff.ladder + 1, 0
-    tx.session.flush()
-    page(tx, handoff, people)
-    check_claim_later(tx, handoff, event)
-    return people
+    paged = page_beside_holder(tx, handoff)
+    watch(tx, handoff)
+    return paged
 
 
 def claim(tx: Transaction, handoff: Handoff, mentor: Person) -> None:
@@ -212,30 +198,30 @@ def claim(tx: Transaction, handoff: Handoff, mentor: Person) -> None:
         )
     except Refused:
         raise (AlreadyTaken(handoff) if handoff.is_open else Closed(handoff)) from None
-    event = log_move(tx, handoff, Move.CLAIM, by=mentor)
+    log_move(tx, handoff, Move.CLAIM, by=mentor)
     handoff.conversation.skill = None
     handoff.conversation.forget_bot = True
     may_end = handoff.urgency is not Urgency.CRISIS
     key = "claimed_may_end" if may_end else "claimed"
     tx.say_in(handoff.conversation, key, mentor=mentor.name)
-    check_claim_later(tx, handoff, event)
+    watch(tx, handoff)
 
 
 def release(
-    tx: Transaction, handoff: Handoff, *, by: Person | None, told: str = "released"
-) -> None:
+    tx: Transaction, handoff: Handoff, *, by: Person | None, told: str = ""
+) -> list[Person]:
     """Put a claimed handoff back into the queue, tell the mentee, and start a new ladder.
 
-    `by` is the holder, whom we do not page for it again, or None if Warmline releases it: the time
-    for a first message ran out, or a concern took it back. `told` is the script key of the mentee's
-    message.
+    `by` is the holder or a manager; then we do not page the holder for it again. It is None if
+    Warmline releases it: the holder did not answer in time, or a concern took it back. `told` is
+    the script key of the mentee's message. Returns the people paged now.
 
     Raises:
-        NotHolder: `by` does not hold it.
+        NotHolder: `by` does not hold it and is no manager.
         Refused: no one holds it.
     """
     holder = handoff.mentor
-    if by is not None and handoff.mentor_id != by.id:
+    if by is not None and handoff.mentor_id != by.id and not manages(by, handoff):
         raise NotHolder(handoff, by)
     make_move(
         tx,
@@ -248,11 +234,23 @@ def release(
     held_by = holder.id if holder else None
     log_move(tx, handoff, Move.RELEASE, by=by, held_by=held_by)
     end_transfer(tx, handoff)
-    if by is not None:
-        snooze(tx, handoff, by, until=NOT_AGAIN)
+    if by is not None and holder is not None:
+        snooze(tx, handoff, holder, until=NOT_AGAIN)
     paged = start_climb(tx, handoff)
     name = holder.name if holder else ""
+    by_other = by is not None and by.id != held_by
+    told = told or ("taken_back" if by_other else "released")
     tx.say_in(handoff.conversation, told if paged else f"{told}_nobody", mentor=name)
+    if by is not None and by_other:
+        tell_former_holder(tx, handoff, holder, "released_by_manager", who=by.name)
+    return paged
+
+
+def tell_former_holder(
+    tx: Transaction, handoff: Handoff, holder: Person | None, key: str, **blanks: object
+) -> None:
+    if holder is not None and holder.left_at is None:
+        tx.tell_about(handoff, holder, key, **blanks)
 
 
 def resolve(
@@ -261,18 +259,19 @@ def resolve(
     """Close a handoff with an outcome and tell the mentee; the bot answers again.
 
     Raises:
-        NotHolder: `by` does not hold it. A manager can also close a waiting one.
-        NeedsReason: it is a crisis and `note`, the reason, is empty.
+        NotHolder: `by` does not hold it and is no manager.
+        NeedsReason: `note`, the reason, is empty, and it is a crisis or another person holds it.
         Closed: it is no longer open.
     """
     if not handoff.is_open:
         raise Closed(handoff)
-    manager_may_close = by.role is Role.MANAGER and handoff.status is Status.WAITING
-    if handoff.mentor_id != by.id and not manager_may_close:
+    holder = handoff.mentor
+    by_other = handoff.mentor_id != by.id
+    if by_other and not manages(by, handoff):
         raise NotHolder(handoff, by)
-    if handoff.urgency is Urgency.CRISIS and not (note or "").strip():
+    held, crisis = holder is not None, handoff.urgency is Urgency.CRISIS
+    if not (note or "").strip() and (crisis or (held and by_other)):
         raise NeedsReason(handoff)
-    held = handoff.status is Status.CLAIMED
     make_move(
         tx,
         handoff,
@@ -290,11 +289,13 @@ def resolve(
     end_transfer(tx, handoff)
     ask_after = timedelta(minutes=tx.policy.follow_up.after_minutes)
     enqueue(tx.session, AskFollowUp(handoff.id), at=tx.now + ask_after)
-    if handoff.urgency is Urgency.CRISIS:
+    if crisis:
         for manager in managers_to_text(tx.session, by.program_id, but=by.id):
             tx.tell_about(handoff, manager, "crisis_closed", who=by.name)
-    if held and handoff.urgency is Urgency.CRISIS:
-        ask_for_debrief(tx, handoff, by)
+    if by_other:
+        tell_former_holder(tx, handoff, holder, "closed_by_manager", who=by.name)
+    if crisis and holder is not None and holder.left_at is None:
+        ask_for_debrief(tx, handoff, holder)
 
 
 def withdraw(tx: Transaction, handoff: Handoff) -> None:
@@ -333,56 +334,3 @@ def ask_for_debrief(tx: Transaction, handoff: Handoff, person: Person) -> None:
     tx.session.add(Debrief(handoff_id=handoff.id, person_id=person.id, asked_at=tx.now))
     tx.session.flush()
     tx.tell_about(handoff, person, "debrief_asked")
-
-
-def release_if_unanswered(tx: Transaction, handoff: Handoff, event_id: int) -> None:
-    """Release a claim if its holder wrote nothing since event `event_id`."""
-    event = tx.session.get_one(HandoffEvent, event_id)
-    moved_on = tx.session.scalar(
-        select(HandoffEvent.id)
-        .where(
-            HandoffEvent.handoff_id == handoff.id,
-            HandoffEvent.id > event_id,
-            HandoffEvent.move.in_([Move.CLAIM, Move.RAISE, Move.RELEASE]),
-        )
-        .limit(1)
-    )
-    holder, still_claimed = handoff.mentor, handoff.status is Status.CLAIMED and not moved_on
-    if holder is None or not still_claimed or _has_written(tx.session, handoff, event.at):
-        return
-    minutes = round((tx.now - event.at).total_seconds() / 60)
-    release(tx, handoff, by=None)
-    tx.tell_about(handoff, holder, "released_unanswered", minutes=minutes)
-
-
-def overdue_claims(
-    session: Session, *, now: datetime, get_rules: Callable[[int], Rules]
-) -> list[CheckClaim]:
-    """The claim checks that were due by `now` and whose holder has not written yet."""
-    overdue = []
-    for handoff in session.scalars(select(Handoff).where(Handoff.status == Status.CLAIMED)):
-        event = session.scalars(
-            select(HandoffEvent)
-            .where(
-                HandoffEvent.handoff_id == handoff.id,
-                HandoffEvent.move.in_([Move.CLAIM, Move.RAISE]),
-            )
-            .order_by(HandoffEvent.id.desc())
-            .limit(1)
-        ).one()
-        rules = get_rules(handoff.conversation.program_id)
-        due = event.at + rules.policy.claim.answer_within_minutes.at(handoff.urgency)
-        if due < now and not _has_written(session, handoff, event.at):
-            overdue.append(CheckClaim(handoff.id, event.id))
-    return overdue
-
-
-def _has_written(session: Session, handoff: Handoff, since: datetime) -> bool:
-    written = select(Message.id).where(
-        Message.conversation_id == handoff.conversation_id,
-        Message.outgoing,
-        Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER]),
-        Message.speaker_id == handoff.mentor_id,
-        Message.at >= since,
-    )
-    return session.scalar(written.limit(1)) is not None

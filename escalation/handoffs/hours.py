@@ -1,7 +1,7 @@
 """A program's hours and holidays, in its own time zone."""
 
 from collections.abc import Collection
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -57,3 +57,31 @@ def next_opening(
         if opening > local:
             return opening
     return opening
+
+
+def next_closing(
+    program: Program, now: datetime, holidays: Collection[date] = frozenset()
+) -> datetime | None:
+    """When the hours that include `now` end; None if they go on for more than a week."""
+    zone = ZoneInfo(program.timezone)
+    local = now.astimezone(zone)
+    for days in range(8):
+        day = local.date() + timedelta(days=days)
+        for clock in sorted({time(0), program.closes_at}):
+            at = datetime.combine(day, clock, zone)
+            if at > local and not is_within_hours(program, at, holidays):
+                return at
+    return None
+
+
+def after_open_time(
+    program: Program, start: datetime, span: timedelta, holidays: Collection[date] = frozenset()
+) -> datetime:
+    """When the program will have been open for `span` since `start`."""
+    while True:
+        opening = next_opening(program, start, holidays).astimezone(UTC)
+        closing = next_closing(program, opening, holidays)
+        if closing is None or closing.astimezone(UTC) - opening >= span:
+            return opening + span
+        span -= closing.astimezone(UTC) - opening
+        start = closing.astimezone(UTC)

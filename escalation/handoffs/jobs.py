@@ -76,12 +76,15 @@ class CheckAlerts(Work):
 
 
 @dataclass(frozen=True)
-class CheckClaim(Work):
-    """Release a claim if its holder has not written to the mentee since event `event_id`."""
+class CheckReply(Work):
+    """Remind the holder, or release the claim, if what was due at `due` is still unanswered.
 
-    name: ClassVar[str] = "check_claim"
+    `due` counts seconds since 1970: the engine can then tell this check from the next.
+    """
+
+    name: ClassVar[str] = "check_reply"
     handoff_id: int
-    event_id: int
+    due: int
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ rung is one short transaction that pages its people and schedules the job for th
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from escalation.handoffs.duty import managers_to_text, on_duty
 from escalation.handoffs.hours import get_holidays, is_within_hours, next_opening
 from escalation.handoffs.jobs import CheckAlerts, Climb, Recall, enqueue
 from escalation.handoffs.moves import log_move
+from escalation.handoffs.replies import HOPELESS
 from escalation.handoffs.unknown_numbers import alert_about_unknown_number
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
@@ -43,8 +45,7 @@ from models import (
     changes_one,
 )
 
-# Final states of a text that reached no one.
-HOPELESS = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
+log = structlog.get_logger()
 
 
 def start_climb(tx: Transaction, handoff: Handoff) -> list[Person]:
@@ -92,13 +93,33 @@ def climb(tx: Transaction, handoff: Handoff, ladder: int, rung: int) -> list[Per
     return people
 
 
-def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
+def page_beside_holder(
+    tx: Transaction, handoff: Handoff, *, key: str | None = None
+) -> list[Person]:
+    """Page the first rung with somebody beside the holder, who keeps it. Returns the people paged.
+
+    Without `key`, a line of the script, it has become urgent, and the holder is paged as well.
+    """
+    _, people = people_to_call(tx, handoff, 0)
+    holder = handoff.mentor
+    if key is None and holder and holder.can_be_texted and not holder.left_at:
+        people.insert(0, holder)
+    handoff.ladder, handoff.rung = handoff.ladder + 1, 0
+    tx.session.flush()
+    page(tx, handoff, people, key=key)
+    return people
+
+
+def page(
+    tx: Transaction, handoff: Handoff, people: list[Person], *, key: str | None = None
+) -> None:
+    """Text `people` and log it. Without `key`, they read how urgent the handoff is."""
     own = _matched(tx.session, handoff.conversation, MatchKind.OWN)
     unknown = handoff.conversation.person_id is None
+    for_others = key or f"alert_{handoff.urgency.name.lower()}"
+    for_holder = "alert_raised_to_holder" if len(people) > 1 else "alert_raised_alone"
     for person in people:
-        key = f"alert_{handoff.urgency.name.lower()}"
-        if person.id == handoff.mentor_id:
-            key = "alert_raised_to_holder"
+        key = for_holder if person.id == handoff.mentor_id else for_others
         whose = "your mentee" if person in own else "a mentee"
         if unknown:
             text = alert_about_unknown_number(tx, handoff, person, key)
@@ -125,6 +146,8 @@ def page(tx: Transaction, handoff: Handoff, people: list[Person]) -> None:
         rung=handoff.rung,
         people=[person.id for person in people],
     )
+    if not people and handoff.urgency is Urgency.CRISIS:
+        log.error("a crisis reached nobody", handoff=handoff.id, ladder=handoff.ladder)
 
 
 def climb_if_unreached(tx: Transaction, handoff: Handoff, *, failed: Message | None = None) -> None:
@@ -270,7 +293,9 @@ def people_to_call(
     With `look_past` the list is empty only if we can text no one.
     """
     steps = tx.policy.ladder_for(handoff.urgency)
-    rungs = [people_on(tx, handoff, steps, each) for each in range(len(steps.rungs))]
+    on_rungs = [people_on(tx, handoff, steps, each) for each in range(len(steps.rungs))]
+    # The others are paged beside a holder.
+    rungs = [[one for one in people if one.id != handoff.mentor_id] for people in on_rungs]
     people = {person.id: person for on_rung in rungs for person in on_rung}
     reasons = get_reasons(tx, handoff, people.values())
     with_reasons = [{person.id: reasons[person.id] for person in on_rung} for on_rung in rungs]

@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, update
 
-from escalation.handoffs.jobs import CheckClaim, enqueue
 from escalation.transaction import Transaction
-from models import Handoff, HandoffEvent, Move, Person, changes_one
+from models import Handoff, HandoffEvent, Move, Person, Role, changes_one
 
 
 class Refused(Exception):
@@ -22,9 +21,20 @@ class Closed(Refused):
         super().__init__(handoff, "it is closed")
 
 
+class NeedsReason(Refused):
+    def __init__(self, handoff: Handoff) -> None:
+        super().__init__(handoff, "this move needs a reason")
+
+
 class NotHolder(Refused):
     def __init__(self, handoff: Handoff, person: Person) -> None:
         super().__init__(handoff, f"person {person.id} does not hold it")
+
+
+def manages(person: Person, handoff: Handoff) -> bool:
+    """Whether `person` is a manager of the handoff's program."""
+    here = person.program_id == handoff.conversation.program_id
+    return here and person.role is Role.MANAGER and person.left_at is None
 
 
 def make_move(tx: Transaction, handoff: Handoff, still: ColumnElement[bool], **values: Any) -> None:
@@ -56,8 +66,3 @@ def log_move(
     tx.session.add(event)
     tx.session.flush()
     return event
-
-
-def check_claim_later(tx: Transaction, handoff: Handoff, event: HandoffEvent) -> None:
-    at = tx.now + tx.policy.claim.answer_within_minutes.at(handoff.urgency)
-    enqueue(tx.session, CheckClaim(handoff.id, event.id), at=at)

@@ -17,10 +17,10 @@ from escalation.handoffs.moves import (
     Closed,
     NotHolder,
     Refused,
-    check_claim_later,
     log_move,
     make_move,
 )
+from escalation.handoffs.replies import watch
 from escalation.ruleset import Rules
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from escalation.transaction import Transaction
@@ -35,6 +35,7 @@ class CannotTransfer(Refused):
 
     SENTENCES: ClassVar[Mapping[str, str]] = {
         "self": gettext_noop("You hold it yourself."),
+        "theirs": gettext_noop("{to} holds it already."),
         "unknown": gettext_noop("There is no such colleague."),
         "offered": gettext_noop("You already offered it to a colleague. Wait for the answer."),
         "unreachable": gettext_noop("We can't text {to}."),
@@ -116,11 +117,11 @@ def answer_transfer(tx: Transaction, transfer: Transfer, *, by: Person, accept: 
     except Refused:
         raise TransferOver(handoff) from None
     giver = transfer.from_id
-    event = log_move(tx, handoff, Move.CLAIM, by=by, transfer=transfer.id, held_by=giver)
+    log_move(tx, handoff, Move.CLAIM, by=by, transfer=transfer.id, held_by=giver)
     names = {"mentor": by.name, "before": transfer.from_.name}
     tx.say_in(handoff.conversation, "transferred", **names)
     tx.tell_about(handoff, transfer.from_, "transfer_taken", who=by.name)
-    check_claim_later(tx, handoff, event)
+    watch(tx, handoff)
 
 
 def get_open_transfer(session: Session, handoff: Handoff) -> Transfer | None:
@@ -190,11 +191,21 @@ def _why_not_to(tx: Transaction, handoff: Handoff, to: Person, *, by: Person) ->
     """A key of CannotTransfer.SENTENCES, or None."""
     if to.id == by.id:
         return "self"
-    if to.program_id != handoff.conversation.program_id or to.role is Role.MENTEE:
-        return "unknown"
-    if get_open_transfer(tx.session, handoff) is not None:
+    if get_open_transfer(tx.session, handoff) is not None and _is_staff_here(handoff, to):
         return "offered"
-    return _why_not_person(tx, handoff, to)
+    return why_not_to(tx, handoff, to)
+
+
+def why_not_to(tx: Transaction, handoff: Handoff, to: Person) -> str | None:
+    """Why a colleague cannot hold the handoff: a key of CannotTransfer.SENTENCES, or None."""
+    if handoff.mentor_id == to.id:
+        return "theirs"
+    return _why_not_person(tx, handoff, to) if _is_staff_here(handoff, to) else "unknown"
+
+
+def _is_staff_here(handoff: Handoff, person: Person) -> bool:
+    here = person.program_id == handoff.conversation.program_id
+    return here and person.role is not Role.MENTEE
 
 
 def _why_not_person(tx: Transaction, handoff: Handoff, to: Person) -> str | None:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, lock_conversation
-from escalation.handoffs.moves import Closed, NotHolder, Refused
+from escalation.handoffs.handoffs import AlreadyTaken, lock_conversation
+from escalation.handoffs.moves import Closed, NeedsReason, NotHolder, Refused
 from escalation.handoffs.transfers import CannotTransfer, NotAsked, TransferOver
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.transaction import Transaction

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 
 from escalation.handoffs.codes import handoff_with_code
-from escalation.handoffs.handoffs import AlreadyTaken, claim, release, resolve
+from escalation.handoffs.handoffs import AlreadyTaken, release, resolve
 from escalation.handoffs.moves import Closed, NotHolder
+from escalation.handoffs.oversight import take as take_or_take_over
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.transaction import Transaction
 from gateway.accounts.sessions import Mentor
@@ -116,7 +117,7 @@ def take(request: Request, number: Number, mentor: Mentor) -> Response:
         if is_excluded(tx.session, mentor, handoff):
             raise PageRefused(403, phrase("One of your colleagues takes #{number}.", number=number))
         try:
-            claim(tx, handoff, mentor)
+            take_or_take_over(tx, handoff, mentor)
         except AlreadyTaken as taken:
             if taken.holder_id != mentor.id:  # not a double click
                 raise

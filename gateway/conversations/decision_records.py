@@ -8,7 +8,10 @@ from models import Danger, DecisionRecord, Urgency
 
 # Inputs that are stored as they are.
 OF_SIGNALS = ("item_nine", "covered")
-OF_STANDING = ("failures", "skill_wanted", "offered", "offered_lately", "more_follows")
+OF_STANDING = (
+    *("failures", "skill_wanted", "offered", "offered_lately"),
+    *("more_follows", "paged_lately"),
+)
 
 
 def decision_inputs(signals: Signals, standing: Standing) -> dict[str, Any]:

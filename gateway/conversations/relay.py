@@ -6,10 +6,11 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.availability import LOOKING, is_looking_at, last_looked
 from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.jobs import TellHolder, enqueue
+from escalation.handoffs.replies import correct_first_reply
 from escalation.speech.contact_details import find_contact_details
 from escalation.speech.message_writer import get_thread, speak_as_person
 from escalation.transaction import Transaction
-from models import Handoff, Message, Person, Urgency, destroy_key
+from models import Delivery, Handoff, Message, Person, Urgency, destroy_key
 
 # Twilio takes 1,600 characters, including the mentor's name in front.
 LONGEST_TEXT = 1500
@@ -21,6 +22,7 @@ def write_to_mentee(
     """Write to the mentee as the mentor who holds the handoff. The caller has locked it."""
     assert handoff.mentor is not None
     contact_details = ",".join(find_contact_details(words)) or None
+    dropped = False
     for start in range(0, max(len(words), 1), LONGEST_TEXT):
         part = words[start : start + LONGEST_TEXT]
         message = speak_as_person(
@@ -32,10 +34,12 @@ def write_to_mentee(
             relayed_from=relayed_from,
         )
         message.contact_details = contact_details
+        dropped = dropped or message.delivery is Delivery.DROPPED
     if contact_details is not None:
         _tell_managers_of_contact_details(tx, handoff.mentor)
-    handoff.first_reply_at = handoff.first_reply_at or tx.now
-    tx.session.flush()
+    if dropped:
+        tx.tell_about(handoff, handoff.mentor, "not_sent_stopped")
+    correct_first_reply(tx.session, handoff.conversation_id, tx.now)
 
 
 def _tell_managers_of_contact_details(tx: Transaction, mentor: Person) -> None:

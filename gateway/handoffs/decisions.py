@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.decide import ASKED_ALREADY
+from escalation.decide import ENDINGS
 from escalation.speech.i18n import Phrase, gettext_noop, joined, phrase
 from gateway.runtime.labels import BOT_STATES, DECISIONS, OWNERS, QUADRANTS
 from models import DecisionRecord, Handoff, Message
@@ -70,8 +70,10 @@ def list_decisions(session: Session, handoff: Handoff) -> list[tuple[DecisionRec
 
 def decision_reason(written: str) -> Phrase:
     """A stored reason as a phrase. An earlier release may have stored one no longer in use."""
-    why = written.removesuffix(ASKED_ALREADY)
-    return phrase(why) if why == written else joined((phrase(why), phrase(ASKED_ALREADY)), "")
+    for ending in ENDINGS:
+        if written.endswith(ending):
+            return joined((phrase(written.removesuffix(ending)), phrase(ending)), "")
+    return phrase(written)
 
 
 def decision_details(record: DecisionRecord) -> tuple[str, ...]:

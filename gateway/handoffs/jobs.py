@@ -7,14 +7,10 @@ from functools import cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import (
-    lock_conversation,
-    overdue_claims,
-    release_if_unanswered,
-)
+from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import (
     CheckAlerts,
-    CheckClaim,
+    CheckReply,
     Climb,
     LapseTransfer,
     Recall,
@@ -27,6 +23,8 @@ from escalation.handoffs.ladder import (
     overdue_recalls,
     recall,
 )
+from escalation.handoffs.oversight import check_reply
+from escalation.handoffs.replies import overdue_replies
 from escalation.handoffs.transfers import lapse_if_unanswered, overdue_transfers
 from escalation.ruleset import Rules
 from gateway.conversations.relay import tell_holder_if_unseen
@@ -34,7 +32,7 @@ from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import Handoff, Status, Transfer
 
-HandoffWork = Climb | CheckAlerts | CheckClaim | Recall | TellHolder
+HandoffWork = Climb | CheckAlerts | CheckReply | Recall | TellHolder
 
 
 def run_handoff_job(line: Line, work: HandoffWork) -> None:
@@ -50,8 +48,8 @@ def run_handoff_job(line: Line, work: HandoffWork) -> None:
             case CheckAlerts(ladder=ladder, rung=rung):
                 if (handoff.ladder, handoff.rung) == (ladder, rung):
                     climb_if_unreached(tx, handoff)
-            case CheckClaim(event_id=event_id):
-                release_if_unanswered(tx, handoff, event_id)
+            case CheckReply():
+                check_reply(tx, handoff)
             case Recall(snooze_id=snooze_id):
                 recall(tx, handoff, snooze_id)
             case TellHolder(message_id=message_id):
@@ -74,8 +72,8 @@ def overdue_pages(line: Line, session: Session, before: datetime) -> list[Work]:
     return [Climb(handoff.id, handoff.ladder, handoff.rung + 1) for handoff in overdue]
 
 
-def overdue_claim_checks(line: Line, session: Session, before: datetime) -> list[Work]:
-    return [*overdue_claims(session, now=before, get_rules=_rules_of(line, session))]
+def overdue_reply_checks(line: Line, session: Session, before: datetime) -> list[Work]:
+    return [*overdue_replies(session, now=before, get_rules=_rules_of(line, session))]
 
 
 def overdue_second_pages(line: Line, session: Session, before: datetime) -> list[Work]:

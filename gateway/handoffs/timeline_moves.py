@@ -36,6 +36,10 @@ class _Staff:
         role = gettext_noop("manager") if person.role is Role.MANAGER else gettext_noop("on duty")
         return phrase("{name} ({tie})", name=person.name, tie=phrase(self.ties.get(number, role)))
 
+    def name(self, number: int | None) -> str:
+        person = self.people.get(number or 0)
+        return person.name if person else phrase("the mentor")
+
 
 def list_moves(session: Session, handoff: Handoff) -> list[Entry]:
     events = session.scalars(
@@ -44,7 +48,11 @@ def list_moves(session: Session, handoff: Handoff) -> list[Entry]:
     named = {
         one
         for event in events
-        for one in (*event.detail.get("people", ()), event.detail.get("held_by"))
+        for one in (
+            *event.detail.get("people", ()),
+            event.detail.get("held_by"),
+            event.detail.get("assigned_by"),
+        )
         if one
     }
     people = session.scalars(select(Person).where(Person.id.in_(named)))
@@ -76,8 +84,19 @@ def _move(event: HandoffEvent, handoff: Handoff, staff: _Staff) -> Entry:
                 was=_urgency(detail["was"]),
                 urgency=_urgency(detail["urgency"]),
             )
+            details = _reason(event)
+        case Move.LOWER:
+            words = gettext_noop("{by} lowered the urgency: {was} to {urgency}")
+            urgencies = {key: _urgency(detail[key]) for key in ("was", "urgency")}
+            what, details = phrase(words, by=by, **urgencies), _reason(event)
         case Move.CLAIM:
-            what = phrase("{by} claimed it", by=by)
+            what, details = _claimed(event, staff, by), _reason(event)
+        case Move.REMIND:
+            what = phrase(
+                "Reminded {name}, who had not answered for {minutes} minutes",
+                name=staff.name(detail.get("held_by")),
+                minutes=detail["minutes"],
+            )
         case Move.RELEASE:
             what = _released(event, staff)
         case Move.RESOLVE:
@@ -115,10 +134,26 @@ def _paged(event: HandoffEvent, staff: _Staff) -> Phrase:
 
 def _released(event: HandoffEvent, staff: _Staff) -> Phrase:
     if event.by:
+        held_by = event.detail.get("held_by")
+        if held_by and held_by != event.by_id:
+            name = staff.name(held_by)
+            return phrase("{by} took it back from {name}", by=event.by.name, name=name)
         return phrase("{by} released it", by=event.by.name)
-    holder = staff.people.get(event.detail.get("held_by") or 0)
-    name = holder.name if holder else phrase("the mentor")
+    name = staff.name(event.detail.get("held_by"))
     return phrase("Released automatically: {name} did not write in time", name=name)
+
+
+def _claimed(event: HandoffEvent, staff: _Staff, by: str) -> Phrase:
+    detail = event.detail
+    if manager := detail.get("assigned_by"):
+        return phrase("{manager} gave it to {by}", manager=staff.name(manager), by=by)
+    if detail.get("taken_over"):
+        return phrase("{by} took it over from {name}", by=by, name=staff.name(detail["held_by"]))
+    return phrase("{by} claimed it", by=by)
+
+
+def _reason(event: HandoffEvent) -> tuple[str, ...]:
+    return (phrase("Reason: {reason}", reason=event.note),) if event.note else ()
 
 
 def _urgency(name: str) -> Phrase:

@@ -51,7 +51,9 @@ EVENTS = {
     Move.OPEN: gettext_noop("opened"),
     Move.PAGE: gettext_noop("paged"),
     Move.RAISE: gettext_noop("raised"),
+    Move.LOWER: gettext_noop("lowered"),
     Move.CLAIM: gettext_noop("claimed"),
+    Move.REMIND: gettext_noop("reminded"),
     Move.RELEASE: gettext_noop("released"),
     Move.RESOLVE: gettext_noop("resolved"),
     Move.WITHDRAW: gettext_noop("withdrawn"),
@@ -230,14 +232,14 @@ def _new_moves(session: Session, webhook_id: int, *, limit: int) -> Sequence[Han
 
 
 def _payload(session: Session, event: HandoffEvent) -> JsonDict:
-    """The move as it was then; the handoff may have been raised since."""
+    """The move as it was then; its urgency may have changed since."""
     handoff = session.get_one(Handoff, event.handoff_id)
-    last_raise = session.scalars(
+    last_change = session.scalars(
         select(HandoffEvent)
         .where(
             HandoffEvent.handoff_id == event.handoff_id,
             HandoffEvent.id <= event.id,
-            HandoffEvent.move.in_([Move.OPEN, Move.RAISE]),
+            HandoffEvent.move.in_([Move.OPEN, Move.RAISE, Move.LOWER]),
         )
         .order_by(HandoffEvent.id.desc())
         .limit(1)
@@ -248,8 +250,8 @@ def _payload(session: Session, event: HandoffEvent) -> JsonDict:
         "data": {
             "event_id": event.id,
             "handoff_id": handoff.id,
-            "need": last_raise.detail["need"],
-            "urgency": last_raise.detail["urgency"],
+            "need": last_change.detail["need"],
+            "urgency": last_change.detail["urgency"],
             "opened_at": _iso(handoff.opened_at),
         },
     }

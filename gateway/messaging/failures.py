@@ -11,6 +11,7 @@ from escalation.handoffs.duty import managers_to_text, tell_managers
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import Deliver, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
+from escalation.handoffs.replies import correct_first_reply
 from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
 from gateway.messaging.delivery_codes import THROTTLES, Act, Code, get_code
@@ -115,6 +116,7 @@ def _give_up(tx: Transaction, message: Message, code: Code) -> None:
     for handoff in _handoffs_of(tx.session, message):
         climb_if_unreached(tx, handoff)
     if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
+        correct_first_reply(tx.session, message.conversation_id, message.at)
         _tell_mentor_it_failed(tx, message)
     elif person is not None and person.role is Role.MENTEE:
         _tell_team_in_crisis(tx, message, person)

@@ -22,6 +22,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ALWAYS_SENT = frozenset(
     {
         *("alert_routine", "alert_soon", "alert_crisis", "alert_raised_to_holder"),
+        *("alert_raised_alone", "alert_unanswered", "alert_unanswered_crisis"),
+        *("reply_reminder", "reply_overdue", "released_unanswered", "crisis_lowered"),
+        *("released_by_manager", "taken_over", "closed_by_manager", "you_were_assigned"),
         *("mentee_not_reached", "crisis_closed", "transfer_asked"),
         *(why_line(Need.CRISIS, danger) for danger in (None, *Danger)),
         *(

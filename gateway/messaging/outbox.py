@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
+from escalation.handoffs.replies import correct_first_reply
 from escalation.speech.message_writer import STOP_CONFIRMED, spoken_in
 from escalation.transaction import Transaction
 from gateway.messaging.alert_texts import get_validity, why_too_late
@@ -145,6 +146,8 @@ def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
             log.info("text dropped", message=message.id, reason=reason)
             forget_code(message)
             session.flush()
+            if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
+                correct_first_reply(session, conversation_id, message.at)
     return None
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import list_staff
-from escalation.handoffs.ladder import HOPELESS
+from escalation.handoffs.replies import HOPELESS
 from gateway.operators.alarms import raise_alarm
 from gateway.runtime.line import Line
 from gateway.runtime.overdue import find_overdue

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from escalation.check_ins.schedules import read_days
 from escalation.handoffs.jobs import (
     AskFollowUp,
-    CheckClaim,
+    CheckReply,
     Climb,
     Deliver,
     LapseTransfer,
@@ -41,7 +41,7 @@ ANSWERED = [*TAKEN, (SAM, "Hi Maya")]
 TEXTS: dict[type[Work], tuple[list[tuple[str, str]], Span]] = {
     Climb: ([(MAYA, ASKS)], {"minutes": 6}),
     TakeStep: ([(MAYA, CRISIS)], {"minutes": 2}),
-    CheckClaim: (TAKEN, {"minutes": 16}),
+    CheckReply: (TAKEN, {"minutes": 16}),
     Recall: ([(MAYA, ASKS), (SAM, "LATER {1} 30")], {"minutes": 31}),
     LapseTransfer: ([*ANSWERED, (SAM, "give {1} to Noor")], {"minutes": 31}),
     AskFollowUp: ([*ANSWERED, (SAM, "done {} talked")], {"minutes": 30}),

@@ -12,7 +12,10 @@ from escalation.handoffs.handoffs import (
     raise_handoff,
     withdraw,
 )
+from escalation.handoffs.ladder import page_beside_holder
+from escalation.handoffs.replies import HOPELESS, watch
 from escalation.speech.danger_lines import why_line
+from escalation.speech.i18n import one_after_another
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.over_reliance import nudge
@@ -24,7 +27,7 @@ from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
 from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
 from gateway.pipeline.mentee.understand import Understood
-from models import Alert, Danger, Handoff, Need, Urgency
+from models import Alert, Danger, Handoff, Message, Need, Person, Urgency
 
 # Warmline itself goes on with the conversation.
 ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
@@ -51,6 +54,9 @@ def act_on_mentee_text(turn: Turn, understood: Understood) -> None:
     record.handoff_id = handoff.id if handoff else None
     record.seen = decision_inputs(understood.signals, standing) | noted
     turn.session.add(record)
+    if handoff is not None:
+        turn.session.flush()
+        watch(turn, handoff)
 
 
 def _carry_out(
@@ -81,9 +87,14 @@ def _carry_out(
             danger = _danger(turn, understood)
             paged = raise_handoff(turn, handoff, need, urgency, message=turn.message)
             note_danger(handoff, danger, is_raised=True)
-            numbers = numbers_by_text(danger, conversation_language(turn.conversation))
-            reached = "raised" if paged else "raised_nobody"
-            turn.say(why_line(need, danger), reached, numbers=numbers)
+            _say_whom_we_told(turn, paged, why_line(need, danger), danger)
+            tell_holder(turn, handoff, turn.message)
+        case Decision(do=Do.PAGE_AGAIN, need=Need() as need):
+            assert handoff is not None  # a mentor holds it
+            danger = _danger(turn, understood)
+            paged = page_beside_holder(turn, handoff)
+            note_danger(handoff, danger, is_raised=False)
+            _say_whom_we_told(turn, paged, why_line(need, danger), danger)
             tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
@@ -108,6 +119,14 @@ def _danger(turn: Turn, understood: Understood) -> Danger | None:
     return signals.danger if signals.crisis >= turn.policy.thresholds.concern else None
 
 
+def _say_whom_we_told(turn: Turn, paged: list[Person], why: str, danger: Danger | None) -> None:
+    language = conversation_language(turn.conversation)
+    blanks: dict[str, object] = {"numbers": numbers_by_text(danger, language)}
+    if paged:
+        blanks["mentors"] = one_after_another(language, [one.name for one in paged])
+    turn.say(why, "raised" if paged else "raised_nobody", **blanks)
+
+
 def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
     if one_word(turn.words) in WITHDRAW_WORDS:
         try:
@@ -126,5 +145,10 @@ def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
 
 
 def _was_anyone_paged(turn: Turn, handoff: Handoff) -> bool:
-    paged = select(Alert.id).where(Alert.handoff_id == handoff.id)
+    """Whether a page arrived, or may still arrive."""
+    paged = (
+        select(Alert.id)
+        .join(Message, Message.id == Alert.message_id)
+        .where(Alert.handoff_id == handoff.id, Message.delivery.not_in(HOPELESS))
+    )
     return turn.session.scalar(paged.limit(1)) is not None

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from escalation.decide import BotState, Standing
 from escalation.handoffs.handoffs import get_open_handoff, get_owner
+from escalation.handoffs.replies import get_hold
 from escalation.speech.i18n import DEFAULT_LANGUAGE, keyword_meant, known
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.bot_events import open_goal
@@ -18,7 +19,7 @@ from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Matched, find_commands
 from gateway.pipeline.mentee.burst import find_burst, find_next, words_for_bot
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
-from models import DecisionRecord, Handoff, Message
+from models import DecisionRecord, Handoff, HandoffEvent, Message, Move
 
 # How many earlier texts, and how old ones, detection reads along with a text.
 HISTORY_LASTS = timedelta(hours=24)
@@ -99,7 +100,23 @@ def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
         skill_wanted=named or turn.conversation.skill is not None,
         offered=last is not None and last.script in OFFERS and last.at > answerable_since,
         offered_lately=turn.session.scalar(offered.limit(1)) is not None,
+        paged_lately=handoff is not None and _was_paged_lately(turn, handoff),
     )
+
+
+def _was_paged_lately(turn: Turn, handoff: Handoff) -> bool:
+    """Whether people were paged beside the holder a moment ago."""
+    hold = get_hold(turn.session, handoff)
+    if hold is None:
+        return False
+    interval = timedelta(minutes=turn.policy.claim.page_again_after_minutes)
+    paged = select(HandoffEvent.id).where(
+        HandoffEvent.handoff_id == handoff.id,
+        HandoffEvent.id > hold.id,
+        HandoffEvent.move == Move.PAGE,
+        HandoffEvent.at > turn.now - interval,
+    )
+    return turn.session.scalar(paged.limit(1)) is not None
 
 
 def _numbered_answer(turn: Turn) -> str | None:

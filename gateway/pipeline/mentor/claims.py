@@ -1,8 +1,9 @@
 """TAKE, PASS, DONE, WAITING, BRIEF, and the words that a mentor writes to a mentee."""
 
-from escalation.handoffs.handoffs import AlreadyTaken, NeedsReason, claim, release, resolve
+from escalation.handoffs.handoffs import AlreadyTaken, release, resolve
 from escalation.handoffs.ladder import pass_on
-from escalation.handoffs.moves import Closed
+from escalation.handoffs.moves import Closed, NeedsReason
+from escalation.handoffs.oversight import take as take_or_take_over
 from gateway.conversations.relay import write_to_mentee
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.handovers import answer_offer, find_offer, list_offered
@@ -27,7 +28,7 @@ def take(turn: Turn, command: Typed) -> None:
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
         return
-    claim(turn, handoff, turn.mentor)
+    take_or_take_over(turn, handoff, turn.mentor)
     turn.say_about(handoff, "you_have")
 
 
@@ -56,8 +57,10 @@ def done(turn: Turn, command: Typed) -> None:
         raise Refusal("done_how", code=turn.code(handoff))
     outcome, reason = split_outcome(command.rest)
     if outcome is None:
-        if handoff.first_reply_at is None or handoff.urgency is Urgency.CRISIS:
+        if handoff.first_reply_at is None:
             raise Refusal("done_needs_outcome", code=turn.code(handoff))
+        if handoff.urgency is Urgency.CRISIS:
+            raise Refusal("done_needs_reason", code=turn.code(handoff))
         outcome = Outcome.TALKED
     try:
         resolve(turn, handoff, outcome, by=turn.mentor, note=reason)

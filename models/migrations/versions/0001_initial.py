@@ -503,7 +503,7 @@ def create_handoffs() -> None:
             "first_reply_at",
             TIME,
             nullable=True,
-            comment="First message by a person under any claim",
+            comment="First message by a person under any claim that is not known to have failed",
         ),
         column("closed_at", TIME, nullable=True),
         column(
@@ -573,7 +573,12 @@ def create_handoffs() -> None:
         link("handoff_id", "handoff", index=True),
         column("at", TIME),
         column(
-            "move", enum("move", "open", "page", "raise", "claim", "release", "resolve", "withdraw")
+            "move",
+            enum(
+                "move",
+                *("open", "page", "raise", "lower", "claim", "remind"),
+                *("release", "resolve", "withdraw"),
+            ),
         ),
         link("by_id", "person", nullable=True, comment="Null when Warmline moved it"),
         column("detail", JSON, comment="Never names or message text"),

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 
 from escalation.handoffs.handoffs import (
     AlreadyTaken,
-    NeedsReason,
     OnlyAPersonCloses,
     claim,
     lock_conversation,
@@ -19,7 +18,7 @@ from escalation.handoffs.handoffs import (
     resolve,
     withdraw,
 )
-from escalation.handoffs.moves import Closed, NotHolder
+from escalation.handoffs.moves import Closed, NeedsReason, NotHolder
 from models import (
     Conversation,
     Handoff,
@@ -39,7 +38,7 @@ def waiting_handoff(talk: Talk, number: str = MAYA) -> int:
     return talk.handoff().id
 
 
-def move(talk: Talk, handoff_id: int, verb: Callable[..., None], **given: object) -> Handoff:
+def move(talk: Talk, handoff_id: int, verb: Callable[..., object], **given: object) -> Handoff:
     with talk.database.writing() as session:
         handoff = session.get_one(Handoff, handoff_id)
         lock_conversation(session, handoff.conversation_id)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from escalation.handoffs.jobs import CheckAlerts, CheckClaim, Climb, Deliver, Work, enqueue
+from escalation.handoffs.jobs import CheckAlerts, CheckReply, Climb, Deliver, Work, enqueue
 from gateway.runtime.database import Database
 from gateway.runtime.jobs import Engine, forget_finished
 from gateway.worker import KINDS
@@ -67,7 +67,7 @@ def test_each_kind_of_work_is_known_to_the_engine() -> None:
 
 
 def test_every_kind_of_work_comes_back_as_it_was_enqueued(engine: Engine, diary: Diary) -> None:
-    works = [Climb(1, 1, 0), CheckAlerts(1, 1, 0), CheckClaim(1, 2), Deliver(1, 2, 3)]
+    works = [Climb(1, 1, 0), CheckAlerts(1, 1, 0), CheckReply(1, 2), Deliver(1, 2, 3)]
     enqueues(engine, *works)
     assert diary.waits_for(4)
     assert sorted(work.id for work in diary.done) == sorted(work.id for work in works)
