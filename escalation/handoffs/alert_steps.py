@@ -47,7 +47,7 @@ def hasten_next(session: Session, alert: Alert, *, now: datetime) -> None:
         .where(AlertStep.alert_id == alert.id, AlertStep.state == StepState.DUE)
         .order_by(AlertStep.due_at, AlertStep.id)
         .limit(1)
-        .with_for_update()
+        .with_for_update(of=AlertStep)
     )
     if step is not None and step.due_at > now:
         step.due_at = now
