@@ -14,6 +14,7 @@ from models.people import Person, Program
 
 class Channel(StrEnum):
     SMS = "sms"
+    WHATSAPP = "whatsapp"
     PHONES = "phones"
     WEB = "web"
 

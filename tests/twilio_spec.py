@@ -128,7 +128,7 @@ def _is_uri(value: Any) -> bool:
 
 
 def _is_phone_number(value: Any) -> bool:
-    return bool(re.fullmatch(r"\+[1-9]\d{6,14}", str(value)))
+    return bool(re.fullmatch(r"(whatsapp:)?\+[1-9]\d{6,14}", str(value)))
 
 
 @functools.cache

@@ -41,7 +41,16 @@ def plan_steps(tx: Transaction, handoff: Handoff, alert: Alert, person: Person) 
 
 
 def hasten_next(session: Session, alert: Alert, *, now: datetime) -> None:
-    """Make the alert's next step due now: the one before it did not reach the person."""
+    """Make the alert's next step due now: the one before it did not reach the person.
+
+    Not while a call is going on: its end makes the next one due.
+    """
+    going_on = select(AlertStep.id).where(
+        AlertStep.alert_id == alert.id,
+        AlertStep.state.in_([StepState.TRYING, StepState.RINGING]),
+    )
+    if session.scalar(going_on.limit(1)) is not None:
+        return
     step = session.scalar(
         select(AlertStep)
         .where(AlertStep.alert_id == alert.id, AlertStep.state == StepState.DUE)

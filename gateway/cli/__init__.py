@@ -33,6 +33,7 @@ SECTIONS = {
         "set-password": ("people", "Set the password of a mentor or manager."),
         "sign-out": ("people", "Sign one person out of every browser, or sign everybody out."),
         "duty": ("people", "Put a mentor or manager on duty, or take them off."),
+        "alerts": ("alerting", "Set how a mentor or manager is reached after an alert's text."),
         "away": ("people", "List who is away, now or later, and until when."),
         "export": ("privacy", "Print everything stored about one person or number, as JSON."),
         "retention": ("privacy", "Delete data that is past its retention period, or count it."),
@@ -42,7 +43,7 @@ SECTIONS = {
     "Every day": {
         "check": ("checks", "Check for anything that would keep a person from being reached."),
         "watch": (
-            "watching",
+            "alerting",
             "Alarm the operators if work is late, with or without a gateway.",
         ),
         "waiting": ("handoffs", "List the handoffs that wait for a mentor, most urgent first."),

@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 # Much longer than the provider's timeout: the process that was sending has died.
 SEND_IS_DEAD_AFTER = timedelta(seconds=20)
+# WhatsApp takes free text within 24 hours after the person wrote, otherwise only templates.
+WHATSAPP_TAKES_TEXT_FOR = timedelta(hours=23, minutes=55)
 LABEL_OF_BOT = "Warmline bot"
 
 # The order of statuses. Callbacks arrive out of order; a status never moves a text back.
@@ -178,7 +180,22 @@ def _mark(tx: Transaction, conversation: Conversation, message: Message) -> Outg
     message.tries += 1
     assert conversation.phone is not None  # `_why_not` drops texts without a number
     valid_for = get_validity(tx, message)
-    return Outgoing(message.id, conversation.phone, words, tried_since, valid_for)
+    to = _get_address(tx, conversation, message)
+    return Outgoing(message.id, to, words, tried_since, valid_for)
+
+
+def _get_address(tx: Transaction, conversation: Conversation, message: Message) -> str:
+    """The number, or their WhatsApp while it takes free text."""
+    last = select(func.max(Message.at)).where(
+        Message.conversation_id == conversation.id,
+        Message.channel == Channel.WHATSAPP,
+        Message.outgoing.is_(False),
+    )
+    if message.channel is not Channel.WHATSAPP:
+        return str(conversation.phone)
+    wrote_at = tx.session.scalar(last)
+    may_answer = wrote_at is not None and tx.now < wrote_at + WHATSAPP_TAKES_TEXT_FOR
+    return f"whatsapp:{conversation.phone}" if may_answer else str(conversation.phone)
 
 
 def _first_undelivered(session: Session, conversation_id: int, *, now: datetime) -> Message | None:

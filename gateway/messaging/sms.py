@@ -60,13 +60,16 @@ class Twilio:
     def send(
         self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
     ) -> Sent:
+        sender = self._sender
+        if to.startswith("whatsapp:") and (number := sender.get("from_")):
+            sender = {"from_": f"whatsapp:{number}"}
         try:
             text = self._client.messages.create(
                 to=to,
                 body=words,
                 status_callback=f"{self._public_url}/twilio/status/{message_id}",
                 **({"validity_period": round(valid_for.total_seconds())} if valid_for else {}),
-                **self._sender,
+                **sender,
             )
         except (TwilioException, RequestException) as error:
             raise _failed(error) from error

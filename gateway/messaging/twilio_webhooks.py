@@ -31,6 +31,8 @@ STATUSES = {
     "canceled": Delivery.FAILED,
 }
 
+# How Twilio marks an address of WhatsApp, in both directions.
+WHATSAPP = "whatsapp:"
 SIGNATURE = "X-Twilio-Signature"
 NOT_SIGNED = "The signature does not match."
 # Twilio sends at most ten files with a text.
@@ -88,11 +90,18 @@ def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -
     if not sender or not WORD.fullmatch(provider_id):
         raise HTTPException(400, "From and MessageSid are needed.")
     incoming = Incoming(
-        form.get("Body", ""), provider_id, Channel.SMS, _count_media(form.get("NumMedia", ""))
+        form.get("Body", ""),
+        provider_id,
+        Channel.WHATSAPP if sender.startswith(WHATSAPP) else Channel.SMS,
+        _count_media(form.get("NumMedia", "")),
     )
     try:
         conversation_id = record(
-            line.database, incoming, phone=sender, to=form.get("To"), now=line.clock()
+            line.database,
+            incoming,
+            phone=sender.removeprefix(WHATSAPP),
+            to=form.get("To", "").removeprefix(WHATSAPP),
+            now=line.clock(),
         )
     except NoProgram as error:
         # A 5xx makes Twilio try its fallback address, and shows in its debugger.

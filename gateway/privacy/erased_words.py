@@ -135,7 +135,7 @@ def forget_texts(
             destroy_key(session, text.key_id, now=now)
         if text.provider_id is None or text.channel is Channel.WEB:
             continue
-        if copies and text.channel is Channel.SMS and not text.copy_due:
+        if copies and text.channel in (Channel.SMS, Channel.WHATSAPP) and not text.copy_due:
             ask_for_copy(session, text.provider_id, now=now)
         if not text.outgoing:
             hashed = provider_hash(text.provider_id)

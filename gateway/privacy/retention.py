@@ -32,6 +32,7 @@ from models import (
     Conversation,
     Debrief,
     DecisionRecord,
+    FailedTry,
     Goal,
     Handoff,
     HandoffEvent,
@@ -333,12 +334,17 @@ def _ask_for_copies(scope: Scope) -> int:
     due = (
         Message.conversation_id.in_(scope.threads),
         Message.provider_id.is_not(None),
-        Message.channel == Channel.SMS,
+        Message.channel.in_([Channel.SMS, Channel.WHATSAPP]),
         Message.copy_due.is_(False),
         Message.at < scope.before("provider_copies"),
     )
     found = scope.session.scalars(select(Message.provider_id).where(*due).limit(AT_ONCE)).all()
-    for provider_id in found:
+    tried_before = (
+        select(FailedTry.provider_id)
+        .join(Message, Message.id == FailedTry.message_id)
+        .where(Message.provider_id.in_(found))
+    )
+    for provider_id in {*found, *scope.session.scalars(tried_before)}:
         ask_for_copy(scope.session, provider_id or "", now=scope.now)
     noted = update(Message).where(Message.provider_id.in_(found)).values(copy_due=True)
     scope.session.execute(noted)

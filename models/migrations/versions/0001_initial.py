@@ -354,7 +354,7 @@ def create_conversations() -> None:
         key_name(),
         column(
             "channel",
-            enum("channel", "sms", "phones", "web"),
+            enum("channel", "sms", "whatsapp", "phones", "web"),
             comment="The last one used; answers go there",
         ),
         column("skill", sa.Text(), nullable=True, comment="The skill or check-in in progress"),
@@ -403,7 +403,7 @@ def create_conversations() -> None:
             nullable=True,
             comment="Its key in script.toml; null for Rasa's own words",
         ),
-        column("channel", enum("channel", "sms", "phones", "web")),
+        column("channel", enum("channel", "sms", "whatsapp", "phones", "web")),
         column("media", sa.Integer(), comment="Attached pictures and files"),
         column(
             "copy_due", sa.Boolean(), comment="Whether we have asked to delete the provider's copy"

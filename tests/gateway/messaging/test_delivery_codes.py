@@ -12,8 +12,9 @@ import pytest
 from gateway.messaging.delivery_codes import CODES
 from gateway.messaging.outbox import note_delivery
 from gateway.messaging.sms import Twilio, connect
+from gateway.privacy.erasure import erase
 from gateway.runtime.database import Database
-from models import Delivery, Message, OperatorAlarm
+from models import Delivery, FailedTry, Message, OperatorAlarm, Person, ProviderCopy
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
 from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
 
@@ -51,7 +52,8 @@ class Expected:
     alarm: bool = False
 
 
-# peers.md, the codes of Twilio that a line like this meets.
+# The codes of Twilio that a line like this meets. What people text (STOP and its kin) is in
+# tests/gateway/privacy/test_opt_out.py.
 TABLE = [
     Expected(21610, True, 1, "at once", sam="stopped"),
     Expected(21211, True, 1, "at once", sam="bad number"),
@@ -184,6 +186,20 @@ def test_words_to_a_mentee_in_crisis_are_sent_again_and_then_the_team_knows(
     assert sum("988" in text.body for text in twilio.sent_to(MAYA)) == 2
     reports(talk, answer, 30003)
     assert "to this mentee do not arrive (30003). Please call" in twilio.sent_to(RUTH)[-1].body
+
+
+def test_an_erasure_deletes_twilios_copies_of_failed_tries_too(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.texts(JO, "hello")
+    answer = talk.thread(JO)[-1]
+    reports(talk, answer, 30003)
+    talk.passes(seconds=15)
+    with talk.database.writing() as session:
+        erase(session, session.get_one(Person, talk.person(JO).id), by=None, now=talk.clock())
+    copies = {one.provider_id for one in talk.rows(ProviderCopy)}
+    assert {text.sid for text in twilio.sent_to(JO)} <= copies
+    assert talk.rows(FailedTry) == []
 
 
 def test_when_twilio_throttles_only_what_is_not_urgent_waits(

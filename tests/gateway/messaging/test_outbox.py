@@ -9,7 +9,7 @@ from escalation.speech.message_writer import get_thread, speak_as_bot
 from gateway.messaging.outbox import deliver, note_delivery
 from gateway.messaging.sms import Twilio, connect
 from gateway.runtime.database import Database
-from models import Conversation, Delivery, Message, Status
+from models import Channel, Conversation, Delivery, Message, Status
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
 from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
 
@@ -181,6 +181,21 @@ def test_texts_to_one_person_are_sent_in_order(talk: Talk, twilio: FakeTwilio) -
     deliver(talk.line, thread_id)
     talk.passes(minutes=1)
     assert [text.body[-5:].split()[-1] for text in twilio.sent_to(RUTH)] == ["one", "two", "three"]
+
+
+def test_who_writes_on_whatsapp_is_answered_there(talk: Talk, twilio: FakeTwilio) -> None:
+    """A day later WhatsApp takes no free text, so a text goes to the same number."""
+    talk.texts(MAYA, "hello", channel=Channel.WHATSAPP)
+    on_whatsapp = twilio.sent_to(f"whatsapp:{MAYA}")
+    assert on_whatsapp[-1].body == "Warmline bot: You wrote: hello"
+    assert on_whatsapp[-1].from_ == f"whatsapp:{NUMBER}"
+    assert twilio.sent_to(MAYA) == []
+    talk.passes(hours=24)
+    with talk.database.writing() as session:
+        thread = session.get_one(Conversation, talk.conversation(MAYA).id)
+        speak_as_bot(session, thread, "Good morning", now=talk.clock(), dropped=False)
+    deliver(talk.line, thread.id)
+    assert twilio.sent_to(MAYA)[-1].body == "Warmline bot: Good morning"
 
 
 def test_twilio_may_try_an_alert_only_as_long_as_it_is_of_use(

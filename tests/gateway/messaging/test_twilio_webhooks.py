@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator
 from gateway.app import create_app
 from gateway.messaging.twilio_webhooks import Form, is_signed
 from gateway.runtime.settings import load_settings
-from models import Delivery, Message
+from models import Channel, Delivery, Message
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN
 from tests.line import MAYA, Talk
 from tests.processes import KEY
@@ -68,6 +68,14 @@ def test_a_signed_text_is_recorded_and_answered_with_empty_twiml(
     assert answer.text.endswith("<Response></Response>")
     assert stored(talk) == 1
     assert "Warmline bot: You wrote: hello" in talk.read_by(MAYA)
+
+
+def test_a_text_from_whatsapp_is_the_same_persons_on_another_channel(
+    talk: Talk, web: TestClient
+) -> None:
+    post(web, text(number=f"whatsapp:{MAYA}") | {"To": f"whatsapp:{NUMBER}"})
+    assert talk.conversation(MAYA).channel is Channel.WHATSAPP
+    assert talk.thread(MAYA)[-1].channel is Channel.WHATSAPP
 
 
 def test_an_unsigned_text_is_refused_and_not_stored(talk: Talk, web: TestClient) -> None:

@@ -9,12 +9,14 @@ from fastapi.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.messaging.sms import Twilio, TwilioCalls, connect
+from gateway.operators.mail import SmtpMail
 from gateway.runtime.database import Database
 from gateway.runtime.settings import load_settings
 from models import AlertStep, HandoffEvent, Move, Status, StepState
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Answers, FakeTwilio, Fault
-from tests.line import CRISIS, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
 from tests.processes import KEY
+from tests.receivers import MailServer
 
 PUBLIC = "https://warmline.example"
 
@@ -152,6 +154,34 @@ def test_whoever_does_not_take_it_is_followed_by_the_next_channel(
         assert len(twilio.calls) > before, "the next rung calls, too"
         rings()
         assert steps(talk)[-1] == (StepState.MISSED, by)
+
+
+def test_an_email_follows_the_call_with_a_link_and_no_code(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    with MailServer() as mails:
+        talk.line.mail = SmtpMail(mails.url, sender="alerts@warmline.example")
+        talk.sets(RUTH, email="ruth@program.example")
+        twilio.on_calls = {RUTH: Answers("busy")}
+        talk.texts(MAYA, CRISIS)
+        talk.passes(seconds=45)
+        rings()
+        talk.passes(seconds=1)
+        [(recipients, mail)] = mails.got
+    assert recipients == ["ruth@program.example"]
+    words = bytes(mail.get_payload(decode=True)).decode()  # type: ignore[arg-type]
+    assert "https://warmline.example/console" in words
+    assert talk.code(RUTH) not in words
+    assert "Maya" not in words + str(mail["Subject"])
+
+
+def test_a_person_chooses_their_own_channels(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    talk.sets(SAM, alert_channels="voice")
+    talk.texts(MAYA, ASKS)
+    talk.passes(seconds=1)
+    assert called(twilio) == [SAM], "at once, beside the text"
 
 
 def test_a_key_counts_though_twilio_took_the_person_for_a_machine(
