@@ -145,10 +145,12 @@ def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
 
 
 def _was_anyone_paged(turn: Turn, handoff: Handoff) -> bool:
-    """Whether a page arrived, or may still arrive."""
+    """Whether a page of the present ladder arrived, or may still arrive."""
     paged = (
         select(Alert.id)
         .join(Message, Message.id == Alert.message_id)
         .where(Alert.handoff_id == handoff.id, Message.delivery.not_in(HOPELESS))
     )
+    if handoff.rung >= 0:
+        paged = paged.where(Alert.ladder == handoff.ladder)
     return turn.session.scalar(paged.limit(1)) is not None

@@ -20,7 +20,7 @@ from models import (
     Status,
     Urgency,
 )
-from tests.line import CRISIS, JO, MAYA, NOOR, SAM, Talk
+from tests.line import CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
 
 PILLS = "i have the pills here and i am going to kill myself now"
 
@@ -252,3 +252,18 @@ def test_two_mentees_have_clocks_of_their_own(held: Talk) -> None:
     held.passes(minutes=21)
     reminded = [one.handoff_id for one in held.rows(HandoffEvent) if one.move is Move.REMIND]
     assert reminded == [1]
+
+
+def test_when_everybody_opted_out_a_mentee_in_crisis_reads_that_nobody_was_reached(
+    held: Talk,
+) -> None:
+    for number in (SAM, NOOR, RUTH):
+        held.texts(number, "STOP")
+    for _ in range(2):  # raised, and then a crisis already
+        held.new_texts()
+        held.texts(MAYA, PILLS)
+        held.passes(minutes=11)
+        to_maya = [words for name, words in held.new_texts() if name == "maya"]
+        assert "I couldn't reach anyone" in to_maya[0]
+        assert "988" in to_maya[0]
+        assert not any("I told" in words for words in to_maya)
