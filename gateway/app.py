@@ -28,7 +28,7 @@ from gateway.accounts.signed_out import sent_with, signed_out
 from gateway.chat import pages as chat_pages
 from gateway.chat import privacy_pages, sign_in_pages, terms_pages, widget
 from gateway.chat.sign_in import chat_refusal, frame_ancestors, get_mentee, is_chat_path
-from gateway.console import canned_reply_pages, handover_pages, live, mentee_pages
+from gateway.console import canned_reply_pages, handover_pages, live, managing_pages, mentee_pages
 from gateway.console import pages as console_pages
 from gateway.integrations import pages as integration_pages
 from gateway.integrations.api.app import MOUNTED_AT, create_api
@@ -75,6 +75,7 @@ ROUTERS = (
     mentee_pages.router,
     console_pages.router,
     handover_pages.router,
+    managing_pages.router,
     # Before the log, whose addresses are numbers.
     metrics_pages.router,
     review_pages.router,

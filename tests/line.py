@@ -215,8 +215,11 @@ class Talk:
         """A person texts Warmline, and everything that follows at once is done.
 
         {2} in the words is the code by which this person's phone knows the second handoff, and {}
-        their code for the newest one.
+        their code for the newest one. {WRITE} is the code that WRITE was answered with.
         """
+        if "{WRITE}" in words:
+            (code,) = re.findall(r"text WRITE (\w{4}) ", self.read_by(number)[-1])
+            words = words.replace("{WRITE}", code)
         words = re.sub(r"\{(\d*)\}", lambda found: self.code(number, found[1]), words)
         conversation_id = self.arrives(number, words, media=media, channel=channel)
         if conversation_id is not None:

@@ -163,7 +163,7 @@ def build_details(session: Session, line: Line, person: Person, view: View) -> D
         notes=list_notes(session, handoff),
         may_note=may_note(handoff, person),
         replies=list_replies(session, person.program_id) if mine else (),
-        colleagues=_colleagues(session, person) if mine else (),
+        colleagues=_colleagues(session, person) if handoff.is_open else (),
         debrief=find_debrief(session, handoff, person),
         verdict=judging_handoff(session, handoff, person, action=f"/console/{handoff.id}/verdict"),
     )

@@ -79,7 +79,7 @@ def _in_plain_words(refused: Refused, number: int) -> str:
                 number=number,
             )
         case NeedsReason():
-            return gettext_noop("This is a crisis. Write why it can be closed.")
+            return gettext_noop("Write why it can be closed.")
         case CannotTransfer():
             return phrase("Not offered. {sentence}", sentence=refused.sentence)
         case NotAsked():

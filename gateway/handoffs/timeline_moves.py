@@ -152,9 +152,5 @@ def _claimed(event: HandoffEvent, staff: _Staff, by: str) -> Phrase:
     return phrase("{by} claimed it", by=by)
 
 
-def _reason(event: HandoffEvent) -> tuple[str, ...]:
-    return (phrase("Reason: {reason}", reason=event.note),) if event.note else ()
-
-
 def _urgency(name: str) -> Phrase:
     return phrase(URGENCIES[Urgency[name.upper()]])

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from sqlalchemy import select
 
+from escalation.handoffs.duty import list_staff
 from escalation.speech.i18n import Phrase, gettext_noop, phrase, with_capital
 from gateway.accounts.sessions import Manager
 from gateway.conversations.over_reliance import over_reliant_mentees
@@ -279,6 +280,9 @@ def _one_handoff(request: Request, number: int, manager: Person, template: str) 
         entries = timeline(session, number)
         judging = judging_handoff(session, handoff, manager, action=f"/log/{number}/verdict")
         readers = list_entries(session, manager.program_id, about=about)
+        colleagues = [
+            one for one in list_staff(session, manager.program_id) if one.id != manager.id
+        ]
     return page(
         request,
         template,
@@ -287,6 +291,7 @@ def _one_handoff(request: Request, number: int, manager: Person, template: str) 
         entries=entries,
         judging=judging,
         readers=readers,
+        colleagues=colleagues,
         zone=manager.program.timezone,
     )
 

@@ -14,6 +14,7 @@ from gateway.pipeline.mentor.lookup import (
     choice,
     find_handoff,
     list_held,
+    list_held_by_others,
     list_paged,
     list_waiting,
     lock,
@@ -70,10 +71,16 @@ def done(turn: Turn, command: Typed) -> None:
 
 
 def list_queue(turn: Turn, _: Typed) -> None:
-    waiting = list_waiting(turn)
-    if not waiting:
+    """Managers read the held ones, too, because they can take them over."""
+    waiting, held = list_waiting(turn), list_held_by_others(turn)
+    if not waiting and not held:
         raise Refusal("take_none")
-    turn.say("waiting_list", **choice(turn, waiting))
+    keys, blanks = (["waiting_list"], choice(turn, waiting)) if waiting else ([], {})
+    if held:
+        keys.append("held_list")
+        named = ((turn.code(one), one.mentor.name) for one in held if one.mentor)
+        blanks["held"] = ", ".join(f"#{code} {name}" for code, name in named)
+    turn.say(*keys, **blanks)
 
 
 def send_brief(turn: Turn, command: Typed) -> None:

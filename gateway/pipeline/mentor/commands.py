@@ -21,6 +21,7 @@ from gateway.pipeline.mentor.everyday import without_manners
 from gateway.pipeline.mentor.handovers import accept, give, match_give
 from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_held_back
 from gateway.pipeline.mentor.lookup import Refusal, typed
+from gateway.pipeline.mentor.managing import MANAGED, manages
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
 from gateway.pipeline.mentor.read import Typed, read_command
 from gateway.pipeline.mentor.safeguarding import match_record, record
@@ -54,6 +55,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(match_talk, talk),
     Command(match_record, record),
     Command(match_write, write),
+    *(Command(manages(verb), act) for verb, act in MANAGED.items()),
     Command(match_open, open_),
     Command(typed("send"), send_held_back),
     Command(match_unclear, ask_which),

@@ -48,7 +48,7 @@ def match_give(turn: Turn) -> Give | None:
     command = typed("give")(turn)
     if command is None:
         return None
-    to, note = _find_colleague(turn, re.sub(r"(?i)^to\b", "", command.rest).strip())
+    to, note = find_colleague(turn, re.sub(r"(?i)^to\b", "", command.rest).strip())
     if not to and not CODE.fullmatch(command.code or ""):
         return None
     return Give(command.code, to, note)
@@ -105,7 +105,7 @@ def answer_offer(turn: Turn, transfer: Transfer, *, accept: bool) -> None:
         turn.say_about(handoff, "you_declined", who=transfer.from_.name)
 
 
-def _find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:
+def find_colleague(turn: Turn, words: str) -> tuple[Sequence[Person], str]:
     """The colleagues whose name the words begin with, and what follows the name.
 
     The longest name wins. The mentor counts only if no one else has that name.

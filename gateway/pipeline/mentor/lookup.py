@@ -20,7 +20,7 @@ from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
 from gateway.pipeline.mentor.read import Typed, read_command
-from models import Alert, Conversation, Handoff, Message, Status
+from models import Alert, Conversation, Handoff, Message, Role, Status
 
 WRONG_CODE = "no_such_handoff"
 
@@ -116,6 +116,24 @@ def list_held(turn: Turn) -> list[Handoff]:
             .order_by(Handoff.id)
         )
     )
+
+
+def list_held_by_others(turn: Turn) -> list[Handoff]:
+    """For a manager: the program's handoffs that colleagues hold. For a mentor: none."""
+    if turn.mentor.role is not Role.MANAGER:
+        return []
+    held = (
+        select(Handoff)
+        .join(Conversation)
+        .where(
+            Handoff.status == Status.CLAIMED,
+            Handoff.mentor_id != turn.mentor.id,
+            Conversation.program_id == turn.mentor.program_id,
+            func.coalesce(Conversation.person_id, 0).not_in(mentees_with_concern(turn.mentor)),
+        )
+        .order_by(Handoff.urgency.desc(), Handoff.opened_at)
+    )
+    return list(turn.session.scalars(held))
 
 
 def list_waiting(turn: Turn) -> list[Handoff]:

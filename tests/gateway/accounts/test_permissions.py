@@ -71,6 +71,8 @@ FOR: dict[str, Row] = {
     # About Sam's program.
     "ITS_STAFF":    (SIGN_IN, NO,      IN,      IN,       IN,      GONE,    GONE,    NO),
     "ITS_MANAGERS": (SIGN_IN, NO,      NO,      NO,       IN,      GONE,    NO,      NO),
+    # About Maya, whom Sam and his colleague mentor: not even the manager may.
+    "HER_MENTORS":  (SIGN_IN, NO,      IN,      IN,       NO,      GONE,    GONE,    NO),
     # About #1, which Sam holds and a manager may look after.
     "HOLDER":       (SIGN_IN, NO,      IN,      NO,       IN,      GONE,    GONE,    NO),
     # About Sam himself: not even the manager may.
@@ -106,7 +108,8 @@ ITS_STAFF GET /console/{number}/now /console/{number}/brief /console/mentees/{nu
 ITS_STAFF POST /console/{number}/take /console/{number}/reply /console/{number}/give-back
     /console/{number}/done /console/{number}/note /console/{number}/transfer
     /console/{number}/accept /console/{number}/pass /console/{number}/verdict
-    /console/mentees/{number=MAYA}/write /console/mentees/{number=MAYA}/open
+    /console/mentees/{number=MAYA}/open
+    /console/{number}/urgency
 HOLDER GET /console/{number} /console/{number}/notes
 MANAGERS GET /console/replies /log /log/rows /log.{form=csv} /log/over-reliance /log/measures
     /log/tables/{name=load}.{form=csv} /log/audit /log/verdicts /safeguarding
@@ -120,6 +123,8 @@ MANAGERS POST /console/replies /console/replies/{number}/remove /people /people/
 ITS_MANAGERS GET /log/{number} /log/{number}/steps /log/{number}/steps.{form=csv}
     /log/review/{week=WEEK}/{number} /safeguarding/{number} /people/{number}
     /policy/versions/{number}
+HER_MENTORS POST /console/mentees/{number=MAYA}/write
+ITS_MANAGERS POST /console/{number}/take-over /console/{number}/release /console/{number}/assign
 ITS_MANAGERS POST /log/{number}/verdict /log/review/{week=WEEK}/{number}
     /safeguarding/{number}/own /safeguarding/{number}/close /people/{number}
     /people/{number=MAYA}/mentors /people/{number=MAYA}/guardian /people/{number}/leave
