@@ -10,13 +10,15 @@ from escalation.handoffs.alert_steps import hasten_next, overdue_steps, why_not_
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import TakeStep, Work, enqueue
 from escalation.handoffs.ladder import climb_if_unreached
+from escalation.handoffs.oversight import may_take_over
+from escalation.handoffs.replies import get_unanswered
 from escalation.speech.message_writer import conversation_language, get_thread
 from escalation.transaction import Transaction
 from gateway.messaging.delivery_codes import get_code
 from gateway.messaging.outbox import acting
 from gateway.operators.alarms import raise_alarm
 from gateway.runtime.line import Line, TextFailed
-from models import AlertChannel, AlertStep, Handoff, StepState
+from models import Alert, AlertChannel, AlertStep, Handoff, Status, StepState
 
 log = structlog.get_logger()
 
@@ -53,6 +55,22 @@ def take_step(line: Line, work: TakeStep) -> None:
         _note_failure(line, work.step_id, failed)
 
 
+def why_not(tx: Transaction, alert: Alert, handoff: Handoff) -> str | None:
+    """Why the person needs no call or e-mail any more, or None.
+
+    While a mentor holds the handoff and owes an answer, that mentor is called, and so is everyone
+    who was paged to take over.
+    """
+    if handoff.status is Status.CLAIMED:
+        if handoff.mentor_id == alert.person_id:
+            owes = get_unanswered(tx.session, handoff, tx.rules) is not None
+        else:
+            owes = may_take_over(tx, handoff, alert.person)
+        if owes:
+            return None
+    return why_not_needed(tx, alert, handoff)
+
+
 def locked(line: Line, session: Session, step_id: int) -> tuple[Transaction, AlertStep, Handoff]:
     step = session.get_one(AlertStep, step_id)
     handoff = session.get_one(Handoff, step.alert.handoff_id)
@@ -68,7 +86,7 @@ def _mark(line: Line, step_id: int) -> Taken | None:
         if not _is_due(step, now=tx.now):
             return None
         person = step.alert.person
-        why = why_not_needed(tx, step.alert, handoff)
+        why = why_not(tx, step.alert, handoff)
         if not person.can_be_reached_by(step.channel):
             why = why or "not_available"
         if why is not None:

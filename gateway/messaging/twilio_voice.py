@@ -10,19 +10,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
-from escalation.handoffs.alert_steps import why_not_needed
-from escalation.handoffs.handoffs import claim
 from escalation.handoffs.ladder import pass_on
 from escalation.handoffs.moves import Refused
+from escalation.handoffs.oversight import take
 from escalation.speech.message_writer import conversation_language, get_thread
 from escalation.transaction import Transaction
-from gateway.messaging.alert_steps import OPEN, locked, note_end
+from gateway.messaging.alert_steps import OPEN, locked, note_end, why_not
 from gateway.messaging.outbox import acting
 from gateway.messaging.twilio_webhooks import Form, signed_form
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
 from gateway.web.rendering import Number
-from models import AlertStep, Handoff, StepState
+from models import AlertStep, Handoff, Status, StepState
 
 router = APIRouter(prefix="/twilio/voice")
 
@@ -53,7 +52,7 @@ def say_alert(request: Request, step: Step) -> Response:
     line: Line = request.app.state.line
     with acting(line) as session:
         tx, row, handoff = locked(line, session, step)
-        if why_not_needed(tx, row.alert, handoff) is not None:
+        if why_not(tx, row.alert, handoff) is not None:
             return _say_once(tx, row, "voice_taken")
         return _ask(tx, row, request.app.state.settings)
 
@@ -95,7 +94,7 @@ def _take(tx: Transaction, step: AlertStep, handoff: Handoff) -> str:
     person = step.alert.person
     if handoff.mentor_id != person.id:
         try:
-            claim(tx, handoff, person)
+            take(tx, handoff, person)
         except Refused:
             return "voice_taken"
         tx.tell_about(handoff, person, "you_have")
@@ -103,9 +102,10 @@ def _take(tx: Transaction, step: AlertStep, handoff: Handoff) -> str:
 
 
 def _pass(tx: Transaction, step: AlertStep, handoff: Handoff) -> str:
-    if why_not_needed(tx, step.alert, handoff) is not None:
+    if why_not(tx, step.alert, handoff) is not None:
         return "voice_taken"
-    pass_on(tx, handoff, step.alert.person)
+    if handoff.status is Status.WAITING:
+        pass_on(tx, handoff, step.alert.person)
     return "voice_passed"
 
 

@@ -156,6 +156,20 @@ def test_whoever_does_not_take_it_is_followed_by_the_next_channel(
         assert steps(talk)[-1] == (StepState.MISSED, by)
 
 
+def test_who_is_called_about_a_holder_who_does_not_answer_takes_over_with_1(
+    talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
+) -> None:
+    """Sam holds it and has written. Then it becomes a crisis, and he is silent."""
+    twilio.on_calls = {RUTH: Answers(presses="1")}
+    talk.claims()
+    talk.passes(minutes=1)
+    talk.texts(MAYA, CRISIS)
+    talk.passes(seconds=45)
+    assert sorted(called(twilio)) == [SAM, NOOR, RUTH]
+    rings()
+    assert talk.handoff().mentor_id == talk.person(RUTH).id
+
+
 def test_an_email_follows_the_call_with_a_link_and_no_code(
     talk: Talk, twilio: FakeTwilio, rings: Callable[[], None]
 ) -> None:
