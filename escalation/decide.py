@@ -56,6 +56,7 @@ class Standing:
     skill_wanted: the message names an exercise, or one is in progress.
     offered: the last message was the offer of a person.
     offered_lately: there was such an offer within the time that the policy sets.
+    calming_wanted: it names or continues an exercise that is safe in a crisis.
     more_follows: the mentee's next text is here already, and the bot reads both as one.
     paged_lately: others were paged beside the holder within the time that the policy sets.
     """
@@ -66,6 +67,7 @@ class Standing:
     skill_wanted: bool = False
     offered: bool = False
     offered_lately: bool = False
+    calming_wanted: bool = False
     more_follows: bool = False
     paged_lately: bool = False
 
@@ -87,7 +89,7 @@ class Decision:
 def bot_may_answer(signals: Signals, standing: Standing, policy: Policy) -> bool:
     """Whether to ask Rasa: only if its answer could go out.
 
-    Never in a crisis or while a mentor holds the conversation. In the queue, only for an exercise
+    Never while a mentor holds the conversation. In a crisis, only for an exercise that calms and
     that the mentee asks for by name.
     """
     return decide(signals, standing, policy, BotState.ANSWERED).bot_speaks
@@ -120,11 +122,10 @@ def decide(
         return Decision(Do.READ_ON, gettext_noop("read together with the text after it"))
 
     if standing.owner is Owner.QUEUE:
-        wanted = standing.skill_wanted and standing.urgency is not Urgency.CRISIS
-        if wanted and bot is BotState.ANSWERED:
-            why = gettext_noop("asked for an exercise by name while waiting")
-            return Decision(Do.REPLY, why, bot_speaks=True)
-        return Decision(Do.STAND_BACK, gettext_noop("a person was already asked"))
+        return _while_waiting(signals, standing, policy, bot)
+
+    if signals.declines_person:
+        return Decision(Do.LEAVE_IT, gettext_noop("does not want a person"))
 
     if standing.offered and signals.says is YesOrNo.YES:
         why = gettext_noop("said yes to the offer of a person")
@@ -156,6 +157,20 @@ def decide(
         return Decision(Do.OFFER, why, bot_speaks=speaks)
 
     return Decision(Do.REPLY, gettext_noop("nothing shows a need for a person"), bot_speaks=speaks)
+
+
+def _while_waiting(signals: Signals, standing: Standing, policy: Policy, bot: BotState) -> Decision:
+    """The bot goes on below a crisis with what it understands; in a crisis only with breathing."""
+    if signals.declines_person or signals.takes_back:
+        return Decision(Do.STAND_BACK, gettext_noop("does not want a person"))
+    if standing.urgency is Urgency.CRISIS:
+        wanted = standing.calming_wanted
+    else:
+        wanted = standing.skill_wanted or signals.connection < policy.thresholds.connection
+    if wanted and bot is BotState.ANSWERED:
+        why = gettext_noop("the bot has an answer while a person is asked")
+        return Decision(Do.REPLY, why, bot_speaks=True)
+    return Decision(Do.STAND_BACK, gettext_noop("a person was already asked"))
 
 
 # Follows the reason why a person is needed.

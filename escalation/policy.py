@@ -76,6 +76,10 @@ class BotPatience(Part):
     timeout_seconds: Annotated[float, Field(gt=0, le=10)]
     stuck_after: Annotated[int, Field(ge=1)]
     skills_by_name: tuple[str, ...]
+    calming_words: tuple[str, ...]
+
+    def names_calming(self, words: str) -> bool:
+        return not set(self.calming_words).isdisjoint(re.findall(r"\w+", words.casefold()))
 
     def names_a_skill(self, words: str) -> bool:
         return any(name in words.casefold() for name in self.skills_by_name)

@@ -38,6 +38,8 @@ class Evidence:
 class Signals:
     """The signals in one message. Scores are independent probabilities in 0..1.
 
+    declines_person: says that no person is wanted.
+    takes_back: the whole message takes back what was asked for ("nvm").
     says: the whole message is a plain yes or no.
     item_nine: an answer above 0 to PHQ-9's last item (thoughts of being better off dead or of
         self-harm), which is a crisis by itself.
@@ -50,6 +52,8 @@ class Signals:
     connection: float = 0.0
     tools: float = 0.0
     asked_for_person: bool = False
+    declines_person: bool = False
+    takes_back: bool = False
     says: YesOrNo | None = None
     item_nine: bool = False
     danger: Danger | None = None

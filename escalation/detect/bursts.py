@@ -72,7 +72,9 @@ def read_with_burst(alone: Signals, words: str, texts: Sequence[str]) -> Signals
         alone,
         crisis=max(alone.crisis, together.crisis),
         danger=together.danger or alone.danger,
-        asked_for_person=alone.asked_for_person or together.asked_for_person,
+        asked_for_person=(alone.asked_for_person or together.asked_for_person)
+        and not together.declines_person,
+        declines_person=alone.declines_person or together.declines_person,
         evidence=evidence,
         version=f"{alone.version} bursts-{load_bursts().version}",
     )
@@ -95,7 +97,7 @@ def _crossing(reading: _Reading) -> Signals | None:
     return replace(
         signals,
         crisis=signals.crisis if Axis.CRISIS in crossing else 0.0,
-        asked_for_person=Axis.PERSON in crossing,
+        asked_for_person=signals.asked_for_person and Axis.PERSON in crossing,
     )
 
 

@@ -84,6 +84,7 @@ def _alone(text: str, plain: Normalized, features: Features, inputs: Vector) -> 
         )
         if score >= WORTH_SHOWING
     ]
+    declines = any(one.declines for one in found)
     evidence = [
         *_from_rules(text, found),
         *(_from_classifier(text, plain, features, *one) for one in telling if features.sentences),
@@ -92,7 +93,9 @@ def _alone(text: str, plain: Normalized, features: Features, inputs: Vector) -> 
         crisis=crisis,
         connection=connection,
         tools=tools,
-        asked_for_person=any(one.requests for one in found),
+        asked_for_person=any(one.requests for one in found) and not declines,
+        declines_person=declines,
+        takes_back=any(one.takes_back for one in found),
         says=next((one.says for one in found if one.says), None),
         danger=name_danger(found),
         covered=known,

@@ -137,6 +137,8 @@ class Lexicon:
     idioms: tuple[Saying, ...]
     crisis: tuple[CrisisRule, ...]
     requests: tuple[Rule, ...]
+    declines: tuple[Rule, ...]
+    takes_back: tuple[Rule, ...]
     answers: Mapping[YesOrNo, re.Pattern[str]]
     guards: tuple[Guard, ...]
     cues: tuple[Cue, ...]
@@ -222,6 +224,8 @@ def load_lexicon(language: str = ENGLISH) -> Lexicon:
         idioms=files["idioms"].entries(Saying, "idiom"),
         crisis=files["crisis"].entries(CrisisRule),
         requests=requests.entries(Rule),
+        declines=requests.entries(Rule, "declines"),
+        takes_back=requests.entries(Rule, "takes_back"),
         answers={
             answer: requests.entry(Rule, {"name": answer, "pattern": answers[answer]}).pattern
             for answer in YesOrNo

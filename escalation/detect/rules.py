@@ -33,6 +33,8 @@ class Found:
     plain: Normalized
     crisis: tuple[Hit, ...]
     requests: tuple[Hit, ...]
+    declines: bool
+    takes_back: bool
     says: YesOrNo | None
 
 
@@ -41,6 +43,8 @@ def find(plain: Normalized, lexicon: Lexicon) -> Found:
         plain,
         crisis_hits(plain.text, lexicon),
         request_hits(plain.text, lexicon),
+        any(rule.pattern.search(plain.text) for rule in lexicon.declines),
+        any(rule.pattern.search(plain.text) for rule in lexicon.takes_back),
         plain_answer(plain.text, lexicon),
     )
 

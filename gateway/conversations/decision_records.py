@@ -7,10 +7,10 @@ from escalation.signals import Signals, YesOrNo
 from models import Danger, DecisionRecord, Urgency
 
 # Inputs that are stored as they are.
-OF_SIGNALS = ("item_nine", "covered")
+OF_SIGNALS = ("item_nine", "covered", "declines_person", "takes_back")
 OF_STANDING = (
     *("failures", "skill_wanted", "offered", "offered_lately"),
-    *("more_follows", "paged_lately"),
+    *("calming_wanted", "more_follows", "paged_lately"),
 )
 
 

@@ -57,6 +57,8 @@ def ask_for_a_person(
         blanks["time"] = local_time(handoff.next_page_at, conversation, day=tx.now)
     else:
         who = "who_nobody"
+        again = handoff.next_page_at or tx.now
+        blanks["time"] = local_time(again, conversation, day=tx.now)
     if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
     why = why_line(need, danger)

@@ -166,13 +166,20 @@ def test_the_third_answer_that_did_not_help_brings_a_person() -> None:
     assert after(2, BotState.ANSWERED).do is Do.REPLY
 
 
-def test_while_a_mentee_waits_the_bot_starts_a_skill_only_by_name() -> None:
+def test_while_a_mentee_waits_the_bot_goes_on_and_in_a_crisis_only_breathes_with_them() -> None:
     waiting = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON)
-    by_name = Standing(owner=Owner.QUEUE, urgency=Urgency.SOON, skill_wanted=True)
     in_crisis = Standing(owner=Owner.QUEUE, urgency=Urgency.CRISIS, skill_wanted=True)
-    assert not bot_may_answer(Signals(), waiting, POLICY)
-    assert bot_may_answer(Signals(), by_name, POLICY)
+    assert bot_may_answer(Signals(), waiting, POLICY)
+    assert not bot_may_answer(Signals(connection=1.0), waiting, POLICY), "this is for the person"
     assert not bot_may_answer(Signals(), in_crisis, POLICY)
+    assert bot_may_answer(Signals(), replace(in_crisis, calming_wanted=True), POLICY)
+    assert not bot_may_answer(Signals(declines_person=True), waiting, POLICY)
+
+
+def test_a_mentee_who_refuses_a_person_gets_none_below_a_crisis() -> None:
+    refuses = Signals(declines_person=True, connection=1.0)
+    assert decide(refuses, Standing(failures=5), POLICY).do is Do.LEAVE_IT
+    assert decide(replace(refuses, crisis=1.0), Standing(), POLICY).do is Do.HAND_OFF
 
 
 @given(seen=all_signals, standing=standings)

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from sqlalchemy import select
-
 from escalation.crisis_lines import numbers_by_text
 from escalation.decide import Decision, Do, decide
 from escalation.handoffs.handoffs import (
@@ -13,13 +11,13 @@ from escalation.handoffs.handoffs import (
     withdraw,
 )
 from escalation.handoffs.ladder import page_beside_holder
-from escalation.handoffs.replies import HOPELESS, watch
+from escalation.handoffs.replies import watch
 from escalation.speech.danger_lines import why_line
 from escalation.speech.i18n import one_after_another
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.over_reliance import nudge
-from gateway.conversations.person_requests import ask_for_a_person, local_time, note_danger
+from gateway.conversations.person_requests import ask_for_a_person, note_danger
 from gateway.conversations.quick_replies import one_word
 from gateway.conversations.relay import tell_holder
 from gateway.conversations.turn import Turn
@@ -27,7 +25,8 @@ from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
 from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
 from gateway.pipeline.mentee.understand import Understood
-from models import Alert, Danger, Handoff, Message, Need, Person, Urgency
+from gateway.pipeline.mentee.waiting import answer_while_waiting, heard_lately
+from models import Danger, Handoff, Need, Person, Urgency
 
 # Warmline itself goes on with the conversation.
 ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
@@ -99,7 +98,7 @@ def _carry_out(
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
             note_danger(handoff, _danger(turn, understood))
-            _leave_to_person(turn, handoff)
+            _leave_to_person(turn, understood, handoff)
         case Decision(do=Do.READ_ON):
             pass
         case Decision(do=Do.LEAVE_IT):
@@ -108,6 +107,8 @@ def _carry_out(
             reply(turn, understood)
             if decision.do is Do.OFFER:
                 offer_person(turn)
+            if handoff is not None and not heard_lately(turn, handoff):
+                answer_while_waiting(turn, handoff)
     return handoff
 
 
@@ -127,30 +128,24 @@ def _say_whom_we_told(turn: Turn, paged: list[Person], why: str, danger: Danger 
     turn.say(why, "raised" if paged else "raised_nobody", **blanks)
 
 
-def _leave_to_person(turn: Turn, handoff: Handoff) -> None:
-    if one_word(turn.words) in WITHDRAW_WORDS:
+def _leave_to_person(turn: Turn, understood: Understood, handoff: Handoff) -> None:
+    if _ends_it(turn, understood, handoff):
         try:
             withdraw(turn, handoff)
         except OnlyAPersonCloses:
-            turn.say("withdraw_refused")
+            if turn.last_said is None or turn.last_said.script != "withdraw_refused":
+                turn.say("withdraw_refused")
+            else:
+                answer_while_waiting(turn, handoff)
     elif handoff.mentor is not None:
         tell_holder(turn, handoff, turn.message)
     else:
-        turn.say_unless_said_lately(
-            turn.conversation,
-            "still_waiting" if _was_anyone_paged(turn, handoff) else "still_nobody",
-            within_minutes=turn.policy.repeat.still_waiting_minutes,
-            time=local_time(handoff.opened_at, turn.conversation),
-        )
+        answer_while_waiting(turn, handoff)
 
 
-def _was_anyone_paged(turn: Turn, handoff: Handoff) -> bool:
-    """Whether a page of the present ladder arrived, or may still arrive."""
-    paged = (
-        select(Alert.id)
-        .join(Message, Message.id == Alert.message_id)
-        .where(Alert.handoff_id == handoff.id, Message.delivery.not_in(HOPELESS))
-    )
-    if handoff.rung >= 0:
-        paged = paged.where(Alert.ladder == handoff.ladder)
-    return turn.session.scalar(paged.limit(1)) is not None
+def _ends_it(turn: Turn, understood: Understood, handoff: Handoff) -> bool:
+    """In any words while nobody has come. To a mentor, "forget it" can mean something else."""
+    if one_word(turn.words) in WITHDRAW_WORDS:
+        return True
+    signals = understood.signals
+    return handoff.mentor is None and (signals.declines_person or signals.takes_back)

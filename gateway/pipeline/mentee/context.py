@@ -24,6 +24,8 @@ from models import DecisionRecord, Handoff, HandoffEvent, Message, Move
 # How many earlier texts, and how old ones, detection reads along with a text.
 HISTORY_LASTS = timedelta(hours=24)
 HISTORY_MESSAGES = 8
+# The skills that the bot may go on with in a crisis.
+CALMING = ("breathing", "grounding")
 OFFERS = ("offer_own", "offer_team")
 
 
@@ -46,6 +48,7 @@ class Context:
     reply: Matched | None
     keyword: str | None
     forget_bot: bool
+    in_calming: bool
     goal: str | None
 
     @property
@@ -69,6 +72,7 @@ def read_context(turn: Turn) -> Context:
         reply=reply,
         keyword=_numbered_answer(turn) or keyword_meant(turn.words),
         forget_bot=turn.conversation.forget_bot,
+        in_calming=turn.conversation.skill in CALMING,
         goal=goal.words if goal else None,
     )
 
@@ -85,7 +89,6 @@ def _more_follows(turn: Turn) -> bool:
 
 def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
     offer, last, at = turn.policy.offer, turn.last_said, turn.message.at
-    named = turn.policy.bot.names_a_skill(keyword_meant(turn.words) or turn.words)
     answerable_since = at - timedelta(minutes=offer.answer_within_minutes)
     offered = select(Message.id).where(
         Message.conversation_id == turn.conversation.id,
@@ -93,11 +96,13 @@ def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
         Message.script.in_(OFFERS),
         Message.at > at - timedelta(hours=offer.again_after_hours),
     )
+    words, skill = keyword_meant(turn.words) or turn.words, turn.conversation.skill
     return Standing(
         owner=get_owner(handoff),
         urgency=handoff.urgency if handoff else None,
         failures=_failures_in_a_row(turn),
-        skill_wanted=named or turn.conversation.skill is not None,
+        skill_wanted=turn.policy.bot.names_a_skill(words) or skill is not None,
+        calming_wanted=turn.policy.bot.names_calming(words) or skill in CALMING,
         offered=last is not None and last.script in OFFERS and last.at > answerable_since,
         offered_lately=turn.session.scalar(offered.limit(1)) is not None,
         paged_lately=handoff is not None and _was_paged_lately(turn, handoff),

@@ -11,8 +11,9 @@ from escalation.detect.bursts import read_with_burst
 from escalation.signals import Axis, Evidence, Signals
 from gateway.check_ins.scoring import next_to_begin, score_check_in
 from gateway.pipeline.mentee.commands import FOLLOW_UP
-from gateway.pipeline.mentee.context import Context
+from gateway.pipeline.mentee.context import CALMING, Context
 from gateway.runtime.line import Line
+from models import Urgency
 
 log = structlog.get_logger()
 
@@ -64,6 +65,8 @@ def understand(line: Line, context: Context) -> Understood:
     except BotAway as away:
         log.warning("bot away", message=message.id, reason=str(away))
         return Understood(context, signals, BotState.AWAY)
+    if _is_out_of_place(context, answer):
+        return Understood(context, signals, BotState.NOT_UNDERSTOOD, answer)
     scored = score_check_in(answer.check_in, line.rules.policy)
     return Understood(
         context,
@@ -73,6 +76,13 @@ def understand(line: Line, context: Context) -> Understood:
         scored,
         _begin_what_follows(line, context, answer, scored),
     )
+
+
+def _is_out_of_place(context: Context, answer: Answer) -> bool:
+    """In a crisis the bot breathes with a mentee, and talks about nothing else."""
+    begins = any(step.name in CALMING for step in answer.skills)
+    in_crisis = context.standing.urgency is Urgency.CRISIS
+    return in_crisis and not (begins or context.in_calming)
 
 
 def _add_bots_reading(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from gateway.chat.status import WaitEstimate, estimate_wait
+from gateway.conversations.wait_estimate import WaitEstimate, estimate_wait
 from models import Conversation, Handoff, HandoffEvent, Move, Need, Outcome, Person, Status, Urgency
 from tests.chat_browser import Browser
 from tests.line import JO, MAYA, Talk
