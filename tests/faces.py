@@ -85,6 +85,11 @@ def replies_when_signed_out(page: Page) -> None:
     submits(page, "form[action$='/reply']", status=401)
 
 
+def opens_what_is_folded(page: Page) -> None:
+    page.locator("summary").first.wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+
 def forgets_the_tick(page: Page) -> None:
     submits(page, "form[action='/chat/terms']", status=422)
 
