@@ -14,7 +14,15 @@ from models.check_ins import (
     SkillUse,
     SkipReason,
 )
-from models.conversations import Channel, Conversation, Delivery, FailedTry, Message, Speaker
+from models.conversations import (
+    Channel,
+    Conversation,
+    Delivery,
+    FailedTry,
+    Message,
+    Speaker,
+    TextKind,
+)
 from models.decisions import DecisionRecord, Verdict, VerdictRecord
 from models.encryption.keys import BadKey, KeyGone, NoKey, WrongKey
 from models.encryption.ownership import create_key, with_key
@@ -48,6 +56,7 @@ from models.handoffs import (
 from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
 from models.people import (
+    WRONG_NUMBER,
     AgeBand,
     AlertChannel,
     Consent,

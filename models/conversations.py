@@ -27,6 +27,20 @@ class Speaker(StrEnum):
     BOT = "bot"
 
 
+class TextKind(StrEnum):
+    """What an incoming text is, if it is not simply a person's words.
+
+    STOP, START, and HELP: the provider took it for this keyword (Twilio's OptOutType).
+    """
+
+    REACTION = "reaction"
+    AUTO_REPLY = "auto_reply"
+    CONTACT_CARD = "contact_card"
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+
+
 class Delivery(StrEnum):
     """How far an outgoing message has come. It only moves forward.
 
@@ -150,6 +164,10 @@ class Message(Base):
     )
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     media: Mapped[int] = mapped_column(default=0, comment="Attached pictures and files")
+    kind: Mapped[TextKind | None] = mapped_column(
+        enum_column(TextKind),
+        comment="What the phone or the provider says that a text is",
+    )
     copy_due: Mapped[bool] = mapped_column(
         default=False, comment="Whether we have asked to delete the provider's copy"
     )

@@ -47,6 +47,10 @@ class Program(Base):
     closes_at: Mapped[time]
 
 
+# An `unreachable_code` of ours: someone texted that this number is not the person's.
+WRONG_NUMBER = "wrong_number"
+
+
 class Person(Base):
     """A mentee, mentor, or manager. `name` is the first name that others read."""
 
@@ -86,7 +90,7 @@ class Person(Base):
         UtcDateTime, comment="When their data was erased"
     )
     unreachable_code: Mapped[str | None] = mapped_column(
-        sa.String(16), comment="The provider's error code for this number"
+        sa.String(16), comment="The provider's error code for this number, or wrong_number"
     )
     shares_phone_with_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("person.id"),

@@ -23,8 +23,10 @@ from models import Channel, Conversation, Delivery, Handoff, Message, Person, Ro
 log = structlog.get_logger()
 
 SPOKEN_IN = "spoken in"
-# The one text that we still send after a stop: it confirms the stop.
+# The texts that we still send after a stop: they confirm the stop.
 STOP_CONFIRMED = "stop_confirmed"
+WRONG_NUMBER_CONFIRMED = "wrong_number_confirmed"
+CONFIRM_STOP = frozenset({STOP_CONFIRMED, WRONG_NUMBER_CONFIRMED})
 REPLACED = "replaced by the guard"
 
 

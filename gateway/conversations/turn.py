@@ -6,9 +6,20 @@ from functools import cached_property
 from sqlalchemy import select
 
 from escalation.handoffs.codes import code_for
+from escalation.received.phone_text import read_phone_text
 from escalation.transaction import Transaction
 from gateway.runtime.line import Line
-from models import Conversation, Handoff, Message, Person
+from models import Conversation, Handoff, Message, Person, TextKind
+
+# A phone wrote these; a person's words may follow a reaction.
+NO_WORDS = (TextKind.REACTION, TextKind.CONTACT_CARD)
+# The lines that are answered with yes or no.
+YES_OR_NO = frozenset(
+    {
+        *("offer_own", "offer_team"),
+        *("follow_up_reached", "follow_up_helped", "follow_up_heard", "follow_up_again"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +34,22 @@ class Turn(Transaction):
     message: Message
     in_crisis: bool = False
 
-    @property
+    @cached_property
     def words(self) -> str:
-        return self.message.words
+        """What the person wrote: without the text that a reaction quotes.
+
+        A like or dislike of a question that takes yes or no is this answer.
+        """
+        read = read_phone_text(self.message.words) if self.message.kind in NO_WORDS else None
+        if read is None or read.kind not in NO_WORDS:
+            return "" if self.message.kind is TextKind.CONTACT_CARD else self.message.words
+        if read.own or read.likes is None or not self._asked_yes_or_no:
+            return read.own
+        return "yes" if read.likes else "no"
+
+    @property
+    def _asked_yes_or_no(self) -> bool:
+        return self.last_said is not None and (self.last_said.script or "") in YES_OR_NO
 
     @property
     def person(self) -> Person | None:

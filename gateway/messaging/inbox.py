@@ -8,11 +8,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import lock_conversation
+from escalation.received.phone_text import read_phone_text
 from escalation.ruleset import Rules
 from escalation.speech.message_writer import get_thread, is_staffs
 from gateway.runtime.database import Database
 from gateway.runtime.user_input import as_e164, kept_words
 from models import (
+    WRONG_NUMBER,
     Channel,
     Conversation,
     ErasedText,
@@ -20,6 +22,7 @@ from models import (
     Person,
     Program,
     Speaker,
+    TextKind,
     create_key,
     keys,
     phone_index,
@@ -43,6 +46,7 @@ class Incoming:
     provider_id: str
     channel: Channel
     media: int = 0
+    kind: TextKind | None = None
 
 
 def record(
@@ -137,6 +141,7 @@ def _insert(
         words=kept_words(incoming.words),
         channel=incoming.channel,
         media=incoming.media,
+        kind=incoming.kind or _read_kind(incoming),
         provider_id=incoming.provider_id,
         speaker=Speaker(person.role.value) if person else Speaker.UNKNOWN,
         speaker_id=person.id if person else None,
@@ -144,7 +149,8 @@ def _insert(
     )
     session.add(message)
     conversation.channel = incoming.channel
-    if person is not None and incoming.channel is not Channel.WEB:
+    is_wrong = person is not None and person.unreachable_code == WRONG_NUMBER
+    if person is not None and incoming.channel is not Channel.WEB and not is_wrong:
         person.unreachable_code = None  # a text from the number: it works again
     session.flush()
     return message
@@ -166,6 +172,13 @@ def _mend(session: Session, conversation: Conversation, number: str | None) -> N
             # If an erasure has just taken the number, the database refuses it, and `record` tries
             # again.
             person.phone = number
+
+
+def _read_kind(incoming: Incoming) -> TextKind | None:
+    if incoming.channel is Channel.WEB:
+        return None  # written in our own page
+    read = read_phone_text(incoming.words)
+    return read.kind if read else None
 
 
 def _get_conversation(

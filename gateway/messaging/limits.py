@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.duty import managers_to_text
 from escalation.policy import PaidTexts
 from escalation.speech.danger_lines import why_line
-from escalation.speech.message_writer import STOP_CONFIRMED, get_thread
+from escalation.speech.message_writer import CONFIRM_STOP, get_thread
 from escalation.transaction import Transaction
 from models import Conversation, Danger, Handoff, Message, Need, Speaker, Status, Urgency
 
@@ -27,14 +27,9 @@ ALWAYS_SENT = frozenset(
         *("released_by_manager", "taken_over", "closed_by_manager", "you_were_assigned"),
         *("mentee_not_reached", "crisis_closed", "transfer_asked"),
         *(why_line(Need.CRISIS, danger) for danger in (None, *Danger)),
-        *(
-            "away_in_crisis",
-            "staff_stopped",
-            "number_fails",
-            "codes_tried",
-            "limit_reached",
-            STOP_CONFIRMED,
-        ),
+        *CONFIRM_STOP,
+        *("away_in_crisis", "staff_stopped", "number_fails", "codes_tried", "limit_reached"),
+        "wrong_number_told",
         *("sign_in_link", "sign_in_changed", "sign_in_changed_told", "sign_in_several_told"),
         *("sign_in_new_device", "sign_in_new_device_told"),
     }

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
 from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
 from escalation.handoffs.replies import correct_first_reply
-from escalation.speech.message_writer import STOP_CONFIRMED, spoken_in
+from escalation.speech.message_writer import CONFIRM_STOP, spoken_in
 from escalation.transaction import Transaction
 from gateway.messaging.alert_texts import get_validity, why_too_late
 from gateway.messaging.failures import get_throttle_end, handle_failure, unmark
@@ -224,7 +224,7 @@ def _why_not(
     """Why this text may no longer be sent, or None. A mentor may have claimed the conversation."""
     if message.from_rasa and get_owner(get_open_handoff(session, conversation)) is Owner.MENTOR:
         return "yielded_to_person"
-    if conversation.has_stopped_texts and message.script != STOP_CONFIRMED:
+    if conversation.has_stopped_texts and message.script not in CONFIRM_STOP:
         return "opted_out"
     if not conversation.phone:
         return "no_number"

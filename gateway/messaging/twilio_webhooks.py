@@ -15,7 +15,7 @@ from gateway.messaging.outbox import note_delivery
 from gateway.runtime.line import Line
 from gateway.runtime.settings import Settings
 from gateway.web.rendering import Number
-from models import Channel, Delivery
+from models import Channel, Delivery, TextKind
 
 router = APIRouter(prefix="/twilio")
 
@@ -40,6 +40,8 @@ MOST_MEDIA = 10
 # Twilio's ids have two letters and 32 digits; its error codes have five digits.
 WORD = re.compile("[A-Za-z0-9-]{1,40}")
 DIGITS = re.compile("[0-9]{1,1000}")
+
+OPT_OUT_TYPES = frozenset({TextKind.STOP, TextKind.START, TextKind.HELP})
 
 Form = ImmutableMultiDict[str, str]
 
@@ -89,12 +91,9 @@ def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -
     sender, provider_id = form.get("From", "").strip(), form.get("MessageSid", "").strip()
     if not sender or not WORD.fullmatch(provider_id):
         raise HTTPException(400, "From and MessageSid are needed.")
-    incoming = Incoming(
-        form.get("Body", ""),
-        provider_id,
-        Channel.WHATSAPP if sender.startswith(WHATSAPP) else Channel.SMS,
-        _count_media(form.get("NumMedia", "")),
-    )
+    media = _count_media(form.get("NumMedia", ""))
+    channel = Channel.WHATSAPP if sender.startswith(WHATSAPP) else Channel.SMS
+    incoming = Incoming(form.get("Body", ""), provider_id, channel, media, _read_kind(form, media))
     try:
         conversation_id = record(
             line.database,
@@ -114,6 +113,17 @@ def receive_sms(form: Annotated[Form, Depends(signed_form)], request: Request) -
 def _word(form: Form, name: str) -> str | None:
     given = form.get(name, "")
     return given if WORD.fullmatch(given) else None
+
+
+def _read_kind(form: Form, media: int) -> TextKind | None:
+    """Twilio's own reading of STOP, START, and HELP, which knows words and languages that a
+    program added; or a contact card, which comes as a file."""
+    opt_out = form.get("OptOutType", "").strip().lower()
+    if opt_out in OPT_OUT_TYPES:
+        return TextKind(opt_out)
+    kinds = {form.get(f"MediaContentType{number}", "").lower() for number in range(media)}
+    is_card = bool(kinds) and all("vcard" in kind for kind in kinds)
+    return TextKind.CONTACT_CARD if is_card and not form.get("Body", "").strip() else None
 
 
 def _count_media(given: str) -> int:

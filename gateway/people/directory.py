@@ -14,6 +14,7 @@ from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.names import fold_name
 from gateway.people.details.row import cleaned
 from models import (
+    WRONG_NUMBER,
     Absence,
     Conversation,
     Handoff,
@@ -149,6 +150,8 @@ def why_not_textable(person: Person) -> str | None:
         return gettext_noop("no number")
     if person.opted_out_at is not None:
         return gettext_noop("opted out of texts (STOP)")
+    if person.unreachable_code == WRONG_NUMBER:
+        return phrase("someone wrote from this number that it is the wrong one")
     if person.unreachable_code is not None:
         return phrase("texts to this number fail (code {code})", code=person.unreachable_code)
     return None

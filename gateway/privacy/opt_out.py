@@ -1,71 +1,47 @@
 """STOP, START, and HELP: whether a person agrees to be texted."""
 
-import re
 from enum import StrEnum
 
 from escalation.handoffs.duty import tell_managers
 from escalation.speech.i18n import LANGUAGES, bare, in_language
-from escalation.speech.message_writer import STOP_CONFIRMED
+from escalation.speech.message_writer import STOP_CONFIRMED, WRONG_NUMBER_CONFIRMED
 from gateway.conversations.quick_replies import one_word, without_punctuation
 from gateway.conversations.turn import Turn
+from gateway.privacy.stop_words import (
+    HELP_WORDS,
+    START_WORDS,
+    STOP_WORDS,
+    asks_to_stop,
+    plain_words,
+    says_wrong_number,
+    stops_politely,
+)
 from gateway.runtime.audit import note_about
-from models import Channel, Message, Person, Role
+from models import WRONG_NUMBER, Channel, Message, Person, Role, TextKind
 
-# The carriers' own words, as Twilio lists them; a message counts only as that bare word.
-STOP_WORDS = frozenset(
-    {"stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"}
-)
-START_WORDS = frozenset({"start", "unstop"})
-HELP_WORDS = frozenset({"help", "info"})
-
-# People may stop texts in any reasonable words (47 CFR 64.1200(a)(10), in force since April 2025).
-# The whole message must say so: "he won't stop texting me" is about another person. For other
-# languages, the catalogs list such words beside their STOP.
-BEFORE = r"(?:(?:hi|hey|ok|okay|no|please|pls|plz|just|can you|could you|would you),? )*"
-AFTER = r"(?:,? (?:again|any ?more|ever|now|at all|please|pls|plz|thanks|thank you|ok))*"
-TEXTS = r"(?:(?:any|all|more|of|the|these|those|your|such) )*(?:texts|text messages|messages|sms)"
-ASKS_TO_STOP = re.compile(
-    BEFORE
-    + "(?:"
-    + "|".join(
-        (
-            r"(?:stop|quit) (?:texting|messaging|contacting|writing|writing to) me",
-            rf"(?:stop|quit) sending (?:me )?(?:{TEXTS}|these|this|stuff)",
-            rf"(?:stop|end|no more) {TEXTS}",
-            r"(?:do not|don'?t|never) (?:text|message|contact|sms|write|write to) me",
-            r"(?:take|remove) (?:me|my number) (?:off|from) (?:this|the|your) (?:list|texts)",
-            r"(?:remove|unsubscribe|opt out) (?:me|my number)|opt me out|opt[ -]out",
-            r"i (?:want to|would like to|wanna) (?:unsubscribe|opt out)",
-            rf"i (?:want to|would like to|wanna) stop (?:getting|receiving) {TEXTS}",
-            rf"i (?:do not|don'?t) want (?:to get |to receive )?{TEXTS}(?: from you)?",
-        )
-    )
-    + ")"
-    + AFTER
-)
-
-
-def asks_to_stop(words: str) -> bool:
-    """Whether a mentee asks for no more texts, with the carriers' word or in other words."""
-    if one_word(words) in STOP_WORDS:
-        return True
-    plain = " ".join(words.casefold().replace("\u2019", "'").split()).strip(" .!")
-    return ASKS_TO_STOP.fullmatch(plain) is not None
+# The provider knows the words that a program added, in other languages too (Twilio's OptOutType).
+PROVIDERS_WORDS = (TextKind.STOP, TextKind.START, TextKind.HELP)
 
 
 class ConsentWord(StrEnum):
     STOP = "stop"
     START = "start"
     HELP = "help"
+    WRONG_NUMBER = "wrong_number"
 
 
 def match_opt_out(turn: Turn) -> ConsentWord | None:
-    person = turn.person
+    if turn.message.kind in PROVIDERS_WORDS:
+        return ConsentWord(turn.message.kind)
+    person, plain = turn.person, plain_words(turn.words)
     # From a mentor only the carriers' words count: other words are for their mentee.
     is_staff = person is not None and person.role is not Role.MENTEE
-    if _carriers_word(turn.words) if is_staff else asks_to_stop(turn.words):
+    carriers = stops_politely(plain)
+    if carriers if is_staff else asks_to_stop(turn.words):
         return ConsentWord.STOP
-    word, stopped = one_word(turn.words), turn.conversation.has_stopped_texts
+    if not is_staff and turn.message.channel is not Channel.WEB and says_wrong_number(turn.words):
+        return ConsentWord.WRONG_NUMBER
+    word, stopped = one_word(plain), turn.conversation.has_stopped_texts
     if word in START_WORDS or (stopped and _says_yes(turn.message)):
         return ConsentWord.START
     return ConsentWord.HELP if word in HELP_WORDS else None
@@ -75,6 +51,8 @@ def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
     """Stop or restart texts, or say what Warmline is. STOP closes no handoff: a person does."""
     person = turn.person
     match word:
+        case ConsentWord.WRONG_NUMBER:
+            _stop_texts_to_wrong_number(turn)
         case ConsentWord.STOP:
             if person is not None:
                 _stop_texts(turn, person)
@@ -86,6 +64,8 @@ def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
             turn.conversation.stopped_at = None
             if person is not None:
                 person.opted_out_at = None
+                if person.unreachable_code == WRONG_NUMBER:
+                    person.unreachable_code = None
                 note_about(turn.session, person, "texts.started", by=person, now=turn.now)
             turn.say("started", program=turn.conversation.program.name)
         case ConsentWord.HELP:
@@ -106,6 +86,21 @@ def _stop_texts(turn: Turn, person: Person) -> None:
             tell_managers(turn, person, "staff_stopped")
 
 
+def _stop_texts_to_wrong_number(turn: Turn) -> None:
+    """Whoever wrote may be a stranger, so the answer names no one. A manager checks the number."""
+    person = turn.person
+    if not turn.conversation.has_stopped_texts:
+        turn.say(WRONG_NUMBER_CONFIRMED)
+    if person is None:
+        turn.conversation.stopped_at = turn.conversation.stopped_at or turn.now
+    elif person.unreachable_code != WRONG_NUMBER:
+        person.opted_out_at = person.opted_out_at or turn.now
+        person.unreachable_code = WRONG_NUMBER
+        note_about(turn.session, person, "texts.wrong_number", by=person, now=turn.now)
+        link = f"{turn.rules.site}/people/{person.id}"
+        tell_managers(turn, person, "wrong_number_told", link=link)
+
+
 def _stop_texts_to_stranger(turn: Turn) -> None:
     key = _confirmation(turn.message, again=turn.conversation.has_stopped_texts)
     if key is not None:
@@ -117,7 +112,9 @@ def _confirmation(message: Message, *, again: bool) -> str | None:
     """We confirm each STOP on the web; by text the first one, unless the carrier confirms it."""
     if message.channel is Channel.WEB:
         return "texts_stopped"
-    by_carrier = message.channel is Channel.SMS and _carriers_word(message.words)
+    by_carrier = message.channel is Channel.SMS and (
+        _carriers_word(message.words) or message.kind is TextKind.STOP
+    )
     return None if by_carrier or again else STOP_CONFIRMED
 
 

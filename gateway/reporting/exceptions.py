@@ -17,7 +17,18 @@ from gateway.people.absences import absence_in_words, list_absences
 from gateway.reporting.period import Scope
 from gateway.runtime.labels import LABELS, masked
 from gateway.runtime.settings import Settings
-from models import Conversation, Handoff, Match, MatchKind, Message, Person, Program, Role, Speaker
+from models import (
+    WRONG_NUMBER,
+    Conversation,
+    Handoff,
+    Match,
+    MatchKind,
+    Message,
+    Person,
+    Program,
+    Role,
+    Speaker,
+)
 
 
 def list_missed(scope: Scope) -> list[Missed]:
@@ -58,6 +69,8 @@ class Unreachable:
     def why(self) -> str:
         if self.person.phone is None:
             return phrase("no phone number")
+        if self.person.unreachable_code == WRONG_NUMBER:
+            return phrase("someone wrote from this number that it is the wrong one")
         if self.person.opted_out_at is not None:
             return phrase("opted out (STOP)")
         code = self.person.unreachable_code

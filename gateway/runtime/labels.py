@@ -14,6 +14,7 @@ NEEDS = {need: LABELS["needs"][need] for need in Need}
 URGENCIES = {urgency: LABELS["urgencies"][urgency.name.lower()] for urgency in Urgency}
 STATUSES = {status: LABELS["statuses"][status] for status in Status}
 OUTCOMES = {outcome: LABELS["outcomes"][outcome] for outcome in Outcome}
+TEXT_KINDS = LABELS["text_kinds"]
 WHY_DROPPED = LABELS["why_dropped"]
 BOT_STATES = LABELS["bot_states"]
 OWNERS = LABELS["owners"]

@@ -155,6 +155,7 @@ env.globals.update(
     needs=labels.NEEDS,
     outcomes=labels.OUTCOMES,
     statuses=labels.STATUSES,
+    text_kinds=labels.TEXT_KINDS,
     urgencies=labels.URGENCIES,
     why_dropped=labels.WHY_DROPPED,
 )

@@ -65,7 +65,7 @@ def _carry_out(
     if decision.do in ANSWERS and (instead := understood.context.reply) and instead.act(turn):
         return handoff or get_open_handoff(turn.session, turn.conversation)
     if not turn.words.strip() and decision.do is Do.REPLY:
-        turn.say("only_media" if turn.message.media else "empty")
+        turn.say("only_media" if turn.message.media or turn.message.kind else "empty")
         return handoff
     if decision.urgency is not Urgency.CRISIS and decision.do in (*ANSWERS, Do.HAND_OFF):
         disclose(turn)

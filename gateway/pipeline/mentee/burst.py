@@ -22,6 +22,8 @@ def find_burst(turn: Turn) -> tuple[str, ...]:
     Empty if it came alone.
     """
     here, policy = turn.message, turn.policy.bursts
+    if here.kind is not None:
+        return ()
     if (part := part_of(here.words)) is not None:
         since = here.at - timedelta(seconds=policy.parts_within_seconds)
         parts = [(message, part_of(message.words)) for message in _before(turn, since)]
@@ -32,6 +34,8 @@ def find_burst(turn: Turn) -> tuple[str, ...]:
 
 def words_for_bot(turn: Turn) -> str:
     """The words of this text after those that were left to be read together with it."""
+    if turn.message.kind is not None:
+        return turn.words.strip()
     latest = _latest(turn)
     read_on = turn.session.scalars(
         select(DecisionRecord.message_id).where(
@@ -56,7 +60,7 @@ def find_next(turn: Turn) -> Message | None:
         .order_by(Message.id)
         .limit(1)
     )
-    if following is None or following.handled_at is not None:
+    if following is None or following.kind or following.handled_at is not None:
         return None
     close = following.at - turn.message.at <= within
     many = len(_latest(turn)) >= turn.policy.bursts.most_texts
@@ -88,6 +92,7 @@ def _before(turn: Turn, since: datetime) -> list[Message]:
             Message.conversation_id == turn.conversation.id,
             Message.id < turn.message.id,
             Message.outgoing.is_(False),
+            Message.kind.is_(None),
             Message.at >= since,
         )
         .order_by(Message.id.desc())

@@ -17,7 +17,7 @@ from gateway.privacy.opt_out import act_on_opt_out, match_opt_out
 from gateway.privacy.terms_by_text import act_on_terms, match_terms
 from gateway.runtime.audit import note_about
 from gateway.safeguarding.concern_by_text import act_on_concern, match_concern
-from models import Role, Speaker
+from models import Role, Speaker, TextKind
 
 
 def _match_stranger(turn: Turn) -> bool | None:
@@ -55,10 +55,25 @@ def _act_on_language(turn: Turn, language: str) -> bool:
     return True
 
 
+def _match_phone_text(turn: Turn) -> TextKind | None:
+    """A reaction without words of one's own, or an automatic reply. Neither gets an answer: two
+    machines would answer each other. A reply in which detection hears danger is read."""
+    kind = turn.message.kind
+    if kind is TextKind.AUTO_REPLY:
+        heard = turn.line.detect(turn.words, ())
+        return kind if heard.crisis < turn.policy.thresholds.concern else None
+    return kind if kind is TextKind.REACTION and not turn.words.strip() else None
+
+
+def _record_only(turn: Turn, _: TextKind) -> None:
+    """It is in the thread, and says there what it is."""
+
+
 FOLLOW_UP = Command(match_follow_up, act_on_follow_up)
 
 # Acted on before anything is decided.
 COMMANDS: tuple[Command[Any], ...] = (
+    Command(_match_phone_text, _record_only),
     Command(match_opt_out, act_on_opt_out),
     Command(match_concern, act_on_concern),
     Command(match_erasure, act_on_erasure),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from escalation.decide import BotState, Standing
 from escalation.handoffs.handoffs import get_open_handoff, get_owner
 from escalation.handoffs.replies import get_hold
+from escalation.received.undecorate import visible
 from escalation.speech.i18n import DEFAULT_LANGUAGE, keyword_meant, known
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.bot_events import open_goal
@@ -33,13 +34,14 @@ OFFERS = ("offer_own", "offer_team")
 class Context:
     """A mentee's text and the state of its conversation when it was read.
 
-    `burst` are the texts that detection reads together with this one, and `words` what the bot
-    reads: this text, after those left to be read with it.
+    `own` are the mentee's words in it, `burst` the texts that detection reads together with this
+    one, and `words` what the bot reads: this text, after those left to be read with it.
     `keyword` is what the text means to the bot, which reads English: MENÚ is its MENU, and "un
     poco" the number of the answer with these words. `reply` is answered in the bot's place.
     """
 
     message: Message
+    own: str
     standing: Standing
     history: Sequence[str]
     burst: Sequence[str]
@@ -64,13 +66,14 @@ def read_context(turn: Turn) -> Context:
         standing = replace(standing, more_follows=_more_follows(turn))
     return Context(
         message=turn.message,
+        own=turn.words,
         standing=standing,
         history=_earlier_texts(turn),
         burst=find_burst(turn),
         words=words_for_bot(turn),
         commands=commands,
         reply=reply,
-        keyword=_numbered_answer(turn) or keyword_meant(turn.words),
+        keyword=_numbered_answer(turn) or keyword_meant(turn.words) or _number(turn.words),
         forget_bot=turn.conversation.forget_bot,
         in_calming=turn.conversation.skill in CALMING,
         goal=goal.words if goal else None,
@@ -130,6 +133,12 @@ def _numbered_answer(turn: Turn) -> str | None:
     return answer_meant(turn.last_said.words, turn.words) if turn.last_said else None
 
 
+def _number(words: str) -> str | None:
+    """A number in another script's digits, such as Arabic."""
+    plain = visible(words).strip()
+    return plain if plain.isdecimal() and plain != words.strip() else None
+
+
 def _failures_in_a_row(turn: Turn) -> int:
     """How many of the latest answers did not help, counted back to one that did."""
     latest = turn.session.scalars(
@@ -154,6 +163,7 @@ def _earlier_texts(turn: Turn) -> list[str]:
             Message.conversation_id == turn.conversation.id,
             Message.id < turn.message.id,
             Message.outgoing.is_(False),
+            Message.kind.is_(None),
             Message.at > turn.message.at - HISTORY_LASTS,
         )
         .order_by(Message.id.desc())

@@ -47,13 +47,13 @@ class Understood:
 
 
 def understand(line: Line, context: Context) -> Understood:
-    message = context.message
-    signals = line.detect(message.words, context.history)
+    message, own = context.message, context.own
+    signals = line.detect(own, context.history)
     if context.burst:
-        signals = read_with_burst(signals, message.words, context.burst)
+        signals = read_with_burst(signals, own, context.burst)
     if context.keyword:
         signals = replace(signals, covered=True)  # short, but no one has to ask what it means
-    asks_bot = context.bot_hears and bool(message.words.strip())
+    asks_bot = context.bot_hears and bool(own.strip())
     if not asks_bot or not bot_may_answer(signals, context.standing, line.rules.policy):
         # The script knows what to say to a follow-up: this is no text that the bot failed to get.
         by_script = context.reply is not None and context.reply.command is FOLLOW_UP
@@ -70,7 +70,7 @@ def understand(line: Line, context: Context) -> Understood:
     scored = score_check_in(answer.check_in, line.rules.policy)
     return Understood(
         context,
-        _add_bots_reading(signals, message.words, answer, scored),
+        _add_bots_reading(signals, own, answer, scored),
         BotState.NOT_UNDERSTOOD if answer.not_understood else BotState.ANSWERED,
         answer,
         scored,

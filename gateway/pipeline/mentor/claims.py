@@ -106,3 +106,5 @@ def write_words(turn: Turn, _: bool) -> None:
         handoff = find_handoff(turn, code)
     check_held(turn, handoff)
     write_to_mentee(turn, handoff, words, relayed_from=turn.message)
+    if turn.message.media:
+        turn.say("picture_left_out")

@@ -23,6 +23,7 @@ from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_hel
 from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.managing import MANAGED, manages
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
+from gateway.pipeline.mentor.phone_texts import answer_phone_text, match_phone_text
 from gateway.pipeline.mentor.read import Typed, read_command
 from gateway.pipeline.mentor.safeguarding import match_record, record
 from gateway.pipeline.mentor.starting import match_open, match_write, open_, write
@@ -40,6 +41,7 @@ def _act_on_left(turn: Turn, _: bool) -> None:
 COMMANDS: tuple[Command[Any], ...] = (
     Command(match_opt_out, act_on_opt_out),
     Command(_match_left, _act_on_left),
+    Command(match_phone_text, answer_phone_text),
     Command(typed("take"), take),
     Command(typed("done"), done),
     Command(typed("pass"), pass_),

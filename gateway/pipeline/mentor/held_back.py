@@ -24,7 +24,7 @@ from models import Handoff, Message
 # How long SEND may come after the text that was held back.
 SEND_WITHIN = timedelta(hours=1)
 # The lines that say a text was held back. SEND works after each of them.
-HELD_BACK = ("held_back", "held_back_away", "held_back_note", "held_back_machine", "held_back_stop")
+HELD_BACK = ("held_back", "held_back_away", "held_back_note", "held_back_machine")
 # Behind a code, ON or "later" are words: that is how to send them.
 BEHIND_CODE = ("take", "pass", "done", "accept", "brief", "note", "give", "debrief")
 FORMS = {

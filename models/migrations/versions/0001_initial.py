@@ -221,7 +221,7 @@ def create_people() -> None:
             "unreachable_code",
             sa.String(16),
             nullable=True,
-            comment="The provider's error code for this number",
+            comment="The provider's error code for this number, or wrong_number",
         ),
         link(
             "shares_phone_with_id",
@@ -405,6 +405,12 @@ def create_conversations() -> None:
         ),
         column("channel", enum("channel", "sms", "whatsapp", "phones", "web")),
         column("media", sa.Integer(), comment="Attached pictures and files"),
+        column(
+            "kind",
+            enum("textkind", "reaction", "auto_reply", "contact_card", "stop", "start", "help"),
+            nullable=True,
+            comment="What the phone or the provider says that a text is",
+        ),
         column(
             "copy_due", sa.Boolean(), comment="Whether we have asked to delete the provider's copy"
         ),

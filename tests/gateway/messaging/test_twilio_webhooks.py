@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator
 from gateway.app import create_app
 from gateway.messaging.twilio_webhooks import Form, is_signed
 from gateway.runtime.settings import load_settings
-from models import Channel, Delivery, Message
+from models import Channel, Delivery, Message, TextKind
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN
 from tests.line import MAYA, Talk
 from tests.processes import KEY
@@ -191,3 +191,27 @@ def test_a_sender_or_id_of_any_length_is_no_fault_of_ours(talk: Talk, web: TestC
         assert post(web, text(sid=f"SMa{n}", number=odd)) in (200, 400)
         assert post(web, text(sid=odd)) in (200, 400)
         assert post(web, text(sid=f"SMb{n}") | {"To": odd}) == 200
+
+
+def test_what_twilio_takes_for_a_keyword_counts_in_any_language(
+    talk: Talk, web: TestClient
+) -> None:
+    """Words that a program added to Twilio's list, which we do not know."""
+    said = {"PARE DE SUFRIR": "STOP", "COMIENZO": "START", "AYUDAME": "HELP"}
+    stopped = []
+    for number, (words, keyword) in enumerate(said.items()):
+        assert post(web, text(words, sid=f"SM{number}") | {"OptOutType": keyword}) == 200
+        stopped.append(talk.person(MAYA).opted_out_at is not None)
+    assert stopped == [True, False, False]
+    assert [one.script for one in talk.thread(MAYA) if one.outgoing] == ["started", "help"]
+    assert talk.bot.heard == []
+    assert post(web, text("hola", sid="SM9") | {"OptOutType": "odd"}) == 200
+    assert talk.thread(MAYA)[-1].outgoing
+
+
+def test_a_contact_card_without_words_is_known_by_its_kind(talk: Talk, web: TestClient) -> None:
+    card = {"NumMedia": "1", "MediaContentType0": "text/x-vcard"}
+    assert post(web, text("", sid="SM1") | card) == 200
+    assert post(web, text("my friend", sid="SM2") | card) == 200
+    kinds = [one.kind for one in talk.rows(Message) if not one.outgoing]
+    assert kinds == [TextKind.CONTACT_CARD, None]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from escalation.handoffs.codes import random_code
 from escalation.handoffs.jobs import Recall
 from gateway.pipeline.mentor.read import WORDS, Typed, read_command
-from gateway.privacy.opt_out import HELP_WORDS, START_WORDS, STOP_WORDS
+from gateway.privacy.stop_words import HELP_WORDS, START_WORDS, STOP_WORDS
 from gateway.worker import do_work
 from models import Alert, Debrief, Message, Note, Snooze, Status
 from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, NUMBERS, RUTH, SAM, Talk

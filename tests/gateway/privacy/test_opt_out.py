@@ -1,6 +1,6 @@
 """Mentees stop texts in any words, and words about other people stop nothing."""
 
-from gateway.privacy.opt_out import STOP_WORDS, asks_to_stop
+from gateway.privacy.stop_words import STOP_WORDS, asks_to_stop
 from gateway.runtime.audit import list_entries
 from models import AgeBand, Channel
 from tests.gateway.privacy.test_terms import says_yes
