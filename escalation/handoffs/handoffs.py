@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.crisis_lines import numbers_by_text
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
 from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.jobs import AskFollowUp, enqueue
@@ -24,6 +25,7 @@ from escalation.handoffs.moves import (
 )
 from escalation.handoffs.replies import watch
 from escalation.handoffs.transfers import end_transfer
+from escalation.speech.message_writer import conversation_language
 from escalation.transaction import Transaction
 from models import (
     Conversation,
@@ -285,7 +287,9 @@ def resolve(
     log_move(tx, handoff, Move.RESOLVE, by=by, note=note, outcome=outcome.value)
     handoff.conversation.forget_bot = True
     key = "returned" if held else "closed_unclaimed"
-    tx.say_in(handoff.conversation, key, mentor=by.name)
+    ways = ["returned_crisis"] if handoff.urgency is Urgency.CRISIS else []
+    numbers = numbers_by_text(handoff.danger, conversation_language(handoff.conversation))
+    tx.say_in(handoff.conversation, key, *ways, mentor=by.name, numbers=numbers)
     end_transfer(tx, handoff)
     ask_after = timedelta(minutes=tx.policy.follow_up.after_minutes)
     enqueue(tx.session, AskFollowUp(handoff.id), at=tx.now + ask_after)

@@ -117,7 +117,7 @@ def staff_template() -> Catalog:
     for folder in ("gateway", "escalation"):
         _extract(template, ROOT / folder, EVERYTHING, CALLS | CALLS_OF_AUDIT)
     guide = load_guide()
-    for advice in (*guide.need.values(), *guide.quadrant.values()):
+    for advice in (*guide.need.values(), *guide.danger.values(), *guide.quadrant.values()):
         for line in (advice.first_line, *advice.do, *advice.do_not):
             template.add(line.text)
     for quadrant in guide.quadrant.values():

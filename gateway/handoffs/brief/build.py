@@ -78,7 +78,7 @@ def build_brief(facts: Facts, guide: Guide) -> Brief:
     crisis = handoff.urgency is Urgency.CRISIS
     quadrant = _quadrant(facts)
     about_quadrant = guide.quadrant[quadrant] if quadrant else None
-    guidance = [guide.need[Need.CRISIS if crisis else handoff.need]]
+    guidance = [guide.about(handoff)]
     if about_quadrant and not crisis:
         guidance.append(about_quadrant)
     trend = build_trend(facts.check_ins, facts.cut_offs)

@@ -1,4 +1,4 @@
-"""What escalation/brief.toml says: advice by need and by quadrant, and what ratings mean."""
+"""What escalation/brief.toml says: advice by need, danger, and quadrant, and what ratings mean."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,8 +9,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from escalation.decide import Quadrant
-from models import Need
+from models import Danger, Handoff, Need, Urgency
 
+# Suicide and a kind that is not known are what [need.crisis] is about.
+WITH_ADVICE = frozenset(Danger) - {Danger.SUICIDE, Danger.OTHER}
 BRIEF_FILE = Path(__file__).resolve().parents[3] / "escalation" / "brief.toml"
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -49,8 +51,16 @@ class Rating(_Part):
 
 class Guide(_Part):
     need: Mapping[Need, Guidance]
+    danger: Mapping[Danger, Guidance]
     quadrant: Mapping[Quadrant, QuadrantGuidance]
     rating: Mapping[str, Rating]
+
+    def about(self, handoff: Handoff) -> Guidance:
+        """By the kind of danger if it is known and has advice of its own, or else by the need."""
+        need = Need.CRISIS if handoff.urgency is Urgency.CRISIS else handoff.need
+        if need in (Need.CRISIS, Need.CONCERN) and handoff.danger in self.danger:
+            return self.danger[handoff.danger]
+        return self.need[need]
 
 
 @cache
@@ -65,6 +75,7 @@ def load_guide(file: Path = BRIEF_FILE) -> Guide:
         key = ".".join(str(part) for part in first["loc"])
         raise BadBrief(file, f"{key}: {first['msg']}") from error
     missing = [f"[need.{one}]" for one in Need if one not in guide.need]
+    missing += [f"[danger.{one}]" for one in WITH_ADVICE if one not in guide.danger]
     missing += [f"[quadrant.{one}]" for one in Quadrant if one not in guide.quadrant]
     if missing:
         raise BadBrief(file, f"there is no {missing[0]}")

@@ -1,7 +1,8 @@
 """The kind of danger decides what a mentee reads and what a mentor is told to do."""
 
 from gateway.conversations.decision_records import decided_on
-from models import Danger, DecisionRecord, Urgency
+from gateway.handoffs.brief.guide import load_guide
+from models import Danger, DecisionRecord, Handoff, Urgency
 from tests.line import JO, MAYA, NOOR, Talk
 
 READS = (
@@ -45,3 +46,31 @@ def test_the_kind_is_in_the_record_and_changes_when_the_handoff_is_raised(talk: 
     kinds = [decided_on(record)[0].danger for record in talk.rows(DecisionRecord)]
     assert kinds == [None, Danger.SEXUAL, Danger.SOMEBODY_ELSE]
     assert "sexual" not in " ".join(talk.read_by(NOOR)), "no content by SMS"
+
+
+def test_the_brief_fits_the_danger(talk: Talk) -> None:
+    cases = (
+        ("my stepdad is drunk and throwing stuff again", "safely", "Childhelp"),
+        ("some guy says hell post my nudes if i dont pay", "not your fault", "do not pay"),
+        ("my friend doesnt wanna be here anymore", "your friend safe", "988"),
+    )
+    for count, (words, first, advice) in enumerate(cases):
+        number = f"+1202555018{count}"
+        talk.enrolls(f"Mentee {count}", number)
+        talk.texts(number, words)
+        with talk.database.reading() as session:
+            guidance = load_guide().about(session.get_one(Handoff, talk.handoff().id))
+        said = " ".join(line.text for line in (*guidance.do, guidance.first_line))
+        assert first in said, words
+        assert advice in said, words
+        assert "Ask directly whether they are thinking of suicide" not in said
+
+
+def test_after_a_crisis_she_reads_what_happens_next_and_how_to_reach_someone(talk: Talk) -> None:
+    talk.texts(MAYA, "my uncle touches me when hes here")
+    talk.texts(NOOR, "TAKE {}")
+    talk.texts(NOOR, "#{} Maya, I am here.")
+    talk.texts(NOOR, "DONE {} REFERRED her school counselor is with her")
+    last = talk.read_by(MAYA)[-1]
+    for part in ("Noor ended this talk", "PERSON", "ask you soon", "800-656-4673", "911"):
+        assert part in last, last
