@@ -38,6 +38,7 @@ from models.encryption.words import (
     use_key,
 )
 from models.handoffs import (
+    DISCLOSURES,
     Alert,
     AlertStep,
     Danger,

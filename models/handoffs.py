@@ -53,6 +53,10 @@ class Danger(StrEnum):
     OTHER = "other"
 
 
+# What a mentee discloses with these may need a safeguarding record.
+DISCLOSURES = frozenset({Danger.ABUSE_AT_HOME, Danger.SEXUAL})
+
+
 class Status(StrEnum):
     WAITING = "waiting"
     CLAIMED = "claimed"

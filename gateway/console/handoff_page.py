@@ -22,6 +22,7 @@ from gateway.handoffs.decisions import (
     decision_reason,
     find_decision,
     highlight_evidence,
+    list_decisions,
 )
 from gateway.handoffs.notes import list_notes, may_note
 from gateway.handoffs.presence import is_worth_noting, touch
@@ -102,6 +103,8 @@ class Details:
     opening_words: Sequence[Segment] = ()
     opened_by: HandoffEvent | None = None
     record: DecisionRecord | None = None
+    # What raised it later: each decision with its message.
+    raised_by: Sequence[tuple[DecisionRecord, Sequence[Segment]]] = ()
     brief: Brief | None = None
     notes: Sequence[Note] = ()
     may_note: bool = False
@@ -159,6 +162,11 @@ def build_details(session: Session, line: Line, person: Person, view: View) -> D
             )
         ),
         record=record,
+        raised_by=[
+            (raised, highlight_evidence(raised, message.words))
+            for raised, message in list_decisions(session, handoff)
+            if message.id != handoff.opened_by_message_id
+        ],
         brief=brief_for(session, line, person, handoff),
         notes=list_notes(session, handoff),
         may_note=may_note(handoff, person),

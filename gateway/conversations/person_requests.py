@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from escalation.crisis_lines import numbers_by_text
 from escalation.handoffs.availability import away_now, mentors_under_concern
+from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.handoffs import open_handoff
 from escalation.handoffs.ladder import get_own_mentor
 from escalation.speech.danger_lines import why_line
@@ -14,7 +15,7 @@ from escalation.speech.i18n import gettext_noop, in_language, one_after_another,
 from escalation.speech.message_writer import conversation_language
 from escalation.transaction import Transaction
 from gateway.conversations.relay import what_may_be_read
-from models import Conversation, Danger, Handoff, Message, Need, Person, Urgency
+from models import DISCLOSURES, Conversation, Danger, Handoff, Message, Need, Person, Urgency
 
 A_MENTOR = gettext_noop("a mentor")
 
@@ -41,7 +42,7 @@ def ask_for_a_person(
     handoff, paged = open_handoff(
         tx, conversation, need, urgency, message=message, by=by, note=reason
     )
-    note_danger(handoff, danger)
+    note_danger(tx, handoff, danger)
     own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
     blanks: dict[str, object] = {"numbers": numbers_by_text(danger, language)}
@@ -70,10 +71,21 @@ def ask_for_a_person(
     return handoff
 
 
-def note_danger(handoff: Handoff, danger: Danger | None, *, is_raised: bool = False) -> None:
-    """Keep the first kind of danger that was named, until what raises the handoff names another."""
-    if danger is not None and (is_raised or handoff.danger in (None, Danger.OTHER)):
-        handoff.danger_named = danger.value
+def note_danger(
+    tx: Transaction, handoff: Handoff, danger: Danger | None, *, is_raised: bool = False
+) -> None:
+    """Keep the first kind of danger that was named, until what raises the handoff names another.
+
+    The managers read once that what was disclosed may need a record.
+    """
+    before, mentee = handoff.danger, handoff.conversation.person
+    if danger is None or not (is_raised or before in (None, Danger.OTHER)):
+        return
+    handoff.danger_named = danger.value
+    if danger in DISCLOSURES and before not in DISCLOSURES and mentee is not None:
+        link = f"{tx.rules.site}/log#disclosures-heading"
+        for manager in managers_to_text(tx.session, mentee.program_id):
+            tx.tell(manager, "disclosure_record", link=link)
 
 
 def mentor_to_name(

@@ -25,7 +25,7 @@ ALWAYS_SENT = frozenset(
         *("alert_raised_alone", "alert_unanswered", "alert_unanswered_crisis"),
         *("reply_reminder", "reply_overdue", "released_unanswered", "crisis_lowered"),
         *("released_by_manager", "taken_over", "closed_by_manager", "you_were_assigned"),
-        *("mentee_not_reached", "crisis_closed", "transfer_asked"),
+        *("disclosure_record", "mentee_not_reached", "crisis_closed", "transfer_asked"),
         *(why_line(Need.CRISIS, danger) for danger in (None, *Danger)),
         *CONFIRM_STOP,
         *("away_in_crisis", "staff_stopped", "number_fails", "codes_tried", "limit_reached"),

@@ -18,6 +18,7 @@ from gateway.reporting.period import Scope
 from gateway.runtime.labels import LABELS, masked
 from gateway.runtime.settings import Settings
 from models import (
+    DISCLOSURES,
     WRONG_NUMBER,
     Conversation,
     Handoff,
@@ -27,8 +28,11 @@ from models import (
     Person,
     Program,
     Role,
+    SafeguardingRecord,
     Speaker,
 )
+
+DISCLOSURES_SHOWN_DAYS = 60
 
 
 def list_missed(scope: Scope) -> list[Missed]:
@@ -158,6 +162,41 @@ def list_contact_details(scope: Scope) -> list[ContactDetails]:
             number,
         )
         for one, number in scope.session.execute(flagged)
+    ]
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """A mentee told of abuse or sexual violence, and nobody opened a safeguarding record since."""
+
+    handoff_id: int
+    mentee: str
+    at: datetime
+
+
+def list_disclosures(scope: Scope) -> list[Disclosure]:
+    """Without a record, of the days that the policy keeps them in sight; the newest first."""
+    recorded = select(SafeguardingRecord.id).where(
+        SafeguardingRecord.mentee_id == Person.id,
+        SafeguardingRecord.opened_at >= Handoff.opened_at,
+    )
+    # The kind is encrypted, so it is read here and not in SQL.
+    named = scope.session.execute(
+        select(Handoff, Person)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .join(Person, Person.id == Conversation.person_id)
+        .where(
+            Conversation.program_id == scope.program.id,
+            Handoff.danger_named.is_not(None),
+            Handoff.opened_at > scope.days_ago(DISCLOSURES_SHOWN_DAYS),
+            ~recorded.exists(),
+        )
+        .order_by(Handoff.id.desc())
+    )
+    return [
+        Disclosure(handoff.id, mentee.name, handoff.opened_at)
+        for handoff, mentee in named
+        if handoff.danger in DISCLOSURES
     ]
 
 

@@ -34,6 +34,7 @@ from gateway.handoffs.timeline import timeline
 from gateway.reporting.exceptions import (
     can_nobody_be_reached,
     list_contact_details,
+    list_disclosures,
     list_limits_reached,
     list_missed,
     list_unknown_numbers,
@@ -195,6 +196,7 @@ def _log(
             "unreachable": list_unreachable(scope),
             "nobody_reachable": can_nobody_be_reached(session, program),
             "limits_reached": list_limits_reached(scope),
+            "disclosures": list_disclosures(scope),
             "contact_details": list_contact_details(scope),
         }
     return page(

@@ -85,19 +85,19 @@ def _carry_out(
             assert handoff is not None  # only an open handoff is raised
             danger = _danger(turn, understood)
             paged = raise_handoff(turn, handoff, need, urgency, message=turn.message)
-            note_danger(handoff, danger, is_raised=True)
+            note_danger(turn, handoff, danger, is_raised=True)
             _say_whom_we_told(turn, paged, why_line(need, danger), danger)
             tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.PAGE_AGAIN, need=Need() as need):
             assert handoff is not None  # a mentor holds it
             danger = _danger(turn, understood)
             paged = page_beside_holder(turn, handoff)
-            note_danger(handoff, danger, is_raised=False)
+            note_danger(turn, handoff, danger, is_raised=False)
             _say_whom_we_told(turn, paged, why_line(need, danger), danger)
             tell_holder(turn, handoff, turn.message)
         case Decision(do=Do.STAND_BACK):
             assert handoff is not None  # the bot is silent only beside a handoff
-            note_danger(handoff, _danger(turn, understood))
+            note_danger(turn, handoff, _danger(turn, understood))
             _leave_to_person(turn, understood, handoff)
         case Decision(do=Do.READ_ON):
             pass

@@ -1,9 +1,16 @@
 """The kind of danger decides what a mentee reads and what a mentor is told to do."""
 
+from sqlalchemy import select
+
+from escalation.transaction import Transaction
+from gateway.console.handoff_page import build_details, build_view
 from gateway.conversations.decision_records import decided_on
 from gateway.handoffs.brief.guide import load_guide
-from models import Danger, DecisionRecord, Handoff, Urgency
-from tests.line import JO, MAYA, NOOR, Talk
+from gateway.reporting.exceptions import list_disclosures
+from gateway.reporting.period import get_scope
+from gateway.safeguarding.records import Report, open_record
+from models import Concern, Danger, DecisionRecord, Handoff, Person, Program, Urgency
+from tests.line import JO, MAYA, NOOR, RUTH, Talk
 
 READS = (
     ("i want to kill myself", Danger.SUICIDE, ("988", "911")),
@@ -74,3 +81,37 @@ def test_after_a_crisis_she_reads_what_happens_next_and_how_to_reach_someone(tal
     last = talk.read_by(MAYA)[-1]
     for part in ("Noor ended this talk", "PERSON", "ask you soon", "800-656-4673", "911"):
         assert part in last, last
+
+
+def test_managers_read_once_that_a_disclosure_may_need_a_record(talk: Talk) -> None:
+    def told() -> int:
+        return sum("safeguarding record" in words for words in talk.read_by(RUTH))
+
+    def listed() -> list[str]:
+        with talk.database.reading() as session:
+            program = session.scalars(select(Program)).one()
+            scope = get_scope(talk.line, session, program)
+            return [one.mentee for one in list_disclosures(scope)]
+
+    talk.texts(MAYA, "my uncle touches me when hes here")
+    talk.texts(MAYA, "he touched me again last night")
+    talk.texts(JO, "i want to kill myself")
+    assert (told(), listed()) == (1, ["Maya"])
+    with talk.database.writing() as session:
+        maya, ruth = (session.get_one(Person, talk.person(one).id) for one in (MAYA, RUTH))
+        report = Report(maya, Concern.ABUSE, "told by text", ruth)
+        open_record(Transaction(session, talk.line.rules, talk.clock()), report)
+    assert listed() == []
+
+
+def test_the_page_shows_what_raised_it_as_well_as_what_opened_it(talk: Talk) -> None:
+    talk.texts(MAYA, "can i talk to a real person please")
+    talk.texts(MAYA, "my uncle touches me when hes here")
+    with talk.database.reading() as session:
+        ruth = session.get_one(Person, talk.person(RUTH).id)
+        view = build_view(session, ruth, talk.handoff().id)
+        details = build_details(session, talk.line, ruth, view)
+    assert "".join(one.words for one in details.opening_words).startswith("can i talk")
+    ((record, words),) = details.raised_by
+    assert "".join(one.words for one in words) == "my uncle touches me when hes here"
+    assert "crisis" in record.why
