@@ -48,7 +48,10 @@ def match_opt_out(turn: Turn) -> ConsentWord | None:
 
 
 def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
-    """Stop or restart texts, or say what Warmline is. STOP closes no handoff: a person does."""
+    """Stop or restart texts, or say what Warmline is. STOP closes no handoff: a person does.
+
+    A crisis in the same text is acted on as well: people are called even after a STOP.
+    """
     person = turn.person
     match word:
         case ConsentWord.WRONG_NUMBER:
@@ -72,7 +75,7 @@ def act_on_opt_out(turn: Turn, word: ConsentWord) -> bool:
             is_staff = person is not None and person.role is not Role.MENTEE
             key = "mentor_help" if is_staff else "help"
             turn.say(key, program=turn.conversation.program.name)
-    return True
+    return not turn.in_crisis
 
 
 def _stop_texts(turn: Turn, person: Person) -> None:

@@ -3,12 +3,15 @@
 SEND sends it on. So nothing is lost, and nothing meant for the team reaches a mentee.
 """
 
+import re
 from datetime import timedelta
 
 from sqlalchemy import select
 
+from escalation.received.undecorate import undecorate, within_one_edit
 from gateway.conversations.relay import write_to_mentee
 from gateway.conversations.turn import Turn
+from gateway.pipeline.mentor.everyday import split_manners
 from gateway.pipeline.mentor.lookup import (
     Refusal,
     ambiguous,
@@ -18,6 +21,7 @@ from gateway.pipeline.mentor.lookup import (
     list_paged,
     lock,
 )
+from gateway.pipeline.mentor.people_named import list_program_mentees, read_named
 from gateway.pipeline.mentor.read import Typed, Unclear, read_addressed, read_command
 from models import Handoff, Message
 
@@ -43,7 +47,12 @@ FORMS = {
     "talk": "TALK",
     "waiting": "WAITING",
     "send": "SEND",
+    "record": "RECORD, a name and your words",
+    "write": "WRITE, a name and your words",
+    "open": "OPEN, a name, SOON and a reason",
 }
+# Commands that name a mentee (people_named.py).
+NAMING = ("record", "write", "open")
 
 
 def match_unclear(turn: Turn) -> Unclear | None:
@@ -53,7 +62,18 @@ def match_unclear(turn: Turn) -> Unclear | None:
         read = read_command(rest)  # K4RT TAKE
         if isinstance(read, Typed) and read.word in BEHIND_CODE:
             return Unclear(read.word)
-    return read if isinstance(read, Unclear) else None
+    return read if isinstance(read, Unclear) else _named_almost(turn)
+
+
+def _named_almost(turn: Turn) -> Unclear | None:
+    """RECORD MAYA and its kin in quotation marks, with manners, or with a typing error."""
+    _, plain = split_manners(undecorate(turn.words))
+    first = re.match(r"[a-z]+", plain, re.IGNORECASE)
+    verb = first and next((one for one in NAMING if within_one_edit(first[0].lower(), one)), None)
+    if first is None or verb is None:
+        return None
+    said = (verb.upper() if first[0].isupper() else verb) + plain[first.end() :]
+    return Unclear(verb) if read_named(verb, said, list_program_mentees(turn)) else None
 
 
 def ask_which(turn: Turn, unclear: Unclear) -> None:

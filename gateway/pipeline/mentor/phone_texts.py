@@ -21,6 +21,6 @@ def match_phone_text(turn: Turn) -> str | None:
 
 
 def answer_phone_text(turn: Turn, key: str) -> None:
-    if turn.message.media or turn.message.kind is TextKind.CONTACT_CARD:
+    if turn.message.kind not in (TextKind.REACTION, TextKind.AUTO_REPLY):
         raise Refusal(key)
     turn.say_unless_said_lately(turn.conversation, key, within_minutes=SAID_FOR_MINUTES)

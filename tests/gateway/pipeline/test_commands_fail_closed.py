@@ -151,6 +151,7 @@ def test_a_note_in_any_form_is_saved_or_asked_about(talk: Talk) -> None:
 
 
 ASKED = [
+    *("RECRD Maya abuse dad hits her", "“RECORD Maya abuse dad”", "please record Maya abuse dad"),
     *("AWAY tomorrow", "away this weekend", "give to zoe", "DONE", "TAKE MAYA", "take KRT"),
     *("PASS{1}", "DONE{1} no idea", "LATER{1} 30", "BRIEF {1}!", "WAITING?", "Who is waiting?"),
     *("{1} TAKE", "#{1} NOTE dad hits her", "can you close {1}", "take one", "take K four RT"),

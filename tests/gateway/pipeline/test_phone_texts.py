@@ -131,6 +131,13 @@ def test_any_form_of_stop_ends_texts(talk: Talk) -> None:
     assert len(talk.read_by(STRANGER)) == before
 
 
+def test_a_crisis_in_a_text_that_stops_texts_still_calls_people(talk: Talk) -> None:
+    talk.texts(MAYA, "STOP\n\nOn Tue, Nov 10, 2026 Maya wrote:\ni am going to kill myself tonight")
+    assert talk.person(MAYA).opted_out_at is not None
+    assert talk.handoff().urgency.name == "CRISIS"
+    assert "TAKE" in dict(talk.new_texts())["ruth"]
+
+
 def test_words_that_only_hold_a_stop_are_read(talk: Talk) -> None:
     for words in ("Stop it please he hits me", "please make him stop", "stop he hurts me please"):
         talk.texts(MAYA, words)
