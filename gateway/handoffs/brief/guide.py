@@ -58,9 +58,8 @@ class Guide(_Part):
     def about(self, handoff: Handoff) -> Guidance:
         """By the kind of danger if it is known and has advice of its own, or else by the need."""
         need = Need.CRISIS if handoff.urgency is Urgency.CRISIS else handoff.need
-        if need in (Need.CRISIS, Need.CONCERN) and handoff.danger in self.danger:
-            return self.danger[handoff.danger]
-        return self.need[need]
+        danger = handoff.danger if need in (Need.CRISIS, Need.CONCERN) else None
+        return (self.danger.get(danger) if danger else None) or self.need[need]
 
 
 @cache

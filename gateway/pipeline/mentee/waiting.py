@@ -6,7 +6,7 @@ from itertools import cycle, islice
 from sqlalchemy import select
 
 from escalation.crisis_lines import numbers_by_text
-from escalation.handoffs.ladder import HOPELESS
+from escalation.handoffs.replies import HOPELESS
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.person_requests import A_MENTOR, local_time, mentor_to_name
