@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.speech.guard import Kind, claims, load_guard
@@ -101,6 +101,8 @@ def test_a_name_or_number_in_a_blank_is_no_claim() -> None:
     assert claims("I have asked {mentor} to write to you here.") == ()
 
 
+# Without a deadline: the first example compiles the rules.
+@settings(deadline=None)
 @given(
     st.text(alphabet=st.sampled_from("Ii'\u2019lovey uam.,:?! \"n❤ﬁİ\n{}")) | st.text(max_size=80)
 )
@@ -130,6 +132,7 @@ def test_the_bots_messages_are_written_in_one_function_only() -> None:
                     ]
     assert sorted(makers) == [
         ("escalation/speech/message_writer.py:_write", True),
+        ("gateway/handoffs/first_messages.py:note_draft", False),
         ("gateway/messaging/inbox.py:_insert", False),
     ]
 
@@ -148,11 +151,13 @@ def _outgoing(call: ast.Call) -> bool:
 
 
 # None makes the bot say something of its own. One adds a code to an alert for staff that waits to
-# be sent, with the script's words; one removes a sign-in code from its text; one moves a mentee's
-# concern about a mentor to where that mentor cannot read it.
+# be sent, with the script's words; one removes a sign-in code from its text; two move words out of
+# a thread into a safeguarding record: a mentee's CONCERN, which the mentor it is about must not
+# read, and a RECORD of staff.
 CHANGE_WORDS = [
     "escalation/handoffs/unknown_numbers.py",
     "gateway/messaging/sealed_codes.py",
+    "gateway/pipeline/mentor/safeguarding.py",
     "gateway/safeguarding/concern_by_text.py",
 ]
 # Columns of the same name in other tables.

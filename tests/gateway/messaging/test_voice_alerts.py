@@ -183,7 +183,7 @@ def test_an_email_follows_the_call_with_a_link_and_no_code(
         talk.passes(seconds=1)
         [(recipients, mail)] = mails.got
     assert recipients == ["ruth@program.example"]
-    words = bytes(mail.get_payload(decode=True)).decode()  # type: ignore[arg-type]
+    words = bytes(mail.get_payload(decode=True)).decode()
     assert "https://warmline.example/console" in words
     assert talk.code(RUTH) not in words
     assert "Maya" not in words + str(mail["Subject"])

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from escalation.handoffs.codes import random_code
 from escalation.handoffs.jobs import Recall
+from escalation.received.undecorate import visible
 from gateway.pipeline.mentor.read import WORDS, Typed, read_command
 from gateway.privacy.stop_words import (
     HELP_WORDS,
@@ -222,7 +223,10 @@ def test_any_text_of_a_mentor_is_answered_or_relayed(talk: Talk, who: str, words
     with talk.database.reading() as session:
         relayed = session.scalars(select(Message).where(Message.relayed_from_id == read.id)).all()
     about_consent = stops_politely(plain_words(words))
-    assert answers or relayed or about_consent
+    # A text with nothing in it is answered once an hour, or two machines would answer each other.
+    earlier = {one.script for one in talk.thread(who)[:before]}
+    empty_again = not visible(words).strip() and "empty_not_sent" in earlier
+    assert answers or relayed or about_consent or empty_again
 
 
 # --- PASS and LATER on what waits ---
@@ -441,6 +445,7 @@ def test_neither_side_ever_reads_the_others_number(talk: Talk) -> None:
         (SAM, "ACCEPT {}"),
         (SAM, "Sam here"),
         (MAYA, "ok"),
+        (SAM, "I am glad that you wrote"),
         (SAM, "NOTE {1} call her aunt"),
         (SAM, "BRIEF"),
         (RUTH, "WAITING"),
