@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.handoffs import lock_conversation, release
 from escalation.handoffs.transfers import answer_transfer, transfers_offered_to
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.speech.i18n import known as known_language
@@ -21,7 +22,7 @@ from gateway.people.membership import (
     end_membership,
     give_number,
     match,
-    open_handoffs_sentence,
+    open_handoff_sentence,
 )
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
@@ -138,20 +139,29 @@ def match_with(
 def leave(session: Session, person: Person, *, line: Line, by: Person, now: datetime) -> None:
     """Mark a person as left: signed out, off duty, unmatched, and without check-ins.
 
+    What a mentor holds goes back to the queue, so that nobody waits for somebody who is gone.
+
     Raises:
-        CannotChange: they have open handoffs, or the program would have no manager.
+        CannotChange: a mentee has an open handoff, or the program would have no manager.
     """
     if person.left_at is not None:
         return
     handoffs = list_open_handoffs(session, person)
-    if handoffs:
-        raise CannotChange(open_handoffs_sentence(person, handoffs))
+    if handoffs and person.role is Role.MENTEE:
+        raise CannotChange(open_handoff_sentence(person, handoffs[0]))
     if person.role is Role.MANAGER:
         _check_manager_remains(session, person, by=by)
+    for conversation in sorted(handoff.conversation_id for handoff in handoffs):
+        lock_conversation(session, conversation)
+    tx = line.at(session)
     for transfer in transfers_offered_to(session, person):
-        answer_transfer(line.at(session), transfer, by=person, accept=False)
+        answer_transfer(tx, transfer, by=person, accept=False)
     end_membership(session, person, now=now)
     note_about(session, person, "person left", by=by, now=now)
+    # Listed again: one may have been closed or taken over before the locks.
+    session.expire_all()
+    for handoff in list_open_handoffs(session, person):
+        release(tx, handoff, by=by)
 
 
 def come_back(session: Session, person: Person, *, by: Person, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
@@ -17,7 +16,6 @@ from models import (
     Match,
     MatchKind,
     Person,
-    Role,
     Schedule,
     phone_index,
 )
@@ -73,22 +71,9 @@ def end_membership(session: Session, person: Person, *, now: datetime) -> None:
     session.flush()
 
 
-def open_handoffs_sentence(person: Person, handoffs: Sequence[Handoff]) -> Phrase:
-    codes = reduce(
-        lambda before, last: phrase("{before} and {last}", before=before, last=last),
-        (f"#{handoff.id}" for handoff in handoffs),
-    )
-    if person.role is Role.MENTEE:
-        return phrase(
-            "{name} still has an open handoff: {codes}. Close it first.",
-            name=person.name,
-            codes=codes,
-        )
-    one = phrase("it") if len(handoffs) == 1 else phrase("each")
+def open_handoff_sentence(mentee: Person, handoff: Handoff) -> Phrase:
     return phrase(
-        "{name} still holds {codes}. Transfer, release or close {one} first, so that no mentee "
-        "is left without an answer.",
-        name=person.name,
-        codes=codes,
-        one=one,
+        "{name} still has an open handoff: {codes}. Close it first.",
+        name=mentee.name,
+        codes=f"#{handoff.id}",
     )

@@ -4,7 +4,18 @@ from datetime import time
 
 from escalation.handoffs.transfers import offer_transfer
 from gateway.accounts.sessions import find_session
-from models import DutyShift, Handoff, MatchKind, Person, Schedule, Transfer, WebSession
+from models import (
+    DutyShift,
+    Handoff,
+    HandoffEvent,
+    MatchKind,
+    Move,
+    Person,
+    Schedule,
+    Status,
+    Transfer,
+    WebSession,
+)
 from tests.gateway.people.test_people import (
     LONELY,
     actions,
@@ -13,7 +24,7 @@ from tests.gateway.people.test_people import (
     list_mentors,
     listed,
 )
-from tests.line import JO, MAYA, NOOR, SAM, Talk
+from tests.line import CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web, begins_session
 
 
@@ -43,16 +54,38 @@ def test_a_mentee_cannot_be_chosen_as_a_mentor(talk: Talk, web: Web) -> None:
 # --- leaving ---
 
 
-def test_sam_cannot_leave_while_he_holds_a_handoff(talk: Talk, web: Web) -> None:
-    talk.texts(MAYA, LONELY)
-    talk.texts(SAM, "take {}")
-    code = talk.handoff().id
-    answer = web.posts(address(talk, SAM) + "/leave")
-    assert answer.status_code == 409
-    assert f"Sam still holds #{code}" in answer.text
-    assert talk.person(SAM).left_at is None
-    talk.texts(SAM, f"done {{{code}}} talked")
+def test_what_sam_holds_goes_back_to_the_queue_when_he_leaves(talk: Talk, web: Web) -> None:
+    first, second = talk.claims(SAM, MAYA), talk.claims(SAM, JO)
     assert web.posts(address(talk, SAM) + "/leave").status_code == 303
+    assert talk.person(SAM).left_at == talk.clock()
+    held = [(one.status, one.mentor_id) for one in talk.handoffs()]
+    assert held == [(Status.WAITING, None)] * 2
+    ruth = talk.person(RUTH).id
+    released = [
+        (one.handoff_id, one.by_id, one.detail["held_by"])
+        for one in talk.rows(HandoffEvent)
+        if one.move is Move.RELEASE
+    ]
+    assert released == [(one, ruth, talk.person(SAM).id) for one in (first, second)]
+    texts = talk.new_texts()
+    for name in ("maya", "jo"):
+        [words] = [words for to, words in texts if to == name]
+        assert words.startswith("Warmline bot: Sam no longer has this talk.")
+    assert "sam" not in [to for to, _ in texts], "he is not asked again"
+    assert "TAKE {1}" in "".join(words for to, words in texts if to == "noor")
+    assert "no longer a mentor in" in talk.says(SAM, f"#{{{first}}} bye")
+
+
+def test_a_mentor_who_is_away_keeps_a_mentee_only_until_an_answer_is_late(talk: Talk) -> None:
+    number = talk.claims(SAM, MAYA, asks=CRISIS)
+    talk.texts(SAM, "AWAY 2 weeks")
+    talk.texts(MAYA, "are you there")
+    talk.passes(minutes=45)
+    [handoff] = talk.handoffs()
+    assert (handoff.id, handoff.status) == (number, Status.WAITING)
+    assert any("Sam has not written back" in words for words in talk.read_by(MAYA))
+    talk.texts(NOOR, f"TAKE {{{number}}}")
+    assert talk.handoff().mentor_id == talk.person(NOOR).id
 
 
 def test_a_person_who_left_is_off_everything(talk: Talk, web: Web) -> None:
