@@ -1,11 +1,12 @@
 """The codes by which people text about a handoff: TAKE K4RT.
 
-Each person has another code for the same handoff, and reads it only on their own phone. So a
-sender's number alone moves nothing, and no code tells how many handoffs there were.
+Each person has a different code for the same handoff and reads it only on their own phone. So a
+sender's number alone moves nothing, and no code shows how many handoffs there were.
 """
 
 import re
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +19,8 @@ from models import Handoff, HandoffCode, Person
 LETTERS = "CDFHJKMNPQRTVWX"
 DIGITS = "2346789"
 LENGTH = 4
+# A text has room for 1,600 characters; the console lists all handoffs.
+MOST_LISTED = 50
 CODE = re.compile(rf"(?=.*[{DIGITS}])[{LETTERS}][{LETTERS}{DIGITS}]{{{LENGTH - 1}}}")
 
 
@@ -36,8 +39,16 @@ def code_for(session: Session, person: Person, handoff: Handoff) -> str:
             session.add(HandoffCode(handoff_id=handoff.id, person_id=person.id, code=code))
         return code
     except IntegrityError:
-        # They know another handoff by it, or another transaction made their code just now.
+        # This person already has the code for another handoff, or another transaction has just
+        # made one for this handoff.
         return code_for(session, person, handoff)
+
+
+def choice(session: Session, person: Person, handoffs: Sequence[Handoff]) -> dict[str, object]:
+    """The blanks of a line that names at least one handoff by this person's codes."""
+    codes = [code_for(session, person, handoff) for handoff in handoffs[:MOST_LISTED]]
+    more = ", ..." if len(handoffs) > MOST_LISTED else ""
+    return {"codes": ", ".join(f"#{code}" for code in codes) + more, "example": codes[0]}
 
 
 def handoff_with_code(session: Session, person: Person, code: str) -> Handoff | None:

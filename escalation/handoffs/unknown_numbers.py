@@ -4,9 +4,9 @@ alert costs a text to each person paged.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
-from escalation.handoffs.codes import code_for
+from escalation.handoffs.codes import MOST_LISTED, choice
 from escalation.handoffs.jobs import Deliver, enqueue
 from escalation.speech.message_writer import conversation_language, get_thread
 from escalation.transaction import Transaction
@@ -16,7 +16,9 @@ from models import Alert, Conversation, Delivery, Handoff, Message, Person, Stat
 def alert_about_unknown_number(
     tx: Transaction, handoff: Handoff, person: Person, key: str
 ) -> Message:
-    """The text that pages `person`: at once, or with others when the policy's time is over."""
+    """The text that pages `person`: sent at once, or grouped with others until the policy's time
+    has passed.
+    """
     thread = get_thread(tx.session, tx.rules, person)
     waiting = _get_waiting(tx, thread)
     if waiting is not None:
@@ -34,7 +36,7 @@ def alert_about_unknown_number(
 
 
 def _get_waiting(tx: Transaction, thread: Conversation) -> Message | None:
-    """The text that is not sent yet. Without one that is just being sent: that is locked."""
+    """The text that waits to be sent. A text that is being sent is locked, so we skip it."""
     return tx.session.scalar(
         select(Message)
         .where(
@@ -70,17 +72,23 @@ def _alerts_in(thread: Conversation) -> Select[Message]:
 
 
 def _handoffs_in(tx: Transaction, text: Message) -> list[Handoff]:
-    about = select(Handoff).join(Alert, Alert.handoff_id == Handoff.id)
-    still_waiting = about.where(Alert.message_id == text.id, Handoff.status == Status.WAITING)
-    return list(tx.session.scalars(still_waiting.order_by(Alert.id)))
+    """Those that wait, and those that were raised while a mentor held them; as many as are named,
+    and one more.
+    """
+    was_raised = (Handoff.status == Status.CLAIMED) & (Handoff.claimed_at <= Alert.at)
+    alerted = select(Alert.id).where(
+        Alert.message_id == text.id,
+        Alert.handoff_id == Handoff.id,
+        or_(Handoff.status == Status.WAITING, was_raised),
+    )
+    named = select(Handoff).where(alerted.exists()).order_by(Handoff.id).limit(MOST_LISTED + 1)
+    return list(tx.session.scalars(named))
 
 
 def _words(tx: Transaction, thread: Conversation, person: Person, handoffs: list[Handoff]) -> str:
-    codes = [code_for(tx.session, person, one) for one in dict.fromkeys(handoffs)]
     return tx.rules.script.line(
         "alert_unknown_numbers",
         language=conversation_language(thread),
-        codes=", ".join(f"#{code}" for code in codes),
-        example=codes[0],
+        **choice(tx.session, person, list(dict.fromkeys(handoffs))),
         link=f"{tx.rules.site}/console",
     )

@@ -82,7 +82,7 @@ def match_later(turn: Turn) -> Typed | None:
 
 def snooze(turn: Turn, command: Typed) -> None:
     minutes = read_minutes(command.rest)
-    handoff = pick(turn, command, list_paged(turn), which="later_which", none="later_none")
+    handoff = pick(turn, command, list_paged, which="later_which", none="later_none")
     if minutes is None or not SHORTEST_LATER <= minutes <= LONGEST_LATER:
         raise Refusal("later_how", example=turn.code(handoff))
     if not handoff.is_open:

@@ -21,11 +21,11 @@ from gateway.pipeline.mentor.lookup import (
     pick,
 )
 from gateway.pipeline.mentor.read import Typed, is_unclear_outcome, read_addressed, split_outcome
-from models import Outcome, Status, Urgency
+from models import Handoff, Outcome, Status, Urgency
 
 
 def take(turn: Turn, command: Typed) -> None:
-    handoff = pick(turn, command, list_waiting(turn), which="take_which", none="take_none")
+    handoff = pick(turn, command, list_waiting, which="waiting_list", none="take_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
         return
@@ -35,8 +35,7 @@ def take(turn: Turn, command: Typed) -> None:
 
 def pass_(turn: Turn, command: Typed) -> None:
     """Decline a colleague's offer, give back a handoff, or decline a page."""
-    could = [*list_offered(turn), *list_held(turn), *list_paged(turn)]
-    handoff = pick(turn, command, could, which="pass_which", none="hold_none")
+    handoff = pick(turn, command, _list_passable, which="pass_which", none="hold_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=False)
     elif not handoff.is_open:
@@ -51,8 +50,12 @@ def pass_(turn: Turn, command: Typed) -> None:
         raise AlreadyTaken(handoff)
 
 
+def _list_passable(turn: Turn) -> list[Handoff]:
+    return [*list_offered(turn), *list_held(turn), *list_paged(turn)]
+
+
 def done(turn: Turn, command: Typed) -> None:
-    handoff = pick(turn, command, list_held(turn), which="done_which", none="hold_none")
+    handoff = pick(turn, command, list_held, which="done_which", none="hold_none")
     check_held(turn, handoff)
     if is_unclear_outcome(command.rest):
         raise Refusal("done_how", code=turn.code(handoff))
@@ -84,11 +87,11 @@ def list_queue(turn: Turn, _: Typed) -> None:
 
 
 def send_brief(turn: Turn, command: Typed) -> None:
-    could = list_held(turn) or list_waiting(turn)
-    if command.code is None and len(could) == 1:
+    could = (list_held(turn) or list_waiting(turn)) if command.code is None else []
+    if len(could) == 1:
         handoff = could[0]  # a link moves nothing
     else:
-        handoff = pick(turn, command, could, which="brief_which", none="take_none")
+        handoff = pick(turn, command, lambda _: could, which="brief_which", none="take_none")
     turn.say_about(handoff, "brief_link")
 
 
@@ -97,7 +100,8 @@ def write_words(turn: Turn, _: bool) -> None:
     code, words = read_addressed(turn.words)
     if code is None and not held:
         raise Refusal("hold_none")
-    if held and (len(held) > 1 if code is None else not words.strip()):
+    unclear = len(held) > 1 if code is None else bool(held) and not words.strip()
+    if unclear:
         raise ambiguous(turn, held)
     if code is None:
         handoff = held[0]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from escalation.handoffs.codes import CODE
 from escalation.handoffs.duty import list_staff
 from escalation.handoffs.handoffs import AlreadyTaken
 from escalation.handoffs.transfers import (
@@ -44,12 +43,12 @@ class Give:
 
 
 def match_give(turn: Turn) -> Give | None:
-    """Without a colleague's name or a code, "give" is words: "give 10 percent more"."""
+    """Without a colleague's name, "give" and a number are words: "give 10 percent more"."""
     command = typed("give")(turn)
     if command is None:
         return None
     to, note = find_colleague(turn, re.sub(r"(?i)^to\b", "", command.rest).strip())
-    if not to and not CODE.fullmatch(command.code or ""):
+    if not to and (command.code is None or command.code.isdigit()):
         return None
     return Give(command.code, to, note)
 
@@ -74,7 +73,7 @@ def give(turn: Turn, command: Give) -> None:
 
 
 def accept(turn: Turn, command: Typed) -> None:
-    handoff = pick(turn, command, list_offered(turn), which="accept_which", none="accept_none")
+    handoff = pick(turn, command, list_offered, which="accept_which", none="accept_none")
     if offer := find_offer(turn, handoff):
         answer_offer(turn, offer, accept=True)
     elif handoff.mentor_id == turn.mentor.id and handoff.is_open:

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from escalation.handoffs import codes
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     latest_snoozes,
     mentees_with_concern,
     mentors_under_concern,
 )
-from escalation.handoffs.codes import handoff_with_code
 from escalation.handoffs.duty import tell_managers
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.moves import Closed, NotHolder
@@ -22,7 +22,9 @@ from gateway.people.absences import until_in_words
 from gateway.pipeline.mentor.read import Typed, read_command
 from models import Alert, Conversation, Handoff, Message, Role, Status
 
+# What we answer to a wrong code, and to the one after which none counts for an hour.
 WRONG_CODE = "no_such_handoff"
+LOCKED = f"{WRONG_CODE}+codes_locked"
 
 
 class Refusal(Exception):
@@ -43,44 +45,55 @@ def typed(*words: str) -> Callable[[Turn], Typed | None]:
 
 
 def pick(
-    turn: Turn, command: Typed, handoffs: Sequence[Handoff], *, which: str, none: str
+    turn: Turn,
+    command: Typed,
+    list_handoffs: Callable[[Turn], Sequence[Handoff]],
+    *,
+    which: str,
+    none: str,
 ) -> Handoff:
     """The handoff with the typed code.
 
     Without a code we only answer with the codes that it may be: anyone can forge a sender's
     number, but the answer goes to the mentor's own phone.
     """
-    if command.code is None:
-        raise Refusal(which, **choice(turn, handoffs)) if handoffs else Refusal(none)
-    return find_handoff(turn, command.code)
+    if command.code is not None:
+        return find_handoff(turn, command.code)
+    handoffs = list_handoffs(turn)
+    raise Refusal(which, **choice(turn, handoffs)) if handoffs else Refusal(none)
 
 
 def find_handoff(turn: Turn, code: str) -> Handoff:
     """The handoff that this mentor knows by the code, locked with its conversation.
 
-    Refuses one whose mentee has an open concern about this mentor, unless the mentor holds it.
-    After too many wrong codes in an hour, no code counts until the hour is over.
+    One whose mentee has an open concern about this mentor counts as a wrong code, unless the mentor
+    holds it. After too many wrong codes in an hour, no code counts for an hour.
     """
     wrong_before, limit = check_code_limit(turn), turn.policy.mentors.wrong_codes_an_hour
-    mentor, handoff = turn.mentor, handoff_with_code(turn.session, turn.mentor, code)
-    if handoff is None or handoff.conversation.program_id != mentor.program_id:
-        if wrong_before + 1 < limit:
-            raise Refusal(WRONG_CODE, code=code)
-        tell_managers(turn, mentor, "codes_tried", tries=limit)
-        raise Refusal(WRONG_CODE, "codes_locked", code=code, link=f"{turn.rules.site}/console")
+    handoff = codes.handoff_with_code(turn.session, turn.mentor, code)
+    if handoff is not None and _may_move(turn, handoff):
+        return handoff
+    if wrong_before + 1 < limit:
+        raise Refusal(WRONG_CODE, code=code)
+    tell_managers(turn, turn.mentor, "codes_tried", tries=limit)
+    raise Refusal(WRONG_CODE, "codes_locked", code=code, link=f"{turn.rules.site}/console")
+
+
+def _may_move(turn: Turn, handoff: Handoff) -> bool:
+    """Also locks it if it is of the mentor's program."""
+    if handoff.conversation.program_id != turn.mentor.program_id:
+        return False
     lock(turn, handoff)
     excluded = mentors_under_concern(turn.session, handoff.conversation.person_id)
-    if mentor.id in excluded and handoff.mentor_id != mentor.id:
-        raise Refusal(WRONG_CODE, code=code)
-    return handoff
+    return turn.mentor.id not in excluded or handoff.mentor_id == turn.mentor.id
 
 
 def check_code_limit(turn: Turn) -> int:
     """How many wrong codes this mentor texted in the last hour. Raises Refusal for too many."""
-    wrong = _count_wrong_codes(turn)
-    if wrong >= turn.policy.mentors.wrong_codes_an_hour:
+    answers = _wrong_code_answers(turn)
+    if len(answers) >= turn.policy.mentors.wrong_codes_an_hour or LOCKED in answers:
         raise Refusal("codes_locked", link=f"{turn.rules.site}/console")
-    return wrong
+    return len(answers)
 
 
 def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:
@@ -90,14 +103,14 @@ def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:
     link_text(turn, text or turn.message, handoff.conversation_id)
 
 
-def _count_wrong_codes(turn: Turn) -> int:
-    """How many texts of this mentor had a wrong code in the last hour, by our answers."""
-    wrong = select(func.count()).where(
+def _wrong_code_answers(turn: Turn) -> Sequence[str | None]:
+    """The scripts of our answers to this mentor's wrong codes in the last hour."""
+    answers = select(Message.script).where(
         Message.conversation_id == turn.conversation.id,
-        Message.script.startswith(WRONG_CODE),
+        Message.script.in_([WRONG_CODE, LOCKED]),
         Message.at > turn.now - timedelta(hours=1),
     )
-    return turn.session.scalars(wrong).one()
+    return turn.session.scalars(answers).all()
 
 
 def check_held(turn: Turn, handoff: Handoff) -> Handoff:
@@ -170,8 +183,7 @@ def list_paged(turn: Turn) -> list[Handoff]:
 
 def choice(turn: Turn, handoffs: Sequence[Handoff]) -> dict[str, object]:
     """The blanks of a line that names the handoffs which a text may be about."""
-    codes = [turn.code(handoff) for handoff in handoffs]
-    return {"codes": ", ".join(f"#{code}" for code in codes), "example": codes[0]}
+    return codes.choice(turn.session, turn.mentor, handoffs)
 
 
 def ambiguous(turn: Turn, held: Sequence[Handoff]) -> Refusal:

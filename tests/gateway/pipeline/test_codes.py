@@ -66,11 +66,42 @@ def test_after_five_wrong_codes_none_counts_for_an_hour_and_the_managers_know(ta
     assert talk.says(NOOR, "TAKE {1}").startswith("You have #{1}.")
 
 
+def test_the_lock_lasts_an_hour_from_the_last_wrong_code(talk: Talk) -> None:
+    talk.texts(MAYA, CRISIS)
+    for guess in ("C2CC", "C3CC", "C4CC", "C6CC"):
+        talk.texts(NOOR, f"TAKE {guess}")
+        talk.passes(minutes=14)
+    assert "none works by text for an hour" in talk.says(NOOR, "TAKE C7CC")
+    talk.passes(minutes=59)
+    assert "none works" in talk.says(NOOR, "TAKE {1}"), "though four are older than an hour"
+    talk.passes(minutes=2)
+    assert talk.says(NOOR, "TAKE {1}").startswith("You have #{1}.")
+
+
+def test_a_code_that_a_concern_closes_to_sam_is_answered_like_a_wrong_one(talk: Talk) -> None:
+    talk.claims()
+    talk.texts(MAYA, "CONCERN he keeps asking where i live")
+    talk.new_texts()
+    sams = [talk.says(SAM, "TAKE {1}").replace("{1}", "C2CC") for _ in range(6)]
+    told = [words for name, words in talk.new_texts() if name == "ruth"]
+    assert [words[14:51] for words in told] == ["5 wrong codes came by text from Sam's"]
+    assert sams == [talk.says(NOOR, "TAKE C2CC") for _ in range(6)]
+
+
 def test_a_code_that_looks_mistyped_never_goes_to_a_mentee(talk: Talk) -> None:
     talk.claims()
     for words in ("#K9 hello", "take k9", "DONE K9K talked", "NOTE K4R her aunt is ill"):
         talk.texts(SAM, words)
         assert [name for name, _ in talk.new_texts()] == ["sam"], words
+
+
+def test_a_mistyped_code_in_give_never_goes_to_a_mentee(talk: Talk) -> None:
+    talk.claims()
+    for code in ("K4R", "4KRT", "k4rtt"):
+        assert talk.says(SAM, f"GIVE {code} to Maxi: her aunt is ill").startswith("You have no #")
+    assert not [name for name, _ in talk.new_texts() if name == "maya"]
+    talk.texts(SAM, "give 10 percent more")
+    assert talk.new_texts() == [("maya", "Sam: give 10 percent more")]
 
 
 def test_no_text_to_the_team_has_a_number_that_counts_handoffs(talk: Talk) -> None:

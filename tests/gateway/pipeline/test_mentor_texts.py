@@ -295,7 +295,7 @@ def test_later_pages_the_mentor_again_when_it_ends(talk: Talk) -> None:
 
 
 def test_later_pages_again_even_on_the_same_rung(talk: Talk) -> None:
-    """The request waits an hour on its first rung; LATER {5} ends long before."""
+    """The request waits an hour on its first rung; LATER 5 ends long before."""
     talk.bot.away = True
     for words in ("hm", "hello", "anything"):
         talk.texts(MAYA, words)
