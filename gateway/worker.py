@@ -26,7 +26,7 @@ from gateway.handoffs.first_messages import WriteFirst, write_first_later
 from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.alert_steps import steps_to_take, take_step
-from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver
+from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver, waits_for_group
 from gateway.operators.alarms import SendAlarm, alarms_to_send, send_alarm
 from gateway.operators.heartbeat import beat
 from gateway.operators.trouble import raise_alarms
@@ -73,10 +73,16 @@ def unhandled_messages(line: Line, session: Session, before: datetime) -> list[W
 
 
 def undelivered_messages(line: Line, session: Session, before: datetime) -> list[Work]:
-    """The first message of each conversation that is not sent; the others wait for it."""
+    """The first text of each conversation that is due and not sent.
+
+    Alerts that wait to be grouped hold up nothing.
+    """
     first = (
         select(func.min(Message.id))
-        .where(Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]))
+        .where(
+            Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
+            ~waits_for_group(line.clock()),
+        )
         .group_by(Message.conversation_id)
     )
     queued = (

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
 from models import DutyOverride, DutyShift, Person, Program, Role
 
@@ -96,3 +97,13 @@ def tell_managers(tx: Transaction, about: Person, key: str, **blanks: object) ->
     """
     for manager in managers_to_text(tx.session, about.program_id, but=about.id):
         tx.tell(manager, key, who=about.name, **blanks)
+
+
+def tell_managers_daily(
+    tx: Transaction, program_id: int, key: str, *, link: str, but: int | None = None
+) -> None:
+    """Text the managers, except the person with the id `but`: at most once a day."""
+    for manager in managers_to_text(tx.session, program_id, but=but):
+        thread = get_thread(tx.session, tx.rules, manager)
+        minutes = DAY / timedelta(minutes=1)
+        tx.say_unless_said_lately(thread, key, within_minutes=minutes, link=link)

@@ -1,4 +1,7 @@
-"""Contact details in what a mentor writes to a mentee: they are delivered, and managers see it."""
+"""Finds contact details in a mentor's words to a mentee.
+
+We deliver the words and tell the managers.
+"""
 
 import re
 from enum import StrEnum
@@ -80,7 +83,7 @@ def find_contact_details(words: str) -> list[Contact]:
     }
     numbers = PhoneNumberMatcher(without_lines, "US", leniency=Leniency.POSSIBLE)
     digits = _in_digits(without_lines)
-    if SEPARATED.search(digits) or LOCAL.search(digits) or any(True for _ in numbers):
+    if SEPARATED.search(digits) or LOCAL.search(digits) or numbers.has_next():
         found.add(Contact.PHONE)
     return [kind for kind in Contact if kind in found]
 

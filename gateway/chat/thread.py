@@ -18,7 +18,7 @@ SHOWN = 60
 MOST_SAID_AT_ONCE = 5
 MESSAGE_WAITS = "chat_message_waits"
 # Texts about the page itself would only confuse on the page.
-NOT_SHOWN = (*sealed_codes.SCRIPTS.values(), MESSAGE_WAITS)
+NOT_SHOWN = (*sealed_codes.CODES_BY_TEXT.values(), MESSAGE_WAITS)
 
 
 @dataclass(frozen=True)

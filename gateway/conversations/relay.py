@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import LOOKING, is_looking_at, last_looked
-from escalation.handoffs.duty import managers_to_text
+from escalation.handoffs.duty import tell_managers_daily
 from escalation.handoffs.jobs import TellHolder, enqueue
 from escalation.handoffs.replies import correct_first_reply
 from escalation.speech.contact_details import find_contact_details
@@ -33,24 +33,20 @@ def write_to_mentee(
             now=tx.now,
             relayed_from=relayed_from,
         )
-        message.contact_details = contact_details
+        if start == 0:  # /log lists the text once
+            message.contact_details = contact_details
         dropped = dropped or message.delivery is Delivery.DROPPED
     if contact_details is not None:
-        _tell_managers_of_contact_details(tx, handoff.mentor)
+        tell_managers_daily(
+            tx,
+            handoff.mentor.program_id,
+            "contact_details",
+            link=f"{tx.rules.site}/log#contact-details-heading",
+            but=handoff.mentor.id,
+        )
     if dropped:
         tx.tell_about(handoff, handoff.mentor, "not_sent_stopped")
     correct_first_reply(tx.session, handoff.conversation_id, tx.now)
-
-
-def _tell_managers_of_contact_details(tx: Transaction, mentor: Person) -> None:
-    """At most one text a day to each of the other managers; /log lists every message."""
-    for manager in managers_to_text(tx.session, mentor.program_id, but=mentor.id):
-        tx.say_unless_said_lately(
-            get_thread(tx.session, tx.rules, manager),
-            "contact_details",
-            within_minutes=24 * 60,
-            link=f"{tx.rules.site}/log#contact-details-heading",
-        )
 
 
 def link_text(tx: Transaction, text: Message, conversation_id: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
@@ -198,18 +198,24 @@ def _get_address(tx: Transaction, conversation: Conversation, message: Message) 
     return f"whatsapp:{conversation.phone}" if may_answer else str(conversation.phone)
 
 
+def waits_for_group(now: datetime) -> ColumnElement[bool]:
+    """Whether it is an alert that waits for its group, or a text that waits for the provider's
+    limit. It holds up no other text.
+    """
+    return (Message.tries == 0) & (func.coalesce(Message.next_try_at, now) > now)
+
+
 def _first_undelivered(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
     """The oldest text to send, without those that wait to be grouped with others.
 
     Locked, because `page` may be adding to a waiting one.
     """
-    waits = (Message.tries == 0) & (func.coalesce(Message.next_try_at, now) > now)
     return session.scalar(
         select(Message)
         .where(
             Message.conversation_id == conversation_id,
             Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
-            ~waits,
+            ~waits_for_group(now),
         )
         .order_by(Message.id)
         .limit(1)

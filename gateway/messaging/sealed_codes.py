@@ -16,7 +16,7 @@ from gateway.runtime.one_time_keys import Purpose, new_code
 from models import Delivery, Message, Person, decrypt, encrypt
 
 CODE_LASTS = timedelta(minutes=10)
-SCRIPTS: Mapping[Purpose, str] = {"chat": "chat_code", "confirm": "confirm_code"}
+CODES_BY_TEXT: Mapping[Purpose, str] = {"chat": "chat_code", "confirm": "confirm_code"}
 NOTE = "(A code was texted.)"
 
 
@@ -33,7 +33,7 @@ def text_code(
     code = new_code(session, person, purpose, now=now, lasts=CODE_LASTS, browser=browser)
     minutes = int(CODE_LASTS.total_seconds() // 60)
     thread = get_thread(session, line.rules, person)
-    script = SCRIPTS[purpose]
+    script = CODES_BY_TEXT[purpose]
     text = say_by_text(session, line.rules, thread, script, now=now, code=code, minutes=minutes)
     if text.delivery is Delivery.QUEUED:
         text.words = encrypt(text.words)
@@ -66,4 +66,4 @@ def forget_code(message: Message) -> None:
 
 
 def _has_code(message: Message) -> bool:
-    return message.script in SCRIPTS.values()
+    return message.script in CODES_BY_TEXT.values()
