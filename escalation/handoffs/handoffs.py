@@ -242,7 +242,9 @@ def release(
     name = holder.name if holder else ""
     by_other = by is not None and by.id != held_by
     told = told or ("taken_back" if by_other else "released")
-    tx.say_in(handoff.conversation, told if paged else f"{told}_nobody", mentor=name)
+    if not paged:
+        told += "_at_opening" if handoff.first_page_at else "_nobody"
+    tx.say_in(handoff.conversation, told, mentor=name)
     if by is not None and by_other:
         tell_former_holder(tx, handoff, holder, "released_by_manager", who=by.name)
     return paged

@@ -6,7 +6,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from escalation.crisis_lines import numbers_by_text
-from escalation.handoffs.availability import away_now, mentors_under_concern
+from escalation.handoffs.availability import (
+    WhyNot,
+    away_now,
+    get_reasons,
+    mentors_under_concern,
+)
 from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.handoffs import open_handoff
 from escalation.handoffs.ladder import get_own_mentor
@@ -51,11 +56,8 @@ def ask_for_a_person(
     elif paged:
         names = one_after_another(language, [person.name for person in paged])
         who, blanks["mentors"] = "who_team", names
-    elif handoff.rung < 0 and handoff.next_page_at:
-        who = "who_at_opening"
-        own = mentor_to_name(tx.session, conversation, at=handoff.next_page_at)
-        blanks["mentor"] = own.name if own else in_language(language, A_MENTOR)
-        blanks["time"] = local_time(handoff.next_page_at, conversation, day=tx.now)
+    elif opening := opening_blanks(tx, handoff):
+        who, blanks = "who_at_opening", blanks | opening
     else:
         who = "who_nobody"
         again = handoff.next_page_at or tx.now
@@ -86,6 +88,21 @@ def note_danger(
         link = f"{tx.rules.site}/log#disclosures-heading"
         for manager in managers_to_text(tx.session, mentee.program_id):
             tx.tell(manager, "disclosure_record", link=link)
+
+
+def opening_blanks(tx: Transaction, handoff: Handoff) -> dict[str, object] | None:
+    """The blanks of "who_at_opening"; None unless the handoff waits for the program to open."""
+    opening, conversation = handoff.first_page_at, handoff.conversation
+    if opening is None:
+        return None
+    own = mentor_to_name(tx.session, conversation, at=opening)
+    if own is not None and WhyNot.PASSED in get_reasons(tx, handoff, [own])[own.id]:
+        own = None
+    a_mentor = in_language(conversation_language(conversation), A_MENTOR)
+    return {
+        "mentor": own.name if own else a_mentor,
+        "time": local_time(opening, conversation, day=tx.now),
+    }
 
 
 def mentor_to_name(

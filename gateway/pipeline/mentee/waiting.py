@@ -9,7 +9,7 @@ from escalation.crisis_lines import numbers_by_text
 from escalation.handoffs.replies import HOPELESS
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another
 from escalation.speech.message_writer import conversation_language
-from gateway.conversations.person_requests import A_MENTOR, local_time, mentor_to_name
+from gateway.conversations.person_requests import local_time, opening_blanks
 from gateway.conversations.turn import Turn
 from gateway.conversations.wait_estimate import estimate_wait
 from gateway.runtime.labels import in_words
@@ -65,28 +65,26 @@ def _said(turn: Turn, since: datetime | None = None) -> str | None:
 
 
 def _state(turn: Turn, handoff: Handoff) -> tuple[str, dict[str, object]]:
+    if opening := opening_blanks(turn, handoff):
+        return "waiting_opening", opening
     here, language = turn.conversation, conversation_language(turn.conversation)
     alerts = (
         select(Alert)
         .join(Message, Message.id == Alert.message_id)
-        .where(Alert.handoff_id == handoff.id, Message.delivery.not_in(HOPELESS))
+        .where(
+            Alert.handoff_id == handoff.id,
+            Alert.ladder == handoff.ladder,
+            Message.delivery.not_in(HOPELESS),
+        )
         .order_by(Alert.id)
     )
-    if handoff.rung >= 0:
-        alerts = alerts.where(Alert.ladder == handoff.ladder)
     asked = turn.session.scalars(alerts).all()
-    if asked:
-        names = list(dict.fromkeys(alert.person.name for alert in asked))
-        many = len(names) > MOST_NAMES
-        mentors = in_language(language, THE_TEAM) if many else one_after_another(language, names)
-        return "waiting_asked", {
-            "mentors": mentors,
-            "time": local_time(asked[0].at, here, day=turn.now),
-        }
-    if handoff.rung < 0 and handoff.next_page_at:
-        own = mentor_to_name(turn.session, here, at=handoff.next_page_at)
-        return "waiting_opening", {
-            "mentor": own.name if own else in_language(language, A_MENTOR),
-            "time": local_time(handoff.next_page_at, here, day=turn.now),
-        }
-    return "waiting_nobody", {}
+    if not asked:
+        return "waiting_nobody", {}
+    names = list(dict.fromkeys(alert.person.name for alert in asked))
+    many = len(names) > MOST_NAMES
+    mentors = in_language(language, THE_TEAM) if many else one_after_another(language, names)
+    return "waiting_asked", {
+        "mentors": mentors,
+        "time": local_time(asked[0].at, here, day=turn.now),
+    }

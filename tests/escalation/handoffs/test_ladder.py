@@ -71,16 +71,56 @@ def test_while_the_provider_is_down_the_ladder_climbs_on_and_the_text_is_tried_a
     assert "sam" in talk.paged(), "Sam's text arrives late, and he may still take it"
 
 
-def test_at_night_a_routine_request_waits_for_the_opening_and_says_so(night: Talk) -> None:
-    night.bot.away = True
+def needs_a_person(talk: Talk) -> None:
+    """The bot does not help Maya, so her request is routine."""
+    talk.bot.away = True
     for words in ("hm", "hello", "anything"):
-        night.texts(MAYA, words)
+        talk.texts(MAYA, words)
+
+
+def test_at_night_a_routine_request_waits_for_the_opening_and_says_so(night: Talk) -> None:
+    needs_a_person(night)
     assert "I will ask Sam when the team is back, 08:00" in night.read_by(MAYA)[-1]
     assert night.paged() == []
     night.passes(hours=5, minutes=59)
     assert night.paged() == []
     night.passes(minutes=1)
     assert night.paged() == ["sam"]
+
+
+def test_a_mentee_who_waits_for_the_opening_never_reads_that_nobody_was_reached(
+    night: Talk,
+) -> None:
+    needs_a_person(night)
+    assert (
+        "I will ask Sam when the team is back, 08:00. If it can't wait, write PERSON."
+        in night.says(MAYA, "are you there")
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "why"),
+    [
+        (SAM, "PASS {1}", "Sam had to step away."),
+        (MAYA, "CONCERN he shouts at me", "Sam no longer has this talk."),
+    ],
+)
+def test_a_mentor_who_goes_at_night_is_replaced_at_the_opening_and_the_mentee_reads_so(
+    night: Talk, number: str, words: str, why: str
+) -> None:
+    night.clock.now -= timedelta(hours=8)
+    needs_a_person(night)
+    for taken in ("TAKE {1}", "Hi Maya"):
+        night.texts(SAM, taken)
+    night.clock.now += timedelta(hours=8)
+    night.texts(number, words)
+    assert (
+        f"Warmline bot: {why} I will ask another mentor when the team is back. What you wrote is "
+        "saved. If it can't wait, write PERSON."
+    ) in night.read_by(MAYA)
+    assert "I will ask a mentor when the team is back, 08:00." in night.says(
+        MAYA, "are you there"
+    ), "not Sam, whom we do not ask again"
 
 
 def test_at_night_a_request_for_a_person_pages_the_mentor_on_duty_and_not_sam(night: Talk) -> None:
