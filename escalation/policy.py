@@ -287,7 +287,8 @@ class MentorsPolicy(Part):
     most_crises_a_week: Annotated[int, Field(ge=1)]
     away_ends_at: time
     transfer_within_minutes: AnswerWithin
-    # 10 tries an hour would find one of 109,095 codes in more than a year on average.
+    # At 10 tries an hour, a forger needs more than seven months on average for one of 109,095
+    # codes.
     wrong_codes_an_hour: Annotated[int, Field(ge=3, le=10)]
     debrief_open_days: Annotated[float, Field(gt=0)]
 
@@ -383,6 +384,17 @@ class Policy(Part):
     chat: ChatPolicy
     sign_in: SignInPolicy
     ladder: Ladders
+
+    @model_validator(mode="after")
+    def paged_before_the_next_are(self) -> "Policy":
+        seconds = self.paid_texts.unknown_numbers_alert_seconds
+        if seconds >= 60 * self.alert.delivered_within_minutes:
+            raise ValueError(
+                "paid_texts.unknown_numbers_alert_seconds must be below "
+                "alert.delivered_within_minutes: otherwise the next people are paged before "
+                "the first text is sent"
+            )
+        return self
 
     def ladder_for(self, urgency: Urgency) -> Ladder:
         ladder: Ladder = getattr(self.ladder, urgency.name.lower())

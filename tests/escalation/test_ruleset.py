@@ -49,8 +49,9 @@ def test_every_line_of_the_script_is_used() -> None:
     made_up = {f"why_{need.value}" for need in Need}
     made_up |= {f"alert_{urgency.name.lower()}" for urgency in Urgency}
     made_up |= {question.line for question in Question}
-    # Said instead of the line without _nobody.
-    made_up |= {"released_nobody", "released_silent_nobody", "taken_back_nobody"}
+    # Said instead of the line without the ending.
+    for released in ("released", "released_silent", "taken_back"):
+        made_up |= {f"{released}_nobody", f"{released}_at_opening"}
     assert made_up <= set(SCRIPT.lines)
     assert {key for key in SCRIPT.lines if f'"{key}"' not in used_in} <= made_up
 
@@ -64,6 +65,11 @@ def test_each_mistake_in_the_policy_is_named(tmp_path: Path) -> None:
         ("stuck_after = 0", "stuck_after = 3", "bot.stuck_after"),
         ("stuck_afterr = 3", "stuck_after = 3", "bot.stuck_after"),
         ("concern = 0.999", "concern = ", "thresholds.concern must not be above"),
+        (
+            "delivered_within_minutes = 1",
+            "delivered_within_minutes = ",
+            "unknown_numbers_alert_seconds must be below alert.delivered_within_minutes",
+        ),
     ):
         text = POLICY_FILE.read_text("utf-8")
         file.write_text(re.sub(re.escape(right) + r"[\d.]*", wrong, text, count=1), "utf-8")
