@@ -57,6 +57,7 @@ from models.handoffs import (
 from models.integrations import ApiToken, DeliveryFailure, Webhook, WebhookDelivery
 from models.mentoring import Absence, CannedReply, Debrief, Note, Presence, Snooze, Transfer
 from models.people import (
+    CAN_BE_TEXTED,
     WRONG_NUMBER,
     AgeBand,
     AlertChannel,

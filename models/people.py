@@ -121,6 +121,12 @@ class Person(Base):
         return self.phone is not None and not self.opted_out_at and not self.unreachable_code
 
 
+# `can_be_texted` in SQL: loading a person decrypts their name.
+CAN_BE_TEXTED = (
+    Person.phone.is_not(None) & Person.opted_out_at.is_(None) & Person.unreachable_code.is_(None)
+)
+
+
 class Match(Base):
     """A mentee has one own mentor and any number of back-ups."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.availability import away_now
-from escalation.handoffs.duty import list_staff, on_duty
+from escalation.handoffs.duty import on_duty
 from escalation.speech.i18n import phrase
 from gateway.check_ins.answers import Missed, missed_check_ins
 from gateway.people.absences import absence_in_words, list_absences
@@ -18,6 +18,7 @@ from gateway.reporting.period import Scope
 from gateway.runtime.labels import LABELS, masked
 from gateway.runtime.settings import Settings
 from models import (
+    CAN_BE_TEXTED,
     DISCLOSURES,
     WRONG_NUMBER,
     Conversation,
@@ -84,14 +85,7 @@ class Unreachable:
 def list_unreachable(scope: Scope) -> list[Unreachable]:
     people = scope.session.scalars(
         select(Person)
-        .where(
-            Person.program_id == scope.program.id,
-            Person.left_at.is_(None),
-            # The opposite of `can_be_texted`, in SQL: loading a person decrypts their name.
-            Person.phone.is_(None)
-            | Person.opted_out_at.is_not(None)
-            | Person.unreachable_code.is_not(None),
-        )
+        .where(Person.program_id == scope.program.id, Person.left_at.is_(None), ~CAN_BE_TEXTED)
         .order_by(Person.id)
     )
     return [Unreachable(person) for person in people]
@@ -145,7 +139,7 @@ def list_contact_details(scope: Scope) -> list[ContactDetails]:
         .scalar_subquery()
     )
     flagged = (
-        select(Message, handoff)
+        select(Message.speaker_name, Message.contact_details, Message.at, handoff)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(
             Conversation.program_id == scope.program.id,
@@ -156,12 +150,12 @@ def list_contact_details(scope: Scope) -> list[ContactDetails]:
     )
     return [
         ContactDetails(
-            one.speaker_name or "",
-            [LABELS["contacts"][kind] for kind in (one.contact_details or "").split(",")],
-            one.at,
+            mentor or "",
+            [LABELS["contacts"][kind] for kind in (kinds or "").split(",")],
+            at,
             number,
         )
-        for one, number in scope.session.execute(flagged)
+        for mentor, kinds, at, number in scope.session.execute(flagged)
     ]
 
 
@@ -202,7 +196,13 @@ def list_disclosures(scope: Scope) -> list[Disclosure]:
 
 def can_nobody_be_reached(session: Session, program: Program) -> bool:
     """Whether a crisis in this program would reach nobody by text."""
-    return not any(person.can_be_texted for person in list_staff(session, program.id))
+    reachable = select(Person.id).where(
+        Person.program_id == program.id,
+        Person.role != Role.MENTEE,
+        Person.left_at.is_(None),
+        CAN_BE_TEXTED,
+    )
+    return session.scalar(reachable.limit(1)) is None
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _gaps_in(session: Session, program: Program, *, now: datetime) -> list[str]:
     found = []
     if can_nobody_be_reached(session, program):
         found.append("Nobody can be reached by text: a crisis would alert no one.")
-    if not any(person.on_duty and person.can_be_texted for person in people):
+    elif not any(person.on_duty and person.can_be_texted for person in people):
         found.append("No one on duty can be texted, so a crisis reaches managers only.")
     if not any(person.role is Role.MANAGER and person.can_be_texted for person in people):
         found.append("No manager can be texted, so the ladder's last rung is empty.")

@@ -7,17 +7,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.runtime.line import Line
 from gateway.runtime.overdue import find_overdue
-from models import Person, Program, Role
+from models import CAN_BE_TEXTED, Person, Program, Role
 
 router = APIRouter()
 
 # Programs with someone on the team who can be texted.
 REACHABLE = select(Person.program_id).where(
-    Person.role != Role.MENTEE,
-    Person.left_at.is_(None),
-    Person.phone.is_not(None),
-    Person.opted_out_at.is_(None),
-    Person.unreachable_code.is_(None),
+    Person.role != Role.MENTEE, Person.left_at.is_(None), CAN_BE_TEXTED
 )
 
 

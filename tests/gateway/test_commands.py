@@ -57,6 +57,15 @@ def test_check_lists_unreachable_people_without_names(local: Talk) -> None:
     assert "Noor" not in ran.stdout
 
 
+def test_check_contradicts_itself_nowhere_if_nobody_can_be_texted(local: Talk) -> None:
+    for number in (SAM, NOOR, RUTH):
+        local.texts(number, "STOP")
+    told = warmline("check").stdout
+    assert "a crisis would alert no one" in told
+    assert "a crisis reaches managers only" not in told
+    assert "No manager can be texted" in told
+
+
 def test_a_command_that_changes_who_signs_in_is_texted_to_the_managers(
     local: Talk, tmp_path: Path
 ) -> None:
