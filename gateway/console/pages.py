@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 
-from escalation.handoffs.codes import handoff_with_code
+from escalation.handoffs.codes import CODE, handoff_with_code
 from escalation.handoffs.handoffs import AlreadyTaken, release, resolve
 from escalation.handoffs.moves import Closed, NotHolder
 from escalation.handoffs.oversight import take as take_or_take_over
@@ -67,8 +67,10 @@ def own_mentees(request: Request, mentor: Mentor) -> Response:
 @router.get("/to/{code}")
 def from_a_text(request: Request, code: str, mentor: Mentor) -> Response:
     """The link of a text, with its reader's own code."""
-    with get_line(request).database.reading() as session:
-        handoff = handoff_with_code(session, mentor, code.upper())
+    handoff = None
+    if CODE.fullmatch(code.upper()):
+        with get_line(request).database.reading() as session:
+            handoff = handoff_with_code(session, mentor, code.upper())
     if handoff is None:
         raise PageRefused(404, gettext_noop("This link is for a colleague, or no longer works."))
     return go_to(request, f"/console/{handoff.id}")

@@ -32,6 +32,13 @@ def test_sam_gets_no_text_while_his_page_is_open(talk: Talk, sam: Web) -> None:
     assert seen_at() == [], "he may not read it now"
 
 
+def test_a_link_that_was_changed_opens_nothing(web: Web) -> None:
+    """PostgreSQL takes no NUL in a text."""
+    web.is_now(SAM)
+    for code in ("%00", "C2CC", "K4RT%00", "1"):
+        assert web.gets(f"/console/to/{code}").status_code == 404, code
+
+
 def test_the_audit_log_records_each_reader(talk: Talk, web: Web) -> None:
     def readers() -> list[tuple[int | None, str]]:
         read = [entry for entry in talk.rows(AuditEntry) if entry.action == "read"]
