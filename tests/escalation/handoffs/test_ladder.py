@@ -142,7 +142,7 @@ def test_when_no_one_can_be_texted_the_mentee_reads_so_and_we_try_again(
     for number in (SAM, NOOR, RUTH):
         talk.texts(number, "STOP")
     talk.texts(MAYA, ASKS)
-    assert "I couldn't reach anyone by text yet" in talk.read_by(MAYA)[-1]
+    assert "I couldn't reach anyone by text. I try again at 10:10." in talk.read_by(MAYA)[-1]
     assert talk.handoff().status is Status.WAITING
     talk.sets(RUTH, opted_out_at=None)
     talk.passes(minutes=10)

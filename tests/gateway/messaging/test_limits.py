@@ -166,10 +166,10 @@ def test_a_strangers_stop_is_kept_until_start(talk: Talk, twilio: FakeTwilio, wo
 def test_a_person_gets_at_most_the_hours_texts_but_every_answer_in_a_crisis(
     talk: Talk, twilio: FakeTwilio
 ) -> None:
-    """Two machines that answer each other stop at the limit."""
+    """Two machines that answer each other stop at the limit, if we take one for a person."""
     talk.adopts("paid_texts", per_person_an_hour=30)
     for number in range(40):
-        talk.texts(MAYA, f"away message {number}")
+        talk.texts(MAYA, f"and then {number}")
     assert len(twilio.sent_to(MAYA)) == 30
     talk.texts(MAYA, CRISIS)
     assert "Thank you for telling me" in twilio.sent_to(MAYA)[-1].body
