@@ -7,12 +7,14 @@ from fastapi import Request, Response
 
 from escalation.handoffs.handoffs import AlreadyTaken, lock_conversation
 from escalation.handoffs.moves import Closed, NeedsReason, NotHolder, Refused
+from escalation.handoffs.oversight import NotUrgency
 from escalation.handoffs.transfers import CannotTransfer, NotAsked, TransferOver
 from escalation.speech.i18n import gettext_noop, phrase
 from escalation.transaction import Transaction
 from gateway.console.handoff_page import Form, show
 from gateway.handoffs.notes import BadNote
 from gateway.messaging.outbox import acting
+from gateway.runtime.labels import URGENCIES
 from gateway.web.lookup import find_handoff
 from gateway.web.rendering import (
     PageRefused,
@@ -54,7 +56,7 @@ def act(
                 move(line.at(session), handoff)
             except Refused as refused:
                 # Put into words here, because the rows they name end with the transaction.
-                raise PageRefused(409, _in_plain_words(refused, number)) from refused
+                raise PageRefused(409, in_plain_words(refused, number)) from refused
             except BadNote as bad:
                 raise PageRefused(422, str(bad)) from bad
     except PageRefused as refused:
@@ -67,7 +69,7 @@ def act(
     return go_to(request, then or f"/console/{number}")
 
 
-def _in_plain_words(refused: Refused, number: int) -> str:
+def in_plain_words(refused: Refused, number: int) -> str:
     match refused:
         case AlreadyTaken():
             return phrase("{holder} already has #{number}.", holder=refused.holder, number=number)
@@ -79,9 +81,12 @@ def _in_plain_words(refused: Refused, number: int) -> str:
                 number=number,
             )
         case NeedsReason():
-            return gettext_noop("Write why it can be closed.")
+            return gettext_noop("Write why.")
+        case NotUrgency():
+            named = URGENCIES[refused.handoff.urgency]
+            return phrase("#{number} is “{urgency}” already.", number=number, urgency=named)
         case CannotTransfer():
-            return phrase("Not offered. {sentence}", sentence=refused.sentence)
+            return phrase("Nothing was changed. {sentence}", sentence=refused.sentence)
         case NotAsked():
             return phrase("No one offered #{number} to you.", number=number)
         case TransferOver():

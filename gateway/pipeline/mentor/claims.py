@@ -69,6 +69,8 @@ def done(turn: Turn, command: Typed) -> None:
     try:
         resolve(turn, handoff, outcome, by=turn.mentor, note=reason)
     except NeedsReason:
+        if handoff.urgency is not Urgency.CRISIS:
+            raise
         raise Refusal("done_needs_reason", code=turn.code(handoff)) from None
     turn.say_about(handoff, "done", outcome=outcome.value)
 

@@ -6,7 +6,9 @@ A text that could mean two things is refused with the choice.
 from typing import Any
 
 from escalation.handoffs.handoffs import AlreadyTaken
-from escalation.handoffs.moves import NotHolder, Refused
+from escalation.handoffs.moves import NeedsReason, NotHolder, Refused
+from escalation.handoffs.oversight import NotUrgency
+from escalation.handoffs.transfers import CannotTransfer
 from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Command, find_commands
 from gateway.pipeline.mentor.absences import (
@@ -82,12 +84,25 @@ def act_on_mentor_text(turn: Turn) -> None:
         _say_what_was_not_sent(turn)
     except Refusal as refusal:
         turn.say(*refusal.keys, **refusal.blanks)
-    except AlreadyTaken as taken:
-        if taken.holder_id == turn.mentor.id:
-            turn.say_about(taken.handoff, "already_yours")
-        else:
-            turn.say_about(taken.handoff, "taken_by_other", holder=taken.holder)
-    except NotHolder as refused:
-        turn.say_about(refused.handoff, "not_yours")
     except Refused as refused:
-        turn.say_about(refused.handoff, "is_closed")
+        say_why_not(turn, refused)
+
+
+def say_why_not(turn: Turn, refused: Refused) -> None:
+    """What a command that knows nothing better answers when a move is refused."""
+    handoff = refused.handoff
+    match refused:
+        case AlreadyTaken() if refused.holder_id == turn.mentor.id:
+            turn.say_about(handoff, "already_yours")
+        case AlreadyTaken():
+            turn.say_about(handoff, "taken_by_other", holder=refused.holder)
+        case NotHolder():
+            turn.say_about(handoff, "not_yours")
+        case NotUrgency():
+            turn.say_about(handoff, "urgency_same", urgency=handoff.urgency.name.lower())
+        case NeedsReason():
+            turn.say_about(handoff, "needs_reason")
+        case CannotTransfer():
+            turn.say_about(handoff, "assign_refused", why=refused.sentence)
+        case _:
+            turn.say_about(handoff, "is_closed")

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from escalation.handoffs.handoffs import release, resolve
 from escalation.handoffs.moves import Closed, NeedsReason
 from escalation.handoffs.oversight import (
-    NotUrgency,
     lower,
     raise_by_hand,
     reassign,
     take,
     take_over,
 )
-from escalation.handoffs.transfers import CannotTransfer
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.handovers import find_colleague
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff
@@ -89,10 +87,7 @@ def assign(turn: Turn, command: Managed) -> None:
         raise Refusal("give_which", who=to[0].name, link=turn.rules.link(code))
     if not to:
         raise _how(turn, command, code)
-    try:
-        reassign(turn, handoff, to[0], by=turn.mentor, reason=reason)
-    except CannotTransfer as refused:
-        raise Refusal("assign_refused", code=code, why=refused.sentence) from None
+    reassign(turn, handoff, to[0], by=turn.mentor, reason=reason)
     turn.say_about(handoff, "reassigned", who=to[0].name)
 
 
@@ -101,10 +96,7 @@ def raise_it(turn: Turn, command: Managed) -> None:
     urgency, reason = _read_urgency(turn, command, handoff)
     if not reason:
         raise _how(turn, command, turn.code(handoff))
-    try:
-        paged = raise_by_hand(turn, handoff, urgency, by=turn.mentor, reason=reason)
-    except NotUrgency:
-        raise _same(turn, handoff) from None
+    paged = raise_by_hand(turn, handoff, urgency, by=turn.mentor, reason=reason)
     key = "raised_staff" if paged else "raised_staff_nobody"
     turn.say_about(handoff, key, urgency=urgency.name.lower())
 
@@ -114,8 +106,6 @@ def lower_it(turn: Turn, command: Managed) -> None:
     urgency, reason = _read_urgency(turn, command, handoff)
     try:
         lower(turn, handoff, urgency, by=turn.mentor, reason=reason)
-    except NotUrgency:
-        raise _same(turn, handoff) from None
     except NeedsReason:
         raise _how(turn, command, turn.code(handoff)) from None
     turn.say_about(handoff, "lowered_staff", urgency=urgency.name.lower())
@@ -153,11 +143,6 @@ def _read_urgency(turn: Turn, command: Managed, handoff: Handoff) -> tuple[Urgen
     if said is None:
         raise _how(turn, command, turn.code(handoff))
     return Urgency[said[1].upper()], command.rest[said.end() :].strip()
-
-
-def _same(turn: Turn, handoff: Handoff) -> Refusal:
-    urgency = handoff.urgency.name.lower()
-    return Refusal("urgency_same", code=turn.code(handoff), urgency=urgency)
 
 
 def _how(turn: Turn, command: Managed, code: str = "K4RT") -> Refusal:

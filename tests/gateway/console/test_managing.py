@@ -2,7 +2,13 @@
 
 import pytest
 
-from models import HandoffEvent, Move, Outcome, Status, Urgency
+from escalation.handoffs.moves import NeedsReason
+from escalation.handoffs.oversight import NotUrgency
+from escalation.handoffs.transfers import CannotTransfer
+from gateway.console.moves import in_plain_words
+from gateway.conversations.turn import Turn
+from gateway.pipeline.mentor.commands import say_why_not
+from models import Conversation, HandoffEvent, Message, Move, Outcome, Status, Urgency
 from tests.line import CRISIS, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
@@ -136,3 +142,33 @@ def test_a_mentor_manages_nothing_of_others(talk: Talk) -> None:
         assert handoff.mentor.name == "Sam", text
     talk.texts(NOOR, f"LOWER {{{number}}} routine nothing")
     assert talk.handoff().urgency is Urgency.CRISIS
+
+
+def test_a_colleague_who_is_away_is_not_assigned_and_the_page_says_so(talk: Talk) -> None:
+    number, web = talk.claims(), as_ruth(talk)
+    talk.texts(NOOR, "AWAY 2 weeks")
+    answer = web.posts(f"/console/{number}/assign", assign_to=str(talk.person(NOOR).id))
+    assert answer.status_code == 409
+    assert "Nothing was changed. Noor is away." in answer.text
+
+
+def test_each_refused_move_is_explained_by_text_and_page(talk: Talk) -> None:
+    talk.claims()
+    handoff, noor = talk.handoff(), talk.person(NOOR)
+    for refused, by_text, on_page in (
+        (NotUrgency(handoff, Urgency.ROUTINE), "is soon", "#1 is “Soon” already."),
+        (NeedsReason(handoff), "needs a reason", "Write why."),
+        (CannotTransfer(handoff, noor, "away", []), "Noor is away", "changed. Noor is away"),
+    ):
+        talk.texts(RUTH, "WAITING")
+        with talk.database.writing() as session:
+            message = session.get_one(Message, talk.thread(RUTH)[-2].id)
+            tx = talk.line.at(session)
+            thread = session.get_one(Conversation, message.conversation_id)
+            turn = Turn(session, tx.rules, tx.now, talk.line, thread, message)
+            say_why_not(turn, refused)
+        words = talk.thread(RUTH)[-1].words
+        assert by_text in words
+        assert "closed" not in words
+        assert "crisis" not in words
+        assert on_page in str(in_plain_words(refused, 1))
