@@ -30,6 +30,7 @@ from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver, waits_for_grou
 from gateway.operators.alarms import SendAlarm, alarms_to_send, send_alarm
 from gateway.operators.heartbeat import beat
 from gateway.operators.trouble import raise_alarms
+from gateway.pipeline.mentor.starting import first_words_due
 from gateway.pipeline.turns import take_turns
 from gateway.privacy import jobs as privacy
 from gateway.privacy.erasure import Erase
@@ -122,7 +123,7 @@ KINDS = (
     Kind(jobs.CheckReply, handoff_jobs.run_handoff_job, handoff_jobs.overdue_reply_checks),
     Kind(jobs.Recall, handoff_jobs.run_handoff_job, handoff_jobs.overdue_second_pages),
     Kind(jobs.TellHolder, handoff_jobs.run_handoff_job),
-    Kind(WriteFirst, write_first_later),
+    Kind(WriteFirst, write_first_later, first_words_due, SLOW),
     Kind(jobs.LapseTransfer, handoff_jobs.lapse_transfer, handoff_jobs.overdue_offers),
     Kind(SendWebhook, send_webhook, webhooks_to_send),
     Kind(BeginCheckIn, check_in_jobs.begin_check_in, check_in_jobs.check_ins_to_begin, SLOW),

@@ -50,7 +50,6 @@ class WriteFirst(Work):
     """Write a mentor's words to their mentee when the quiet hours are over."""
 
     name: ClassVar[str] = "write_first"
-    attempts: ClassVar[int] = 10  # no row says that it is due
     message_id: int
     words_from: int  # where the words begin in the mentor's text
 
@@ -127,6 +126,8 @@ def write_first(
     zone = ZoneInfo(mentee.timezone)
     goes_out = out_of_quiet_hours(tx.now, zone, tx.policy.schedule)
     if handoff is None and goes_out > tx.now:
+        draft.next_try_at = goes_out
+        tx.session.flush()
         enqueue(tx.session, WriteFirst(draft.id, words_from), at=goes_out)
         return goes_out
     if handoff is None:
@@ -143,7 +144,10 @@ def write_first_later(line: Line, job: WriteFirst) -> None:
         draft = session.get(Message, job.message_id)
         mentor = session.get(Person, draft.speaker_id) if draft and draft.speaker_id else None
         conversation = session.get(Conversation, draft.about_id) if draft else None
-        if draft is None or mentor is None or conversation is None or mentor.left_at is not None:
+        if draft is None:
+            return
+        draft.next_try_at = None
+        if mentor is None or conversation is None or mentor.left_at is not None:
             return
         tx, mentee = line.of(session, mentor.program_id).at(session), conversation.person
         lock_conversation(session, conversation.id)

@@ -22,6 +22,7 @@ from escalation.handoffs.jobs import (
     Work,
 )
 from gateway.check_ins.schedules import AskCheckIn, BeginCheckIn, CloseCheckIn, agree_on
+from gateway.handoffs.first_messages import WriteFirst
 from gateway.integrations.webhook_outbox import SendWebhook, add_webhook
 from gateway.operators.alarms import SendAlarm
 from gateway.privacy.erasure import Erase
@@ -53,6 +54,14 @@ TEXTS: dict[type[Work], tuple[list[tuple[str, str]], Span]] = {
 def recorded(talk: Talk) -> Span:
     talk.arrives(MAYA, "hi")
     return {"minutes": 1}
+
+
+def held_by_text(talk: Talk) -> Span:
+    talk.passes(hours=13)
+    talk.texts(SAM, "WRITE MAYA how was the exam?")
+    talk.texts(SAM, "write {WRITE}")
+    assert "It is night for Maya" in talk.read_by(SAM)[-1]
+    return {"hours": 11}
 
 
 def not_accepted(talk: Talk) -> Span:
@@ -130,6 +139,7 @@ def alarmed(talk: Talk) -> Span:
 SCENES: dict[type[Work], Callable[[Talk], Span]] = {
     TakeTurns: recorded,
     Deliver: not_accepted,
+    WriteFirst: held_by_text,
     SendAlarm: alarmed,
     SendWebhook: moved,
     BeginCheckIn: agreed,
@@ -172,6 +182,17 @@ def test_a_job_whose_workflow_was_lost_comes_back(talk: Talk, job: type[Work]) -
     assert {type(work) for work in due(talk)} >= {job}, "nothing else looked at the row"
     talk.runs_watchdog()
     assert find_due(talk.line, kinds, before=talk.clock() - GRACE) == []
+
+
+def test_the_words_that_come_back_are_those_for_the_mentee_and_go_out_once(talk: Talk) -> None:
+    wait = held_by_text(talk)
+    talk.kept.work.clear()
+    talk.passes(**wait)
+    talk.runs_watchdog()
+    assert talk.read_by(MAYA)[-1] == "Sam: how was the exam?"
+    talk.passes(minutes=5)
+    talk.runs_watchdog()
+    assert [words for words in talk.read_by(MAYA) if "exam" in words] == ["Sam: how was the exam?"]
 
 
 def due(talk: Talk) -> list[Work]:

@@ -6,16 +6,19 @@ code, which only the mentor's own phone shows.
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from escalation.handoffs.codes import DIGITS, LETTERS
+from escalation.handoffs.jobs import Work
 from escalation.speech.message_writer import get_thread
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.handoffs.first_messages import (
     CannotStart,
+    WriteFirst,
     list_openable_mentees,
     list_own_mentees,
     open_for_mentee,
@@ -28,9 +31,12 @@ from gateway.pipeline.mentor.people_named import (
     names_mentee,
     read_named,
 )
-from models import Handoff, Message, Person, Urgency, fingerprint
+from gateway.runtime.line import Line
+from models import Channel, Conversation, Handoff, Message, Person, Role, Urgency, fingerprint
 
 CONFIRM_WITHIN = timedelta(minutes=30)
+# Quiet hours are shorter than a day; a gateway may be down for a weekend.
+HELD_AT_MOST = timedelta(days=7)
 URGENCY = re.compile(r"(routine|soon|urgent|crisis)\b[\s:.,-]*", re.IGNORECASE)
 
 match_write = names_mentee("write")
@@ -69,6 +75,40 @@ def _confirm(turn: Turn, code: str) -> None:
         turn.say_about(begun, "wrote_first", who=mentee.name)
     else:
         turn.say("write_held", who=mentee.name, time=mentors_time(turn, begun))
+
+
+def first_words_due(line: Line, session: Session, before: datetime) -> list[Work]:
+    """Words that were held for the night and should have gone out by now."""
+    held = session.execute(
+        select(Message, Person)
+        .join(Conversation, Conversation.id == Message.about_id)
+        .join(Person, Person.id == Conversation.person_id)
+        .where(
+            Message.outgoing.is_(False),
+            Message.next_try_at < before,
+            # So that the index of threads by time finds them.
+            Message.conversation_id.in_(_staff_threads()),
+            Message.at > before - HELD_AT_MOST,
+        )
+    )
+    found = [(draft.id, _words_from(draft, mentee)) for draft, mentee in held]
+    return [WriteFirst(number, begins) for number, begins in found if begins is not None]
+
+
+def _staff_threads() -> Select[int]:
+    return (
+        select(Conversation.id)
+        .join(Person, Person.id == Conversation.person_id)
+        .where(Person.role != Role.MENTEE)
+    )
+
+
+def _words_from(draft: Message, mentee: Person) -> int | None:
+    """Where the words begin: after WRITE and the name by text, at once on the page."""
+    if draft.channel is Channel.WEB:
+        return 0
+    command = read_named("write", draft.words, [mentee])
+    return command.begins if command else None
 
 
 def open_(turn: Turn, command: Named) -> None:
