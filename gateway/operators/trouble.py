@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import list_staff
@@ -16,7 +16,9 @@ from models import (
     Conversation,
     Delivery,
     Handoff,
+    HandoffEvent,
     Message,
+    Move,
     Program,
     Status,
     StepState,
@@ -76,32 +78,40 @@ def _late_texts(session: Session, *, now: datetime) -> dict[str, str]:
 
 
 def _crises_that_reached_nobody(line: Line, session: Session, *, now: datetime) -> dict[str, str]:
-    """Crises that wait, and of which no text went out and no call or e-mail reached anyone."""
-    texted = (
-        select(Alert.handoff_id)
-        .join(Message, Message.id == Alert.message_id)
+    """Crises that wait, and of which no text went out and no call or e-mail reached anyone.
+
+    Alerts from before it became a crisis, or from before somebody held it, do not count.
+    """
+    asked = (
+        select(func.max(HandoffEvent.at))
         .where(
-            Message.delivery.not_in([*HOPELESS, Delivery.QUEUED, Delivery.SENDING]),
+            HandoffEvent.handoff_id == Handoff.id,
+            HandoffEvent.move.in_([Move.OPEN, Move.RAISE, Move.RELEASE]),
         )
+        .correlate(Handoff)
+        .scalar_subquery()
     )
-    called = (
-        select(Alert.handoff_id)
-        .join(AlertStep, AlertStep.alert_id == Alert.id)
-        .where(AlertStep.state == StepState.REACHED)
+    alerts = select(Alert.id).where(Alert.handoff_id == Handoff.id, Alert.at >= asked)
+    texted = alerts.join(Message, Message.id == Alert.message_id).where(
+        Message.delivery.not_in([*HOPELESS, Delivery.QUEUED, Delivery.SENDING])
+    )
+    called = alerts.join(AlertStep, AlertStep.alert_id == Alert.id).where(
+        AlertStep.state == StepState.REACHED
     )
     waiting = session.execute(
-        select(Handoff.id, Handoff.opened_at, Conversation.program_id)
+        select(Handoff.id, asked, Conversation.program_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .where(
             Handoff.status == Status.WAITING,
             Handoff.urgency == Urgency.CRISIS,
-            Handoff.id.not_in(texted.union(called)),
+            ~texted.exists(),
+            ~called.exists(),
         )
     )
     found = {}
-    for handoff_id, opened_at, program_id in waiting:
+    for handoff_id, asked_at, program_id in waiting:
         policy = line.of(session, program_id).rules.policy.alert
-        if now - opened_at >= timedelta(minutes=policy.delivered_within_minutes):
+        if now - asked_at >= timedelta(minutes=policy.delivered_within_minutes):
             found[f"crisis {handoff_id}"] = (
                 f"Handoff {handoff_id} is a crisis, and no alert has reached anyone. Call the "
                 "program's managers now."

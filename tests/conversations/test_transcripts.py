@@ -7,6 +7,8 @@ A transcript reads like the phones of the people in it:
         maya< Warmline bot: Hi. ...   what their phone then shows; "..." means any words
         sam< ...
     noor: take {2}                    {2}: the code by which Noor's phone knows the second handoff
+    [bot is away]                     and [bot is back]
+    [operators read crisis 1]         what the operators' alarms are about now, or "nothing"
     +5 min                            time passes, and jobs run when they are due
 
 After each text and each passing of time, exactly the shown texts have arrived: in any order
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.operators.trouble import find_trouble
 from tests.line import NUMBERS, Talk
 
 HERE = Path(__file__).parent
@@ -27,6 +30,7 @@ TRANSCRIPTS = sorted(HERE.glob("*.txt"))
 SPOKEN = re.compile(r"(\w+): ?(.*)")
 SHOWN = re.compile(r"\s+(\w+)< ?(.*)")
 PASSES = re.compile(r"\+(\d+) (min|h)")
+ALARMS = re.compile(r"\[operators read (.+)\]")
 SWITCH = re.compile(r"\[(\w+) is (away|back)\]")
 
 
@@ -56,6 +60,10 @@ def happen(talk: Talk, beat: Beat) -> None:
         talk.passes(**{"hours" if passes[2] == "h" else "minutes": float(passes[1])})
     elif switch := SWITCH.fullmatch(beat.text):
         talk.bot.away = switch[2] == "away"
+    elif alarms := ALARMS.fullmatch(beat.text):
+        with talk.database.reading() as session:
+            trouble = find_trouble(talk.line, session, now=talk.clock())
+        assert (", ".join(trouble) or "nothing") == alarms[1], f"line {beat.line}"
     elif spoken := SPOKEN.fullmatch(beat.text):
         talk.texts(NUMBERS[spoken[1]], spoken[2])
     else:
