@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from escalation.check_ins.scales import SCALES, CutOffs, Scale
+from escalation.speech.names import NamesMentee
 from models import AlertChannel, Urgency
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
@@ -159,6 +160,7 @@ class AlertTimes(Part):
     valid_minutes: AnswerWithin
     channels: ByUrgency
     next_channel_seconds: SecondsByUrgency
+    names_mentee: NamesMentee = "initial"
     least_staff: Annotated[int, Field(ge=1, le=50)]
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ from escalation.handoffs.replies import HOPELESS
 from escalation.handoffs.unknown_numbers import alert_about_unknown_number
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
+from escalation.speech.names import your_mentee
 from escalation.transaction import Transaction
 from models import (
     Alert,
@@ -115,13 +116,15 @@ def page(
 ) -> None:
     """Text `people` and log it. Without `key`, they read how urgent the handoff is."""
     own = _matched(tx.session, handoff.conversation, MatchKind.OWN)
-    unknown = handoff.conversation.person_id is None
+    mentee = handoff.conversation.person
+    name = "" if mentee is None or mentee.erased_at else mentee.name
+    yours = your_mentee(name, tx.policy.alert.names_mentee)
     for_others = key or f"alert_{handoff.urgency.name.lower()}"
     for_holder = "alert_raised_to_holder" if len(people) > 1 else "alert_raised_alone"
     for person in people:
         key = for_holder if person.id == handoff.mentor_id else for_others
-        whose = "your mentee" if person in own else "a mentee"
-        if unknown:
+        whose = yours if person in own else "a mentee"
+        if mentee is None:
             text = alert_about_unknown_number(tx, handoff, person, key)
         else:
             text = tx.tell_about(handoff, person, key, whose=whose)

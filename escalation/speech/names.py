@@ -3,12 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from escalation.detect.normalize import normalize
 from escalation.lookalikes import QUOTES
 
+NamesMentee = Literal["initial", "first_name", "no"]
+
 BOT = "warmline"
+LONGEST_IN_ALERT = 12  # a longer name could make the text two SMS segments
 WORD = re.compile(r"[a-z0-9]+")
 # Whole words. "Ai", "Hope" and "Star" are first names, so they are not here.
 RESERVED = frozenset(
@@ -61,6 +64,21 @@ def with_name(wanted: str, candidates: Iterable[N]) -> list[N]:
 
 def _spelled(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def your_mentee(name: str, names: NamesMentee) -> str:
+    """What an alert calls the mentee to their own mentor. `name` is "" once it is erased.
+
+    Letters outside the plain alphabet would make the text three SMS segments: Zoë is Zoe here, and
+    a name in another script is left out.
+    """
+    first = next(iter(name.split()), "")
+    plain = fold_name(first)
+    if names == "no" or not plain[:1].isalpha() or not plain.isascii():
+        return "your mentee"
+    if names == "first_name" and len(plain) <= LONGEST_IN_ALERT:
+        return f"your mentee {first if first.isascii() else plain.capitalize()}"
+    return f"your mentee {plain[0].upper()}."
 
 
 def is_like_the_bot(name: str, program: str = "") -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from gateway.privacy.legal_hold import held_people
 from models import (
     HOUSE,
+    Alert,
     Base,
     Channel,
     CheckIn,
@@ -69,11 +70,18 @@ def erase_thread(session: Session, conversation: Conversation, *, now: datetime)
 
 
 def erase_staff_words_about(session: Session, conversation: Conversation, *, now: datetime) -> None:
-    """What mentors and managers wrote about a mentee, or to them, outside of the thread."""
+    """What mentors, managers, and alerts said about a mentee, or to them, outside of the thread."""
     handoffs = select(Handoff.id).where(Handoff.conversation_id == conversation.id)
     about = Message.about_id == conversation.id
     forget_texts(session, about, now=now)
     erase_words(session, Message.words, about)
+    # An alert to their own mentor may name the mentee. One about several people names no one.
+    others = select(Alert.message_id).join(Handoff, Handoff.id == Alert.handoff_id)
+    of_others = others.where(Handoff.conversation_id != conversation.id)
+    paged = select(Alert.message_id).where(Alert.handoff_id.in_(handoffs))
+    alerts = Message.id.in_(paged) & Message.id.not_in(of_others)
+    forget_texts(session, alerts, now=now)
+    erase_words(session, Message.words, alerts)
     _erase_texts_of_holders(session, conversation, now=now)
     session.execute(delete(Note).where(Note.handoff_id.in_(handoffs)))
     # The reason for closing it: the only field of a move that the database lets us clear.

@@ -1,6 +1,9 @@
 """What would have changed a decision."""
 
+from dataclasses import replace
+
 from hypothesis import given
+from hypothesis import strategies as st
 
 from escalation.counterfactual import counterfactual, with_score
 from escalation.decide import BotState, Decision, Do, Standing, decide
@@ -57,6 +60,24 @@ def test_after_a_request_for_a_person_only_a_crisis_changes_the_decision() -> No
     assert point.axis is Axis.CRISIS, "no other score matters"
 
 
-def test_in_an_open_crisis_no_score_changes_the_decision() -> None:
-    standing = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS)
-    assert counterfactual(Signals(), standing, POLICY, BotState.NOT_ASKED) is None
+def test_in_an_open_crisis_only_a_new_crisis_changes_the_decision_and_only_pages_again() -> None:
+    held = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS)
+    for seen in (Signals(), Signals(connection=1.0, tools=1.0, crisis=MARKS.concern)):
+        point = counterfactual(seen, held, POLICY, BotState.NOT_ASKED)
+        assert point is not None
+        assert (point.axis, point.needed) == (Axis.CRISIS, MARKS.crisis)
+        assert point.decision.do is Do.PAGE_AGAIN
+    for standing in (replace(held, paged_lately=True), replace(held, owner=Owner.QUEUE)):
+        assert counterfactual(Signals(), standing, POLICY, BotState.NOT_ASKED) is None
+
+
+@given(seen=all_signals, bot=bot_states, paged_lately=st.booleans())
+def test_in_an_open_crisis_no_score_below_the_crisis_threshold_changes_the_decision(
+    seen: Signals, bot: BotState, paged_lately: bool
+) -> None:
+    held = Standing(owner=Owner.MENTOR, urgency=Urgency.CRISIS, paged_lately=paged_lately)
+    taken = decide(seen, held, POLICY, bot)
+    if (seen.crisis < MARKS.crisis and not seen.item_nine) or paged_lately:
+        assert taken.do is Do.STAND_BACK
+    else:
+        assert taken.do is Do.PAGE_AGAIN

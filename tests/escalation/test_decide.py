@@ -51,9 +51,16 @@ standings = st.one_of(
         failures=st.integers(0, 5),
         skill_wanted=st.booleans(),
         more_follows=st.booleans(),
+        paged_lately=st.booleans(),
     ),
 )
 bot_states = st.sampled_from(BotState)
+
+
+def in_an_open_crisis(standing: Standing) -> Do:
+    """What a new crisis message leads to: others are paged if a mentor may not look."""
+    alone = standing.owner is Owner.MENTOR and not standing.paged_lately
+    return Do.PAGE_AGAIN if alone else Do.STAND_BACK
 
 
 @given(seen=all_signals, standing=standings, bot=bot_states)
@@ -62,7 +69,7 @@ def test_a_crisis_always_reaches_a_person(seen: Signals, standing: Standing, bot
     if seen.crisis < MARKS.crisis and not seen.item_nine:
         return
     if standing.urgency is Urgency.CRISIS:
-        assert decision.do is Do.STAND_BACK
+        assert decision.do is in_an_open_crisis(standing)
     else:
         assert decision.do in (Do.HAND_OFF, Do.RAISE)
         assert decision.urgency is Urgency.CRISIS
@@ -86,7 +93,10 @@ def test_no_decision_lowers_an_open_handoff_or_opens_a_second(
     if standing.urgency is None:
         assert decision.do in (Do.HAND_OFF, Do.REPLY, Do.OFFER, Do.LEAVE_IT, Do.READ_ON)
     else:
-        assert decision.do in (Do.STAND_BACK, Do.RAISE, Do.REPLY, Do.READ_ON)
+        goes_on = (Do.STAND_BACK, Do.RAISE, Do.PAGE_AGAIN, Do.REPLY, Do.READ_ON)
+        assert decision.do in goes_on
+        if decision.do is Do.PAGE_AGAIN:
+            assert decision.urgency is standing.urgency is Urgency.CRISIS
         if decision.do is Do.RAISE:
             assert decision.urgency is not None
             assert decision.urgency > standing.urgency
@@ -187,7 +197,7 @@ def test_phq9_item_9_is_always_a_crisis(seen: Signals, standing: Standing) -> No
     decision = decide(replace(seen, item_nine=True), standing, POLICY, BotState.ANSWERED)
     assert not decision.bot_speaks
     if standing.urgency is Urgency.CRISIS:
-        assert decision.do is Do.STAND_BACK
+        assert decision.do is in_an_open_crisis(standing)
     else:
         assert (decision.need, decision.urgency) == (Need.CRISIS, Urgency.CRISIS)
 

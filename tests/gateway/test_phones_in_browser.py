@@ -64,7 +64,7 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
     fits(page)
 
     # The phones still show the evenings before.
-    alert, request = "your mentee needs a person soon.", "Sam asks you to take over"
+    alert, request = "your mentee M. needs a person soon.", "Sam asks you to take over"
     alerts, requests = sam.saying(alert).count(), noor.saying(request).count()
     maya.texts(f"can i talk to a real person please, evening {evening}")
     maya.shows(f"evening {evening}")

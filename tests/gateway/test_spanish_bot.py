@@ -65,7 +65,7 @@ def test_free_words_in_spanish_get_an_honest_line_that_names_persona(
 
 def test_a_crisis_in_the_middle_of_an_exercise_calls_people_and_a_request_one(talk: Talk) -> None:
     talk.texts(MAYA, "quiero hablar con una persona")
-    assert "#{1}: your mentee needs a person soon." in talk.read_by(SAM)[-1]
+    assert "#{1}: your mentee M. needs a person soon." in talk.read_by(SAM)[-1]
     assert (talk.handoff().need, talk.handoff().status) == (Need.REQUEST, Status.WAITING)
     talk.texts(MAYA, "ya no")
     talk.texts(MAYA, "respirar")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from escalation.handoffs.jobs import Climb
+from escalation.speech.names import your_mentee
 from gateway.runtime.line import TextFailed
 from gateway.worker import do_work
 from models import Alert, Delivery, HandoffEvent, Match, Move, Program, Status
@@ -192,3 +193,40 @@ def test_climbing_several_times_pages_once(talk: Talk) -> None:
     assert talk.paged() == ["noor"]
     pages = [event for event in talk.rows(HandoffEvent) if event.move is Move.PAGE]
     assert len(pages) == len(talk.rows(Alert)) == 2
+
+
+def test_an_alert_says_which_mentee_to_their_own_mentor_alone(talk: Talk) -> None:
+    for names, yours in (
+        ("initial", "your mentee M."),
+        ("first_name", "your mentee Maya"),
+        ("no", "your mentee"),
+    ):
+        talk.adopts("alert", names_mentee=names)
+        for words, needs in ((ASKS, "needs a person soon."), (CRISIS, "needs a person now.")):
+            talk.texts(MAYA, words)
+            talk.passes(minutes=6)
+            assert f": {yours} {needs}" in " ".join(talk.read_by(SAM)), names
+            to_others = [*talk.read_by(NOOR), *talk.read_by(RUTH)]
+            assert not any("your mentee" in said or "Maya" in said for said in to_others)
+            assert f": a mentee {needs}" in " ".join(to_others)
+        talk.texts(RUTH, f"CLOSE {{{talk.handoff().id}}} talked she is safe")
+        talk.passes(hours=1)
+
+
+def test_the_name_in_an_alert_never_costs_a_second_segment() -> None:
+    for name, initial, first in (
+        ("Maya", " M.", " Maya"),
+        ("maya lee", " M.", " maya"),
+        ("Zo\u00eb", " Z.", " Zoe"),
+        ("\u0141ukasz", " L.", " Lukasz"),
+        ("Maximiliananna", " M.", " M."),
+        ("\u0418\u0440\u0438\u043d\u0430", "", ""),
+        ("\u674e", "", ""),
+        ("(deleted)", "", ""),
+        ("7", "", ""),
+        (" ", "", ""),
+        ("", "", ""),
+    ):
+        assert your_mentee(name, "initial") == f"your mentee{initial}"
+        assert your_mentee(name, "first_name") == f"your mentee{first}"
+        assert your_mentee(name, "no") == "your mentee"

@@ -65,7 +65,7 @@ def test_from_mayas_text_to_sams_answer_to_ruths_log(
     assert time.monotonic() - sent_at < 2
     expect(why_and_who).to_contain_text("a person can help more than a bot")
 
-    alert = bubble(phones, "Sam", "your mentee needs a person soon. TAKE ")
+    alert = bubble(phones, "Sam", "your mentee M. needs a person soon. TAKE ")
     expect(alert).to_be_visible()
     code = re.findall(r"TAKE (\w{4})", alert.inner_text())[0]
     assert "notice" not in phone(phones, "Sam").inner_text(), "an alert has no content"

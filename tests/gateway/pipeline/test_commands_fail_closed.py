@@ -14,7 +14,7 @@ from tests.line import CRISIS, JO, MAYA, NOOR, SAM, Talk
 
 CODES = ("K4RT", "M7P3", "TCD2")
 ALERT = (
-    "Warmline bot: #{code}: your mentee needs a person soon. TAKE {code} to answer, or open "
+    "Warmline bot: #{code}: your mentee M. needs a person soon. TAKE {code} to answer, or open "
     "https://warmline.example/console/to/{code}"
 )
 WITH_CODE = ["TAKE", "PASS", "DONE", "BRIEF", "ACCEPT", "NOTE", "LATER", "GIVE"]
@@ -121,7 +121,7 @@ def test_none_of_a_sample_reaches_a_mentee_with_one_or_two_held(talk: Talk) -> N
 REPORTED = [
     *("TAKE {2} please", "take{2}", "Take #{2}!", "TAKE {2}\nSent from my iPhone", "TAKE {2} 👍"),
     *("Yes take {2}", "TAKE {2} on my way", "“TAKE {2}”", "Take number {2}", "tkae {2}"),
-    "“Warmline bot: #{2}: your mentee needs a person soon. TAKE {2} to answer” TAKE {2}",
+    "“Warmline bot: #{2}: your mentee M. needs a person soon. TAKE {2} to answer” TAKE {2}",
 ]
 
 

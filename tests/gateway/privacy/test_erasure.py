@@ -323,6 +323,15 @@ def test_words_relayed_to_a_mentors_phone_are_erased_there_too(
     assert all("pumpernickel" not in message.words for message in talk.thread(SAM))
 
 
+def test_alerts_that_name_maya_are_erased_on_her_mentors_phone_record(talk: Talk) -> None:
+    talk.adopts("alert", names_mentee="first_name")
+    talk.texts(MAYA, ASKS)
+    assert "your mentee Maya needs" in talk.thread(SAM)[-1].words
+    talk.texts(MAYA, "never mind")
+    talk.erases(MAYA)
+    assert all("Maya" not in message.words for message in talk.thread(SAM))
+
+
 def test_it_waits_until_a_person_closes_an_open_crisis(talk: Talk) -> None:
     maya = talk.person(MAYA).id
     talk.texts(MAYA, "i want to kill myself tonight")

@@ -158,7 +158,7 @@ def test_maya_chooses_her_language_on_her_page_and_her_mentor_reads_on_in_englis
     assert answer.headers["location"] == "/chat/you?done=said#language"
     assert "Desde ahora te escribimos en este idioma." in browser.gets("/chat/you?done=said").text
     browser.writes("PERSONA", key="a-person-please")
-    assert "#{1}: your mentee needs a person soon. TAKE {1}" in talk.read_by(SAM)[-1]
+    assert "#{1}: your mentee M. needs a person soon. TAKE {1}" in talk.read_by(SAM)[-1]
     browser.posts("/chat/you/language", language="en")
     assert "Privacy and settings" in browser.gets("/chat/you").text
 
@@ -172,7 +172,7 @@ def test_by_text_the_name_of_a_language_is_enough(talk: Talk) -> None:
     assert talk.read_by(MAYA)[-1].endswith("envía ENGLISH.")
     talk.texts(MAYA, "Persona.")
     assert "Pediste hablar con una persona, y es posible. Le pedí a Sam" in talk.read_by(MAYA)[-1]
-    assert "#{1}: your mentee needs a person soon." in talk.read_by(SAM)[-1]
+    assert "#{1}: your mentee M. needs a person soon." in talk.read_by(SAM)[-1]
     talk.texts(MAYA, "ya no")
     assert "Está bien, tu pedido queda cancelado" in talk.read_by(MAYA)[-1]
     talk.texts(MAYA, "ENGLISH")
