@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.alert_steps import is_still_trying, plan_steps
+from escalation.handoffs.alerts.steps import is_still_trying, plan_steps
+from escalation.handoffs.alerts.unknown_numbers import alert_about_unknown_number
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     WhyNot,
@@ -24,7 +25,6 @@ from escalation.handoffs.hours import get_holidays, is_within_hours, next_openin
 from escalation.handoffs.jobs import CheckAlerts, Climb, Recall, enqueue
 from escalation.handoffs.moves import log_move
 from escalation.handoffs.replies import HOPELESS
-from escalation.handoffs.unknown_numbers import alert_about_unknown_number
 from escalation.policy import Group, Ladder
 from escalation.ruleset import Rules
 from escalation.speech.names import your_mentee

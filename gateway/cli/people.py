@@ -19,8 +19,8 @@ from gateway.people.absences import absence_in_words, list_absences
 from gateway.people.details.time_zones import is_zone
 from gateway.people.enrollment import enroll as enroll_people
 from gateway.people.enrollment import tell_of_sign_ins
-from gateway.people.import_plan import Plan, step_in_words
 from gateway.people.people_file.decoding import GUESSES
+from gateway.people.people_file.import_plan import Plan, step_in_words
 from gateway.people.people_file.reading import PeopleFile, read_people
 from gateway.people.questions import Answer
 from gateway.privacy.terms import correct_band, record_guardian

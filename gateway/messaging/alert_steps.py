@@ -1,4 +1,4 @@
-"""Calls and e-mails that follow an alert's text. The rules: escalation/handoffs/alert_steps.py."""
+"""Calls and e-mails that follow an alert's text. The rules: escalation/handoffs/alerts/steps.py."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.alert_steps import hasten_next, overdue_steps, why_not_needed
+from escalation.handoffs.alerts.steps import hasten_next, overdue_steps, why_not_needed
 from escalation.handoffs.handoffs import lock_conversation
 from escalation.handoffs.jobs import TakeStep, Work, enqueue
 from escalation.handoffs.ladder import climb_if_unreached

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.alert_steps import hasten_next
+from escalation.handoffs.alerts.steps import hasten_next
 from escalation.handoffs.duty import managers_to_text, tell_managers
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import Deliver, enqueue

@@ -17,13 +17,13 @@ from gateway.accounts.sessions import end_access
 from gateway.people.details.refusals import BadDetails, CannotChange
 from gateway.people.details.row import Details, check_details, check_name
 from gateway.people.directory import list_mentors, list_open_handoffs, phone_in_use
-from gateway.people.import_plan import PHONE_IN_USE
 from gateway.people.membership import (
     end_membership,
     give_number,
     match,
     open_handoff_sentence,
 )
+from gateway.people.people_file.import_plan import PHONE_IN_USE
 from gateway.runtime.audit import note_about
 from gateway.runtime.database import lock_program
 from gateway.runtime.line import Line

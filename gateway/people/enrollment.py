@@ -11,8 +11,8 @@ from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
 from gateway.accounts.sessions import end_access
 from gateway.people.details.refusals import BadDetails, CannotChange
 from gateway.people.details.row import Details, Row, check_details
-from gateway.people.import_plan import Effect, Plan, Step, plan
 from gateway.people.membership import end_membership, give_number, match
+from gateway.people.people_file.import_plan import Effect, Plan, Step, plan
 from gateway.people.people_file.reading import PeopleFile
 from gateway.people.questions import NO_ANSWERS, Answer, Question
 from gateway.runtime.audit import note_about

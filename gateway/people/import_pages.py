@@ -13,9 +13,9 @@ from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
 from gateway.people.enrollment import enroll, is_sign_in, tell_of_sign_ins
-from gateway.people.import_plan import Plan, plan
 from gateway.people.people_file.columns import COLUMNS
 from gateway.people.people_file.decoding import GUESSES
+from gateway.people.people_file.import_plan import Plan, plan
 from gateway.people.people_file.reading import MOST_LINES, PeopleFile, read_people
 from gateway.people.questions import Answer
 from gateway.web.rendering import PageRefused, get_line, go_to, page

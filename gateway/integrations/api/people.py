@@ -22,8 +22,8 @@ from gateway.people.details.refusals import BadDetails
 from gateway.people.details.row import Details, Row, check_details, check_name
 from gateway.people.directory import person_in
 from gateway.people.enrollment import carry_out
-from gateway.people.import_plan import Plan, plan
 from gateway.people.membership import match
+from gateway.people.people_file.import_plan import Plan, plan
 from gateway.people.people_file.reading import PeopleFile
 from gateway.people.questions import Answer
 from gateway.reporting.load import NAMES

@@ -19,7 +19,7 @@ from gateway.pipeline.mentor.lookup import (
     pick,
     typed,
 )
-from gateway.pipeline.mentor.read import Typed, read_minutes
+from gateway.pipeline.mentor.reading.read import Typed, read_minutes
 from models import Status
 
 # How a time begins in "away tomorrow", "off this weekend", "away for a week".

@@ -20,7 +20,12 @@ from gateway.pipeline.mentor.lookup import (
     lock,
     pick,
 )
-from gateway.pipeline.mentor.read import Typed, is_unclear_outcome, read_addressed, split_outcome
+from gateway.pipeline.mentor.reading.read import (
+    Typed,
+    is_unclear_outcome,
+    read_addressed,
+    split_outcome,
+)
 from models import Handoff, Outcome, Status, Urgency
 
 

@@ -19,14 +19,14 @@ from gateway.pipeline.mentor.absences import (
     start_absence,
 )
 from gateway.pipeline.mentor.claims import done, list_queue, pass_, send_brief, take, write_words
-from gateway.pipeline.mentor.everyday import without_manners
 from gateway.pipeline.mentor.handovers import accept, give, match_give
 from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_held_back
 from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.managing import MANAGED, manages
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
 from gateway.pipeline.mentor.phone_texts import answer_phone_text, match_phone_text
-from gateway.pipeline.mentor.read import Typed, read_command
+from gateway.pipeline.mentor.reading.everyday import without_manners
+from gateway.pipeline.mentor.reading.read import Typed, read_command
 from gateway.pipeline.mentor.safeguarding import match_record, record
 from gateway.pipeline.mentor.starting import match_open, match_write, open_, write
 from gateway.privacy.opt_out import act_on_opt_out, match_opt_out

@@ -26,7 +26,7 @@ from gateway.pipeline.mentor.lookup import (
     pick,
     typed,
 )
-from gateway.pipeline.mentor.read import Typed
+from gateway.pipeline.mentor.reading.read import Typed
 from models import Handoff, Person, Transfer
 
 # A name has at most so many parts: D'Andre Lee-Smith of Five.

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from escalation.received.undecorate import undecorate, within_one_edit
 from gateway.conversations.relay import write_to_mentee
 from gateway.conversations.turn import Turn
-from gateway.pipeline.mentor.everyday import split_manners
 from gateway.pipeline.mentor.lookup import (
     Refusal,
     ambiguous,
@@ -21,8 +20,9 @@ from gateway.pipeline.mentor.lookup import (
     list_paged,
     lock,
 )
-from gateway.pipeline.mentor.people_named import list_program_mentees, read_named
-from gateway.pipeline.mentor.read import Typed, Unclear, read_addressed, read_command
+from gateway.pipeline.mentor.reading.everyday import split_manners
+from gateway.pipeline.mentor.reading.people_named import list_program_mentees, read_named
+from gateway.pipeline.mentor.reading.read import Typed, Unclear, read_addressed, read_command
 from models import Handoff, Message
 
 # How long SEND may come after the text that was held back.

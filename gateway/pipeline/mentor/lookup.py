@@ -19,7 +19,7 @@ from escalation.handoffs.moves import Closed, NotHolder
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
-from gateway.pipeline.mentor.read import Typed, read_command
+from gateway.pipeline.mentor.reading.read import Typed, read_command
 from models import Alert, Conversation, Handoff, Message, Role, Status
 
 # What we answer to a wrong code, and to the one after which none counts for an hour.

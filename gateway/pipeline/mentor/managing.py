@@ -20,7 +20,7 @@ from escalation.handoffs.oversight import (
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.handovers import find_colleague
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff
-from gateway.pipeline.mentor.read import split_code, split_outcome
+from gateway.pipeline.mentor.reading.read import split_code, split_outcome
 from models import Handoff, Outcome, Role, Status, Urgency
 
 URGENCY = re.compile(r"(?:to\s+)?(routine|soon|crisis)\b[\s:.,-]*", re.IGNORECASE)

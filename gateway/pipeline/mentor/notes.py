@@ -5,7 +5,7 @@ from gateway.conversations.turn import Turn
 from gateway.handoffs.debriefs import answer_debrief, find_answerable_debrief
 from gateway.handoffs.notes import BadNote, write_note
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff, list_held, typed
-from gateway.pipeline.mentor.read import Typed
+from gateway.pipeline.mentor.reading.read import Typed
 from models import Debrief
 
 

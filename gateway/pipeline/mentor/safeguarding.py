@@ -7,7 +7,7 @@ from escalation.speech.message_writer import get_thread
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff
-from gateway.pipeline.mentor.people_named import BETWEEN, Named, names_mentee
+from gateway.pipeline.mentor.reading.people_named import BETWEEN, Named, names_mentee
 from gateway.safeguarding.records import Report, list_reportable_mentees, report_by_staff
 from models import Concern, Handoff, Person
 

@@ -25,7 +25,7 @@ from gateway.handoffs.first_messages import (
     write_first,
 )
 from gateway.pipeline.mentor.lookup import Refusal, check_code_limit, find_handoff, mentors_time
-from gateway.pipeline.mentor.people_named import (
+from gateway.pipeline.mentor.reading.people_named import (
     Named,
     list_program_mentees,
     names_mentee,

@@ -7,7 +7,7 @@ from html import unescape
 import httpx2
 from sqlalchemy import select
 
-from gateway.people.import_plan import Effect, plan
+from gateway.people.people_file.import_plan import Effect, plan
 from gateway.people.people_file.reading import read_people
 from models import AuditEntry, MatchKind, Person, Program, Role
 from tests.gateway.people.test_people import list_mentors

@@ -9,7 +9,7 @@ from typer.testing import Result
 
 from gateway.chat.sign_in import invite
 from gateway.people.enrollment import enroll
-from gateway.people.import_plan import Plan
+from gateway.people.people_file.import_plan import Plan
 from gateway.people.people_file.reading import read_people
 from gateway.people.questions import Answer
 from models import Conversation, Handoff, Match, Message, Person, Program

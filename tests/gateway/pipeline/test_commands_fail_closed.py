@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.pipeline.mentor.everyday import ORDINARY
-from gateway.pipeline.mentor.read import read_command
+from gateway.pipeline.mentor.reading.everyday import ORDINARY
+from gateway.pipeline.mentor.reading.read import read_command
 from models import Outcome, Status
 from tests.line import CRISIS, JO, MAYA, NOOR, SAM, Talk
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from escalation.handoffs.codes import random_code
 from escalation.handoffs.jobs import Recall
 from escalation.received.undecorate import visible
-from gateway.pipeline.mentor.read import WORDS, Typed, read_command
+from gateway.pipeline.mentor.reading.read import WORDS, Typed, read_command
 from gateway.privacy.stop_words import (
     HELP_WORDS,
     START_WORDS,

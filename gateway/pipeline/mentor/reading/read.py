@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from escalation.handoffs.codes import CODE, DIGITS, LENGTH, LETTERS
 from escalation.received.undecorate import quotes_us, undecorate, within_one_edit
-from gateway.pipeline.mentor.everyday import ORDINARY, split_manners, without_manners
+from gateway.pipeline.mentor.reading.everyday import ORDINARY, split_manners, without_manners
 from models import Outcome
 
 WORDS = (

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from escalation.speech.names import fold_name
 from gateway.conversations.turn import Turn
-from gateway.pipeline.mentor.read import split_code
+from gateway.pipeline.mentor.reading.read import split_code
 from models import Person, Role
 
 BETWEEN = " \t\r\n:.,;-"
