@@ -24,13 +24,12 @@ from gateway.conversations.turn import Turn
 from gateway.pipeline.mentee.context import read_standing
 from gateway.pipeline.mentee.records import make_decision_record, record_bot_events
 from gateway.pipeline.mentee.speak import disclose, offer_person, reply, speak_for_bot
-from gateway.pipeline.mentee.understand import Understood
+from gateway.pipeline.mentee.understand import WITHDRAW_WORDS, Understood
 from gateway.pipeline.mentee.waiting import answer_while_waiting, heard_lately
 from models import Danger, Handoff, Need, Person, Urgency
 
 # Warmline itself goes on with the conversation.
 ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
-WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed my mind"})
 
 
 def act_on_mentee_text(turn: Turn, understood: Understood) -> None:

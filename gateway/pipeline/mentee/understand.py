@@ -10,12 +10,16 @@ from escalation.decide import BotState, bot_may_answer
 from escalation.detect.bursts import read_with_burst
 from escalation.signals import Axis, Evidence, Signals
 from gateway.check_ins.scoring import next_to_begin, score_check_in
+from gateway.conversations.quick_replies import one_word
 from gateway.pipeline.mentee.commands import FOLLOW_UP
 from gateway.pipeline.mentee.context import CALMING, Context
 from gateway.runtime.line import Line
 from models import Urgency
 
 log = structlog.get_logger()
+
+# These end a handoff in any language that has a catalog, also while a mentor holds it.
+WITHDRAW_WORDS = frozenset({"never mind", "nevermind", "no person", "i changed my mind"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def understand(line: Line, context: Context) -> Understood:
         signals = read_with_burst(signals, own, context.burst)
     if context.keyword:
         signals = replace(signals, covered=True)  # short, but no one has to ask what it means
+    if one_word(own) in WITHDRAW_WORDS:
+        signals = replace(signals, takes_back=True)
     asks_bot = context.bot_hears and bool(own.strip())
     if not asks_bot or not bot_may_answer(signals, context.standing, line.rules.policy):
         # The script knows what to say to a follow-up: this is no text that the bot failed to get.
