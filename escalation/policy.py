@@ -161,6 +161,8 @@ class AlertTimes(Part):
     channels: ByUrgency
     next_channel_seconds: SecondsByUrgency
     names_mentee: NamesMentee = "initial"
+    together_seconds: Annotated[int, Field(ge=0, le=300)]
+    crises_together_seconds: Annotated[int, Field(ge=0, le=30)]
     least_staff: Annotated[int, Field(ge=1, le=50)]
 
     @model_validator(mode="after")
@@ -389,13 +391,16 @@ class Policy(Part):
 
     @model_validator(mode="after")
     def paged_before_the_next_are(self) -> "Policy":
-        seconds = self.paid_texts.unknown_numbers_alert_seconds
-        if seconds >= 60 * self.alert.delivered_within_minutes:
-            raise ValueError(
-                "paid_texts.unknown_numbers_alert_seconds must be below "
-                "alert.delivered_within_minutes: otherwise the next people are paged before "
-                "the first text is sent"
-            )
+        unknown = self.paid_texts.unknown_numbers_alert_seconds
+        for name, seconds in (
+            ("paid_texts.unknown_numbers_alert_seconds", unknown),
+            ("alert.together_seconds", self.alert.together_seconds),
+        ):
+            if seconds >= 60 * self.alert.delivered_within_minutes:
+                raise ValueError(
+                    f"{name} must be below alert.delivered_within_minutes: otherwise the next "
+                    "people are paged before the first text is sent"
+                )
         return self
 
     def ladder_for(self, urgency: Urgency) -> Ladder:

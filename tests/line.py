@@ -275,12 +275,16 @@ class Talk:
         """The code for a handoff, or for the newest, that this person has read on their phone."""
         handoff = int(handoff or self.handoff().id)
         code = self._codes(number).get(handoff)
-        if code is None:  # not paged: they look at the list first
+        if code is None or not self._has_read(number, code):
+            # Not paged, or the text waits for others of the same minute: they look at the list.
             self.texts(number, "WAITING")
             code = self._codes(number)[handoff]
-        read = (one for one in self.thread(number) if one.outgoing and one.sent_at is not None)
-        assert any(code in one.words for one in read)
+        assert self._has_read(number, code)
         return code
+
+    def _has_read(self, number: str, code: str) -> bool:
+        read = (one for one in self.thread(number) if one.outgoing and one.sent_at is not None)
+        return any(code in one.words for one in read)
 
     def _codes(self, number: str) -> dict[int, str]:
         with self.database.reading() as session:

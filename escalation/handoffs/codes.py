@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models import Handoff, HandoffCode, Person
+from models import Handoff, HandoffCode, Person, Urgency
 
 # No vowels, so that a code spells nothing. Of letters and digits that look alike (0 O, 1 I L, 2 Z,
 # 5 S, 6 G, 8 B, U V), at most one is used.
@@ -44,11 +44,15 @@ def code_for(session: Session, person: Person, handoff: Handoff) -> str:
         return code_for(session, person, handoff)
 
 
-def choice(session: Session, person: Person, handoffs: Sequence[Handoff]) -> dict[str, object]:
+def choice(
+    session: Session, person: Person, handoffs: Sequence[Handoff], *, marks_crises: bool = False
+) -> dict[str, object]:
     """The blanks of a line that names at least one handoff by this person's codes."""
-    codes = [code_for(session, person, handoff) for handoff in handoffs[:MOST_LISTED]]
-    more = ", ..." if len(handoffs) > MOST_LISTED else ""
-    return {"codes": ", ".join(f"#{code}" for code in codes) + more, "example": codes[0]}
+    codes = {one: code_for(session, person, one) for one in handoffs[:MOST_LISTED]}
+    urgent = {one for one in codes if marks_crises and one.urgency is Urgency.CRISIS}
+    listed = [f"#{code}{' URGENT' if one in urgent else ''}" for one, code in codes.items()]
+    listed += ["..."] if len(handoffs) > MOST_LISTED else []
+    return {"codes": ", ".join(listed), "example": next(iter(codes.values()))}
 
 
 def handoff_with_code(session: Session, person: Person, code: str) -> Handoff | None:

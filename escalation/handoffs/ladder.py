@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from escalation.handoffs.alerts.grouping import alert_by_text
 from escalation.handoffs.alerts.steps import is_still_trying, plan_steps
-from escalation.handoffs.alerts.unknown_numbers import alert_about_unknown_number
 from escalation.handoffs.availability import (
     NOT_AGAIN,
     WhyNot,
@@ -119,15 +119,14 @@ def page(
     mentee = handoff.conversation.person
     name = "" if mentee is None or mentee.erased_at else mentee.name
     yours = your_mentee(name, tx.policy.alert.names_mentee)
-    for_others = key or f"alert_{handoff.urgency.name.lower()}"
     for_holder = "alert_raised_to_holder" if len(people) > 1 else "alert_raised_alone"
     for person in people:
-        key = for_holder if person.id == handoff.mentor_id else for_others
         whose = yours if person in own else "a mentee"
-        if mentee is None:
-            text = alert_about_unknown_number(tx, handoff, person, key)
+        special = for_holder if person.id == handoff.mentor_id else key
+        if special is not None:
+            text = tx.tell_about(handoff, person, special, whose=whose)
         else:
-            text = tx.tell_about(handoff, person, key, whose=whose)
+            text = alert_by_text(tx, handoff, person, whose=whose)
         alert = Alert(
             handoff_id=handoff.id,
             person_id=person.id,

@@ -185,7 +185,7 @@ def _write(session: Session, conversation: Conversation, draft: _Draft, now: dat
     )
     session.add(message)
     session.flush()
-    session.info.setdefault(SPOKEN_IN, set()).add(conversation.id)
+    note_spoken(session, conversation.id)
     return message
 
 
@@ -236,6 +236,11 @@ def _neutral_words(language: str) -> str:
 def replaced_by_guard(session: Session) -> list[Kind]:
     replaced: list[Kind] = session.info.get(REPLACED, [])
     return replaced
+
+
+def note_spoken(session: Session, conversation_id: int) -> None:
+    """There is something to send in this conversation when the transaction is committed."""
+    session.info.setdefault(SPOKEN_IN, set()).add(conversation_id)
 
 
 def spoken_in(session: Session) -> set[int]:

@@ -3,7 +3,7 @@
 Above a limit we drop a text, and /log shows it. We always send people's words, the crisis reply,
 everything to an enrolled person in a crisis, texts about a concern, the confirmation of STOP,
 sign-in texts, and alerts. We group alerts about unknown numbers instead
-(escalation/handoffs/alerts/unknown_numbers.py).
+(escalation/handoffs/alerts/grouping.py).
 """
 
 from datetime import datetime, timedelta

@@ -74,6 +74,7 @@ def test_each_mistake_in_the_policy_is_named(tmp_path: Path) -> None:
             "delivered_within_minutes = ",
             "unknown_numbers_alert_seconds must be below alert.delivered_within_minutes",
         ),
+        ("together_seconds = 120", "together_seconds = ", "alert.together_seconds must be below"),
     ):
         text = POLICY_FILE.read_text("utf-8")
         file.write_text(re.sub(re.escape(right) + r"[\d.]*", wrong, text, count=1), "utf-8")

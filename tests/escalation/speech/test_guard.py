@@ -155,7 +155,7 @@ def _outgoing(call: ast.Call) -> bool:
 # a thread into a safeguarding record: a mentee's CONCERN, which the mentor it is about must not
 # read, and a RECORD of staff.
 CHANGE_WORDS = [
-    "escalation/handoffs/alerts/unknown_numbers.py",
+    "escalation/handoffs/alerts/grouping.py",
     "gateway/messaging/sealed_codes.py",
     "gateway/pipeline/mentor/safeguarding.py",
     "gateway/safeguarding/concern_by_text.py",
