@@ -3,33 +3,46 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
+from escalation.handoffs.replies import get_hold, get_unanswered
 from escalation.transaction import Transaction
-from models import Alert, Handoff, Message, Status
+from models import Alert, Handoff, Message
 
 
-def why_too_late(session: Session, text: Message) -> str | None:
+def why_too_late(tx: Transaction, text: Message) -> str | None:
     """Why nobody needs this alert any more, a key of labels.toml. None for every other text.
 
     Whoever is paged while a mentor holds the handoff, because it became more urgent, is still to
-    read it. An alert about several handoffs is sent while one of them needs it.
+    read it, unless the handoff has a new holder. A text that the holder did not answer is not sent
+    once they have. An alert about several handoffs is sent while one of them needs it.
     """
     about = select(Handoff, Alert.at).join(Alert, Alert.handoff_id == Handoff.id)
-    found = session.execute(
+    found = tx.session.execute(
         about.where(Alert.message_id == text.id).execution_options(populate_existing=True)
     ).all()
-    reasons = {_why_not_needed(handoff, alert_at=at) for handoff, at in found}
+    asks_for_answer = (text.script or "").startswith("alert_unanswered")
+    reasons = {
+        _why_not_needed(tx, handoff, alert_at=at, asks_for_answer=asks_for_answer)
+        for handoff, at in found
+    }
     if None in reasons:
         return None
     return max((reason for reason in reasons if reason), default=None)
 
 
-def _why_not_needed(handoff: Handoff, *, alert_at: datetime) -> str | None:
+def _why_not_needed(
+    tx: Transaction, handoff: Handoff, *, alert_at: datetime, asks_for_answer: bool
+) -> str | None:
     if not handoff.is_open:
         return "handoff_ended"
-    claimed_since = handoff.claimed_at is not None and handoff.claimed_at > alert_at
-    return "handoff_claimed" if handoff.status is Status.CLAIMED and claimed_since else None
+    hold = get_hold(tx.session, handoff)
+    if hold is None:
+        return None
+    if hold.at > alert_at:
+        return "handoff_claimed"
+    if asks_for_answer and get_unanswered(tx.session, handoff, tx.rules) is None:
+        return "holder_answered"
+    return None
 
 
 def get_validity(tx: Transaction, text: Message) -> timedelta | None:

@@ -234,10 +234,10 @@ def _why_not(
         return "opted_out"
     if not conversation.phone:
         return "no_number"
-    too_late = why_too_late(session, message)
+    tx = line.of(session, conversation.program_id).at(session)
+    too_late = why_too_late(tx, message)
     if too_late is not None:
         return too_late
-    tx = line.of(session, conversation.program_id).at(session)
     limits = tx.policy.paid_texts
     reached = find_reached_limit(session, limits, conversation, message, tx.now)
     if reached is not None:

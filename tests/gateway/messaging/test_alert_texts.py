@@ -49,3 +49,29 @@ def test_who_is_paged_when_a_held_handoff_becomes_a_crisis_gets_the_text(talk: T
     talk.texts(MAYA, CRISIS)
     for number in (SAM, NOOR, RUTH):
         assert any("URGENT" in words for words in talk.read_by(number)), number
+
+
+def sam_does_not_answer_and_twilio_fails_for_noor(talk: Talk) -> None:
+    talk.claims(asks=CRISIS)
+    talk.texts(SAM, "I am here")
+    twilio_is_away_for(talk, NOOR)
+    talk.texts(MAYA, "are you there")
+    while alert_to(talk, NOOR).script != "alert_unanswered_crisis":
+        talk.passes(minutes=1)
+
+
+def test_a_late_text_about_a_silent_holder_is_not_sent_after_a_takeover(talk: Talk) -> None:
+    sam_does_not_answer_and_twilio_fails_for_noor(talk)
+    talk.passes(seconds=5)
+    talk.texts(RUTH, "TAKEOVER {}")
+    del talk.phones.refuse[NOOR]
+    talk.passes(minutes=2)
+    assert alert_to(talk, NOOR).error_code == "handoff_claimed"
+
+
+def test_a_late_text_about_a_silent_holder_is_not_sent_after_the_answer(talk: Talk) -> None:
+    sam_does_not_answer_and_twilio_fails_for_noor(talk)
+    talk.texts(SAM, "Yes, I am here")
+    del talk.phones.refuse[NOOR]
+    talk.passes(minutes=2)
+    assert alert_to(talk, NOOR).error_code == "holder_answered"
