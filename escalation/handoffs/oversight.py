@@ -212,7 +212,8 @@ def reassign(
     tx.say_in(handoff.conversation, "assigned", mentor=to.name)
     if to.id != by.id:
         tx.tell_about(handoff, to, "you_were_assigned", who=by.name)
-    tell_former_holder(tx, handoff, holder, "taken_over", who=to.name)
+    if holder is not None and holder.id != by.id:  # the answer to ASSIGN tells `by`
+        tell_former_holder(tx, handoff, holder, "taken_over", who=to.name)
     watch(tx, handoff)
 
 

@@ -59,6 +59,15 @@ def test_ruth_gives_it_to_noor(talk: Talk) -> None:
     assert "Reason: Sam is ill" in log
 
 
+def test_ruth_who_gives_away_her_own_reads_one_text(talk: Talk) -> None:
+    talk.claims()
+    talk.texts(RUTH, "TAKEOVER {}")
+    talk.new_texts()
+    talk.texts(RUTH, "ASSIGN {} to Noor I must go")
+    told = [who for who, _ in talk.new_texts()]
+    assert (told.count("ruth"), told.count("noor")) == (1, 1)
+
+
 def test_ruth_changes_the_urgency_with_a_reason(talk: Talk) -> None:
     number, web = talk.claims(), as_ruth(talk)
     path = f"/console/{number}/urgency"
