@@ -12,7 +12,9 @@ from gateway.operators.alarms import Operators
 from gateway.operators.heartbeat import beat
 from gateway.operators.mail import SmtpMail
 from gateway.operators.trouble import raise_alarms
+from gateway.runtime.jobs import Engine
 from gateway.runtime.line import TextFailed
+from gateway.worker import Watchdog
 from models import OperatorAlarm
 from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
 from tests.receivers import MailServer, WebServer
@@ -139,6 +141,17 @@ def test_the_heartbeat_says_that_we_live(hook: WebServer) -> None:
     hook.status = 500
     beat(hook.url)
     assert hook.got == [None, None]
+
+
+def test_the_watchdogs_round_sends_a_heartbeat_once_a_minute(
+    talk: Talk, hook: WebServer, database_url: str
+) -> None:
+    engine = Engine(talk.database, database_url, [])
+    watchdog = Watchdog(talk.line, engine, heartbeat_url=hook.url)
+    for seconds, beats in ((0, 1), (30, 1), (30, 2)):
+        talk.clock.now += timedelta(seconds=seconds)
+        watchdog.watch_over()
+        assert len(hook.got) == beats
 
 
 def test_settings_are_refused_that_would_lose_an_alarm() -> None:
