@@ -220,6 +220,8 @@ def test_when_later_rungs_are_empty_the_earlier_ones_are_paged_again(talk: Talk)
 
 def test_after_a_crisis_a_mentor_rests_from_lesser_handoffs(talk: Talk) -> None:
     ends_a_crisis(talk, SAM, JO)
+    talk.passes(minutes=1)
+    talk.new_texts()
     talk.texts(MAYA, ASKS)
     assert talk.paged() == ["noor"]
     talk.texts(MAYA, "never mind")
@@ -231,6 +233,8 @@ def test_after_a_crisis_a_mentor_rests_from_lesser_handoffs(talk: Talk) -> None:
 
 def test_after_a_crisis_a_mentor_is_paged_second_for_the_next_one(talk: Talk) -> None:
     ends_a_crisis(talk, NOOR, JO)
+    talk.passes(minutes=1)
+    talk.new_texts()
     talk.texts(MAYA, CRISIS)
     assert talk.paged() == ["ruth"]
     talk.passes(minutes=3)
@@ -258,6 +262,8 @@ def test_mentors_with_three_open_handoffs_are_paged_last(talk: Talk) -> None:
     for number in (f"+1202555016{digit}" for digit in range(3)):
         talk.enrolls("Ada", number)
         talk.claims(mentee=number)
+    talk.passes(minutes=2)
+    talk.new_texts()
     talk.texts(MAYA, ASKS)
     assert talk.paged() == ["noor"]
     talk.texts(MAYA, "never mind")

@@ -39,12 +39,15 @@ def test_when_a_text_cannot_reach_sam_the_next_mentor_is_paged_at_once(talk: Tal
     talk.texts(MAYA, "never mind")
     talk.sets(SAM, unreachable_code=None)
     talk.phones.refuse[SAM] = TextFailed("21610", final=True)  # he told his carrier STOP
+    talk.passes(minutes=1)
     talk.new_texts()
     talk.texts(MAYA, ASKS)
     assert talk.paged() == ["noor"]
     assert talk.handoff().rung == 1
     assert talk.person(SAM).opted_out_at is not None
     talk.texts(MAYA, "never mind")
+    talk.passes(minutes=1)
+    talk.new_texts()
     talk.new_texts()
     talk.texts(MAYA, ASKS)
     assert talk.paged() == ["noor"], "and then without a try"
