@@ -147,16 +147,17 @@ def decide(
 
     speaks = bot is not BotState.AWAY
     may_ask = not standing.offered_lately and not standing.skill_wanted
-    if may_ask and signals.connection >= marks.offer:
-        why = gettext_noop("connection score at or above the offer threshold")
-        return Decision(Do.OFFER, why, bot_speaks=speaks)
-
-    # We do not know what they need, so ask.
-    if may_ask and not signals.covered:
-        why = gettext_noop("detection does not cover this language")
-        return Decision(Do.OFFER, why, bot_speaks=speaks)
+    if may_ask and (offers := _why_offer(signals, policy)):
+        return Decision(Do.OFFER, offers, bot_speaks=speaks)
 
     return Decision(Do.REPLY, gettext_noop("nothing shows a need for a person"), bot_speaks=speaks)
+
+
+def _why_offer(signals: Signals, policy: Policy) -> str | None:
+    if signals.connection >= policy.thresholds.offer:
+        return gettext_noop("connection score at or above the offer threshold")
+    # We do not know what they need, so ask.
+    return None if signals.covered else gettext_noop("detection does not cover this language")
 
 
 def _while_waiting(signals: Signals, standing: Standing, policy: Policy, bot: BotState) -> Decision:
