@@ -28,6 +28,10 @@ from gateway.runtime.audit import note_about
 from gateway.runtime.line import utc_now
 from models import AgeBand, Person, Program, Role
 
+NO_ONE_ENROLLED = (
+    "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
+    "enroll the others."
+)
 Lines = Annotated[
     list[int] | None,
     typer.Option(metavar="LINE", help="Who is meant on this line, if Warmline asks."),
@@ -83,8 +87,7 @@ def enroll(
         planned, enrolled = enroll_people(
             session, chosen, people, now=utc_now(), answers=_answers(same, new, shares)
         )
-        tx = transaction(session, settings)
-        tell_of_sign_ins(tx, planned, enrolled)
+        tell_of_sign_ins(transaction(session, settings), planned, enrolled)
         open_lines = planned.problems or planned.questions
         stays = preview or people.readings or (open_lines and not keep_good)
         if stays:
@@ -94,11 +97,7 @@ def enroll(
     asked = f", {len(planned.questions)} with a question" if planned.questions else ""
     print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem{asked}.")
     if open_lines and not keep_good:
-        print(
-            "No one was enrolled. Fix these lines and run it again, or use --keep-good to "
-            "enroll the others.",
-            file=sys.stderr,
-        )
+        print(NO_ONE_ENROLLED, file=sys.stderr)
     if open_lines or people.readings:
         raise typer.Exit(1)
 
