@@ -9,6 +9,7 @@ from escalation.handoffs.jobs import TellHolder, enqueue
 from escalation.handoffs.replies import correct_first_reply
 from escalation.speech.contact_details import find_contact_details
 from escalation.speech.message_writer import get_thread, speak_as_person
+from escalation.speech.parts import split_into_parts
 from escalation.transaction import Transaction
 from models import Delivery, Handoff, Message, Person, Urgency, destroy_key
 
@@ -23,8 +24,7 @@ def write_to_mentee(
     assert handoff.mentor is not None
     contact_details = ",".join(find_contact_details(words)) or None
     dropped = False
-    for start in range(0, max(len(words), 1), LONGEST_TEXT):
-        part = words[start : start + LONGEST_TEXT]
+    for number, part in enumerate(split_into_parts(words, LONGEST_TEXT)):
         message = speak_as_person(
             tx.session,
             handoff.conversation,
@@ -33,7 +33,7 @@ def write_to_mentee(
             now=tx.now,
             relayed_from=relayed_from,
         )
-        if start == 0:  # /log lists the text once
+        if number == 0:  # /log lists the text once
             message.contact_details = contact_details
         dropped = dropped or message.delivery is Delivery.DROPPED
     if contact_details is not None:

@@ -127,7 +127,8 @@ def test_a_mentors_long_text_arrives_whole_in_parts(talk: Talk) -> None:
     words = "I wrote you a long letter. " * 120
     talk.texts(SAM, words)
     parts = [text.removeprefix("Sam: ") for name, text in talk.new_texts() if name == "maya"]
-    assert "".join(parts) == words
+    assert [part[:6] for part in parts] == ["(1/3) ", "(2/3) ", "(3/3) "]
+    assert " ".join(part[6:] for part in parts).split() == words.split()
     assert all(len(part) <= 1500 for part in parts)
 
 
