@@ -8,7 +8,8 @@ from typing import Any
 
 from escalation.decide import BotState, Do, Standing, decide
 from escalation.detect import detect
-from escalation.policy import Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import load_policy
 
 
 class BadLine(Exception):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from escalation.policy import POLICY_FILE, Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import POLICY_FILE, load_policy
 from escalation.speech.script import Script, load_script
 from models import Channel
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from escalation.policy import POLICY_FILE
+from escalation.policy_file import POLICY_FILE
 from gateway.runtime.database import Database, make_engine
 from models import Alert, DecisionRecord, Delivery, Handoff, Message, Status, use_key
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio

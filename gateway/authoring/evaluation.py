@@ -25,7 +25,7 @@ from escalation.detect.detector import detect
 from escalation.detect.training import cross_validation, robustness
 from escalation.detect.training.edits import Group
 from escalation.intervals import Rate
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 
 # Lines in one batch of a process.
 BATCH = 500

@@ -8,7 +8,8 @@ import typer
 from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import read_days
-from escalation.policy import Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import load_policy
 from gateway.check_ins.answers import missed_check_ins
 from gateway.check_ins.schedules import KEYWORDS, agree_on, agreed_with, list_schedules, next_due
 from gateway.cli.context import (

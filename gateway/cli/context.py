@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from bot.environment import BotProblem
 from escalation.check_ins.schedules import BadDays
 from escalation.crisis_lines import BadCrisisLines
-from escalation.policy import BadPolicy, Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import BadPolicy, load_policy
 from escalation.speech.names import with_name
 from escalation.speech.script import BadScript
 from escalation.transaction import Transaction

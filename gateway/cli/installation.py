@@ -33,7 +33,7 @@ def assess() -> None:
       echo '{"id": 1, "text": "can i talk to someone"}' | warmline assess
     """
     from escalation.assess import assess_lines
-    from escalation.policy import load_policy
+    from escalation.policy_file import load_policy
 
     for answer in assess_lines(sys.stdin, load_policy()):
         print(answer)

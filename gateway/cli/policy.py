@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from gateway.cli.context import list_active_policies, reading
 from gateway.policy.backtest import read_history
 from gateway.policy.backtest_text import print_replay

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from sqlalchemy.orm import Session
 
-from escalation.policy import POLICY_FILE, Policy, UnreadablePolicy, read_policy
+from escalation.policy import Policy
+from escalation.policy_file import POLICY_FILE, UnreadablePolicy, read_policy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import Manager
 from gateway.policy.backtest import Comparison, describe_decision, read_history

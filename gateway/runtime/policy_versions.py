@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from escalation.policy import Part, Policy, PolicyProblem, UnreadablePolicy, find_line, read_policy
+from escalation.policy import Part, Policy
+from escalation.policy_file import PolicyProblem, UnreadablePolicy, find_line, read_policy
 from escalation.ruleset import Rules
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.runtime.database import lock_program

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.assess import assess_lines
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 
 POLICY = load_policy()
 

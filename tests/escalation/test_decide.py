@@ -15,7 +15,7 @@ from escalation.decide import (
     decide,
     quadrant,
 )
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from escalation.signals import Signals, YesOrNo
 from models import Need, Owner, Urgency
 

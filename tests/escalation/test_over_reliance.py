@@ -24,7 +24,8 @@ from escalation.over_reliance import (
     says_only_you,
     signs_in,
 )
-from escalation.policy import ReliancePolicy, load_policy
+from escalation.policy import ReliancePolicy
+from escalation.policy_file import load_policy
 
 POLICY = load_policy().reliance
 NEW_YORK = ZoneInfo("America/New_York")

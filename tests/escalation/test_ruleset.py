@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from escalation.policy import POLICY_FILE, BadPolicy, load_policy
+from escalation.policy_file import POLICY_FILE, BadPolicy, load_policy
 from escalation.speech.danger_lines import why_line
 from escalation.speech.script import SCRIPT_FILE, BadScript, load_script
 from gateway.authoring.gsm import outside_gsm_7

@@ -18,7 +18,8 @@ from escalation.detect import detect
 from escalation.detect.training.edits import EDITS, Edit, Group
 from escalation.detect.training.example_files import Example, read_examples
 from escalation.intervals import Rate
-from escalation.policy import Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import load_policy
 from models import Urgency
 
 # Targets: the share of edited messages whose route flips.

@@ -20,7 +20,7 @@ from escalation.check_ins.scales import (
     read_answer,
     score,
 )
-from escalation.policy import POLICY_FILE, BadPolicy, load_policy
+from escalation.policy_file import POLICY_FILE, BadPolicy, load_policy
 from escalation.speech.script import load_script
 
 POLICY = load_policy()

@@ -20,7 +20,8 @@ from escalation.check_ins.schedules import (
     read_days,
     reminder_due_at,
 )
-from escalation.policy import SchedulePolicy, load_policy
+from escalation.policy import SchedulePolicy
+from escalation.policy_file import load_policy
 
 POLICY = load_policy().schedule
 # For the hours at which clocks change, which are quiet hours otherwise.

@@ -12,7 +12,7 @@ from escalation.detect import detect
 from escalation.detect.coverage import covered
 from escalation.detect.lexicon import load_lexicon
 from escalation.detect.normalize import HEAD, MOST, TAIL, normalize
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 
 MARKS = load_policy().thresholds
 

@@ -2,7 +2,7 @@
 
 from escalation.detect import detect
 from escalation.detect.bursts import detect_together, part_of
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 
 MARKS = load_policy().thresholds
 

@@ -2,7 +2,7 @@
 
 from escalation.detect.coverage import covered, less_sure
 from escalation.detect.training.example_files import read_examples
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from escalation.signals import Axis
 from tests.escalation.detect.english_texts import TEXTS
 

@@ -1,7 +1,7 @@
 """What kind of danger a message is about, and new kinds of messages that need a person."""
 
 from escalation.detect import detect
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from models import Danger
 
 MARKS = load_policy().thresholds

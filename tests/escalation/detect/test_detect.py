@@ -7,7 +7,7 @@ from escalation.detect import detect
 from escalation.detect.lexicon import load_lexicon
 from escalation.detect.rules import crisis_hits
 from escalation.detect.wording import in_plain_words
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from escalation.signals import Axis
 from tests.escalation.detect.english_texts import TEXTS, all_texts
 

@@ -14,7 +14,7 @@ from escalation.detect import detect
 from escalation.detect.lexicon import SPANISH, Kind, load_lexicon
 from escalation.detect.spanish import in_spanish
 from escalation.detect.training.example_files import read_conversations, read_examples
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from escalation.signals import Axis, YesOrNo
 from models import Need, Urgency
 

@@ -20,7 +20,7 @@ from escalation.detect.training.robustness import (
     route,
 )
 from escalation.intervals import Rate
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from models import Urgency
 from tests.escalation.detect.english_texts import TEXTS
 

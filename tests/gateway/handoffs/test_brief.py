@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from escalation.check_ins.scales import SCALES
 from escalation.decide import Quadrant
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from gateway.authoring import gsm
 from gateway.authoring.content import read_content
 from gateway.handoffs.brief.build import Brief, build_brief

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from escalation.decide import Do
-from escalation.policy import POLICY_FILE, Policy, load_policy
+from escalation.policy import Policy
+from escalation.policy_file import POLICY_FILE, load_policy
 from gateway.cli import app
 from gateway.policy.backtest import (
     History,

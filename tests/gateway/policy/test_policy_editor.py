@@ -8,7 +8,7 @@ from html import unescape
 import httpx2
 import pytest
 
-from escalation.policy import POLICY_FILE, UnreadablePolicy, load_policy, read_policy
+from escalation.policy_file import POLICY_FILE, UnreadablePolicy, load_policy, read_policy
 from gateway.policy.exports import TABLES
 from gateway.runtime.policy_versions import difference, passed_over, policy_in_use, warnings
 from models import AuditEntry, DecisionRecord, PolicyVersion, Status

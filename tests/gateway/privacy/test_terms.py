@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from gateway.privacy.terms import (
     TERMS_VERSION,
     ConsentRefused,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from gateway.privacy.terms_by_text import agreed_in
 from models import AgeBand, Consent, Need, SkipReason
 from tests.gateway.check_ins.test_jobs import agrees, scheduled

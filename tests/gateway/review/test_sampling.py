@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.policy import load_policy
+from escalation.policy_file import load_policy
 from gateway.review.sampling import Week, draw, get_week, last_full_week, week_named
 from models import Message, Program, VerdictRecord
 from tests.gateway.review.reviews import (
