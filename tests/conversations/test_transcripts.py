@@ -10,6 +10,7 @@ A transcript reads like the phones of the people in it:
     [bot is away]                     and [bot is back]
     [operators read crisis 1]         what the operators' alarms are about now, or "nothing"
     +5 min                            time passes, and jobs run when they are due
+    [it is 2:00]                      it is the next 2:00 in New York
 
 After each text and each passing of time, exactly the shown texts have arrived: in any order
 between people, in this order for each person.
@@ -18,7 +19,9 @@ between people, in this order for each person.
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,11 +29,13 @@ from gateway.operators.trouble import find_trouble
 from tests.line import NUMBERS, Talk
 
 HERE = Path(__file__).parent
+NEW_YORK = ZoneInfo("America/New_York")
 TRANSCRIPTS = sorted(HERE.glob("*.txt"))
 SPOKEN = re.compile(r"(\w+): ?(.*)")
 SHOWN = re.compile(r"\s+(\w+)< ?(.*)")
 PASSES = re.compile(r"\+(\d+) (min|h)")
 ALARMS = re.compile(r"\[operators read (.+)\]")
+CLOCK = re.compile(r"\[it is (\d+):(\d\d)\]")
 SWITCH = re.compile(r"\[(\w+) is (away|back)\]")
 
 
@@ -58,6 +63,8 @@ def read_beats(transcript: Path) -> list[Beat]:
 def happen(talk: Talk, beat: Beat) -> None:
     if passes := PASSES.fullmatch(beat.text):
         talk.passes(**{"hours" if passes[2] == "h" else "minutes": float(passes[1])})
+    elif clock := CLOCK.fullmatch(beat.text):
+        _turn_to(talk, time(int(clock[1]), int(clock[2])))
     elif switch := SWITCH.fullmatch(beat.text):
         talk.bot.away = switch[2] == "away"
     elif alarms := ALARMS.fullmatch(beat.text):
@@ -68,6 +75,12 @@ def happen(talk: Talk, beat: Beat) -> None:
         talk.texts(NUMBERS[spoken[1]], spoken[2])
     else:
         raise AssertionError(f"line {beat.line} is no text and no time: {beat.text!r}")
+
+
+def _turn_to(talk: Talk, hour: time) -> None:
+    now = talk.clock().astimezone(NEW_YORK)
+    then = datetime.combine(now, hour, NEW_YORK)
+    talk.passes(seconds=((then - now) % timedelta(days=1)).total_seconds())
 
 
 def as_pattern(expected: str) -> str:
