@@ -3,11 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 
+import pytest
 from typer import Context
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -82,23 +81,15 @@ def test_a_command_that_changes_who_signs_in_is_texted_to_the_managers(
     assert (easy.exit_code, "easy to guess" in easy.output) == (2, True)
 
 
-class Typing(BytesIO):
-    """An operator at the keyboard, and what happens before the line is typed."""
+def test_maya_is_answered_while_the_operator_types_a_password(
+    local: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def type_slowly(*_: object, **__: object) -> str:
+        local.texts(MAYA, "hello")
+        return "maple tuba seventeen"
 
-    def __init__(self, line: str, meanwhile: Callable[[], None]) -> None:
-        super().__init__(line.encode())
-        self._meanwhile = meanwhile
-
-    def read1(self, size: int | None = -1, /) -> bytes:
-        self._meanwhile()
-        return super().read1(size)
-
-
-def test_maya_is_answered_while_the_operator_types_a_password(local: Talk) -> None:
-    typing = Typing("maple tuba seventeen\n", lambda: local.texts(MAYA, "hello"))
-    # The runner also reads from a file, though its annotation does not say so.
-    ran = CliRunner().invoke(app, ["set-password", SAM], input=typing)  # type: ignore[arg-type]
-    assert ran.exit_code == 0, ran.exception
+    monkeypatch.setattr("typer.prompt", type_slowly)
+    assert warmline("set-password", SAM).exit_code == 0
     assert [message.outgoing for message in local.thread(MAYA)][:2] == [False, True]
     assert local.person(SAM).password_hash
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,10 +73,26 @@ def text_from(demo: OnRasa, owner: str, words: str) -> None:
     """Send a text from one of the demo's phones; {} is the newest code on it."""
     page = httpx.get(f"{demo.url}/phones/all").text
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
-    if "{}" in words:
-        shown = page.partition(f'id="phone-{key}"')[2].partition("</section>")[0]
-        words = words.format(re.findall(r"(?:TAKE|DONE) (\w{4})", shown)[-1])
+    if words == "take {}":
+        # The alert may still wait for others to go with it, so the mentor asks what waits.
+        _post_text(demo, key, "waiting")
+        for _ in range(100):
+            if codes := re.findall(r"like TAKE (\w{4})\.", _shown_on(demo, key)):
+                break
+            time.sleep(0.1)
+        words = words.format(codes[-1])
+    elif "{}" in words:
+        words = words.format(re.findall(r"(?:TAKE|DONE) (\w{4})", _shown_on(demo, key))[-1])
+    _post_text(demo, key, words)
+
+
+def _post_text(demo: OnRasa, key: str, words: str) -> None:
     assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
+
+
+def _shown_on(demo: OnRasa, key: str) -> str:
+    page = httpx.get(f"{demo.url}/phones/all").text
+    return page.partition(f'id="phone-{key}"')[2].partition("</section>")[0]
 
 
 def comes_in(page: Page, demo: OnRasa, mentee: str) -> None:

@@ -32,7 +32,7 @@ from tests.web_client import HERE, Web
 WORDS = "nobody would notice if i was gone, can i talk to a person"
 # Personal data that must not appear.
 OURS = re.compile(r"Maya|Sam|Noor|Ruth|Jo\b|\+120255501[0-2]|nobody would notice|Harbor")
-IDA = {"role": "mentee", "name": "Ida", "phone": "(202) 555-0177"}
+IDA = {"role": "mentee", "name": "Ida", "phone": "+1 (202) 555-0177"}
 
 
 @dataclass(frozen=True)
