@@ -68,7 +68,9 @@ def test_a_file_of_people_a_shift_and_another_policy(
     page.get_by_role("button", name="Preview").click()
     page.get_by_role("radio", name=name).first.check()
     page.get_by_role("button", name="Use these names").click()
-    expect(page.get_by_text("Read as Windows-1252, separated by semicolons")).to_be_visible()
+    expect(
+        page.get_by_text("Read as Windows, Western European, separated by semicolons")
+    ).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="not a valid phone number")).to_be_visible()
     check(page)
     page.get_by_role("button", name="Import 1 person").dblclick()
