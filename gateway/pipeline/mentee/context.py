@@ -20,7 +20,8 @@ from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Matched, find_commands
 from gateway.pipeline.mentee.burst import find_burst, find_next, words_for_bot
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
-from models import DecisionRecord, Handoff, HandoffEvent, Message, Move
+from gateway.privacy.terms import get_consent
+from models import Channel, DecisionRecord, Handoff, HandoffEvent, Message, Move
 
 # How many earlier texts, and how old ones, detection reads along with a text.
 HISTORY_LASTS = timedelta(hours=24)
@@ -38,6 +39,7 @@ class Context:
     one, and `words` what the bot reads: this text, after those left to be read with it.
     `keyword` is what the text means to the bot, which reads English: MENÚ is its MENU, and "un
     poco" the number of the answer with these words. `reply` is answered in the bot's place.
+    `agreed`: to the terms, which the web chat asks for; a person can be asked for without them.
     """
 
     message: Message
@@ -52,10 +54,12 @@ class Context:
     forget_bot: bool
     in_calming: bool
     goal: str | None
+    agreed: bool
 
     @property
     def bot_hears(self) -> bool:
-        return self.reply is None and all(found.command.bot_hears for found in self.commands)
+        answered_by_bot = self.agreed and self.reply is None
+        return answered_by_bot and all(found.command.bot_hears for found in self.commands)
 
 
 def read_context(turn: Turn) -> Context:
@@ -77,7 +81,14 @@ def read_context(turn: Turn) -> Context:
         forget_bot=turn.conversation.forget_bot,
         in_calming=turn.conversation.skill in CALMING,
         goal=goal.words if goal else None,
+        agreed=_has_agreed(turn),
     )
+
+
+def _has_agreed(turn: Turn) -> bool:
+    if turn.message.channel is not Channel.WEB or turn.person is None:
+        return True
+    return get_consent(turn.session, turn.person, turn.policy.consent) is not None
 
 
 def _find_all(turn: Turn) -> tuple[tuple[Matched, ...], Matched | None]:

@@ -418,7 +418,7 @@ def test_managers_do_not_take_a_record_from_each_other_unseen(talk: Talk, web: W
 def test_a_manager_never_sees_a_record_about_themselves(talk: Talk, web: Web) -> None:
     talk.sets(NOOR, role=Role.MANAGER)
     number = a_concern(talk, about=RUTH)
-    assert "No open records" in web.gets("/safeguarding").text
+    assert "Nothing here yet." in web.gets("/safeguarding").text
     assert "Maya" not in web.gets("/safeguarding.csv").text
     assert web.gets(f"/safeguarding/{number}").status_code == 404
     assert web.posts(f"/safeguarding/{number}/own", owner="").status_code == 404
