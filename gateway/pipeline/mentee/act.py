@@ -113,10 +113,15 @@ def _carry_out(
 
 def _danger(turn: Turn, understood: Understood) -> Danger | None:
     """Named only where the text is a reason for a person."""
+    if not _is_about_danger(turn, understood):
+        return None
     signals = understood.signals
-    if signals.item_nine:
-        return signals.danger or Danger.SUICIDE
-    return signals.danger if signals.crisis >= turn.policy.thresholds.concern else None
+    return signals.danger or (Danger.SUICIDE if signals.item_nine else None)
+
+
+def _is_about_danger(turn: Turn, understood: Understood) -> bool:
+    signals = understood.signals
+    return signals.item_nine or signals.crisis >= turn.policy.thresholds.concern
 
 
 def _say_whom_we_told(turn: Turn, paged: list[Person], why: str, danger: Danger | None) -> None:
@@ -143,8 +148,13 @@ def _leave_to_person(turn: Turn, understood: Understood, handoff: Handoff) -> No
 
 
 def _ends_it(turn: Turn, understood: Understood, handoff: Handoff) -> bool:
-    """In any words while nobody has come. To a mentor, "forget it" can mean something else."""
+    """In any words while nobody has come. To a mentor, "forget it" can mean something else.
+
+    A text about danger ends nothing, even if it says that no person is wanted.
+    """
     if one_word(turn.words) in WITHDRAW_WORDS:
         return True
+    if _is_about_danger(turn, understood):
+        return False
     signals = understood.signals
     return handoff.mentor is None and (signals.declines_person or signals.takes_back)

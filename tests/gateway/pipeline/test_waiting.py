@@ -71,6 +71,13 @@ def test_words_that_only_look_like_it_cancel_nothing(talk: Talk) -> None:
         assert talk.handoff().status is Status.WAITING, words
 
 
+def test_a_text_about_danger_cancels_nothing_although_it_wants_no_person(talk: Talk) -> None:
+    waits(talk)
+    (answer,) = answers(talk, "my friend cuts herself. please dont call anyone")
+    assert talk.handoff().status is Status.WAITING
+    assert "911" in answer
+
+
 def test_a_crisis_cannot_be_canceled_and_every_answer_has_the_numbers(talk: Talk) -> None:
     waits(talk, asks=CRISIS)
     (first,), (second,) = (answers(talk, words) for words in ("nvm", "i dont want a person"))
