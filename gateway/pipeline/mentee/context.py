@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from sqlalchemy import select
 
-from escalation.decide import BotState, Standing
+from escalation.decide import BotState, Do, Standing
 from escalation.handoffs.handoffs import get_open_handoff, get_owner
 from escalation.handoffs.replies import get_hold
 from escalation.received.undecorate import visible
@@ -155,7 +155,11 @@ def _failures_in_a_row(turn: Turn) -> int:
     latest = turn.session.scalars(
         select(DecisionRecord)
         .join(Message, Message.id == DecisionRecord.message_id)
-        .where(Message.conversation_id == turn.conversation.id)
+        .where(
+            Message.conversation_id == turn.conversation.id,
+            # It had no answer: the one to the text after it counts.
+            DecisionRecord.decision != Do.READ_ON,
+        )
         .order_by(DecisionRecord.id.desc())
         .limit(turn.policy.bot.stuck_after)
     )

@@ -55,6 +55,17 @@ def test_the_bot_answers_texts_that_came_together_once(talk: Talk) -> None:
     assert decisions == ["read_on", "read_on", "reply"]
 
 
+def test_a_text_read_with_the_next_one_does_not_end_a_row_of_failures(talk: Talk) -> None:
+    talk.bot.away = True
+    types(talk, "hm", "hello", seconds=60)
+    for words in ("so", "how do i ask for help with math"):
+        conversation = talk.arrives(MAYA, words)
+    assert conversation is not None
+    talk.line.soon(talk.line.take_turns, conversation)
+    assert [one.decision for one in talk.rows(DecisionRecord)][-2:] == ["read_on", "hand_off"]
+    assert talk.handoff().need is Need.STUCK
+
+
 def test_a_crisis_first_of_several_is_acted_on_and_a_keyword_is_not_swallowed(talk: Talk) -> None:
     for words in ("i want to kill myself", "so yeah"):
         conversation = talk.arrives(MAYA, words)
