@@ -156,11 +156,6 @@ class Handoff(Base):
     def is_open(self) -> bool:
         return self.status in (Status.WAITING, Status.CLAIMED)
 
-    @property
-    def first_page_at(self) -> datetime | None:
-        """When its ladder begins, if it waits for the program to open."""
-        return self.next_page_at if self.rung < 0 else None
-
 
 class HandoffEvent(Base):
     """One move of a handoff. The database refuses to change or delete it.

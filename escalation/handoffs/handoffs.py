@@ -13,7 +13,12 @@ from escalation.crisis_lines import numbers_by_text
 from escalation.handoffs.availability import NOT_AGAIN, mentors_under_concern
 from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.jobs import AskFollowUp, enqueue
-from escalation.handoffs.ladder import page_beside_holder, snooze, start_climb
+from escalation.handoffs.ladder import (
+    get_opening_awaited,
+    page_beside_holder,
+    snooze,
+    start_climb,
+)
 from escalation.handoffs.moves import (
     Closed,
     NeedsReason,
@@ -243,7 +248,7 @@ def release(
     by_other = by is not None and by.id != held_by
     told = told or ("taken_back" if by_other else "released")
     if not paged:
-        told += "_at_opening" if handoff.first_page_at else "_nobody"
+        told += "_at_opening" if get_opening_awaited(tx, handoff) else "_nobody"
     tx.say_in(handoff.conversation, told, mentor=name)
     if by is not None and by_other:
         tell_former_holder(tx, handoff, holder, "released_by_manager", who=by.name)

@@ -64,6 +64,16 @@ def start_climb(tx: Transaction, handoff: Handoff) -> list[Person]:
     return climb(tx, handoff, handoff.ladder, 0)
 
 
+def get_opening_awaited(tx: Transaction, handoff: Handoff) -> datetime | None:
+    """When the ladder begins, if nobody is paged before the program opens."""
+    waits = tx.policy.ladder_for(handoff.urgency).outside_hours == "wait"
+    if handoff.rung >= 0 or not waits:
+        return None
+    program = handoff.conversation.program
+    is_open = is_within_hours(program, tx.now, get_holidays(tx.session, program))
+    return None if is_open else handoff.next_page_at
+
+
 def climb(tx: Transaction, handoff: Handoff, ladder: int, rung: int) -> list[Person]:
     """Page rung `rung` of ladder number `ladder` and schedule the next. Returns the people paged.
 

@@ -14,7 +14,7 @@ from escalation.handoffs.availability import (
 )
 from escalation.handoffs.duty import managers_to_text
 from escalation.handoffs.handoffs import open_handoff
-from escalation.handoffs.ladder import get_own_mentor
+from escalation.handoffs.ladder import get_opening_awaited, get_own_mentor
 from escalation.speech.danger_lines import why_line
 from escalation.speech.i18n import gettext_noop, in_language, one_after_another, written
 from escalation.speech.message_writer import conversation_language
@@ -92,7 +92,7 @@ def note_danger(
 
 def opening_blanks(tx: Transaction, handoff: Handoff) -> dict[str, object] | None:
     """The blanks of "who_at_opening"; None unless the handoff waits for the program to open."""
-    opening, conversation = handoff.first_page_at, handoff.conversation
+    opening, conversation = get_opening_awaited(tx, handoff), handoff.conversation
     if opening is None:
         return None
     own = mentor_to_name(tx.session, conversation, at=opening)

@@ -68,12 +68,14 @@ def _state(turn: Turn, handoff: Handoff) -> tuple[str, dict[str, object]]:
     if opening := opening_blanks(turn, handoff):
         return "waiting_opening", opening
     here, language = turn.conversation, conversation_language(turn.conversation)
+    # Once it was lowered, nobody is paged again before the new ladder begins.
+    ladder = handoff.ladder if handoff.rung >= 0 else handoff.ladder - 1
     alerts = (
         select(Alert)
         .join(Message, Message.id == Alert.message_id)
         .where(
             Alert.handoff_id == handoff.id,
-            Alert.ladder == handoff.ladder,
+            Alert.ladder == ladder,
             Message.delivery.not_in(HOPELESS),
         )
         .order_by(Alert.id)

@@ -8,7 +8,7 @@ from escalation.handoffs.handoffs import AlreadyTaken, lock_conversation, releas
 from escalation.handoffs.moves import NeedsReason, NotHolder
 from escalation.handoffs.oversight import lower, raise_by_hand, reassign, take, take_over
 from models import Handoff, Outcome, Person, Status, Urgency
-from tests.line import MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import CRISIS, MAYA, NOOR, RUTH, SAM, Talk
 
 
 @pytest.fixture
@@ -72,3 +72,10 @@ def test_only_a_person_lowers_an_urgency_and_with_a_reason(held: Talk) -> None:
     assert held.handoff().urgency is Urgency.ROUTINE
     held.passes(minutes=30)
     assert held.handoff().status is Status.CLAIMED, "the times of routine count now"
+
+
+def test_a_mentee_whose_crisis_was_lowered_reads_whom_we_asked(talk: Talk) -> None:
+    talk.texts(MAYA, CRISIS)
+    moves(talk, lower, urgency=Urgency.ROUTINE, by=talk.person(RUTH), reason="a song, not a plan")
+    talk.bot.away = True
+    assert "I asked Noor and Ruth at 10:00. No one has answered yet." in talk.says(MAYA, "hello")
