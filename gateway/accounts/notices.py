@@ -12,6 +12,9 @@ from escalation.handoffs.duty import managers_to_text
 from escalation.transaction import Transaction
 from models import Conversation, Person, Role, phone_index
 
+# The text to a number that was replaced.
+TOLD_OLD_NUMBER = "sign_in_old_number"
+
 
 def tell_of_new_sign_in(tx: Transaction, people: Sequence[Person]) -> None:
     """Tell the managers that these mentors and managers can sign in now.
@@ -85,4 +88,4 @@ def _tell_old_number(tx: Transaction, person: Person, phone: str) -> None:
         return
     # STOP was noted for the person, as long as the number was theirs.
     thread.stopped_at = thread.stopped_at or person.opted_out_at
-    tx.say_in(thread, "sign_in_old_number", program=person.program.name)
+    tx.say_in(thread, TOLD_OLD_NUMBER, program=person.program.name)

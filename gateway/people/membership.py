@@ -7,6 +7,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from escalation.speech.i18n import Phrase, phrase
+from gateway.accounts.notices import TOLD_OLD_NUMBER
 from gateway.accounts.sessions import end_access
 from models import (
     Conversation,
@@ -15,6 +16,7 @@ from models import (
     Handoff,
     Match,
     MatchKind,
+    Message,
     Person,
     Schedule,
     phone_index,
@@ -32,11 +34,17 @@ def give_number(session: Session, person: Person, phone: str) -> None:
 
 
 def adopt_stranger(session: Session, person: Person) -> None:
-    """Give a person the thread of what they wrote before they were enrolled."""
+    """Give a person the thread of what they wrote before they were enrolled.
+
+    If the number was somebody else's, that person may have gone on writing from it, so its thread
+    stays apart.
+    """
+    of_another = select(Message.conversation_id).where(Message.script == TOLD_OLD_NUMBER)
     thread = session.scalar(
         select(Conversation).where(
             Conversation.stranger_index == person.phone_index,
             Conversation.program_id == person.program_id,
+            Conversation.id.not_in(of_another),
         )
     )
     if thread is not None:

@@ -130,6 +130,18 @@ def test_the_form_for_one_person_asks_too(talk: Talk, web: Web) -> None:
     assert talk.person(MAYA).name == "Nia"
 
 
+def test_what_cy_wrote_from_a_replaced_number_is_not_nias_either(talk: Talk, web: Web) -> None:
+    cy = talk.person(MAYA)
+    form = {"role": "mentee", "name": cy.name, "timezone": cy.timezone}
+    assert web.posts(f"/people/{cy.id}", **form, phone=NEW).status_code == 303
+    talk.texts(MAYA, SECRET)
+    imports(talk, f"{HEADER}mentee,Nia,{MAYA},,\n")
+    assert talk.person(MAYA).name == "Nia"
+    talk.texts(MAYA, "hi")
+    assert "hi" in words_of(talk, talk.person(MAYA))
+    assert SECRET not in "".join(words_of(talk, talk.person(MAYA)))
+
+
 # --- a known name with another number ---
 
 
