@@ -114,7 +114,7 @@ def tell_of_sign_ins(tx: Transaction, planned: Plan, enrolled: Sequence[Person])
 
 def is_sign_in(step: Step) -> bool:
     """Whether a line lets somebody sign in as a mentor or manager who could not before."""
-    anew = step.effect in (Effect.ADDS, Effect.BRINGS_BACK) or step.old_phone is not None
+    anew = step.effect in (Effect.ADDS, Effect.BRINGS_BACK) or step.moves
     return anew and step.row.role is not Role.MENTEE
 
 
@@ -131,7 +131,8 @@ def carry_out(
         if step.former is not None:
             _take_number_from(session, step.former, by=by, now=now)
         person = _person(session, program, step, by_phone, now=now)
-        by_phone.setdefault(step.row.phone, person)
+        if person.shares_phone_with_id is None:
+            by_phone[step.row.phone] = person
         if step.mentors and step.effect is not Effect.LEAVES:
             mentors = [one.person or by_phone[one.phone or ""] for one in step.mentors]
             match(session, person, mentors)
@@ -177,7 +178,7 @@ def _person(
             give_number(session, person, row.phone)
         return person
     person.name, person.left_at = row.name, None
-    if step.old_phone is not None:
+    if step.moves:
         give_number(session, person, row.phone)
         end_access(session, person)
     if row.says_timezone:

@@ -16,6 +16,7 @@ from escalation.speech.names import fold_name, with_name
 from gateway.people.details.refusals import BadDetails
 from gateway.people.details.row import Row, check_name
 from gateway.people.details.time_zones import region_of
+from gateway.people.directory import phone_in_use
 from gateway.people.people_file.reading import PeopleFile, Problem
 from gateway.people.questions import (
     NO_ANSWERS,
@@ -73,8 +74,9 @@ class Step:
     """A valid line and its effect. `changes` are phrases such as "name was Maja".
 
     `former` has the number until now, and leaves. With `shares` the person is enrolled without a
-    number: they use the phone of `shares_with`, or of the person on an earlier line. `old_phone` is
-    a number that the person's new one replaces.
+    number: they use the phone of `shares_with`, or of the person on an earlier line. With
+    `moves` somebody who is enrolled gets the number; `old_phone` is the one that it replaces, if
+    they had their own.
     """
 
     row: Row
@@ -85,6 +87,7 @@ class Step:
     former: Person | None = None
     shares: bool = False
     shares_with: Person | None = None
+    moves: bool = False
     old_phone: str | None = None
 
 
@@ -109,7 +112,8 @@ class _Known:
     """What the database has about the people of one file.
 
     `sharing` are the mentees who use another person's phone, by that person. `namesakes` are those
-    whose number is not in the file, by folded name.
+    who have no line of their own in the file, by folded name. `lines` are the lines so far, by
+    number, without those of mentees who use another person's phone.
     """
 
     people: dict[str, Person]
@@ -142,7 +146,8 @@ def plan(
         if isinstance(step, Question):
             questions.append(step)
             continue
-        known.lines.setdefault(row.phone, row)
+        if not _is_on_anothers_phone(step):
+            known.lines[row.phone] = row
         steps.append(step)
         if row.role is not Role.MENTEE:
             known.mentors[:] = [one for one in known.mentors if not _is_of(one, step)]
@@ -151,6 +156,13 @@ def plan(
         tuple(steps),
         tuple(sorted(problems, key=lambda problem: problem.line)),
         tuple(sorted(questions, key=lambda question: question.row.line)),
+    )
+
+
+def _is_on_anothers_phone(step: Step) -> bool:
+    known = step.person
+    return step.shares or (
+        not step.moves and known is not None and bool(known.shares_phone_with_id)
     )
 
 
@@ -173,10 +185,13 @@ def _known(session: Session, program: Program, rows: list[Row]) -> _Known:
     sharing: dict[int, list[Person]] = {}
     namesakes: dict[str, list[Person]] = {}
     in_file = set(wanted.values())
+    named = {(row.phone, fold_name(row.name)) for row in rows}
     for person in here:
+        has_line = person.phone in in_file
         if person.shares_phone_with_id is not None:
             sharing.setdefault(person.shares_phone_with_id, []).append(person)
-        elif person.phone and person.left_at is None and person.phone not in in_file:
+            has_line = (phone_in_use(person), fold_name(person.name)) in named
+        if person.left_at is None and not has_line:
             namesakes.setdefault(fold_name(person.name), []).append(person)
     return _Known(
         {person.phone: person for person in here if person.phone},
@@ -287,7 +302,7 @@ def _with_unknown_number(row: Row, known: _Known, answer: Answer | None) -> Step
     [namesake] = namesakes
     if answer is not Answer.SAME:
         return ask_about_name(row, namesake)
-    return Step(row, Effect.CHANGES, namesake, old_phone=namesake.phone)
+    return Step(row, Effect.CHANGES, namesake, moves=True, old_phone=namesake.phone)
 
 
 def _find_mentor(named: str, row: Row, mentors: list[Mentor]) -> Mentor:
@@ -310,6 +325,8 @@ def _changes(step: Step, person: Person, known: _Known) -> tuple[str, ...]:
     changes: list[str] = []
     if step.old_phone is not None:
         changes.append(phrase("number was {number}", number=step.old_phone))
+    elif step.moves:
+        changes.append(gettext_noop("used another mentee's phone"))
     if person.name != row.name:
         changes.append(phrase("name was {name}", name=person.name))
     if row.says_timezone and person.timezone != row.timezone:

@@ -204,6 +204,32 @@ def test_siblings_share_a_phone_and_each_has_a_thread(talk: Talk, web: Web, who:
     assert matches == {talk.person(NOOR).id}
 
 
+def test_the_lines_of_siblings_can_come_in_any_order(talk: Talk) -> None:
+    ana, ben = f"mentee,Ana,{NEW},,\n", f"mentee,Ben,{NEW},,\n"
+    imports(talk, HEADER + ana)
+    imports(talk, HEADER + ben, line2=Answer.SHARES)
+    again = imports(talk, HEADER + ben + ana)
+    assert (again.questions, again.to_do) == ((), [])
+    zoe = imports(talk, HEADER + ben + f"mentee,Zoe,{NEW},,\n", line3=Answer.SHARES)
+    assert [step.row.name for step in zoe.to_do] == ["Zoe"]
+    assert named(talk, "Zoe").shares_phone_with_id == talk.person(NEW).id
+
+
+def test_a_sibling_who_gets_a_phone_is_not_enrolled_twice(talk: Talk) -> None:
+    ana, ben, own = f"mentee,Ana,{NEW},,\n", f"mentee,Ben,{NEW},,\n", "+12025550131"
+    imports(talk, HEADER + ana)
+    imports(talk, HEADER + ben, line2=Answer.SHARES)
+    before = named(talk, "Ben").id
+    file = HEADER + ana + ben.replace(NEW, own)
+    [question] = imports(talk, file).questions
+    assert list(question.answers) == [Answer.SAME, Answer.NEW]
+    moved = imports(talk, file, line3=Answer.SAME)
+    assert [step.changes for step in moved.to_do] == [("used another mentee's phone",)]
+    ben_now = talk.person(own)
+    assert (ben_now.id, ben_now.shares_phone_with_id) == (before, None)
+    assert not imports(talk, file).to_do
+
+
 # --- by command and by API ---
 
 
