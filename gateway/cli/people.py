@@ -88,12 +88,13 @@ def enroll(
             session, chosen, people, now=utc_now(), answers=_answers(same, new, shares)
         )
         tell_of_sign_ins(transaction(session, settings), planned, enrolled)
+        shown = _steps_in_words(planned)
         open_lines = planned.problems or planned.questions
-        stays = preview or people.readings or (open_lines and not keep_good)
-        if stays:
+        if preview or people.readings or (open_lines and not keep_good):
             session.rollback()
             enrolled = []
-    _print_plan(people, planned)
+    print(shown, end="")
+    _print_open(people, planned)
     asked = f", {len(planned.questions)} with a question" if planned.questions else ""
     print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem{asked}.")
     if open_lines and not keep_good:
@@ -107,9 +108,13 @@ def _answers(same: Lines, new: Lines, shares: Lines) -> dict[int, Answer]:
     return {line: answer for answer, lines in said for line in lines or ()}
 
 
-def _print_plan(people: PeopleFile, planned: Plan) -> None:
-    for step in sorted(planned.steps, key=lambda step: step.row.line):
-        print(f"line {step.row.line}: {step_in_words(step)}")
+def _steps_in_words(planned: Plan) -> str:
+    """To be called before a rollback, after which the people of the plan cannot be read."""
+    steps = sorted(planned.steps, key=lambda step: step.row.line)
+    return "".join(f"line {step.row.line}: {step_in_words(step)}\n" for step in steps)
+
+
+def _print_open(people: PeopleFile, planned: Plan) -> None:
     for problem in planned.problems:
         print(problem, file=sys.stderr)
     for question in planned.questions:

@@ -259,5 +259,8 @@ def test_the_command_shows_each_answer_that_is_possible(
     assert "/chat/in/" in warmline("invite", MAYA, "--name", "Nia").stdout
     assert "/chat/in/" in warmline("invite", "person:2").stdout
     assert warmline("invite", MAYA, "--name", "Zed").exit_code == 2
-    replaced = enrolls(f"mentee,Bo,{MAYA},,", "--new", "2")
-    assert "add mentee Bo +12025550101, America/New_York; Cy leaves" in replaced.stdout
+    for flags in (["--preview"], []):
+        replaced = enrolls(f"mentee,Bo,{MAYA},,", "--new", "2", *flags)
+        assert replaced.exit_code == 0
+        assert "add mentee Bo +12025550101, America/New_York; Cy leaves" in replaced.stdout
+    assert "1 enrolled" in replaced.stdout
