@@ -18,6 +18,7 @@ from gateway.people.people_file.decoding import GUESSES
 from gateway.people.people_file.import_plan import Plan, plan
 from gateway.people.people_file.reading import MOST_LINES, PeopleFile, read_people
 from gateway.people.questions import Answer
+from gateway.runtime.database import lock_program
 from gateway.web.rendering import PageRefused, get_line, go_to, page
 from models import Person, Program
 
@@ -104,17 +105,18 @@ def import_file(
         return _preview(request, manager, sent, CHOOSE_ENCODING, status=422)
     with acting(line) as session:
         program = session.get_one(Program, manager.program_id)
+        # Before anything is read, so that each answer belongs to the question that was shown.
+        lock_program(session, program.id)
         planned = plan(session, program, read)
         is_new = bool(planned.to_do or planned.questions) and _fingerprint(planned) != seen
         if not is_new:
             answers = dict(_read_answer(said) for said in who or () if said)
-            planned = plan(session, program, read, answers)
-            if any(is_sign_in(step) for step in planned.steps):
-                require_recent(request)
             by = session.get_one(Person, manager.id)
             planned, enrolled = enroll(
                 session, program, read, by=by, now=line.clock(), answers=answers
             )
+            if any(is_sign_in(step) for step in planned.steps):
+                require_recent(request)
             tell_of_sign_ins(line.at(session), planned, enrolled)
     if is_new:
         return _preview(request, manager, sent, CHANGED_MEANWHILE, status=409)
