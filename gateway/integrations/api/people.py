@@ -36,8 +36,8 @@ router = APIRouter(prefix="/people", tags=["people"])
 
 # How long a repeated request with the same Idempotency-Key gets the first answer.
 REMEMBERED = timedelta(hours=24)
-# One answer for every number in use, so that it does not reveal who is enrolled in other programs.
 KNOWN_NUMBER = {"new_person": Answer.NEW, "shares_phone": Answer.SHARES}
+# One answer for every number in use, so that it does not reveal who is enrolled in other programs.
 NUMBER_IN_USE = (
     "This phone number cannot be used here. No one was enrolled or changed. If a mentee of yours "
     "had it and it is the new person's now, close that mentee's open handoff and send known_number "
@@ -171,7 +171,11 @@ def enroll_person(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Person:
-    """Enroll one mentee. This never changes a person who is already enrolled."""
+    """Enroll one mentee.
+
+    This changes nobody who is already enrolled, with one exception: if `known_number` is
+    `new_person`, the mentee who had the number leaves the program.
+    """
     marks = _marks(new, caller, idempotency_key)
     with caller.line.database.writing() as session:
         # If a request comes twice at once, the second waits here and finds the person.
