@@ -4,34 +4,14 @@ The expectations are written here on their own, from Twilio's documentation, and
 table that Warmline acts on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import pytest
 
 from gateway.messaging.delivery_codes import CODES
 from gateway.messaging.outbox import note_delivery
-from gateway.messaging.sms import Twilio, connect
 from gateway.privacy.erasure import erase
-from gateway.runtime.database import Database
 from models import Delivery, FailedTry, Message, OperatorAlarm, Person, ProviderCopy
-from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
+from tests.fake_twilio import FakeTwilio, Fault
 from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
-
-
-@pytest.fixture
-def twilio() -> Iterator[FakeTwilio]:
-    with FakeTwilio(callbacks=False) as twilio:
-        yield twilio
-        assert twilio.violations == []
-
-
-@pytest.fixture
-def talk(database: Database, twilio: FakeTwilio) -> Talk:
-    talk = Talk(database)
-    client = connect(ACCOUNT_SID, TOKEN, base_url=twilio.url, timeout_seconds=0.5)
-    talk.line.texts = Twilio(client, public_url="https://warmline.example", from_=NUMBER)
-    return talk
 
 
 @dataclass(frozen=True)

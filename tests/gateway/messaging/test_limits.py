@@ -3,7 +3,6 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,11 @@ from escalation.speech.script import load_script
 from gateway.messaging.limits import ALWAYS_SENT
 from gateway.messaging.outbox import acting
 from gateway.messaging.sealed_codes import text_code
-from gateway.messaging.sms import Twilio, connect
 from gateway.runtime.one_time_keys import Purpose
 from models import Alert, Delivery, Message, Person
-from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
+from tests.fake_twilio import FakeTwilio, Fault
 from tests.line import ASKS, CRISIS, JO, MAYA, NAMES, NOOR, RUTH, SAM, STRANGER, Talk
 from tests.web_client import Web
-
-
-@pytest.fixture
-def twilio(talk: Talk) -> Iterator[FakeTwilio]:
-    """The texts go out through Twilio, which confirms none of them."""
-    with FakeTwilio(callbacks=False) as fake:
-        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url)
-        talk.line.texts = Twilio(client, public_url="https://warmline.example", from_=NUMBER)
-        yield fake
-        assert fake.violations == []
 
 
 def to_staff(twilio: FakeTwilio) -> Counter[str]:

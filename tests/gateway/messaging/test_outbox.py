@@ -1,33 +1,14 @@
 """Texts go through the real Twilio SDK to a fake Twilio, which checks every request."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from escalation.speech.message_writer import get_thread, speak_as_bot
 from gateway.messaging.outbox import deliver, note_delivery
-from gateway.messaging.sms import Twilio, connect
-from gateway.runtime.database import Database
 from models import Channel, Conversation, Delivery, Message, Status
-from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, FakeTwilio, Fault
+from tests.fake_twilio import NUMBER, FakeTwilio, Fault
 from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
-
-
-@pytest.fixture
-def twilio() -> Iterator[FakeTwilio]:
-    with FakeTwilio(callbacks=False) as twilio:
-        yield twilio
-        assert twilio.violations == []
-
-
-@pytest.fixture
-def talk(database: Database, twilio: FakeTwilio) -> Talk:
-    """Maya, Sam, Noor and Ruth, on real SMS."""
-    talk = Talk(database)
-    client = connect(ACCOUNT_SID, TOKEN, base_url=twilio.url, timeout_seconds=0.5)
-    talk.line.texts = Twilio(client, public_url="https://warmline.example", from_=NUMBER)
-    return talk
 
 
 def last_to(talk: Talk, number: str) -> Message:

@@ -1,7 +1,6 @@
 """Twilio's webhooks: unsigned requests are refused, and no text makes them fail."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,28 +10,18 @@ from twilio.request_validator import RequestValidator
 
 from gateway.app import create_app
 from gateway.messaging.twilio_webhooks import Form, is_signed
-from gateway.runtime.settings import load_settings
+from gateway.runtime.settings import Settings
 from models import Channel, Delivery, Message, TextKind
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN
+from tests.gateway.messaging.conftest import PUBLIC
 from tests.line import MAYA, Talk
-from tests.processes import KEY
 
-PUBLIC = "https://warmline.example"
 SMS = "/twilio/sms"
 
 
 @pytest.fixture
-def web(talk: Talk, tmp_path: Path) -> Iterator[TestClient]:
-    given_settings = load_settings(
-        warmline_key=KEY,
-        database_url=f"sqlite:///{tmp_path / 'unused.db'}",
-        sms="twilio",
-        twilio_account_sid=ACCOUNT_SID,
-        twilio_auth_token=TOKEN,
-        twilio_from=NUMBER,
-        public_url=PUBLIC,
-    )
-    app = create_app(talk.line, given_settings, start=lambda: None, stop=lambda: None)
+def web(talk: Talk, twilio_settings: Settings) -> Iterator[TestClient]:
+    app = create_app(talk.line, twilio_settings, start=lambda: None, stop=lambda: None)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 

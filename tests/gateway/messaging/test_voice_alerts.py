@@ -1,56 +1,35 @@
 """Alerts by phone, played against a fake Twilio that calls people and presses keys."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from gateway.app import create_app
-from gateway.messaging.sms import Twilio, TwilioCalls, connect
+from gateway.messaging.sms import TwilioCalls, connect
 from gateway.operators.mail import SmtpMail
-from gateway.runtime.database import Database
-from gateway.runtime.settings import load_settings
+from gateway.runtime.settings import Settings
 from models import AlertStep, HandoffEvent, Move, Status, StepState
 from tests.fake_twilio import ACCOUNT_SID, NUMBER, TOKEN, Answers, FakeTwilio, Fault
+from tests.gateway.messaging.conftest import PUBLIC
 from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
-from tests.processes import KEY
 from tests.receivers import MailServer
 
-PUBLIC = "https://warmline.example"
-
 
 @pytest.fixture
-def twilio() -> Iterator[FakeTwilio]:
-    with FakeTwilio(callbacks=False) as twilio:
-        yield twilio
-        assert twilio.violations == []
-
-
-@pytest.fixture
-def talk(database: Database, twilio: FakeTwilio) -> Talk:
-    talk = Talk(database)
+def twilio(talk: Talk, twilio: FakeTwilio) -> FakeTwilio:
+    """Calls go through it, too."""
     client = connect(ACCOUNT_SID, TOKEN, base_url=twilio.url, timeout_seconds=0.5)
-    talk.line.texts = Twilio(client, public_url=PUBLIC, from_=NUMBER)
     talk.line.calls = TwilioCalls(client, public_url=PUBLIC, from_=NUMBER)
-    return talk
+    return twilio
 
 
 @pytest.fixture
 def web(
-    talk: Talk, twilio: FakeTwilio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, twilio: FakeTwilio, twilio_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
-    settings = load_settings(
-        warmline_key=KEY,
-        database_url=f"sqlite:///{tmp_path / 'unused.db'}",
-        sms="twilio",
-        twilio_account_sid=ACCOUNT_SID,
-        twilio_auth_token=TOKEN,
-        twilio_from=NUMBER,
-        public_url=PUBLIC,
-    )
-    app = create_app(talk.line, settings, start=lambda: None, stop=lambda: None)
+    app = create_app(talk.line, twilio_settings, start=lambda: None, stop=lambda: None)
     with TestClient(app, base_url=PUBLIC) as client:
 
         def forward(request: httpx.Request) -> httpx.Response:
