@@ -86,5 +86,5 @@ def restore(
     print(f"The database is the copy in {data} now.")
     if count:
         print(f"Erased again, because they were erased after the copy was made: {count}.")
-    for sentence in left:
-        print(f"{sentence} Then run `warmline erase` with the number.")
+    for whom, reason in left.items():
+        print(f"{whom} cannot be erased again yet. {reason} Then run `warmline erase {whom}`.")

@@ -170,7 +170,14 @@ def retention(
 
 
 def _find_stranger(session: Session, phone: str) -> Conversation | None:
+    """The thread of a number that nobody has, or of the one that we call conversation:7."""
+    kind, _, number = phone.partition(":")
+    if kind == "conversation" and number.isdecimal():
+        its = Conversation.id == int(number), Conversation.person_id.is_(None)
+        return session.scalar(select(Conversation).where(*its))
     index = phone_index(as_e164(phone) or phone)
+    if session.scalar(select(Person.id).where(Person.phone_index == index)) is not None:
+        return None  # what others wrote from it earlier is not what the owner asks about
     return session.scalar(select(Conversation).where(Conversation.stranger_index == index))
 
 

@@ -201,10 +201,11 @@ def erase_stranger(session: Session, conversation: Conversation, *, now: datetim
     )
 
 
-def erase_again(database: Database, *, now: datetime) -> tuple[int, list[str]]:
-    """Erase whom an older copy of the database brought back: their keys are gone.
+def erase_again(database: Database, *, now: datetime) -> tuple[int, dict[str, str]]:
+    """Erase the people and numbers that an older copy of the database brought back: their keys are
+    gone.
 
-    Returns how many, and a sentence on each who cannot be erased yet.
+    Returns how many were erased, and why the others, such as person:12, cannot be erased yet.
     """
     with database.reading() as session:
         people = _without_key(session.execute(select(Person.id, Person.key_id)))
@@ -212,13 +213,15 @@ def erase_again(database: Database, *, now: datetime) -> tuple[int, list[str]]:
             Conversation.person_id.is_(None)
         )
         threads = _without_key(session.execute(strangers))
-    left = []
+    left: dict[str, str] = {}
     for number in people:
         with database.writing() as session:
-            left += _erase_person_again(session, number, now=now)
+            if reason := _erase_person_again(session, number, now=now):
+                left[f"person:{number}"] = reason
     for number in threads:
         with database.writing() as session:
-            left += _erase_number_again(session, number, now=now)
+            if reason := _erase_number_again(session, number, now=now):
+                left[f"conversation:{number}"] = reason
     database.destroy_due_keys()
     return len(people) + len(threads) - len(left), left
 
@@ -227,7 +230,8 @@ def _without_key(rows: Iterable[Row[int, str]]) -> list[int]:
     return [number for number, key_id in rows if not keys().has(key_id)]
 
 
-def _erase_person_again(session: Session, number: int, *, now: datetime) -> list[str]:
+def _erase_person_again(session: Session, number: int, *, now: datetime) -> str | None:
+    """Returns why they cannot be erased yet."""
     person = session.get_one(Person, number)
     conversation = _find_thread(session, person)
     if conversation is not None:
@@ -240,19 +244,20 @@ def _erase_person_again(session: Session, number: int, *, now: datetime) -> list
     try:
         erase(session, person, by=None, now=now)
     except CannotErase as reason:
-        return [f"person:{number} cannot be erased again yet. {reason}"]
-    return []
+        return str(reason)
+    return None
 
 
-def _erase_number_again(session: Session, number: int, *, now: datetime) -> list[str]:
+def _erase_number_again(session: Session, number: int, *, now: datetime) -> str | None:
+    """Returns why it cannot be erased yet."""
     conversation = lock_conversation(session, number)
     conversation.key_id, conversation.stranger_phone = create_key(session), ERASED_NAME
     session.flush()
     try:
         erase_stranger(session, conversation, now=now)
     except CannotErase as reason:
-        return [f"conversation:{number} cannot be erased again yet. {reason}"]
-    return []
+        return str(reason)
+    return None
 
 
 def _erase_details(session: Session, person: Person, *, now: datetime) -> None:

@@ -204,6 +204,7 @@ def test_who_cannot_be_erased_again_yet_is_named_and_can_still_write(
     restored = warmline(*restores)
     assert restored.exit_code == 0, restored.output
     assert f"person:{jo} cannot be erased again yet. #1 is a crisis and open." in restored.stdout
+    assert f"Then run `warmline erase person:{jo}`." in restored.stdout
     local.new_texts()
     local.texts(JO, "i am still here")
     assert "i am still here" in [one.words for one in local.thread(JO)]

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from escalation.handoffs.handoffs import open_handoff
+from gateway.accounts.notices import tell_of_change
 from gateway.messaging.sms import Twilio, connect
 from gateway.privacy.data_export import export_data
 from gateway.privacy.erasure import CannotErase, erase_stranger
@@ -166,6 +167,20 @@ def test_an_unknown_number_can_be_exported_and_erased(local: Talk) -> None:
     assert STRANGER not in (thread.stranger_phone or "")
     assert thread.forget_due_at
     assert "number.erased" in [one.action for one in local.rows(AuditEntry)]
+
+
+def test_a_former_thread_of_the_number_does_not_hide_its_owner(local: Talk) -> None:
+    with local.database.writing() as session:
+        maya = session.get_one(Person, local.person(MAYA).id)
+        tell_of_change(local.line.at(session), maya, old_phone=MAYA)
+    [former] = [one for one in local.rows(Conversation) if one.person_id is None]
+    local.texts(MAYA, "my cat is called pumpernickel")
+    assert "pumpernickel" in warmline("export", MAYA).stdout
+    assert warmline("erase", MAYA, "--yes").exit_code == 0
+    assert "pumpernickel" not in words_everywhere(local)
+    ran = warmline("erase", f"conversation:{former.id}", "--yes")
+    assert ran.exit_code == 0, ran.output
+    assert warmline("erase", MAYA, "--yes").exit_code == 2, "nobody has it any more"
 
 
 def test_a_stranger_in_a_crisis_is_not_erased_while_it_is_open(talk: Talk) -> None:
