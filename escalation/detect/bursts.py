@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from escalation.detect.detector import detect
+from escalation.detect.detector import detect, quote_rules
 from escalation.detect.lexicon import load_bursts
 from escalation.detect.wording import in_plain_words
 from escalation.signals import Axis, Evidence, Signals
@@ -82,18 +82,15 @@ def read_with_burst(alone: Signals, words: str, texts: Sequence[str]) -> Signals
 
 def _crossing(reading: _Reading) -> Signals | None:
     """What a reading shows, if a rule matches words on both sides of an open end."""
-    if not reading.open_ends:
-        return None
-    signals = detect(reading.words)
-    by_rule = [one for one in signals.evidence if not one.rule.endswith(" head")]
     crossing = {
         one.axis
-        for one in by_rule
+        for one in (quote_rules(reading.words) if reading.open_ends else ())
         for end in reading.open_ends
-        if one.start < end < one.end and one.axis in (Axis.CRISIS, Axis.PERSON)
+        if one.start < end < one.end
     }
     if not crossing:
         return None
+    signals = detect(reading.words)
     return replace(
         signals,
         crisis=signals.crisis if Axis.CRISIS in crossing else 0.0,
@@ -107,19 +104,22 @@ def _readings(texts: Sequence[str]) -> Iterator[_Reading]:
     parts = [part for text in texts if (part := part_of(text)) is not None]
     if parts and len(parts) == len(texts):
         ordered = sorted(parts, key=lambda part: part.number)
-        yield from _joined([part.words for part in ordered], numbered=True)
+        yield from _joined([part.words for part in ordered], [True] * (len(parts) - 1))
         return
+    stripped = [text.strip() for text in texts]
+    unfinished = [_is_unfinished(before, after) for before, after in pairwise(stripped)]
     for first in range(len(texts) - 2, -1, -1):
-        yield from _joined([text.strip() for text in texts[first:]], numbered=False)
+        yield from _joined(stripped[first:], unfinished[first:])
 
 
-def _joined(texts: Sequence[str], *, numbered: bool) -> Iterator[_Reading]:
-    ends = range(1, len(texts))
-    cut = {end for end in ends if _may_be_cut(texts[end - 1], texts[end])}
-    for cuts in dict.fromkeys((frozenset(), frozenset(cut & {len(texts) - 1}), frozenset(cut))):
+def _joined(texts: Sequence[str], unfinished: Sequence[bool]) -> Iterator[_Reading]:
+    """`unfinished`: whether each text but the last stops in the middle of its sentence."""
+    cut = {end for end, pair in enumerate(pairwise(texts)) if _may_be_cut(*pair)}
+    last = len(unfinished) - 1
+    for cuts in dict.fromkeys((frozenset(), frozenset(cut & {last}), frozenset(cut))):
         words, open_ends = texts[0].rstrip(), []
-        for end, (before, after) in enumerate(pairwise(texts), start=1):
-            if numbered or end in cuts or _is_unfinished(before, after):
+        for end, after in enumerate(texts[1:]):
+            if end in cuts or unfinished[end]:
                 open_ends.append(len(words))
             words += ("" if end in cuts else " ") + after.strip()
         yield _Reading(words, tuple(open_ends))

@@ -38,6 +38,12 @@ def detect(text: str, history: Sequence[str] = ()) -> Signals:
     return _in_context(now, plain, inputs, earlier) if earlier and now.covered else now
 
 
+def quote_rules(text: str) -> list[Evidence]:
+    """What the rules alone find. Takes a small part of the time of `detect`. Never raises."""
+    english, spanish = find(in_plain_words(text), load_lexicon()), in_spanish(text)
+    return list(_from_rules(text, [english, spanish] if spanish else [english]))
+
+
 def _version() -> str:
     english, spanish = load_lexicon().version, load_lexicon(SPANISH).version
     return f"rules-{english} heads-{load_classifiers().version} es-{spanish}"
