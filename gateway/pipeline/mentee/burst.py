@@ -4,6 +4,7 @@ Nothing waits for a text that may still come: a crisis in the first text is acte
 no timer has to survive a restart. What is recorded already when a text is read, is read with it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -16,10 +17,22 @@ from gateway.conversations.turn import Turn
 from models import DecisionRecord, Message
 
 
-def find_burst(turn: Turn) -> tuple[str, ...]:
+def list_latest(turn: Turn) -> list[Message]:
+    """This text and those before it, each within seconds of the next. Empty if it came alone."""
+    policy = turn.policy.bursts
+    within = timedelta(seconds=policy.within_seconds)
+    burst = [turn.message]
+    for message in reversed(_before(turn, turn.message.at - within * policy.most_texts)):
+        if burst[0].at - message.at > within or len(burst) == policy.most_texts:
+            break
+        burst.insert(0, message)
+    return burst if len(burst) > 1 else []
+
+
+def find_burst(turn: Turn, latest: Sequence[Message]) -> tuple[str, ...]:
     """The mentee's texts to read together with this one, oldest first, this one among them.
 
-    Empty if it came alone.
+    `latest` comes from `list_latest`. Empty if it came alone.
     """
     here, policy = turn.message, turn.policy.bursts
     if here.kind is not None:
@@ -29,14 +42,15 @@ def find_burst(turn: Turn) -> tuple[str, ...]:
         parts = [(message, part_of(message.words)) for message in _before(turn, since)]
         texts = [message.words for message, one in parts if one is not None and one.of == part.of]
         return (*texts, here.words) if texts else ()
-    return tuple(message.words for message in _latest(turn))
+    return tuple(message.words for message in latest)
 
 
-def words_for_bot(turn: Turn) -> str:
+def words_for_bot(turn: Turn, latest: Sequence[Message]) -> str:
     """The words of this text after those that were left to be read together with it."""
     if turn.message.kind is not None:
         return turn.words.strip()
-    latest = _latest(turn)
+    if not latest:
+        return turn.words
     read_on = turn.session.scalars(
         select(DecisionRecord.message_id).where(
             DecisionRecord.message_id.in_([message.id for message in latest]),
@@ -47,7 +61,7 @@ def words_for_bot(turn: Turn) -> str:
     return " ".join([*reversed([message.words for message in left]), turn.words])
 
 
-def find_next(turn: Turn) -> Message | None:
+def find_next(turn: Turn, latest: Sequence[Message]) -> Message | None:
     """The mentee's next text, if it came within seconds and is recorded already."""
     within = timedelta(seconds=turn.policy.bursts.within_seconds)
     following = turn.session.scalar(
@@ -63,7 +77,7 @@ def find_next(turn: Turn) -> Message | None:
     if following is None or following.kind or following.handled_at is not None:
         return None
     close = following.at - turn.message.at <= within
-    many = len(_latest(turn)) >= turn.policy.bursts.most_texts
+    many = len(latest) >= turn.policy.bursts.most_texts
     alone = any(map(stands_alone, (turn.words, following.words)))
     return following if close and not many and not alone else None
 
@@ -71,18 +85,6 @@ def find_next(turn: Turn) -> Message | None:
 def stands_alone(words: str) -> bool:
     """Whether a text is complete: MENU, or a picture without words."""
     return not words.strip() or one_word(words).upper() in KEYWORDS
-
-
-def _latest(turn: Turn) -> list[Message]:
-    """This text and those before it, each within seconds of the next. Empty if it came alone."""
-    policy = turn.policy.bursts
-    within = timedelta(seconds=policy.within_seconds)
-    burst = [turn.message]
-    for message in reversed(_before(turn, turn.message.at - within * policy.most_texts)):
-        if burst[0].at - message.at > within or len(burst) == policy.most_texts:
-            break
-        burst.insert(0, message)
-    return burst if len(burst) > 1 else []
 
 
 def _before(turn: Turn, since: datetime) -> list[Message]:

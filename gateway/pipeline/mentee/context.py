@@ -18,7 +18,7 @@ from gateway.conversations.bot_events import open_goal
 from gateway.conversations.quick_replies import answer_meant
 from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Matched, find_commands
-from gateway.pipeline.mentee.burst import find_burst, find_next, words_for_bot
+from gateway.pipeline.mentee.burst import find_burst, find_next, list_latest, words_for_bot
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
 from gateway.privacy.terms import get_consent
 from models import Channel, DecisionRecord, Handoff, HandoffEvent, Message, Move
@@ -66,15 +66,16 @@ def read_context(turn: Turn) -> Context:
     goal = open_goal(turn.session, turn.conversation)
     standing = read_standing(turn, get_open_handoff(turn.session, turn.conversation))
     commands, reply = _find_all(turn)
+    latest = list_latest(turn)
     if not (commands or reply or standing.skill_wanted or standing.offered):
-        standing = replace(standing, more_follows=_more_follows(turn))
+        standing = replace(standing, more_follows=_more_follows(turn, latest))
     return Context(
         message=turn.message,
         own=turn.words,
         standing=standing,
         history=_earlier_texts(turn),
-        burst=find_burst(turn),
-        words=words_for_bot(turn),
+        burst=find_burst(turn, latest),
+        words=words_for_bot(turn, latest),
         commands=commands,
         reply=reply,
         keyword=_numbered_answer(turn) or keyword_meant(turn.words) or _number(turn.words),
@@ -95,9 +96,9 @@ def _find_all(turn: Turn) -> tuple[tuple[Matched, ...], Matched | None]:
     return tuple(find_commands(turn, COMMANDS)), next(find_commands(turn, REPLIES), None)
 
 
-def _more_follows(turn: Turn) -> bool:
+def _more_follows(turn: Turn, latest: Sequence[Message]) -> bool:
     """Whether the bot is to read this text with the next one, which is here and no command."""
-    following = find_next(turn)
+    following = find_next(turn, latest)
     return following is not None and not any(_find_all(replace(turn, message=following)))
 
 
