@@ -6,8 +6,6 @@ The caller locks the conversation, as for every move (handoffs.py).
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
 from escalation.handoffs.availability import mentors_under_concern
 from escalation.handoffs.duty import managers_to_text, on_duty
 from escalation.handoffs.handoffs import (
@@ -35,7 +33,7 @@ from escalation.handoffs.transfers import CannotTransfer, end_transfer, who_coul
 from escalation.speech.i18n import written
 from escalation.speech.message_writer import conversation_language, get_thread
 from escalation.transaction import Transaction
-from models import Handoff, HandoffEvent, Move, Need, Person, Status, Urgency
+from models import Handoff, Move, Need, Person, Status, Urgency
 
 
 class NotUrgency(Refused):
@@ -140,15 +138,7 @@ def may_take_over(tx: Transaction, handoff: Handoff, by: Person) -> bool:
         return False
     if unanswered.reminded_at is not None or unanswered.due <= tx.now:
         return True
-    pages = tx.session.scalars(
-        select(HandoffEvent).where(
-            HandoffEvent.handoff_id == handoff.id,
-            HandoffEvent.id > hold.id,
-            HandoffEvent.move == Move.PAGE,
-            HandoffEvent.at >= unanswered.since,
-        )
-    )
-    return any(by.id in page.detail["people"] for page in pages)
+    return by.id in hold.list_paged(since=unanswered.since)
 
 
 def take_over(tx: Transaction, handoff: Handoff, by: Person) -> None:

@@ -4,9 +4,10 @@ Nothing is stored: messages and moves show it. So a text that turns out not to h
 later, brings its clock back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -35,6 +36,23 @@ BY_A_PERSON: ColumnElement[bool] = (
     & Message.speaker.in_([Speaker.MENTOR, Speaker.MANAGER])
     & Message.delivery.not_in(HOPELESS)
 )
+
+
+@dataclass(frozen=True)
+class Hold:
+    """When the present holder of a handoff got it, and its moves since then: what, when, detail."""
+
+    at: datetime
+    moves: tuple[tuple[Move, datetime, Mapping[str, Any]], ...]
+
+    def last(self, move: Move) -> datetime | None:
+        return max((at for one, at, _ in self.moves if one is move), default=None)
+
+    def list_paged(self, since: datetime) -> Iterator[int]:
+        """The ids of the people paged from then on."""
+        for move, at, detail in self.moves:
+            if move is Move.PAGE and at >= since:
+                yield from detail["people"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def get_unanswered(session: Session, handoff: Handoff, rules: Rules) -> Unanswer
         .order_by(Message.id.desc())
         .limit(1)
     ).first()
-    raised_at = _last(session, handoff, hold, Move.RAISE)
+    raised_at = hold.last(Move.RAISE)
     since: datetime | None
     if words is None and handoff.need is Need.MENTOR:
         since = _oldest_after(session, handoff, 0)  # the mentor wrote first: nobody had asked
@@ -79,27 +97,28 @@ def get_unanswered(session: Session, handoff: Handoff, rules: Rules) -> Unanswer
     if since is None:
         return None
     # When its urgency changes, the new time begins.
-    lowered_at = _last(session, handoff, hold, Move.LOWER)
-    begins = max(since, raised_at or since, lowered_at or since)
+    begins = max(since, raised_at or since, hold.last(Move.LOWER) or since)
     # When it became more urgent, we paged the holder and others: that was the reminder.
     began = words is not None and not (raised_at and raised_at > words.at)
-    reminded_at = _last(session, handoff, hold, Move.REMIND) if began else None
+    reminded_at = hold.last(Move.REMIND) if began else None
     if reminded_at is not None and reminded_at < begins:
         reminded_at = None
     due = _due(session, handoff, rules, reminded_at or begins, began=began)
     return Unanswered(since, due, began, reminded_at)
 
 
-def get_hold(session: Session, handoff: Handoff) -> HandoffEvent | None:
-    """The move by which the present holder got it; None if nobody holds it."""
+def get_hold(session: Session, handoff: Handoff) -> Hold | None:
+    """None if nobody holds it."""
     if handoff.status is not Status.CLAIMED:
         return None
-    return session.scalar(
-        select(HandoffEvent)
-        .where(HandoffEvent.handoff_id == handoff.id, HandoffEvent.move == Move.CLAIM)
-        .order_by(HandoffEvent.id.desc())
-        .limit(1)
+    here = HandoffEvent.handoff_id == handoff.id
+    claim = select(func.max(HandoffEvent.id)).where(here, HandoffEvent.move == Move.CLAIM)
+    claimed, *moves = session.execute(
+        select(HandoffEvent.move, HandoffEvent.at, HandoffEvent.detail)
+        .where(here, HandoffEvent.id >= claim.scalar_subquery())
+        .order_by(HandoffEvent.id)
     )
+    return Hold(claimed.at, tuple(move._tuple() for move in moves))
 
 
 def watch(tx: Transaction, handoff: Handoff) -> None:
@@ -155,17 +174,6 @@ def _oldest_after(session: Session, handoff: Handoff, message_id: int) -> dateti
         )
         .order_by(Message.id)
         .limit(1)
-    )
-
-
-def _last(session: Session, handoff: Handoff, hold: HandoffEvent, move: Move) -> datetime | None:
-    """When it was last moved so in this hold."""
-    return session.scalar(
-        select(func.max(HandoffEvent.at)).where(
-            HandoffEvent.handoff_id == handoff.id,
-            HandoffEvent.id > hold.id,
-            HandoffEvent.move == move,
-        )
     )
 
 

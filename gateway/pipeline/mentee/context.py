@@ -21,7 +21,7 @@ from gateway.pipeline.commands import Matched, find_commands
 from gateway.pipeline.mentee.burst import find_burst, find_next, list_latest, words_for_bot
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
 from gateway.privacy.terms import get_consent
-from models import Channel, DecisionRecord, Handoff, HandoffEvent, Message, Move
+from models import Channel, DecisionRecord, Handoff, Message, Move
 
 # How many earlier texts, and how old ones, detection reads along with a text.
 HISTORY_LASTS = timedelta(hours=24)
@@ -130,13 +130,8 @@ def _was_paged_lately(turn: Turn, handoff: Handoff) -> bool:
     if hold is None:
         return False
     interval = timedelta(minutes=turn.policy.claim.page_again_after_minutes)
-    paged = select(HandoffEvent.id).where(
-        HandoffEvent.handoff_id == handoff.id,
-        HandoffEvent.id > hold.id,
-        HandoffEvent.move == Move.PAGE,
-        HandoffEvent.at > turn.now - interval,
-    )
-    return turn.session.scalar(paged.limit(1)) is not None
+    paged_at = hold.last(Move.PAGE)
+    return paged_at is not None and paged_at > turn.now - interval
 
 
 def _numbered_answer(turn: Turn) -> str | None:
