@@ -7,10 +7,12 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import get_open_handoff
+from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.speech.i18n import gettext_noop
+from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
 from gateway.accounts.sessions import Mentor
+from gateway.console.moves import DOUBLE_CLICK
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.handoffs.first_messages import (
     CannotStart,
@@ -23,7 +25,7 @@ from gateway.handoffs.first_messages import (
 from gateway.messaging.outbox import acting
 from gateway.runtime.user_input import cleaned, too_long
 from gateway.web.rendering import Number, PageRefused, get_line, go_to, page
-from models import Conversation, Handoff, Person, Urgency
+from models import Channel, Conversation, Message, Person, Urgency
 
 router = APIRouter(prefix="/console/mentees")
 
@@ -46,10 +48,11 @@ def write(request: Request, number: Number, mentor: Mentor, words: Words = "") -
         if mentee.id not in {one.id for one in list_own_mentees(tx.session, by)}:
             raise PageRefused(403, gettext_noop("Only their own mentors write to a mentee first."))
         _check(words, gettext_noop("Write a message first."))
-        begun = write_first(tx, by, mentee, note_draft(tx, by, mentee, words))
-        if isinstance(begun, Handoff):
-            return f"/console/{begun.id}"
-        return f"/console/mentees/{number}?held=true"
+        thread = lock_conversation(tx.session, get_thread(tx.session, tx.rules, mentee).id)
+        if not _was_just_written(tx, thread, by, words):
+            write_first(tx, by, mentee, note_draft(tx, by, mentee, words))
+        handoff = get_open_handoff(tx.session, thread)
+        return f"/console/{handoff.id}" if handoff else f"/console/mentees/{number}?held=true"
 
     return _start(request, number, mentor, start, {"words": words})
 
@@ -86,6 +89,17 @@ def _start(
             raise
         return _show(request, number, mentor, form=form, refused=refused)
     return go_to(request, path)
+
+
+def _was_just_written(tx: Transaction, thread: Conversation, by: Person, words: str) -> bool:
+    drafts = select(Message).where(
+        Message.about_id == thread.id,
+        Message.speaker_id == by.id,
+        Message.channel == Channel.WEB,
+        Message.outgoing.is_(False),
+        Message.at > tx.now - DOUBLE_CLICK,
+    )
+    return any(one.words == words for one in tx.session.scalars(drafts))
 
 
 def _check(words: str, missing: str) -> None:

@@ -66,6 +66,20 @@ def test_a_code_sends_once(talk: Talk) -> None:
     assert talk.read_by(MAYA).count(f"Sam: {HI}") == 1
 
 
+def test_a_double_click_writes_to_maya_once(talk: Talk) -> None:
+    web, maya = Web(talk), talk.person(MAYA).id
+    for now in (talk.clock.now, NIGHT):
+        talk.clock.now = now
+        web.is_now(SAM)
+        answers = [web.posts(f"/console/mentees/{maya}/write", words=HI) for _ in range(2)]
+        assert {one.status_code for one in answers} == {303}
+        assert len({one.headers["location"] for one in answers}) == 1
+        talk.passes(hours=9)
+        assert talk.read_by(MAYA).count(f"Sam: {HI}") == 1
+        talk.texts(MAYA, "never mind")
+        talk.phones.shown.clear()
+
+
 def test_at_night_the_words_wait_until_maya_may_be_texted(talk: Talk) -> None:
     talk.clock.now = NIGHT
     answer = confirms(talk)
