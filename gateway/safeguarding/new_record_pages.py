@@ -38,9 +38,9 @@ class Given(BaseModel):
 
 
 @router.get("/safeguarding/new")
-def new_record(request: Request, mentor: Mentor, handoff: int = 0, done: str = "") -> Response:
+def new_record(request: Request, mentor: Mentor, handoff: str = "", done: str = "") -> Response:
     with get_line(request).database.reading() as session:
-        came_from = _find_handoff(session, mentor, handoff)
+        came_from = _find_handoff(session, mentor, row_number(handoff))
         mentee = came_from.conversation.person_id if came_from else None
         given = Given(mentee=str(mentee or ""), handoff=str(came_from.id) if came_from else "")
     return _show(request, mentor, given, done=done)

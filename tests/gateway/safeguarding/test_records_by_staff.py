@@ -125,6 +125,12 @@ def test_sam_opens_one_from_the_conversation_and_cannot_read_it(talk: Talk) -> N
     assert WORDS not in web.gets(f"/console/{number}").text
 
 
+def test_a_changed_link_opens_the_empty_form(talk: Talk) -> None:
+    web = signed_in(talk, SAM)
+    for number in ("9" * 20, "-1", "x"):
+        assert web.gets(f"/safeguarding/new?handoff={number}").status_code == 200
+
+
 def test_sam_opens_none_about_a_mentee_who_is_not_his(talk: Talk) -> None:
     with talk.database.writing() as session:
         session.execute(delete(Match).where(Match.mentee_id == talk.person(JO).id))
