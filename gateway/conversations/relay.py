@@ -24,7 +24,7 @@ def write_to_mentee(
     assert handoff.mentor is not None
     contact_details = ",".join(find_contact_details(words)) or None
     dropped = False
-    for number, part in enumerate(split_into_parts(words, LONGEST_TEXT)):
+    for number, part in enumerate(split_into_parts(words.strip(), LONGEST_TEXT)):
         message = speak_as_person(
             tx.session,
             handoff.conversation,
@@ -56,6 +56,14 @@ def link_text(tx: Transaction, text: Message, conversation_id: int) -> None:
         destroy_key(tx.session, text.key_id, now=tx.now)
         text.key_id = None
     tx.session.flush()
+
+
+def was_relayed(session: Session, text: Message) -> bool:
+    """Whether a mentor's text went to the mentee whom it is about."""
+    sent = select(Message.id).where(
+        Message.conversation_id == text.about_id, Message.relayed_from_id == text.id
+    )
+    return session.scalar(sent.limit(1)) is not None
 
 
 def tell_holder(tx: Transaction, handoff: Handoff, message: Message) -> None:

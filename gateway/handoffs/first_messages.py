@@ -26,7 +26,7 @@ from escalation.speech.i18n import Phrase, phrase
 from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
 from gateway.conversations.person_requests import ask_for_a_person
-from gateway.conversations.relay import link_text, write_to_mentee
+from gateway.conversations.relay import link_text, was_relayed, write_to_mentee
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
 from models import (
@@ -134,7 +134,7 @@ def write_first(
         handoff = start_conversation(tx, conversation, mentor)
     elif handoff.status is Status.WAITING:
         claim(tx, handoff, mentor)
-    write_to_mentee(tx, handoff, draft.words[words_from:].strip(), relayed_from=draft)
+    write_to_mentee(tx, handoff, draft.words[words_from:], relayed_from=draft)
     return handoff
 
 
@@ -151,8 +151,7 @@ def write_first_later(line: Line, job: WriteFirst) -> None:
             return
         tx, mentee = line.of(session, mentor.program_id).at(session), conversation.person
         lock_conversation(session, conversation.id)
-        sent = select(Message.id).where(Message.relayed_from_id == draft.id).limit(1)
-        if mentee is None or session.scalar(sent) is not None:
+        if mentee is None or was_relayed(session, draft):
             return
         if mentee.id not in {one.id for one in list_own_mentees(session, mentor)}:
             why = phrase("You are no longer their mentor.")

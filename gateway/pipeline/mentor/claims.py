@@ -12,12 +12,11 @@ from gateway.pipeline.mentor.lookup import (
     ambiguous,
     check_held,
     choice,
-    find_handoff,
+    find_addressee,
     list_held,
     list_held_by_others,
     list_paged,
     list_waiting,
-    lock,
     pick,
 )
 from gateway.pipeline.mentor.reading.read import (
@@ -105,17 +104,9 @@ def send_brief(turn: Turn, command: Typed) -> None:
 def write_words(turn: Turn, _: bool) -> None:
     held = list_held(turn)
     code, words = read_addressed(turn.words)
-    if code is None and not held:
-        raise Refusal("hold_none")
-    unclear = len(held) > 1 if code is None else bool(held) and not words.strip()
-    if unclear:
+    if code is not None and held and not words.strip():
         raise ambiguous(turn, held)
-    if code is None:
-        handoff = held[0]
-        lock(turn, handoff)
-    else:
-        handoff = find_handoff(turn, code)
-    check_held(turn, handoff)
+    handoff = find_addressee(turn, held, code)
     write_to_mentee(turn, handoff, words, relayed_from=turn.message)
     if turn.message.media:
         turn.say("picture_left_out")

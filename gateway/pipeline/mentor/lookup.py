@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from escalation.handoffs import codes
 from escalation.handoffs.availability import (
@@ -19,8 +20,9 @@ from escalation.handoffs.moves import Closed, NotHolder
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
 from gateway.people.absences import until_in_words
+from gateway.pipeline.mentor.reading.people_named import Named
 from gateway.pipeline.mentor.reading.read import Typed, read_command
-from models import Alert, Conversation, Handoff, Message, Role, Status
+from models import Alert, Conversation, Handoff, Message, Person, Role, Status
 
 # What we answer to a wrong code, and to the one after which none counts for an hour.
 WRONG_CODE = "no_such_handoff"
@@ -119,6 +121,63 @@ def check_held(turn: Turn, handoff: Handoff) -> Handoff:
     if handoff.mentor_id != turn.mentor.id:
         raise NotHolder(handoff, turn.mentor)
     return handoff
+
+
+def find_addressee(turn: Turn, held: Sequence[Handoff], code: str | None) -> Handoff:
+    """The handoff that words are for, locked: with the code, or the only one of `held`."""
+    if code is not None:
+        return check_held(turn, find_handoff(turn, code))
+    if not held:
+        raise Refusal("hold_none")
+    if len(held) > 1:
+        raise ambiguous(turn, held)
+    lock(turn, held[0])
+    return check_held(turn, held[0])
+
+
+def choose_mentee(
+    turn: Turn, command: Named, may: Sequence[Person], *, verb: str, path: str
+) -> Person:
+    """The mentee whom a command names, of those for whom this mentor may text it.
+
+    If several have the name, the answer links to the page `path`.
+    """
+    allowed = {one.id for one in may}
+    named = [one for one in command.people if one.id in allowed]
+    if len(named) > 1:
+        raise Refusal(f"{verb}_which", who=named[0].name, link=f"{turn.rules.site}{path}")
+    if not named:
+        raise how_to(verb, may)
+    return named[0]
+
+
+def how_to(verb: str, may: Sequence[Person]) -> Refusal:
+    return Refusal(f"{verb}_how", example=may[0].name if may else "Alex")
+
+
+def list_answered(
+    turn: Turn, scripts: Sequence[str], *, within: timedelta
+) -> list[tuple[Message, int]]:
+    """The mentor's texts that one of these lines answered, the newest first, and the line's id.
+
+    A line is written when its text is handled, so both have the same time. The text before the
+    line may be another: several can arrive before the first is handled.
+    """
+    line = aliased(Message)
+    answered = (
+        select(Message, line.id)
+        .join(line, (line.at == Message.handled_at) & (line.id > Message.id))
+        .where(
+            Message.conversation_id == turn.conversation.id,
+            Message.id < turn.message.id,
+            Message.outgoing.is_(False),
+            line.conversation_id == turn.conversation.id,
+            line.script.in_(scripts),
+            line.at > turn.now - within,
+        )
+        .order_by(Message.id.desc(), line.id)
+    )
+    return [(text, number) for text, number in turn.session.execute(answered)]
 
 
 def list_held(turn: Turn) -> list[Handoff]:

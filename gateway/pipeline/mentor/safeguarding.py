@@ -6,7 +6,7 @@ from escalation.handoffs.handoffs import lock_conversation
 from escalation.speech.message_writer import get_thread
 from gateway.conversations.relay import link_text
 from gateway.conversations.turn import Turn
-from gateway.pipeline.mentor.lookup import Refusal, find_handoff
+from gateway.pipeline.mentor.lookup import Refusal, choose_mentee, find_handoff, how_to
 from gateway.pipeline.mentor.reading.people_named import BETWEEN, Named, names_mentee
 from gateway.safeguarding.records import Report, list_reportable_mentees, report_by_staff
 from models import Concern, Handoff, Person
@@ -56,16 +56,10 @@ def _find_mentee(turn: Turn, command: Named) -> tuple[Person, Handoff | None]:
         if handoff.conversation.person is None:
             raise _how(turn)
         return handoff.conversation.person, handoff
-    may = {one.id for one in list_reportable_mentees(turn.session, turn.mentor)}
-    named = [one for one in command.people if one.id in may]
-    if len(named) > 1:
-        link = f"{turn.rules.site}/safeguarding/new"
-        raise Refusal("record_which", who=named[0].name, link=link)
-    if not named:
-        raise _how(turn)
-    return named[0], None
+    may = list_reportable_mentees(turn.session, turn.mentor)
+    mentee = choose_mentee(turn, command, may, verb="record", path="/safeguarding/new")
+    return mentee, None
 
 
 def _how(turn: Turn) -> Refusal:
-    mentees = list_reportable_mentees(turn.session, turn.mentor)
-    return Refusal("record_how", example=mentees[0].name if mentees else "Alex")
+    return how_to("record", list_reportable_mentees(turn.session, turn.mentor))

@@ -5,7 +5,6 @@ code, which only the mentor's own phone shows.
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.handoffs.codes import DIGITS, LETTERS
 from escalation.handoffs.jobs import Work
 from escalation.speech.message_writer import get_thread
-from gateway.conversations.relay import link_text
+from gateway.conversations.relay import link_text, was_relayed
 from gateway.conversations.turn import Turn
 from gateway.handoffs.first_messages import (
     CannotStart,
@@ -24,7 +23,16 @@ from gateway.handoffs.first_messages import (
     open_for_mentee,
     write_first,
 )
-from gateway.pipeline.mentor.lookup import Refusal, check_code_limit, find_handoff, mentors_time
+from gateway.pipeline.mentor.lookup import (
+    Refusal,
+    check_code_limit,
+    choose_mentee,
+    find_handoff,
+    how_to,
+    list_answered,
+    mentors_time,
+)
+from gateway.pipeline.mentor.reading.everyday import without_manners
 from gateway.pipeline.mentor.reading.people_named import (
     Named,
     list_program_mentees,
@@ -37,6 +45,8 @@ from models import Channel, Conversation, Handoff, Message, Person, Role, Urgenc
 CONFIRM_WITHIN = timedelta(minutes=30)
 # Quiet hours are shorter than a day; a gateway may be down for a weekend.
 HELD_AT_MOST = timedelta(days=7)
+# The page where mentors choose a mentee.
+PATH = "/console/mentees"
 URGENCY = re.compile(r"(routine|soon|urgent|crisis)\b[\s:.,-]*", re.IGNORECASE)
 
 match_write = names_mentee("write")
@@ -45,28 +55,29 @@ match_open = names_mentee("open")
 
 def write(turn: Turn, command: Named) -> None:
     if command.code is not None:
-        _confirm(turn, command.code)
+        _confirm(turn, command.code, command.rest)
         return
-    mentee = _choose(turn, command, list_own_mentees(turn.session, turn.mentor), "write")
+    may = list_own_mentees(turn.session, turn.mentor)
+    mentee = choose_mentee(turn, command, may, verb="write", path=PATH)
     if not command.rest:
-        raise _how(turn, "write")
+        raise how_to("write", may)
     link_text(turn, turn.message, get_thread(turn.session, turn.rules, mentee).id)
     minutes = CONFIRM_WITHIN // timedelta(minutes=1)
     turn.say("write_confirm", who=mentee.name, code=_code_of(turn.message), minutes=minutes)
 
 
-def _confirm(turn: Turn, code: str) -> None:
+def _confirm(turn: Turn, code: str, rest: str) -> None:
     check_code_limit(turn)
-    draft = _latest_draft(turn)
-    if draft is None or code != _code_of(draft):
+    draft = next((one for one in _list_drafts(turn) if _code_of(one) == code), None)
+    if draft is None:
         find_handoff(turn, code)  # a wrong code counts, and is refused
-        raise _how(turn, "write")
+    may = list_own_mentees(turn.session, turn.mentor)
+    if draft is None or was_relayed(turn.session, draft):
+        raise how_to("write", may)
     command = read_named("write", draft.words, list_program_mentees(turn))
-    if command is None or turn.session.scalar(
-        select(Message.id).where(Message.relayed_from_id == draft.id).limit(1)
-    ):
-        raise _how(turn, "write")
-    mentee = _choose(turn, command, list_own_mentees(turn.session, turn.mentor), "write")
+    if command is None:
+        raise how_to("write", may)
+    mentee = choose_mentee(turn, command, may, verb="write", path=PATH)
     try:
         begun = write_first(turn, turn.mentor, mentee, draft, words_from=command.begins)
     except CannotStart as refused:
@@ -75,6 +86,8 @@ def _confirm(turn: Turn, code: str) -> None:
         turn.say_about(begun, "wrote_first", who=mentee.name)
     else:
         turn.say("write_held", who=mentee.name, time=mentors_time(turn, begun))
+    if without_manners(rest):
+        turn.say("rest_not_sent")
 
 
 def first_words_due(line: Line, session: Session, before: datetime) -> list[Work]:
@@ -112,11 +125,12 @@ def _words_from(draft: Message, mentee: Person) -> int | None:
 
 
 def open_(turn: Turn, command: Named) -> None:
-    mentee = _choose(turn, command, list_openable_mentees(turn.session, turn.mentor), "open")
+    may = list_openable_mentees(turn.session, turn.mentor)
+    mentee = choose_mentee(turn, command, may, verb="open", path=PATH)
     said = URGENCY.match(command.rest)
     reason = command.rest[said.end() :].strip() if said else ""
     if said is None or not reason:
-        raise _how(turn, "open")
+        raise how_to("open", may)
     word = said[1].upper()
     urgency = Urgency["CRISIS" if word == "URGENT" else word]
     link_text(turn, turn.message, get_thread(turn.session, turn.rules, mentee).id)
@@ -128,39 +142,12 @@ def open_(turn: Turn, command: Named) -> None:
     turn.say_about(handoff, key, who=mentee.name)
 
 
-def _choose(turn: Turn, command: Named, may: Sequence[Person], verb: str) -> Person:
-    allowed = {one.id for one in may}
-    named = [one for one in command.people if one.id in allowed]
-    if len(named) > 1:
-        link = f"{turn.rules.site}/console/mentees"
-        raise Refusal(f"{verb}_which", who=named[0].name, link=link)
-    if not named:
-        raise _how(turn, verb)
-    return named[0]
-
-
-def _how(turn: Turn, verb: str) -> Refusal:
-    mentees = list_openable_mentees(turn.session, turn.mentor)
-    return Refusal(f"{verb}_how", example=mentees[0].name if mentees else "Alex")
-
-
-def _latest_draft(turn: Turn) -> Message | None:
-    """The text that the latest `write_confirm` answered, if that was not too long ago."""
-    here = Message.conversation_id == turn.conversation.id
-    asked = turn.session.scalar(
-        select(Message.id)
-        .where(here, Message.script == "write_confirm", Message.at > turn.now - CONFIRM_WITHIN)
-        .order_by(Message.id.desc())
-        .limit(1)
-    )
-    if asked is None:
-        return None
-    return turn.session.scalar(
-        select(Message)
-        .where(here, Message.id < asked, Message.outgoing.is_(False))
-        .order_by(Message.id.desc())
-        .limit(1)
-    )
+def _list_drafts(turn: Turn) -> list[Message]:
+    """The latest text for each mentee that `write_confirm` answered not too long ago."""
+    drafts: dict[int | None, Message] = {}
+    for text, _ in list_answered(turn, ["write_confirm"], within=CONFIRM_WITHIN):
+        drafts.setdefault(text.about_id, text)
+    return list(drafts.values())
 
 
 def _code_of(draft: Message) -> str:

@@ -1,9 +1,11 @@
 """Sam writes to Maya first, or asks that somebody write to her; Ruth can ask, too."""
 
+import itertools
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from escalation.handoffs.handoffs import get_owner
+from gateway.pipeline.turns import take_turns
 from models import HandoffEvent, Move, Need, Owner, Person, Status, Urgency
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
@@ -64,6 +66,33 @@ def test_a_code_sends_once(talk: Talk) -> None:
     talk.texts(SAM, f"WRITE {code}")
     assert "Nothing was sent" in talk.says(SAM, f"WRITE {code}")
     assert talk.read_by(MAYA).count(f"Sam: {HI}") == 1
+
+
+def test_sam_writes_to_two_mentees_and_confirms_in_any_order(talk: Talk) -> None:
+    codes = []
+    for words in ("WRITE MAYA hi Maya", "WRITE JO hi Jo"):
+        talk.passes(seconds=1)
+        codes += re.findall(r"WRITE (\w{4}) within", talk.says(SAM, words))
+    for code in codes:
+        assert talk.says(SAM, f"WRITE {code}").startswith("Sent to ")
+    assert (talk.read_by(MAYA)[-1], talk.read_by(JO)[-1]) == ("Sam: hi Maya", "Sam: hi Jo")
+
+
+def test_a_text_that_comes_before_the_answer_to_write_does_not_take_its_place(talk: Talk) -> None:
+    ticks = itertools.count()
+    talk.line.clock = lambda: talk.clock() + timedelta(microseconds=next(ticks))
+    conversation = [talk.arrives(SAM, words) for words in (f"WRITE MAYA {HI}", "WAITING")][-1]
+    assert conversation is not None
+    talk.line.soon(take_turns, conversation)
+    [code] = re.findall(r"WRITE (\w{4}) within", " ".join(talk.read_by(SAM)))
+    assert talk.says(SAM, f"WRITE {code}").startswith("Sent to Maya.")
+
+
+def test_words_behind_the_code_go_nowhere_and_sam_reads_it(talk: Talk) -> None:
+    talk.texts(SAM, f"WRITE MAYA {HI}")
+    talk.texts(SAM, "WRITE {WRITE} and good luck")
+    assert talk.read_by(MAYA)[-1] == f"Sam: {HI}"
+    assert talk.read_by(SAM)[-1].endswith("Nobody got the words after it.")
 
 
 def test_a_double_click_writes_to_maya_once(talk: Talk) -> None:
