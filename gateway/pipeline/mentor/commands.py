@@ -20,7 +20,12 @@ from gateway.pipeline.mentor.absences import (
 )
 from gateway.pipeline.mentor.claims import done, list_queue, pass_, send_brief, take, write_words
 from gateway.pipeline.mentor.handovers import accept, give, match_give
-from gateway.pipeline.mentor.held_back import ask_which, match_unclear, send_held_back
+from gateway.pipeline.mentor.held_back import (
+    ask_which,
+    match_send,
+    match_unclear,
+    send_held_back,
+)
 from gateway.pipeline.mentor.lookup import Refusal, typed
 from gateway.pipeline.mentor.managing import MANAGED, manages
 from gateway.pipeline.mentor.notes import debrief, match_talk, note, talk
@@ -61,7 +66,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     Command(match_write, write),
     *(Command(manages(verb), act) for verb, act in MANAGED.items()),
     Command(match_open, open_),
-    Command(typed("send"), send_held_back),
+    Command(match_send, send_held_back),
     Command(match_unclear, ask_which),
     Command(lambda _: True, write_words),
 )

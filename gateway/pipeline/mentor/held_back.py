@@ -4,23 +4,23 @@ SEND sends it on. So nothing is lost, and nothing meant for the team reaches a m
 """
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
 
 from escalation.received.undecorate import undecorate, within_one_edit
-from gateway.conversations.relay import write_to_mentee
+from gateway.conversations.relay import link_text, was_relayed, write_to_mentee
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.lookup import (
     Refusal,
-    ambiguous,
-    check_held,
-    find_handoff,
+    find_addressee,
+    list_answered,
     list_held,
     list_paged,
-    lock,
 )
-from gateway.pipeline.mentor.reading.everyday import split_manners
+from gateway.pipeline.mentor.reading.everyday import split_manners, without_manners
+from gateway.pipeline.mentor.reading.managed import verb_in_capitals
 from gateway.pipeline.mentor.reading.people_named import list_program_mentees, read_named
 from gateway.pipeline.mentor.reading.read import Typed, Unclear, read_addressed, read_command
 from models import Handoff, Message
@@ -50,6 +50,12 @@ FORMS = {
     "record": "RECORD, a name and your words",
     "write": "WRITE, a name and your words",
     "open": "OPEN, a name, SOON and a reason",
+    "takeover": "TAKEOVER {code}",
+    "release": "RELEASE {code}",
+    "assign": "ASSIGN {code} to Noor and why",
+    "raise": "RAISE {code} crisis and why",
+    "lower": "LOWER {code} routine and why",
+    "close": "CLOSE {code} and why",
 }
 # Commands that name a mentee (people_named.py).
 NAMING = ("record", "write", "open")
@@ -62,12 +68,16 @@ def match_unclear(turn: Turn) -> Unclear | None:
         read = read_command(rest)  # K4RT TAKE
         if isinstance(read, Typed) and read.word in BEHIND_CODE:
             return Unclear(read.word)
-    return read if isinstance(read, Unclear) else _named_almost(turn)
+    return _read_almost(turn, rest) or (read if isinstance(read, Unclear) else None)
 
 
-def _named_almost(turn: Turn) -> Unclear | None:
-    """RECORD MAYA and its kin in quotation marks, with manners, or with a typing error."""
-    _, plain = split_manners(undecorate(turn.words))
+def _read_almost(turn: Turn, words: str) -> Unclear | None:
+    """RECORD MAYA and its kin, behind a code, in quotation marks, with manners, or with a typing
+    error; or RELEASE and its kin in capitals, without the typing error.
+    """
+    _, plain = split_manners(undecorate(words))
+    if (managed := verb_in_capitals(plain)) is not None:
+        return Unclear(managed)
     first = re.match(r"[a-z]+", plain, re.IGNORECASE)
     verb = first and next((one for one in NAMING if within_one_edit(first[0].lower(), one)), None)
     if first is None or verb is None:
@@ -77,55 +87,68 @@ def _named_almost(turn: Turn) -> Unclear | None:
 
 
 def ask_which(turn: Turn, unclear: Unclear) -> None:
-    held = list_held(turn)
-    form = FORMS[unclear.word or "take"].format(code=_example(turn, held))
-    raise Refusal("held_back" if held else "command_how", form=form)
+    word = unclear.word or "take"
+    ask_if_words(turn, word)
+    raise Refusal("command_how", form=_form(turn, word, []))
+
+
+def ask_if_words(turn: Turn, word: str) -> None:
+    """Raises Refusal if the mentor holds a handoff: the command may be words for that mentee."""
+    if held := list_held(turn):
+        raise Refusal("held_back", form=_form(turn, word, held))
+
+
+def match_send(turn: Turn) -> Typed | None:
+    """SEND, SEND K4RT, or K4RT SEND. Also "ok send" and "snd" while a text is held back."""
+    code, read = _read_send(turn.words)
+    if read is None or (isinstance(read, Unclear) and _find_held_back(turn) is None):
+        return None
+    return Typed("send", code, "")
 
 
 def send_held_back(turn: Turn, command: Typed) -> None:
-    """Send the mentor's text before this one, if it was held back."""
+    """Send the text that was held back to the mentee."""
     text, held = _find_held_back(turn), list_held(turn)
     if text is None:
         raise Refusal("send_none")
     if not held:
         raise Refusal("hold_none")
-    addressed, words = read_addressed(text.words)
-    code = command.code or addressed
-    if code is None and len(held) > 1:
-        raise ambiguous(turn, held)
-    if code is None:
-        handoff = held[0]
-        lock(turn, handoff)
-    else:
-        handoff = find_handoff(turn, code)
-    check_held(turn, handoff)
-    lock(turn, handoff, text)
-    write_to_mentee(turn, handoff, words if addressed else text.words, relayed_from=text)
-    turn.say("sent_on", code=turn.code(handoff))
+    said = replace(turn, message=text).words
+    addressed, words = read_addressed(said)
+    handoff = find_addressee(turn, held, command.code or addressed)
+    link_text(turn, text, handoff.conversation_id)
+    write_to_mentee(turn, handoff, words if addressed else said, relayed_from=text)
+    turn.say("sent_on", *(["picture_left_out"] if text.media else []), code=turn.code(handoff))
+
+
+def _read_send(words: str) -> tuple[str | None, Typed | Unclear | None]:
+    """The code in a text that says SEND, and the command; (None, None) for another text."""
+    addressed, rest = read_addressed(words)
+    read = read_command(rest)
+    if read is None or read.word != "send":
+        return None, None
+    if isinstance(read, Typed):
+        return read.code or addressed, read
+    # "SEND JO" may mean another mentee, and "SEND HELP" may be words: it is asked about.
+    _, plain = split_manners(undecorate(rest))
+    return (addressed, read) if len(without_manners(plain).split()) == 1 else (None, None)
 
 
 def _find_held_back(turn: Turn) -> Message | None:
-    text = turn.session.scalar(
-        select(Message)
-        .where(
-            Message.conversation_id == turn.conversation.id,
-            Message.id < turn.message.id,
-            Message.outgoing.is_(False),
-            Message.at > turn.now - SEND_WITHIN,
-        )
-        .order_by(Message.id.desc())
-        .limit(1)
-    )
-    if text is None:
+    """The newest text that was held back, until it is sent or the mentor texts something else."""
+    answered = list_answered(turn, HELD_BACK, within=SEND_WITHIN)
+    if not answered:
         return None
-    answered = select(Message.id).where(
+    text, line = answered[0]
+    since = select(Message).where(
         Message.conversation_id == turn.conversation.id,
-        Message.id.between(text.id, turn.message.id),
-        Message.script.in_(HELD_BACK),
+        Message.outgoing.is_(False),
+        Message.id.between(line, turn.message.id - 1),
     )
-    return text if turn.session.scalar(answered.limit(1)) is not None else None
+    other = any(_read_send(one.words)[1] is None for one in turn.session.scalars(since))
+    return None if other or was_relayed(turn.session, text) else text
 
 
-def _example(turn: Turn, held: list[Handoff]) -> str:
+def _form(turn: Turn, word: str, held: list[Handoff]) -> str:
     known = [*held, *list_paged(turn)]
-    return turn.code(known[0]) if known else "K4RT"
+    return FORMS[word].format(code=turn.code(known[0]) if known else "K4RT")

@@ -98,11 +98,11 @@ def check_code_limit(turn: Turn) -> int:
     return len(answers)
 
 
-def lock(turn: Turn, handoff: Handoff, text: Message | None = None) -> None:
+def lock(turn: Turn, handoff: Handoff) -> None:
     """Lock the handoff and its conversation. From now on the mentor's text is about its mentee."""
     lock_conversation(turn.session, handoff.conversation_id)
     turn.session.refresh(handoff)
-    link_text(turn, text or turn.message, handoff.conversation_id)
+    link_text(turn, turn.message, handoff.conversation_id)
 
 
 def _wrong_code_answers(turn: Turn) -> Sequence[str | None]:

@@ -1,12 +1,10 @@
 """TAKEOVER, RELEASE, ASSIGN, RAISE, LOWER, CLOSE: what managers do with anybody's handoff.
 
-A mentor can raise or lower the urgency of a handoff that they hold. The words are also English, so
-a text is a command only if a code follows, or if the word is in capitals.
+A mentor can raise or lower the urgency of a handoff that they hold.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from escalation.handoffs.handoffs import release, resolve
 from escalation.handoffs.moves import Closed, NeedsReason
@@ -19,45 +17,17 @@ from escalation.handoffs.oversight import (
 )
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentor.handovers import find_colleague
+from gateway.pipeline.mentor.held_back import FORMS, ask_if_words
 from gateway.pipeline.mentor.lookup import Refusal, find_handoff
-from gateway.pipeline.mentor.reading.read import split_code, split_outcome
+from gateway.pipeline.mentor.reading.managed import Managed, read_managed
+from gateway.pipeline.mentor.reading.read import split_outcome
 from models import Handoff, Outcome, Role, Status, Urgency
 
 URGENCY = re.compile(r"(?:to\s+)?(routine|soon|crisis)\b[\s:.,-]*", re.IGNORECASE)
-# Words that raise to an urgency by themselves: CRISIS K4RT she has pills.
-SHORT = ("crisis", "urgent")
-FORMS = {
-    "takeover": "TAKEOVER {code}",
-    "release": "RELEASE {code}",
-    "assign": "ASSIGN {code} to Noor and why",
-    "raise": "RAISE {code} crisis and why",
-    "lower": "LOWER {code} routine and why",
-    "close": "CLOSE {code} and why",
-}
-
-
-@dataclass(frozen=True)
-class Managed:
-    verb: str
-    code: str | None
-    rest: str
 
 
 def manages(verb: str) -> Callable[[Turn], Managed | None]:
-    words = {"takeover": r"take\s?over", "raise": rf"raise|{'|'.join(SHORT)}"}.get(verb, verb)
-    pattern = re.compile(rf"\s*(?P<word>{words})\b[\s:.,-]*(?P<tail>.*)", re.I | re.S)
-
-    def match(turn: Turn) -> Managed | None:
-        found = pattern.fullmatch(turn.words)
-        if found is None:
-            return None
-        code, rest = split_code(found["tail"])
-        word = found["word"].lower()
-        if code is None and (not found["word"].isupper() or word in SHORT):
-            return None
-        return Managed(verb, code, f"crisis {rest}" if word in SHORT else rest)
-
-    return match
+    return lambda turn: read_managed(verb, turn.words)
 
 
 def take_it_over(turn: Turn, command: Managed) -> None:
@@ -134,6 +104,8 @@ MANAGED = {
 
 def _find(turn: Turn, command: Managed) -> Handoff:
     if command.code is None:
+        if command.rest:
+            ask_if_words(turn, command.verb)  # CLOSE YOUR EYES
         raise _how(turn, command)
     return find_handoff(turn, command.code)
 

@@ -23,6 +23,7 @@ from gateway.handoffs.first_messages import (
     open_for_mentee,
     write_first,
 )
+from gateway.pipeline.mentor.held_back import ask_if_words
 from gateway.pipeline.mentor.lookup import (
     Refusal,
     check_code_limit,
@@ -57,6 +58,8 @@ def write(turn: Turn, command: Named) -> None:
     if command.code is not None:
         _confirm(turn, command.code, command.rest)
         return
+    if command.rest and not command.people:
+        ask_if_words(turn, "write")  # WRITE ME BACK
     may = list_own_mentees(turn.session, turn.mentor)
     mentee = choose_mentee(turn, command, may, verb="write", path=PATH)
     if not command.rest:
@@ -125,6 +128,8 @@ def _words_from(draft: Message, mentee: Person) -> int | None:
 
 
 def open_(turn: Turn, command: Named) -> None:
+    if command.rest and not command.people and command.code is None:
+        ask_if_words(turn, "open")  # OPEN UP TO HER
     may = list_openable_mentees(turn.session, turn.mentor)
     mentee = choose_mentee(turn, command, may, verb="open", path=PATH)
     said = URGENCY.match(command.rest)

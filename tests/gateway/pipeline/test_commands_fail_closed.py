@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.pipeline.mentor.reading.everyday import ORDINARY
 from gateway.pipeline.mentor.reading.read import read_command
+from gateway.pipeline.turns import take_turns
 from models import Outcome, Status
 from tests.line import CRISIS, JO, MAYA, NOOR, SAM, Talk
 
@@ -155,6 +156,9 @@ ASKED = [
     *("AWAY tomorrow", "away this weekend", "give to zoe", "DONE", "TAKE MAYA", "take KRT"),
     *("PASS{1}", "DONE{1} no idea", "LATER{1} 30", "BRIEF {1}!", "WAITING?", "Who is waiting?"),
     *("{1} TAKE", "#{1} NOTE dad hits her", "can you close {1}", "take one", "take K four RT"),
+    *("#{1} RECORD abuse dad hits her", "{1} record Maya abuse dad hits her", "#{1} WRITE MAYA hi"),
+    *("{1} OPEN MAYA soon low", "{1} RELEASE", "#{1} CRISIS she has pills", "{1} TAKE OVER"),
+    *("“RAISE crisis she has pills”", "please RELEASE"),
 ]
 
 
@@ -201,6 +205,79 @@ def test_what_was_held_back_is_sent_with_send(talk: Talk) -> None:
     talk.new_texts()
     talk.texts(SAM, "SEND {2}")
     assert ("jo", "Sam: AWAY tomorrow, my dears") in talk.new_texts()
+
+
+def handles_at_once(talk: Talk, *texts: str) -> None:
+    """Sam's texts all arrive before the first is handled, each a moment after the one before."""
+    ticks = itertools.count()
+    talk.line.clock = lambda: talk.clock() + timedelta(microseconds=next(ticks))
+    conversation = [talk.arrives(SAM, words) for words in texts][-1]
+    assert conversation is not None
+    talk.line.soon(take_turns, conversation)
+
+
+def test_send_means_the_text_that_we_asked_about_and_not_one_that_came_meanwhile(
+    talk: Talk,
+) -> None:
+    talk.claims(SAM, MAYA)
+    code = talk.code(SAM)
+    handles_at_once(talk, "Away tomorrow, but I am here", f"NOTE {code} her dad hits her")
+    talk.texts(SAM, "SEND")
+    assert [words for words in talk.read_by(MAYA) if words.startswith("Sam: ")][1:] == [
+        "Sam: Away tomorrow, but I am here"
+    ]
+    assert "Nothing waits" in talk.says(SAM, "SEND")
+
+
+def test_send_with_manners_or_a_typing_error_sends_and_send_with_a_name_is_asked_about(
+    talk: Talk,
+) -> None:
+    talk.claims(SAM, MAYA)
+    for said in ("ok send", "snd", "Yes, send please"):
+        talk.texts(SAM, "AWAY tomorrow, my dears")
+        talk.new_texts()
+        talk.texts(SAM, said)
+        assert ("maya", "Sam: AWAY tomorrow, my dears") in talk.new_texts(), said
+    talk.texts(SAM, "AWAY tomorrow, my dears")
+    before = len(talk.read_by(MAYA))
+    assert "text SEND" in talk.says(SAM, "SEND JO")
+    assert len(talk.read_by(MAYA)) == before
+
+
+def test_the_text_that_a_reaction_quotes_is_not_sent(talk: Talk) -> None:
+    talk.claims(SAM, MAYA)
+    assert "text SEND" in talk.says(SAM, "Liked “I took the pills” AWAY tomorrow, my dears")
+    talk.texts(SAM, "SEND")
+    assert talk.read_by(MAYA)[-1] == "Sam: AWAY tomorrow, my dears"
+    talk.texts(SAM, "Liked “I took the pills” I am calling you")
+    assert talk.read_by(MAYA)[-1] == "Sam: I am calling you"
+
+
+def test_a_mentor_who_holds_two_says_with_a_code_whom_send_is_for(talk: Talk) -> None:
+    talk.claims(SAM, MAYA)
+    talk.claims(SAM, JO)
+    for number, name in ((1, "maya"), (2, "jo")):
+        talk.texts(SAM, "AWAY tomorrow, my dears")
+        talk.texts(SAM, "SEND")
+        talk.new_texts()
+        talk.texts(SAM, ("#{1} send", "SEND {2}")[number - 1])
+        sent = (name, "Sam: AWAY tomorrow, my dears")
+        assert [one for one in talk.new_texts() if one[0] != "sam"] == [sent]
+        assert "Nothing waits" in talk.says(SAM, "SEND")
+
+
+def test_a_shouted_sentence_is_held_back_and_not_lost(talk: Talk) -> None:
+    talk.claims(SAM, MAYA)
+    for words in ("CLOSE YOUR EYES AND BREATHE", "OPEN UP TO HER", "WRITE ME BACK"):
+        assert "text SEND" in talk.says(SAM, words), words
+        talk.texts(SAM, "SEND")
+        assert talk.read_by(MAYA)[-1] == f"Sam: {words}"
+
+
+def test_a_picture_beside_a_text_that_was_held_back_is_named(talk: Talk) -> None:
+    talk.claims(SAM, MAYA)
+    talk.texts(SAM, "AWAY tomorrow, my dears", media=1)
+    assert "only words are passed on" in talk.says(SAM, "SEND")
 
 
 def test_an_outcome_is_read_however_it_is_spelled_and_never_guessed(talk: Talk) -> None:
