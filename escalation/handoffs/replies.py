@@ -118,7 +118,7 @@ def get_hold(session: Session, handoff: Handoff) -> Hold | None:
         .where(here, HandoffEvent.id >= claim.scalar_subquery())
         .order_by(HandoffEvent.id)
     )
-    return Hold(claimed.at, tuple(move._tuple() for move in moves))
+    return Hold(claimed.at, tuple(moves))
 
 
 def watch(tx: Transaction, handoff: Handoff) -> None:
