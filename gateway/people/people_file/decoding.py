@@ -45,7 +45,7 @@ def decode(content: bytes, chosen: str = "") -> Decoded:
         twice = decoded_as(content, TWICE) is not None
         return Decoded(text, "UTF-8", (TWICE, "utf-8") if twice else ())
     guess = decoded_as(content, "cp1252") or content.decode("latin-1")
-    return Decoded(guess, "Windows-1252", tuple(GUESSES))
+    return Decoded(guess, GUESSES["cp1252"], tuple(GUESSES))
 
 
 def decoded_as(content: bytes, encoding: str) -> str | None:
