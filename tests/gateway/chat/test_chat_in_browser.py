@@ -75,12 +75,13 @@ def text_from(demo: OnRasa, owner: str, words: str) -> None:
     [key] = re.findall(rf'id="phone-(\d+)-owner"><bdi>{owner}</bdi>', page)
     if words == "take {}":
         # The alert may still wait for others to go with it, so the mentor asks what waits.
+        earlier = _offers(demo, key)
         _post_text(demo, key, "waiting")
-        for _ in range(100):
-            if codes := re.findall(r"like TAKE (\w{4})\.", _shown_on(demo, key)):
+        for _ in range(150):
+            if codes := _offers(demo, key) - earlier:
                 break
             time.sleep(0.1)
-        words = words.format(codes[-1])
+        words = words.format(codes.pop())
     elif "{}" in words:
         words = words.format(re.findall(r"(?:TAKE|DONE) (\w{4})", _shown_on(demo, key))[-1])
     _post_text(demo, key, words)
@@ -88,6 +89,11 @@ def text_from(demo: OnRasa, owner: str, words: str) -> None:
 
 def _post_text(demo: OnRasa, key: str, words: str) -> None:
     assert httpx.post(f"{demo.url}/phones/{key}", data={"words": words}).status_code == 303
+
+
+def _offers(demo: OnRasa, key: str) -> set[str]:
+    """The codes in the answers to WAITING on a phone."""
+    return set(re.findall(r"like TAKE (\w{4})\.", _shown_on(demo, key)))
 
 
 def _shown_on(demo: OnRasa, key: str) -> str:
