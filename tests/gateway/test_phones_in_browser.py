@@ -73,9 +73,9 @@ def test_sam_takes_answers_hands_over_and_noor_ends_it_by_text_alone(
         expect(sam.shows(alert)).not_to_contain_text("real person please")
     # A later alert may still wait for others to go with it, so Sam asks what waits.
     sam.texts("waiting")
-    offer = re.compile(rf"like TAKE (?!{'|'.join(['-', *earlier])})(\w{{4}})\.")
-    call = sam.shows(offer)
-    code = re.findall(offer, call.inner_text())[0]
+    waits = re.compile(rf"like TAKE (?!{'|'.join(['-', *earlier])})(\w{{4}})\.")
+    call = sam.shows(waits)
+    code = re.findall(waits, call.inner_text())[0]
     expect(call).not_to_contain_text("real person please")
 
     sam.texts(f"take {code}")
