@@ -4,13 +4,14 @@ PYTHON ?= python3.11
 HOUSE := .venv/bin
 BOT := bot/.venv/bin
 STOCK := var/benchmark/.venv/bin
+ROUNDS ?= 5
 UV_VERSION := 0.13.9
 INSTALL := $(HOUSE)/python -m gateway.install
 PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header $(PINS)
 # Set on many CI machines, this variable makes every process compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test check audit bot evidence screens benchmark pins clean
+.PHONY: up test check audit bot evidence screens bench benchmark pins clean
 
 ## Install what is missing, train the bot if its sources changed, start everything.
 up: $(HOUSE)/.ready $(BOT)/.ready
@@ -58,12 +59,21 @@ screens: $(HOUSE)/.tested $(BOT)/.ready
 	@sh tests/install_browser.sh
 	@$(HOUSE)/python -m tests.screens var/screens
 
-## Compare the bot with Rasa's default pipeline: installs TensorFlow (2 GB) in an environment of its own.
-benchmark: $(HOUSE)/.ready $(BOT)/.ready
+## Compare the whole line with the Rasa of `rasa init`, in alternating rounds: make bench ROUNDS=5.
+bench: $(HOUSE)/.tested $(BOT)/.ready $(STOCK)/.ready
+	@$(HOUSE)/python -m bot.training
+	$(HOUSE)/python -m tests.bench --rounds $(ROUNDS)
+
+## Compare the bot alone with Rasa's default pipeline, and write docs/evidence.md.
+benchmark: $(HOUSE)/.ready $(BOT)/.ready $(STOCK)/.ready
+	$(HOUSE)/python -m bot.benchmark
+
+# Stock Rasa with TensorFlow (2 GB), in an environment of its own.
+$(STOCK)/.ready: bot/requirements.txt bot/stock_rasa.txt | $(HOUSE)/uv
 	@test -x $(STOCK)/python || $(PYTHON) -m venv --without-pip $(dir $(STOCK))
 	@$(INSTALL) "Rasa for the comparison" $(dir $(STOCK)) bot/requirements.txt
 	@$(HOUSE)/uv pip install --no-config --system-certs --python $(STOCK)/python --requirements bot/stock_rasa.txt
-	$(HOUSE)/python -m bot.benchmark
+	@touch $@
 
 $(HOUSE)/uv:
 	@command -v $(PYTHON) > /dev/null || { echo "Warmline needs Python 3.11. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -125,15 +125,12 @@ class OnRasa(Process):
 
 
 class Stack(Process):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            folder,
-            "up",
-            RASA_URL=f"http://127.0.0.1:{free_port()}",
-            RASA_TOKEN="token-for-tests",
-            RASA_TRACKER_DB=str(folder / "tracker.db"),
-            SMS="phones",
-        )
+    def __init__(self, folder: Path, **environment: str) -> None:
+        own = {
+            "RASA_URL": f"http://127.0.0.1:{free_port()}",
+            "RASA_TRACKER_DB": str(folder / "tracker.db"),
+        }
+        super().__init__(folder, "up", **(own | environment))
         self.supervisor_log = folder / "log" / "supervisor.log"
 
     def start(self, *, ready: str = "/readyz", patience_seconds: float = 240) -> "Stack":
