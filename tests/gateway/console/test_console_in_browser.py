@@ -21,7 +21,7 @@ from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
 from tests.browsers import first_paint, fits, has_come_in, open_context
 from tests.keys import KEYS
-from tests.many_handoffs import fill
+from tests.history import fill
 from tests.processes import KEY, Process
 
 SIZES = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]

@@ -23,7 +23,7 @@ from models import (
 )
 from tests.gateway.console.steps import CRISIS, count_on, handoffs_on
 from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
-from tests.many_handoffs import HELD, WAITING, fill
+from tests.history import HELD, WAITING, fill
 from tests.web_client import ASKS, Web
 
 

@@ -43,7 +43,7 @@ from models import (
 )
 from tests.commands import warmline
 from tests.line import JO, MAYA, RUTH, SAM, STRANGER, Clock, Handsets, Talk
-from tests.many_handoffs import fill
+from tests.history import fill
 
 YEAR = timedelta(days=365)
 

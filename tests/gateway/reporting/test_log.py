@@ -24,7 +24,7 @@ from models import (
 )
 from tests.gateway.runtime.test_spreadsheets import read_csv, read_xlsx
 from tests.line import ASKS, JO, MAYA, NOOR, RUTH, SAM, Talk
-from tests.many_handoffs import fill
+from tests.history import fill
 from tests.web_client import Web
 
 DANGER = "i want to kill myself"

@@ -22,7 +22,7 @@ from tests.gateway.reporting.test_log import a_concern
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.keys import KEYS
 from tests.line import RUTH, Talk
-from tests.many_handoffs import fill
+from tests.history import fill
 from tests.processes import Process
 from tests.web_client import Web
 
