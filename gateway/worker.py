@@ -38,7 +38,7 @@ from gateway.runtime.jobs import Engine, forget_finished
 from gateway.runtime.line import Line
 from gateway.safeguarding.jobs import notify_overdue, overdue_records
 from gateway.safeguarding.records import NotifyOverdue
-from models import Delivery, Message
+from models import ON_ITS_WAY, Delivery, Message
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ def undelivered_messages(line: Line, session: Session, before: datetime) -> list
     first = (
         select(func.min(Message.id))
         .where(
-            Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
+            ON_ITS_WAY,
             ~waits_for_group(line.clock()),
         )
         .group_by(Message.conversation_id)
@@ -126,7 +126,7 @@ KINDS = (
     Kind(WriteFirst, write_first_later, first_words_due, SLOW),
     Kind(jobs.LapseTransfer, handoff_jobs.lapse_transfer, handoff_jobs.overdue_offers),
     Kind(SendWebhook, send_webhook, webhooks_to_send),
-    Kind(BeginCheckIn, check_in_jobs.begin_check_in, check_in_jobs.check_ins_to_begin, SLOW),
+    Kind(BeginCheckIn, check_in_jobs.begin_check_in, check_in_jobs.check_ins_to_begin, MINUTELY),
     Kind(AskCheckIn, ask_check_in, check_in_jobs.check_ins_to_ask, SLOW),
     Kind(CloseCheckIn, check_in_jobs.close_check_in, check_in_jobs.check_ins_to_close, SLOW),
     Kind(jobs.AskFollowUp, ask_follow_up, follow_ups_to_ask, SLOW),

@@ -2,7 +2,7 @@
 
 from models.alarms import OperatorAlarm
 from models.audit import AuditAnchor, AuditEntry
-from models.base import Base, JsonDict, changes_one, rows_changed
+from models.base import Base, JsonDict, changes_one, literal_in, rows_changed
 from models.check_ins import (
     CHECK_INS,
     CheckIn,
@@ -15,6 +15,7 @@ from models.check_ins import (
     SkipReason,
 )
 from models.conversations import (
+    ON_ITS_WAY,
     Channel,
     Conversation,
     Delivery,

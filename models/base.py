@@ -1,5 +1,6 @@
 """The declarative base, column types, and the conditional update that all tables share."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
 from typing import Any, ClassVar, TypeVar, cast
@@ -86,6 +87,18 @@ def enum_column(values: type[Enum]) -> sa.Enum:
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
     rows = sa.text(where)
     return sa.Index(name, *columns, unique=unique, postgresql_where=rows, sqlite_where=rows)
+
+
+def literal_in(column: Any, values: Iterable[Enum | str]) -> sa.ColumnElement[bool]:
+    """`column IN (...)` with the values in the statement's text, as a partial index says them.
+
+    SQLite uses the index only then: it does not look at the values that are bound to a list.
+    """
+    said: sa.BindParameter[Any] = sa.bindparam(
+        None, list(values), expanding=True, literal_execute=True
+    )
+    condition: sa.ColumnElement[bool] = column.in_(said)
+    return condition
 
 
 def changes_one(session: Session, change: sa.Update) -> bool:

@@ -97,6 +97,11 @@ class ScheduledCheckIn(Base):
             "due_at",
             where="answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL",
         ),
+        partial_index(
+            "scheduled_check_in_unasked",
+            "due_at",
+            where="sent_at IS NULL AND skipped_at IS NULL",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, UtcDateTime, enum_column, partial_index
+from models.base import Base, UtcDateTime, enum_column, literal_in, partial_index
 from models.encryption.ownership import Encrypted, key_column
 from models.people import Person, Program
 
@@ -73,6 +73,9 @@ class Conversation(Base):
         sa.CheckConstraint(
             "(stranger_phone IS NULL) = (stranger_index IS NULL)", name="stranger_has_index"
         ),
+        partial_index("conversation_to_forget", "forget_due_at", where="forget_due_at IS NOT NULL"),
+        # The unknown numbers of a program.
+        partial_index("conversation_of_stranger", "program_id", where="person_id IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -140,6 +143,25 @@ class Message(Base):
         sa.Index("message_thread", "conversation_id", "id"),
         # For erasing what staff texted about a mentee.
         partial_index("message_about", "about_id", where="about_id IS NOT NULL"),
+        # The mentees who asked to be erased, or changed their mind.
+        partial_index(
+            "message_erasure_asked",
+            "conversation_id",
+            "id",
+            where="script IN ('erase_set', 'erase_undone')",
+        ),
+        # For what a manager must know, and for the provider's limit.
+        partial_index("message_refused", "error_code", "moved_at", where="error_code IS NOT NULL"),
+        partial_index("message_contact_details", "moved_at", where="contact_details IS NOT NULL"),
+        # For the limit on what a program sends in a day, without reading the messages.
+        partial_index(
+            "message_texted",
+            "moved_at",
+            "at",
+            "conversation_id",
+            "outgoing",
+            where="tries > 0",
+        ),
         # For the metrics: the messages of a thread in a period.
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
     )
@@ -196,6 +218,10 @@ class Message(Base):
     def from_rasa(self) -> bool:
         """Whether Rasa wrote it. We drop such a message when a person takes over."""
         return self.speaker is Speaker.BOT and self.script is None
+
+
+# As the partial index says it, so that both databases use it.
+ON_ITS_WAY = literal_in(Message.delivery, (Delivery.QUEUED, Delivery.SENDING))
 
 
 class FailedTry(Base):

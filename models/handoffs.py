@@ -117,6 +117,10 @@ class Handoff(Base):
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
         # For the metrics.
         sa.Index("handoff_of_conversation_by_time", "conversation_id", "opened_at"),
+        # The open ones, and those that ended lately.
+        sa.Index("handoff_by_status", "status", "closed_at"),
+        sa.Index("handoff_of_mentor", "mentor_id", "status"),
+        partial_index("handoff_crisis", "mentor_id", where="urgency = 3"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -130,19 +134,19 @@ class Handoff(Base):
         "danger", Encrypted(""), comment="Null if the words do not say what kind of danger it is"
     )
     status: Mapped[Status] = mapped_column(enum_column(Status))
-    mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    mentor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     ladder: Mapped[int] = mapped_column(default=0)
     rung: Mapped[int] = mapped_column(
         default=-1, comment="The last rung paged; -1 before the first"
     )
     next_page_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     first_reply_at: Mapped[datetime | None] = mapped_column(
         UtcDateTime,
         comment="First message by a person under any claim that is not known to have failed",
     )
-    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))
 
     conversation: Mapped[Conversation] = relationship(lazy="joined")
@@ -165,6 +169,9 @@ class HandoffEvent(Base):
 
     __tablename__ = "handoff_event"
     owned_by = ("handoff_id",)
+    __table_args__ = (
+        partial_index("handoff_event_claim", "by_id", "handoff_id", where="move = 'claim'"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     handoff_id: Mapped[int] = mapped_column(sa.ForeignKey("handoff.id"), index=True)
@@ -218,7 +225,7 @@ class AlertStep(Base):
     __tablename__ = "alert_step"
     __table_args__ = (
         sa.UniqueConstraint("alert_id", "channel"),
-        partial_index("alert_step_open", "due_at", where="state IN ('due', 'trying')"),
+        sa.Index("alert_step_by_state", "state", "due_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

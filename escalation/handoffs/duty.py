@@ -53,16 +53,17 @@ class Rota:
 
 def get_rota(session: Session, program: Program) -> Rota:
     """Without people who left."""
+    of_staff = (Person.program_id == program.id, Person.role != Role.MENTEE)
     shifts = session.scalars(
         select(DutyShift)
         .join(Person, Person.id == DutyShift.person_id)
-        .where(Person.program_id == program.id)
+        .where(*of_staff)
         .order_by(DutyShift.weekday, DutyShift.begins_at, DutyShift.id)
     )
     overrides = session.scalars(
         select(DutyOverride)
         .join(Person, Person.id == DutyOverride.person_id)
-        .where(Person.program_id == program.id)
+        .where(*of_staff)
         .order_by(DutyOverride.id)
     )
     people = {person.id: person for person in list_staff(session, program.id)}

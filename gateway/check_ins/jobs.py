@@ -113,7 +113,12 @@ def check_ins_to_begin(line: Line, session: Session, before: datetime) -> list[W
     schedules = session.execute(
         select(Schedule, Person.timezone, Person.program_id, *LAST_STORED)
         .join(Person, Person.id == Schedule.person_id)
-        .outerjoin(ScheduledCheckIn, ScheduledCheckIn.schedule_id == Schedule.id)
+        # Those from before `LOOK_BACK`, and a day for the time zones, change nothing.
+        .outerjoin(
+            ScheduledCheckIn,
+            (ScheduledCheckIn.schedule_id == Schedule.id)
+            & (ScheduledCheckIn.local_date >= (before - LOOK_BACK - timedelta(days=2)).date()),
+        )
         .options(lazyload(Schedule.person))
         .group_by(Schedule.id, Person.id)
     )

@@ -57,7 +57,8 @@ def find_reached_limit(
     everywhere = (
         _sent_since(now - DAY, but=message)
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(Conversation.program_id == conversation.program_id)
+        # Plus 0: from the day's texts to their threads, and not from each thread to its texts.
+        .where(Conversation.program_id + 0 == conversation.program_id)
     )
     sent_here, sent_everywhere = session.execute(
         select(here.scalar_subquery(), everywhere.scalar_subquery())

@@ -11,6 +11,7 @@ from gateway.operators.alarms import raise_alarm
 from gateway.runtime.line import Line
 from gateway.runtime.overdue import find_overdue
 from models import (
+    ON_ITS_WAY,
     Alert,
     AlertStep,
     Conversation,
@@ -63,7 +64,10 @@ def _overdue(session: Session, *, now: datetime) -> dict[str, str]:
 
 def _late_texts(session: Session, *, now: datetime) -> dict[str, str]:
     late = select(Message.error_code).where(
-        Message.delivery == Delivery.QUEUED, Message.tries > 0, Message.at < now - LATE_AFTER
+        ON_ITS_WAY,
+        Message.delivery == Delivery.QUEUED,
+        Message.tries > 0,
+        Message.at < now - LATE_AFTER,
     )
     codes = session.scalars(late).all()
     if not codes:

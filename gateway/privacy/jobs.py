@@ -16,7 +16,7 @@ from gateway.messaging.outbox import acting
 from gateway.privacy.erasure import Erase, erase, erasure_due_at, why_not_erasable
 from gateway.privacy.retention import delete_by_age
 from gateway.runtime.line import Line, TextFailed
-from models import Conversation, KeyToDestroy, Message, Program, ProviderCopy
+from models import Conversation, KeyToDestroy, Message, Program, ProviderCopy, literal_in
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ def copies_to_delete(line: Line, session: Session, before: datetime) -> list[Wor
 def erasures_due(line: Line, session: Session, before: datetime) -> list[Work]:
     latest = (
         select(func.max(Message.id))
-        .where(Message.script.in_(["erase_set", "erase_undone"]))
+        .where(literal_in(Message.script, ("erase_set", "erase_undone")))
         .group_by(Message.conversation_id)
     )
     asked = select(Message.conversation_id).where(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from models import AlertStep, Delivery, Handoff, Message, Status, StepState
+from models import ON_ITS_WAY, AlertStep, Delivery, Handoff, Message, Status, StepState
 
 # What is unhandled for this long means that no worker runs: the watchdog looks every two seconds.
 STALE = timedelta(seconds=60)
@@ -34,12 +34,13 @@ def find_overdue(session: Session, *, now: datetime) -> Overdue:
         Handoff.status == Status.WAITING, Handoff.next_page_at < since
     )
     texts = select(func.count(Message.id)).where(
+        ON_ITS_WAY,
         or_(
             (Message.delivery == Delivery.QUEUED)
             & (Message.moved_at < since)
             & (func.coalesce(Message.next_try_at, since - STALE) < since),
             (Message.delivery == Delivery.SENDING) & (Message.sending_at < since),
-        )
+        ),
     )
     calls = select(func.count(AlertStep.id)).where(
         or_(

@@ -3,7 +3,6 @@
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from models import (
     Alert,
@@ -22,7 +21,7 @@ from models import (
     VerdictRecord,
 )
 from tests.history.chats import add_decision, from_mentee, to_thread
-from tests.history.inserting import Inserts
+from tests.history.inserting import Inserts, Row
 from tests.history.people import Who
 
 ASKS = "nobody would notice if i was gone, i just want someone to talk to"
@@ -81,7 +80,7 @@ def add_handoff(rows: Inserts, case: Case, chance: random.Random, *, now: dateti
         rows.add(HandoffEvent, mentee.key, handoff_id=number, **move)
     text = to_thread(case.holder, f"#{number}: TAKE {number}", at, script="alert_soon")
     page = rows.add(Message, mentee.key, **text, about_id=mentee.thread)
-    alert = {"handoff_id": number, "person_id": case.holder.id, "message_id": page, "at": at}
+    alert: Row = {"handoff_id": number, "person_id": case.holder.id, "message_id": page, "at": at}
     rows.add(Alert, **alert, ladder=1, rung=0)
     if replied_at := case.times["first_reply_at"]:
         reply = to_thread(mentee, "Hey, I read it.", replied_at, by=case.holder)
@@ -90,7 +89,7 @@ def add_handoff(rows: Inserts, case: Case, chance: random.Random, *, now: dateti
         _add_what_followed(rows, case, number, asked, chance)
 
 
-def _handoff(case: Case, message: int, now: datetime) -> dict[str, Any]:
+def _handoff(case: Case, message: int, now: datetime) -> Row:
     waiting = case.status is Status.WAITING
     return {
         "conversation_id": case.mentee.thread,
@@ -108,10 +107,10 @@ def _handoff(case: Case, message: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _moves(case: Case) -> list[dict[str, Any]]:
+def _moves(case: Case) -> list[Row]:
     urgency, by = case.urgency.name.lower(), case.holder.id
     page = {"people": [by], "urgency": urgency, "ladder": 1, "rung": 0}
-    moves: list[tuple[Move, datetime | None, int | None, dict[str, Any]]] = [
+    moves: list[tuple[Move, datetime | None, int | None, Row]] = [
         (Move.OPEN, case.opened_at, None, {"need": case.need.value, "urgency": urgency}),
         (Move.PAGE, case.opened_at, None, page),
         (Move.CLAIM, case.times["claimed_at"], by, {}),

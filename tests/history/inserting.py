@@ -51,10 +51,10 @@ class Inserts:
                 session.execute(sa.text("ANALYZE"))
 
     def _write(self) -> None:
-        order = {table: n for n, table in enumerate(Base.metadata.sorted_tables)}
+        order = {table.name: n for n, table in enumerate(Base.metadata.sorted_tables)}
         with self._database.writing() as session:
-            for table in sorted(self._waiting, key=lambda one: order[one.__table__]):
-                session.connection().execute(insert(table.__table__), self._waiting[table])
+            for table in sorted(self._waiting, key=lambda one: order[one.__tablename__]):
+                session.connection().execute(insert(table), self._waiting[table])
         self._waiting.clear()
         self._count = 0
 

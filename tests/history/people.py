@@ -17,7 +17,7 @@ from models import (
     Role,
     phone_index,
 )
-from tests.history.inserting import Inserts, make_keys
+from tests.history.inserting import Inserts, Row, make_keys
 
 NAMES = ("Ada", "Ben", "Cleo", "Dev", "Ema", "Finn", "Gia", "Hugo", "Ivy", "Juno", "Kai", "Lea")
 # Numbers that are reserved for examples: 555-01xx, a hundred in each area. The cast has 202.
@@ -76,7 +76,7 @@ def add_threads(rows: Inserts, program: Program, people: Sequence[Who]) -> list[
 
 
 def _add_thread(rows: Inserts, program: Program, one: Who) -> int:
-    same = {"program_id": program.id, "channel": Channel.SMS, "key_id": one.key}
+    same: Row = {"program_id": program.id, "channel": Channel.SMS, "key_id": one.key}
     return rows.add(Conversation, person_id=one.id, **same)
 
 

@@ -18,6 +18,7 @@ from escalation.speech.message_writer import conversation_language, get_thread, 
 from escalation.transaction import Transaction
 from models import Alert, Conversation, Delivery, Handoff, Message, Person, Status, Urgency
 
+DAY = timedelta(days=1)
 IS_CRISIS = (Handoff.urgency == Urgency.CRISIS) & Conversation.person_id.is_not(None)
 IS_UNKNOWN = Conversation.person_id.is_(None)
 
@@ -65,7 +66,7 @@ def _get_waiting(tx: Transaction, thread: Conversation) -> Message | None:
     return tx.session.scalar(
         select(Message)
         .where(
-            Message.id.in_(_alerts_in(thread).with_only_columns(Message.id)),
+            Message.id.in_(_alerts_in(tx, thread).with_only_columns(Message.id)),
             Message.delivery == Delivery.QUEUED,
             Message.tries == 0,
             Message.next_try_at > tx.now,
@@ -81,7 +82,7 @@ def _last_sent(
 ) -> datetime | None:
     at = func.coalesce(Message.sent_at, Message.at)
     return tx.session.scalar(
-        _alerts_in(thread)
+        _alerts_in(tx, thread)
         .where(about, Message.delivery != Delivery.DROPPED)
         .with_only_columns(at)
         .order_by(at.desc())
@@ -89,13 +90,14 @@ def _last_sent(
     )
 
 
-def _alerts_in(thread: Conversation) -> Select[Message]:
+def _alerts_in(tx: Transaction, thread: Conversation) -> Select[Message]:
+    """Of the last day: a colleague on duty may have had thousands before."""
     return (
         select(Message)
         .join(Alert, Alert.message_id == Message.id)
         .join(Handoff, Handoff.id == Alert.handoff_id)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
-        .where(Message.conversation_id == thread.id)
+        .where(Message.conversation_id == thread.id, Message.at > tx.now - DAY)
     )
 
 

@@ -238,6 +238,7 @@ def create_people() -> None:
         ),
         sa.CheckConstraint("(phone IS NULL) = (phone_index IS NULL)", name="phone_has_index"),
         sa.CheckConstraint("NOT on_duty OR role <> 'mentee'", name="no_mentee_on_duty"),
+        partial_index("person_staff", "program_id", where="role <> 'mentee'"),
     )
     op.create_table(
         "match",
@@ -379,6 +380,8 @@ def create_conversations() -> None:
         sa.CheckConstraint(
             "(stranger_phone IS NULL) = (stranger_index IS NULL)", name="stranger_has_index"
         ),
+        partial_index("conversation_to_forget", "forget_due_at", where="forget_due_at IS NOT NULL"),
+        partial_index("conversation_of_stranger", "program_id", where="person_id IS NULL"),
     )
     op.create_table(
         "message",
@@ -454,6 +457,22 @@ def create_conversations() -> None:
         ),
         partial_index("message_about", "about_id", where="about_id IS NOT NULL"),
         sa.Index("message_of_thread_by_time", "conversation_id", "at"),
+        partial_index(
+            "message_erasure_asked",
+            "conversation_id",
+            "id",
+            where="script IN ('erase_set', 'erase_undone')",
+        ),
+        partial_index("message_refused", "error_code", "moved_at", where="error_code IS NOT NULL"),
+        partial_index("message_contact_details", "moved_at", where="contact_details IS NOT NULL"),
+        partial_index(
+            "message_texted",
+            "moved_at",
+            "at",
+            "conversation_id",
+            "outgoing",
+            where="tries > 0",
+        ),
         sa.Index("message_thread", "conversation_id", "id"),
         partial_index(
             "message_undelivered",
@@ -499,11 +518,11 @@ def create_handoffs() -> None:
             comment="Null if the words do not say what kind of danger it is",
         ),
         column("status", enum("status", "waiting", "claimed", "resolved", "withdrawn")),
-        link("mentor_id", "person", nullable=True, index=True),
+        link("mentor_id", "person", nullable=True),
         column("ladder", sa.Integer()),
         column("rung", sa.Integer(), comment="The last rung paged; -1 before the first"),
         column("next_page_at", TIME, nullable=True),
-        column("opened_at", TIME),
+        column("opened_at", TIME, index=True),
         column("claimed_at", TIME, nullable=True),
         column(
             "first_reply_at",
@@ -511,7 +530,7 @@ def create_handoffs() -> None:
             nullable=True,
             comment="First message by a person under any claim that is not known to have failed",
         ),
-        column("closed_at", TIME, nullable=True),
+        column("closed_at", TIME, nullable=True, index=True),
         column(
             "outcome", enum("outcome", "talked", "referred", "noanswer", "notneeded"), nullable=True
         ),
@@ -524,6 +543,9 @@ def create_handoffs() -> None:
         sa.CheckConstraint("urgency BETWEEN 1 AND 3", name="urgency_is_known"),
         sa.Index("handoff_of_conversation", "conversation_id", "id"),
         sa.Index("handoff_of_conversation_by_time", "conversation_id", "opened_at"),
+        sa.Index("handoff_by_status", "status", "closed_at"),
+        sa.Index("handoff_of_mentor", "mentor_id", "status"),
+        partial_index("handoff_crisis", "mentor_id", where="urgency = 3"),
         partial_index(
             "one_open_handoff_per_conversation",
             "conversation_id",
@@ -562,7 +584,7 @@ def create_handoffs() -> None:
             comment="What the person pressed, or why the step reached nobody",
         ),
         sa.UniqueConstraint("alert_id", "channel"),
-        partial_index("alert_step_open", "due_at", where="state IN ('due', 'trying')"),
+        sa.Index("alert_step_by_state", "state", "due_at"),
     )
     op.create_table(
         "handoff_code",
@@ -589,6 +611,7 @@ def create_handoffs() -> None:
         link("by_id", "person", nullable=True, comment="Null when Warmline moved it"),
         column("detail", JSON, comment="Never names or message text"),
         column("note", sa.Text(), nullable=True),
+        partial_index("handoff_event_claim", "by_id", "handoff_id", where="move = 'claim'"),
     )
 
 
@@ -697,6 +720,11 @@ def create_schedules() -> None:
             "scheduled_check_in_open",
             "due_at",
             where="answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL",
+        ),
+        partial_index(
+            "scheduled_check_in_unasked",
+            "due_at",
+            where="sent_at IS NULL AND skipped_at IS NULL",
         ),
     )
 

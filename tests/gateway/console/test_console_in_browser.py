@@ -20,8 +20,8 @@ from gateway.people.people_file.reading import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
 from tests.browsers import first_paint, fits, has_come_in, open_context
-from tests.keys import KEYS
 from tests.history import fill
+from tests.keys import KEYS
 from tests.processes import KEY, Process
 
 SIZES = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]

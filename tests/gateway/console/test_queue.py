@@ -22,8 +22,8 @@ from models import (
     Status,
 )
 from tests.gateway.console.steps import CRISIS, count_on, handoffs_on
-from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.history import HELD, WAITING, fill
+from tests.line import JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import ASKS, Web
 
 

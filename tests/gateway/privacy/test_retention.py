@@ -42,8 +42,8 @@ from models import (
     VerdictRecord,
 )
 from tests.commands import warmline
-from tests.line import JO, MAYA, RUTH, SAM, STRANGER, Clock, Handsets, Talk
 from tests.history import fill
+from tests.line import JO, MAYA, RUTH, SAM, STRANGER, Clock, Handsets, Talk
 
 YEAR = timedelta(days=365)
 

@@ -23,8 +23,8 @@ from models import (
     Urgency,
 )
 from tests.gateway.runtime.test_spreadsheets import read_csv, read_xlsx
-from tests.line import ASKS, JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.history import fill
+from tests.line import ASKS, JO, MAYA, NOOR, RUTH, SAM, Talk
 from tests.web_client import Web
 
 DANGER = "i want to kill myself"

@@ -20,9 +20,9 @@ from tests.browsers import first_paint, fits, open_context
 from tests.conftest import KEY
 from tests.gateway.reporting.test_log import a_concern
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
+from tests.history import fill
 from tests.keys import KEYS
 from tests.line import RUTH, Talk
-from tests.history import fill
 from tests.processes import Process
 from tests.web_client import Web
 
