@@ -11,7 +11,7 @@ PIN = $(HOUSE)/uv pip compile --quiet --python-version 3.11 --generate-hashes --
 # Set on many CI machines, this variable makes every process compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test check audit bot evidence screens bench benchmark pins clean
+.PHONY: up test check audit bot evidence faults screens bench benchmark pins clean
 
 ## Install what is missing, train the bot if its sources changed, start everything.
 up: $(HOUSE)/.ready $(BOT)/.ready
@@ -52,6 +52,13 @@ evidence: $(HOUSE)/.tested $(BOT)/.ready
 	@$(HOUSE)/python -m gateway.authoring.evaluation $(EVAL)
 	@echo "With Rasa stopped, crisis and requests reach a person as before:"
 	$(HOUSE)/pytest tests/gateway/test_with_real_rasa.py
+
+## Break everything while people write, on SQLite and on PostgreSQL: hours. FAULTS="--messages 200 ..." for less.
+faults: $(HOUSE)/.tested $(BOT)/.ready
+	@$(HOUSE)/python -m bot.training
+	@$(HOUSE)/python -m tests.twilio_spec
+	$(HOUSE)/python -m tests.faults $(FAULTS)
+	$(HOUSE)/python -m tests.faults $(FAULTS) --postgres --gateways 2
 
 ## Photograph every page, at 390 and 1280 pixels, light and dark, into var/screens.
 screens: $(HOUSE)/.tested $(BOT)/.ready

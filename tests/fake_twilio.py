@@ -55,6 +55,7 @@ class Fault:
     refuse        400 with `code`, for example 21610 (opted out) or 21211 (invalid number)
     hang          `seconds` pass before Twilio accepts the text and answers
     drop          Twilio accepts the text, and the connection closes before the answer
+    cut           the connection closes, and Twilio knows nothing of the text
     undelivered   Twilio accepts the text, but its last status is undelivered, with `code`
     duplicate     Twilio accepts the text and posts each status callback twice
     """
@@ -66,6 +67,7 @@ class Fault:
         "refuse",
         "hang",
         "drop",
+        "cut",
         "undelivered",
         "duplicate",
     ]
@@ -85,6 +87,17 @@ class Text:
     status: str = "queued"
     sid: str = field(default_factory=lambda: f"SM{uuid.uuid4().hex}")
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request to send a text. `sid` is the text that Twilio accepted, or None."""
+
+    to: str
+    body: str
+    status_callback: str | None
+    at: datetime
+    sid: str | None
 
 
 @dataclass(frozen=True)
@@ -121,6 +134,10 @@ class FakeTwilio:
         """One line for each wrong request, and for each bug of the fake itself."""
         self.sent: list[Text] = []
         """Every accepted text, oldest first, without the deleted ones."""
+        self.attempts: list[Attempt] = []
+        """Every request to send a text, in the order of the answers."""
+        self.everywhere: Fault | None = None
+        """What goes wrong with texts and calls to all numbers that have no fault of their own."""
         self.calls: list[Call] = []
         self.on_calls: dict[str, Answers] = {}
         """How a number answers; nobody answers the others."""
@@ -184,10 +201,9 @@ class FakeTwilio:
             return self._checked(method, target, self._call(dict(parse_qsl(body.decode()))))
         if method == "DELETE":
             return self._delete(target)
-        answer = (
-            self._list(query) if method == "GET" else self._send(dict(parse_qsl(body.decode())))
-        )
-        return self._checked(method, target, answer)
+        if method == "GET":
+            return self._checked(method, target, self._list(query))
+        return self._checked(method, target, self._send(dict(parse_qsl(body.decode()))))
 
     def _checked(self, method: str, target: str, answer: Answer | None) -> Answer | None:
         if answer and answer[0] < 400:
@@ -202,6 +218,8 @@ class FakeTwilio:
             return _error(500, 20500, "Internal server error")
         if fault is not None and fault.kind == "refuse":
             return _error(400, fault.code, "Twilio refused the call")
+        if fault is not None and fault.kind == "cut":
+            return None
         call = Call(
             form["To"],
             form["From"],
@@ -257,7 +275,10 @@ class FakeTwilio:
         gather = twiml.find("Gather")
         return None if gather is None else gather.get("action")
 
-    def _list(self, query: Mapping[str, str]) -> Answer:
+    def _list(self, query: Mapping[str, str]) -> Answer | None:
+        fault = self.everywhere
+        if fault is not None and (fault.kind == "cut" or _refusal(fault) is not None):
+            return _refusal(fault)
         size = int(query.get("PageSize", 50))
         found = [text for text in reversed(self.sent) if query.get("To", text.to) == text.to]
         uri = f"{ACCOUNT}/Messages.json"
@@ -277,18 +298,18 @@ class FakeTwilio:
         return 204, {}
 
     def _send(self, form: Mapping[str, str]) -> Answer | None:
+        at = datetime.now(UTC)
         fault = self._next_fault(form["To"])
-        match fault:
-            case Fault("too_many"):
-                return _error(429, 20429, "Too many requests")
-            case Fault("server_error") | Fault("no_texts"):
-                return _error(500, 20500, "Internal server error")
-            case Fault("refuse", code):
-                return _error(400, code, "Twilio refused the text")
-            case Fault("hang"):
-                self._stopping.wait(fault.seconds)
-        sender = form.get("From", NUMBER)
-        text = Text(form["To"], sender, form.get("Body", ""), form.get("StatusCallback"))
+        refusal = _refusal(fault)
+        if fault and fault.kind == "hang":
+            self._stopping.wait(fault.seconds)
+        callback = form.get("StatusCallback")
+        text = Text(form["To"], form.get("From", NUMBER), form.get("Body", ""), callback)
+        accepted = refusal is None and not (fault and fault.kind == "cut")
+        sid = text.sid if accepted else None
+        self.attempts.append(Attempt(text.to, text.body, callback, at, sid))
+        if not accepted:
+            return refusal
         if "ValidityPeriod" in form:
             text.valid_for_seconds = int(form["ValidityPeriod"])
         answer = 201, _resource(text)
@@ -299,7 +320,7 @@ class FakeTwilio:
 
     def _next_fault(self, number: str) -> Fault | None:
         with self._lock:
-            fault = self._faults.get(number)
+            fault = self._faults.get(number, self.everywhere)
             if fault is None or fault.times is None:
                 return fault
             self._faults[number] = replace(fault, times=fault.times - 1)
@@ -391,6 +412,17 @@ def _resource(text: Text) -> dict[str, Any]:
         "to": text.to,
         "uri": f"{ACCOUNT}/Messages/{text.sid}.json",
     }
+
+
+def _refusal(fault: Fault | None) -> Answer | None:
+    match fault:
+        case Fault("too_many"):
+            return _error(429, 20429, "Too many requests")
+        case Fault("server_error") | Fault("no_texts"):
+            return _error(500, 20500, "Internal server error")
+        case Fault("refuse", code):
+            return _error(400, code, "Twilio refused the text")
+    return None
 
 
 def _error(status: int, code: int, message: str) -> Answer:

@@ -10,13 +10,16 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 from unittest.mock import patch
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 from sqlalchemy import make_url
 
@@ -44,11 +47,14 @@ max_connections = 300
 class PostgresServer:
     """`stop()` it at the end. If its owner was killed before that, the next server ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, under: Path | None = None) -> None:
+        """`under`: a folder directly below /dev/shm or /tmp, for a server that will be killed. What
+        it has committed is in the system's memory then, and not only in its own.
+        """
         self._numbers = itertools.count(1)
         with _alone():
             _end_strays()
-            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=roomy()))
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under or roomy()))
             # Held until this process ends, however it ends: that tells a stray from one in use.
             self._owned = (self._folder / "owner").open("w")
             fcntl.flock(self._owned, fcntl.LOCK_EX)
@@ -58,6 +64,7 @@ class PostgresServer:
             self._server.ensure_pgdata_inited()
             with (self._server.pgdata / "postgresql.conf").open("a") as settings:
                 settings.write(SETTINGS)
+                settings.write("synchronous_commit = on\n" if under else "")
             self._server.start()
         self.url = self._url("postgres")
 
@@ -78,6 +85,37 @@ class PostgresServer:
         self._server.cleanup()
         self._owned.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The server's own process first, then those of its connections."""
+        try:
+            first = psutil.Process(self._server.get_postmaster_info().pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def start_again(self, *, patience_seconds: float = 60) -> None:
+        """After it was killed or stopped at once, or after its disk was full."""
+        for process in self.processes[:1]:
+            if process.status() != psutil.STATUS_ZOMBIE and self._answers():
+                return
+        give_up_at = time.monotonic() + patience_seconds
+        while True:
+            try:
+                self._server.ensure_postgres_running()
+                return
+            except (subprocess.SubprocessError, AssertionError):
+                # Its last processes may not have noticed yet that the first one is gone.
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.Error):
+            self._command("SELECT 1")
+            return True
+        return False
 
     @property
     def data(self) -> Path:

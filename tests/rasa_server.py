@@ -57,6 +57,11 @@ class RasaServer:
         for conversation in range(1, MOST_CONVERSATIONS + 1):
             bot.forget(conversation)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def command_line(self) -> str:
         """As `ps` shows it to everyone on the machine."""
         assert self._process is not None

@@ -1,0 +1,1 @@
+"""What happens to people when everything under Warmline breaks: docs/crash-test.md."""
