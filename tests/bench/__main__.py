@@ -10,6 +10,7 @@ Linux only.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -87,6 +88,8 @@ def main() -> None:
     ask.add_argument("--alone", type=int, default=3, help="who write after that, one by one")
     ask.add_argument("--write", action="store_true", help=f"the figures into {PAGE.name}, too")
     asked = ask.parse_args()
+    # So that what was started ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     try:
         found = asyncio.run(bench(asked.rounds, writers=asked.writers, alone=asked.alone))

@@ -9,6 +9,8 @@ is measured. Linux only.
 
 import argparse
 import asyncio
+import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -163,6 +165,8 @@ def main() -> None:
     ask.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
     ask.add_argument("--write", action="store_true", help=f"the figures into {PAGE.name}, too")
     asked = ask.parse_args()
+    # So that what was started ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     server = PostgresServer() if asked.postgres else None
     try:
         results = asyncio.run(
@@ -176,7 +180,7 @@ def main() -> None:
             )
         )
     except BotProblem as problem:
-        raise SystemExit(str(problem)) from None
+        sys.exit(str(problem))
     finally:
         if server:
             server.stop()
@@ -187,7 +191,7 @@ def main() -> None:
     if asked.write:
         write_evidence(f"load {kind}", found, PAGE)
     if not all(result.nothing_is_lost for result in results):
-        raise SystemExit("Something was lost, sent twice, or left. The table says what.")
+        sys.exit("Something was lost, sent twice, or left. The table says what.")
 
 
 if __name__ == "__main__":
