@@ -5,6 +5,7 @@ python -m tests.faults --faults 500 --messages 20000 --mentees 500 --postgres --
 """
 
 import argparse
+import pickle
 import sys
 import tempfile
 from collections import Counter
@@ -61,6 +62,7 @@ def main() -> None:
     names = f"kinds of faults, with commas: {', '.join(FAULTS)}"
     ask.add_argument("--only", default="", help=names)
     ask.add_argument("--without", default="", help="the same; `crashes`: all that kill or freeze")
+    ask.add_argument("--keep", type=Path, help="a file for the history, to look at it with pickle")
     given = ask.parse_args()
     without = frozenset(filter(None, given.without.split(",")))
     if "crashes" in without:
@@ -77,6 +79,8 @@ def main() -> None:
             tell=lambda progress: print(progress, file=sys.stderr, end="\r", flush=True),
         )
         print(report(outcome))
+        if given.keep:
+            given.keep.write_bytes(pickle.dumps(outcome.history))
     sys.exit(not outcome.holds)
 
 

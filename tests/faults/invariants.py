@@ -195,9 +195,12 @@ def every_attempt_has_a_row(history: History) -> list[str]:
         if row is None:
             continue
         if count > row.tries:
-            wrong.append(f"text {row.id} was tried {count} times and says {row.tries}")
+            wrong.append(
+                f"text {row.id} ({row.script}) was tried {count} times and says {row.tries}"
+            )
         if message in taken and row.delivery in (Delivery.DROPPED, Delivery.FAILED):
-            wrong.append(f"text {row.id} was taken by Twilio and says {row.delivery}")
+            told = f"{row.delivery} after {row.tries} tries"
+            wrong.append(f"text {row.id} ({row.script}) was taken by Twilio and says {told}")
     return wrong
 
 
