@@ -10,6 +10,7 @@ Linux only.
 
 import argparse
 import asyncio
+import itertools
 import signal
 import sys
 import time
@@ -26,20 +27,26 @@ from tests.bench.rounds import Round, report
 from tests.bench.stock import NotInstalled, Stock
 from tests.bench.usage import frozen
 from tests.bench.warmline import Warmline
-from tests.bench.writers import ByRest, BySms, System, play
+from tests.bench.writers import WORDS, ByRest, BySms, System, play
 
 TO_WARM_UP, SETTLES_SECONDS = 4, 2.0
+# Both servers close a connection that was quiet for so long, maybe as we send on it.
+SERVERS_KEEP_SECONDS = 5
 
 
-async def bench(rounds: int, *, writers: int, alone: int) -> str:
+async def bench(rounds: int, *, writers: int, alone: int, evening: int) -> str:
+    run = describe_run(
+        f"{writers} people writing {evening} messages at once, {alone} one at a time"
+    )
+    words = tuple(itertools.islice(itertools.cycle(WORDS), evening))
     people = 1 + TO_WARM_UP + rounds * (writers + alone)
-    limits = TCPConnector(limit=0)
+    limits = TCPConnector(limit=0, keepalive_timeout=SERVERS_KEEP_SECONDS - 2)
     async with ClientSession(connector=limits, timeout=ClientTimeout(60)) as session:
         provider = Provider()
         async with provider.serving():
             line = Warmline(SCRATCH / "whole-line", provider.url, mentees=people)
             with line, Stock() as stock:
-                ours, theirs = BySms(line, provider, session), ByRest(stock, session)
+                ours, theirs = BySms(line, provider, session, words), ByRest(stock, session, words)
                 ours.sign(range(people))
                 with frozen(stock.pid):
                     await ours.learn(0)
@@ -56,7 +63,7 @@ async def bench(rounds: int, *, writers: int, alone: int) -> str:
                         print(f"round {number + 1}, {system.name}: {one}", flush=True)
     return "\n".join(
         [
-            describe_run(f"{writers} people writing at once, {alone} one at a time"),
+            run,
             "",
             report(played[ours.name], played[theirs.name]),
             f"Warmline's texts for each message: {', '.join(map(str, ours.texts))}; "
@@ -86,13 +93,21 @@ def main() -> None:
     ask.add_argument("--rounds", type=int, default=5)
     ask.add_argument("--writers", type=int, default=16, help="who write at the same time")
     ask.add_argument("--alone", type=int, default=3, help="who write after that, one by one")
+    ask.add_argument("--evening", type=int, default=12, help="messages of each person")
     ask.add_argument("--write", action="store_true", help=f"the figures into {PAGE.name}, too")
     asked = ask.parse_args()
     # So that what was started ends, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     try:
-        found = asyncio.run(bench(asked.rounds, writers=asked.writers, alone=asked.alone))
+        found = asyncio.run(
+            bench(
+                asked.rounds,
+                writers=asked.writers,
+                alone=asked.alone,
+                evening=asked.evening,
+            )
+        )
     except (NotInstalled, BotProblem) as problem:
         sys.exit(str(problem))
     print(f"\n{found}\n\n{time.monotonic() - began:.0f} seconds")

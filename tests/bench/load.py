@@ -167,6 +167,8 @@ def main() -> None:
     asked = ask.parse_args()
     # So that what was started ends, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    kind = "without Rasa" if asked.without_rasa else "with Rasa"
+    run = describe_run(f"{kind}, {'PostgreSQL' if asked.postgres else 'SQLite'}")
     server = PostgresServer() if asked.postgres else None
     try:
         results = asyncio.run(
@@ -184,9 +186,7 @@ def main() -> None:
     finally:
         if server:
             server.stop()
-    kind = "without Rasa" if asked.without_rasa else "with Rasa"
-    where = "PostgreSQL" if asked.postgres else "SQLite"
-    found = f"{describe_run(f'{kind}, {where}')}\n\n{report(results)}"
+    found = f"{run}\n\n{report(results)}"
     print(found)
     if asked.write:
         write_evidence(f"load {kind}", found, PAGE)

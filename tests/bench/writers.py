@@ -37,12 +37,13 @@ QUIET_SECONDS = 1.5
 
 class System(Protocol):
     name: str
+    words: Sequence[str]
 
     @property
     def pid(self) -> int: ...
 
     async def say(self, person: int, place: int) -> float:
-        """Write WORDS[place] as this person. Seconds until the last reply to it arrived."""
+        """Write words[place] as this person. Seconds until the last reply to it arrived."""
 
 
 @dataclass
@@ -51,6 +52,7 @@ class ByRest:
 
     stock: Stock
     session: ClientSession
+    words: Sequence[str]
     name: str = "rasa init"
     without_reply: int = 0
 
@@ -59,7 +61,7 @@ class ByRest:
         return self.stock.pid
 
     async def say(self, person: int, place: int) -> float:
-        url, message = f"{self.stock.url}/webhooks/rest/webhook", WORDS[place]
+        url, message = f"{self.stock.url}/webhooks/rest/webhook", self.words[place]
         began = time.monotonic()
         async with self.session.post(
             url, json={"sender": f"person-{person}", "message": message}
@@ -80,6 +82,7 @@ class BySms:
     warmline: Warmline
     provider: Provider
     session: ClientSession
+    words: Sequence[str]
     name: str = "Warmline"
     texts: list[int] = field(default_factory=list)
     other_than_first: int = 0
@@ -91,13 +94,13 @@ class BySms:
 
     def sign(self, people: Sequence[int]) -> None:
         for person in people:
-            for place, words in enumerate(WORDS):
-                number = person * len(WORDS) + place
+            for place, words in enumerate(self.words):
+                number = person * len(self.words) + place
                 self._posts[person, place] = self.warmline.post(person, words, number=number)
 
     async def learn(self, person: int) -> None:
         phone = self.provider.phones[mentee_number(person)]
-        for place in range(len(WORDS)):
+        for place in range(len(self.words)):
             await self._post(person, place)
             await asyncio.wait_for(phone.get(), PATIENCE_SECONDS)
             texts, patient = 1, True
@@ -131,14 +134,14 @@ class BySms:
 
 
 async def play(system: System, together: Sequence[int], alone: Sequence[int]) -> Round:
-    """Some people write all WORDS at the same time, and after that others one by one."""
+    """Some people write all the words at the same time, and after that others one by one."""
     before, began = cpu_by_role(system.pid), time.monotonic()
     took = await asyncio.gather(*(_write_all(system, person) for person in together))
     seconds = time.monotonic() - began
     took_alone = [await _write_all(system, person) for person in alone]
-    spent, messages = cpu_by_role(system.pid), len(WORDS) * (len(together) + len(alone))
+    spent, messages = cpu_by_role(system.pid), len(system.words) * (len(together) + len(alone))
     return Round(
-        messages_a_second=len(WORDS) * len(together) / seconds,
+        messages_a_second=len(system.words) * len(together) / seconds,
         together_ms=[one * 1000 for person in took for one in person],
         alone_ms=[one * 1000 for person in took_alone for one in person],
         cpu_ms={k: (spent[k] - before.get(k, 0)) * 1000 / messages for k in sorted(spent)},
@@ -147,4 +150,4 @@ async def play(system: System, together: Sequence[int], alone: Sequence[int]) ->
 
 
 async def _write_all(system: System, person: int) -> list[float]:
-    return [await system.say(person, place) for place in range(len(WORDS))]
+    return [await system.say(person, place) for place in range(len(system.words))]
