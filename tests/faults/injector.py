@@ -174,7 +174,7 @@ def _freeze_postgres(stage: Stage, chance: random.Random) -> str:
 def _kill_rasa(stage: Stage, chance: random.Random) -> str:
     stage.rasa.kill()
     time.sleep(chance.uniform(0, 4))
-    stage.rasa.start()
+    stage.rasa.start(patience_seconds=240)
     return ""
 
 
