@@ -97,6 +97,7 @@ class ScheduledCheckIn(Base):
             "due_at",
             where="answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL",
         ),
+        partial_index("scheduled_check_in_missed", "missed_at", where="missed_at IS NOT NULL"),
         partial_index(
             "scheduled_check_in_unasked",
             "due_at",

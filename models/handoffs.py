@@ -121,6 +121,10 @@ class Handoff(Base):
         sa.Index("handoff_by_status", "status", "closed_at"),
         sa.Index("handoff_of_mentor", "mentor_id", "status"),
         partial_index("handoff_crisis", "mentor_id", where="urgency = 3"),
+        # What a mentee disclosed. Its kind is encrypted.
+        partial_index("handoff_with_danger", "opened_at", where="danger IS NOT NULL"),
+        partial_index("handoff_without_claim", "opened_at", where="claimed_at IS NULL"),
+        partial_index("handoff_without_reply", "opened_at", where="first_reply_at IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -54,7 +54,7 @@ def missed_check_ins(session: Session, program_id: int, *, since: datetime) -> l
         .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
         .join(Person, Person.id == Schedule.person_id)
         .where(
-            Person.program_id == program_id,
+            Person.program_id + 0 == program_id,
             ScheduledCheckIn.missed_at > since,
             ScheduledCheckIn.answered_at.is_(None),
         )

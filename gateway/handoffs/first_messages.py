@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import is_quiet, out_of_quiet_hours
-from escalation.handoffs.availability import mentors_under_concern
+from escalation.handoffs.availability import mentees_with_concern
 from escalation.handoffs.handoffs import (
     claim,
     get_open_handoff,
@@ -70,7 +70,8 @@ def list_own_mentees(session: Session, person: Person) -> list[Person]:
         .where(Match.mentor_id == person.id, Person.left_at.is_(None))
         .order_by(Match.id)
     )
-    return [one for one in matched if person.id not in mentors_under_concern(session, one.id)]
+    with_concern = set(session.scalars(mentees_with_concern(person)))
+    return [one for one in matched if one.id not in with_concern]
 
 
 def list_openable_mentees(session: Session, person: Person) -> list[Person]:
@@ -84,7 +85,8 @@ def list_openable_mentees(session: Session, person: Person) -> list[Person]:
             Person.left_at.is_(None),
         )
     )
-    return [one for one in mentees if person.id not in mentors_under_concern(session, one.id)]
+    with_concern = set(session.scalars(mentees_with_concern(person)))
+    return [one for one in mentees if one.id not in with_concern]
 
 
 def note_draft(tx: Transaction, mentor: Person, mentee: Person, words: str) -> Message:

@@ -1,12 +1,12 @@
 """Who is in a program: the list as managers see it, and look-ups of one person."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from escalation.handoffs.availability import away_now
 from escalation.handoffs.duty import list_staff, on_duty
@@ -28,6 +28,8 @@ from models import (
     Status,
 )
 
+# A larger program comes a page at a time.
+A_PAGE = 200
 PERSON_NOT_HERE = gettext_noop("There is no such person in your program.")
 
 
@@ -51,29 +53,46 @@ class Listed:
     trouble: str | None
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some people. `following` is the last of them, if there are more."""
+
+    people: list[Listed]
+    counts: dict[Role, int]
+    following: int | None
+
+
 def find_people(
-    session: Session, program: Program, *, now: datetime, inactive_after: timedelta
+    session: Session,
+    program: Program,
+    *,
+    now: datetime,
+    inactive_after: timedelta,
+    only: Sequence[int] | None = None,
 ) -> list[Listed]:
-    """Everyone, including people who left: managers, mentors, mentees, each by name."""
-    people = session.scalars(select(Person).where(Person.program_id == program.id)).all()
+    """Everyone, or `only` these, including people who left: managers, mentors, mentees, each by
+    name.
+    """
+    theirs = Person.program_id == program.id
+    if only is not None:
+        theirs = theirs & Person.id.in_(only)
+    people = session.scalars(select(Person).where(theirs)).all()
     by_id = {person.id: person for person in people}
     its_own = Conversation.program_id == program.id
+    if only is not None:
+        its_own = Conversation.person_id.in_(only)
     wrote, heard = last_wrote(session, its_own), last_heard(session, its_own)
     duty = {person.id for person in on_duty(session, program, now=now)}
     away = away_now(session, by_id, now=now)
     own: dict[int, str] = {}
     back_ups: dict[int, list[str]] = defaultdict(list)
     mentees: dict[int, int] = defaultdict(int)
-    matches = select(Match).join(Person, Person.id == Match.mentee_id)
-    for one in session.scalars(matches.where(Person.program_id == program.id).order_by(Match.id)):
-        mentor = by_id.get(one.mentor_id)
-        if mentor is None:  # enrolled since we read the people
-            continue
-        mentees[mentor.id] += 1
-        if one.kind is MatchKind.OWN:
-            own[one.mentee_id] = mentor.name
+    for mentee, mentor, kind, name in _matches(session, program, only):
+        mentees[mentor] += 1
+        if kind is MatchKind.OWN:
+            own[mentee] = name
         else:
-            back_ups[one.mentee_id].append(mentor.name)
+            back_ups[mentee].append(name)
     listed = [
         Listed(
             person=person,
@@ -92,6 +111,85 @@ def find_people(
     roles = list(reversed(Role))
     by_name = sorted(listed, key=lambda one: (one.person.name.casefold(), one.person.id))
     return sorted(by_name, key=lambda one: roles.index(one.person.role))
+
+
+def _matches(
+    session: Session, program: Program, only: Sequence[int] | None
+) -> Iterator[tuple[int, int, MatchKind, str]]:
+    """The mentee, the mentor, the kind, and the mentor's name."""
+    of_program = select(Match.mentee_id, Match.mentor_id, Match.kind).order_by(Match.id)
+    if only is None:
+        here = of_program.join(Person, Person.id == Match.mentee_id)
+        rows = session.execute(here.where(Person.program_id == program.id)).all()
+    else:
+        rows = session.execute(
+            of_program.where(Match.mentee_id.in_(only) | Match.mentor_id.in_(only))
+        ).all()
+    mentors = {mentor for _, mentor, _ in rows}
+    # Each name is decrypted once, however many mentees they have.
+    named = select(Person.id, Person.name).where(Person.id.in_(mentors))
+    names = {one.id: one.name for one in session.execute(named)}
+    for mentee, mentor, kind in rows:
+        if mentor in names:
+            yield mentee, mentor, kind, names[mentor]
+
+
+# Managers, mentors, mentees.
+_PLACE = case({Role.MANAGER: 0, Role.MENTOR: 1}, value=Person.role, else_=2)
+
+
+def find_page(
+    session: Session,
+    program: Program,
+    show: str,
+    words: str = "",
+    *,
+    after: int | None = None,
+    now: datetime,
+    inactive_after: timedelta,
+) -> Page:
+    """The people to show, after one of them. A search also finds people who left."""
+    if words:
+        found, counts = search(session, program.id, words), {}
+    else:
+        found = _next_ids(session, program.id, show, after=after)
+        counts = _count_by_role(session, program.id, show)
+    only, more = found[:A_PAGE], len(found) > A_PAGE
+    listed = find_people(session, program, now=now, inactive_after=inactive_after, only=only)
+    return Page(listed, counts, only[-1] if more else None)
+
+
+def find_shown(
+    session: Session, program: Program, show: str, *, now: datetime, inactive_after: timedelta
+) -> list[Listed]:
+    """All of them, for a download."""
+    shown = set(session.scalars(_shown(program.id, show)))
+    everyone = find_people(session, program, now=now, inactive_after=inactive_after)
+    return [one for one in everyone if one.person.id in shown]
+
+
+def _next_ids(session: Session, program_id: int, show: str, *, after: int | None) -> list[int]:
+    """By role and then as they were enrolled, and one more than a page has."""
+    shown = _shown(program_id, show).order_by(_PLACE, Person.id)
+    if after is not None:
+        last = aliased(Person)
+        place = case({Role.MANAGER: 0, Role.MENTOR: 1}, value=last.role, else_=2)
+        there = select(place).where(last.id == after).scalar_subquery()
+        shown = shown.where(tuple_(_PLACE, Person.id) > tuple_(there, after))
+    return list(session.scalars(shown.limit(A_PAGE + 1)))
+
+
+def _count_by_role(session: Session, program_id: int, show: str) -> dict[Role, int]:
+    counted = _shown(program_id, show).with_only_columns(Person.role, func.count("*").label("many"))
+    return {row.role: row.many for row in session.execute(counted.group_by(Person.role))}
+
+
+def _shown(program_id: int, show: str) -> Select[int]:
+    people = select(Person.id).where(Person.program_id == program_id)
+    if show == "left":
+        return people.where(Person.left_at.is_not(None))
+    people = people.where(Person.left_at.is_(None))
+    return people if show == "all" else people.where(Person.role == Role(show))
 
 
 def is_silent(person: Person, wrote_at: datetime | None, *, since: datetime) -> bool:
@@ -115,25 +213,35 @@ def last_heard(session: Session, those: ColumnElement[bool]) -> dict[int, dateti
 def _last(
     session: Session, those: ColumnElement[bool], which: ColumnElement[bool]
 ) -> dict[int, datetime]:
-    rows = session.execute(
-        select(Conversation.person_id, func.max(Message.at))
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(those, Conversation.person_id.is_not(None), which)
-        .group_by(Conversation.person_id)
+    # From the newest message of each thread backward, until one is theirs.
+    last = (
+        select(Message.at)
+        .where(Message.conversation_id == Conversation.id, which)
+        .order_by(Message.at.desc())
+        .limit(1)
+        .correlate(Conversation)
+        .scalar_subquery()
     )
-    return {person: at for person, at in rows if person is not None}
+    rows = session.execute(
+        select(Conversation.person_id, last).where(those, Conversation.person_id.is_not(None))
+    )
+    return {person: at for person, at in rows if person is not None and at is not None}
 
 
-def search(listed: Iterable[Listed], words: str) -> list[Listed]:
-    """People whose name contains the words, or whose number contains at least 3 digits of them."""
+def search(session: Session, program_id: int, words: str) -> list[int]:
+    """The ids of people whose name contains the words, or whose number at least 3 digits of them.
+
+    Names and numbers are encrypted, so all are read here.
+    """
     wanted = fold_name(cleaned(words))
     digits = "".join(c for c in wanted if c.isdigit())
-    return [
-        one
-        for one in listed
-        if wanted in fold_name(one.person.name)
-        or (len(digits) >= 3 and digits in (one.person.phone or ""))
-    ]
+    here = Person.program_id == program_id
+    named = session.execute(select(Person.id, Person.name).where(here))
+    found = {one.id for one in named if wanted in fold_name(one.name)}
+    if len(digits) >= 3:
+        phones = session.execute(select(Person.id, Person.phone).where(here))
+        found |= {one.id for one in phones if digits in (one.phone or "")}
+    return sorted(found)
 
 
 def phone_in_use(person: Person) -> str | None:

@@ -13,15 +13,14 @@ from escalation.speech.i18n import DEFAULT_LANGUAGE, gettext_noop, known, phrase
 from gateway.accounts.notices import tell_of_change, tell_of_new_sign_in
 from gateway.accounts.sessions import Manager, require_recent
 from gateway.messaging.outbox import acting
-from gateway.people import directory
 from gateway.people.changes import SIGN_IN_FIELDS, change_person, come_back, leave, match_with
 from gateway.people.details.refusals import CannotChange
 from gateway.people.details.row import Details, cleaned
 from gateway.people.details.time_zones import common_zones
 from gateway.people.directory import (
     PERSON_NOT_HERE,
-    Listed,
-    find_people,
+    find_page,
+    find_shown,
     list_mentees,
     list_mentors,
     list_open_handoffs,
@@ -99,6 +98,7 @@ def list_people(
     done: Done = "",
     added: Count = 0,
     changed: Count = 0,
+    after: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
 ) -> Response:
     sentence = ""
     if done == "imported" and (added or changed):
@@ -107,14 +107,16 @@ def list_people(
         )
     elif done == "imported":
         sentence = gettext_noop("Everyone in the file was already enrolled. Nothing changed.")
-    return _list(request, manager, show, sentence=sentence)
+    return _list(request, manager, show, after=after, sentence=sentence)
 
 
 @router.get(".{form}")
 def export(request: Request, manager: Manager, form: str, show: Show = "all") -> Response:
     """The list as shown. A search has no export, because a URL must not contain names."""
     written = read_format(form)
-    table = people_table(_find(get_line(request), manager, show), manager.program.timezone)
+    with get_line(request).database.reading() as session:
+        listed = find_shown(session, manager.program, show, **_when(get_line(request)))
+    table = people_table(listed, manager.program.timezone)
     return download(request, manager, table, written, about="people", file="people")
 
 
@@ -267,44 +269,43 @@ def _make(request: Request, manager: Person, number: int, make: Change, notice: 
 
 
 def _list(
-    request: Request, manager: Person, show: str, *, words: str = "", sentence: str = ""
+    request: Request,
+    manager: Person,
+    show: str,
+    *,
+    after: int | None = None,
+    words: str = "",
+    sentence: str = "",
 ) -> Response:
-    line = get_line(request)
-    chosen = _find(line, manager, show, words)
+    when = _when(get_line(request))
+    with get_line(request).database.reading() as session:
+        found = find_page(session, manager.program, show, words, after=after, **when)
+    headings = {
+        Role.MANAGER: gettext_noop("Managers"),
+        Role.MENTOR: gettext_noop("Mentors"),
+        Role.MENTEE: gettext_noop("Mentees"),
+    }
     return page(
         request,
         "people/people.html",
         viewer=manager,
         groups=[
-            (heading, [one for one in chosen if one.person.role is role])
-            for role, heading in (
-                (Role.MANAGER, gettext_noop("Managers")),
-                (Role.MENTOR, gettext_noop("Mentors")),
-                (Role.MENTEE, gettext_noop("Mentees")),
-            )
+            (heading, [one for one in found.people if one.person.role is role], role)
+            for role, heading in headings.items()
         ],
-        any_shown=bool(chosen),
+        found=found,
         show=show,
         words=words,
+        first=after is None,
         sentence=sentence,
-        inactive_after=line.rules.policy.targets.inactive_after_days,
+        inactive_after=when["inactive_after"].days,
         zone=manager.program.timezone,
     )
 
 
-def _find(line: Line, manager: Person, show: str, words: str = "") -> list[Listed]:
-    """The people to show. A search also finds people who left."""
-    inactive_after = timedelta(days=line.rules.policy.targets.inactive_after_days)
-    with line.database.reading() as session:
-        listed = find_people(
-            session, manager.program, now=line.clock(), inactive_after=inactive_after
-        )
-    if words:
-        return directory.search(listed, words)
-    if show == "left":
-        return [one for one in listed if one.person.left_at is not None]
-    active = [one for one in listed if one.person.left_at is None]
-    return [one for one in active if show in ("all", one.person.role.value)]
+def _when(line: Line) -> dict[str, Any]:
+    days = line.rules.policy.targets.inactive_after_days
+    return {"now": line.clock(), "inactive_after": timedelta(days=days)}
 
 
 def _one(request: Request, manager: Person, number: int, notice: Notice) -> Response:

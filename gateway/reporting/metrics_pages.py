@@ -20,6 +20,7 @@ from gateway.reporting.pages import read_date
 from gateway.reporting.period import Period, Scope, Share, get_month, get_scope
 from gateway.reporting.staffing_forecast import Cover, week_ahead
 from gateway.reporting.waits import Awaited
+from gateway.runtime.figures import get_figures
 from gateway.web.downloads import NO_SUCH_TABLE, download, read_format
 from gateway.web.i18n import in_its_language
 from gateway.web.rendering import PageRefused, env, get_line, page
@@ -57,15 +58,13 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
         scope = _get_scope(request, session, manager, weeks, month)
         zone = scope.program.timezone
         this_month = get_month(scope.now.astimezone(ZoneInfo(zone)).date(), zone)
-        figures: dict[str, Any] = {
-            "metrics": get_metrics(scope),
-            "contact": get_human_contact(scope, limit=ROWS_SHOWN),
-            "mentor_checks": list_mentor_checks(
-                session, scope.program, scope.policy.check_ins.mentor_check
-            ),
-            "coverage": week_ahead(scope),
-            "inactive": inactive_mentees(scope),
-        }
+        period, policy = (scope.period.since, scope.month), scope.policy.model_dump_json()
+        figures, computed_at = get_figures(
+            get_line(request).database,
+            ("metrics", scope.program.id, period, policy),
+            lambda: _get_figures(scope),
+            now=scope.now,
+        )
     return page(
         request,
         "reporting/log_metrics.html",
@@ -79,11 +78,24 @@ def metrics(request: Request, manager: Manager, weeks: WeekCount = 4, month: str
         inactive_after=scope.policy.targets.inactive_after_days,
         awaited=AWAITED,
         covers=COVERS,
+        computed_at=computed_at,
         cover=Cover,
         urgencies_down=URGENCIES,
         zone=zone,
         **figures,
     )
+
+
+def _get_figures(scope: Scope) -> dict[str, Any]:
+    return {
+        "metrics": get_metrics(scope),
+        "contact": get_human_contact(scope, limit=ROWS_SHOWN),
+        "mentor_checks": list_mentor_checks(
+            scope.session, scope.program, scope.policy.check_ins.mentor_check
+        ),
+        "coverage": week_ahead(scope),
+        "inactive": inactive_mentees(scope),
+    }
 
 
 @router.get("/log/tables/{name}.{form}")

@@ -25,10 +25,12 @@ from gateway.accounts.sessions import Manager
 from gateway.conversations.over_reliance import over_reliant_mentees
 from gateway.handoffs.exports import handoffs_table, steps_table
 from gateway.handoffs.handoff_list import (
+    MOST_COUNTED,
     HandoffFilter,
     Unreached,
     count_handoffs,
     find_handoffs,
+    find_page,
 )
 from gateway.handoffs.timeline import timeline
 from gateway.reporting.exceptions import (
@@ -44,6 +46,7 @@ from gateway.reporting.period import UrgencyName, get_scope
 from gateway.review.judging import judging_handoff
 from gateway.review.pages import to_review
 from gateway.runtime.audit import list_entries, read
+from gateway.runtime.figures import get_figures
 from gateway.web.downloads import download, read_format
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
@@ -53,7 +56,6 @@ from models import AuditEntry, Need, Outcome, Person, Role, Urgency
 router = APIRouter()
 
 ROWS_A_PAGE = 50
-LATEST_PAGE = 1_000_000
 
 UNREACHED = {
     Unreached.PHONES: gettext_noop("No text reached a mentor"),
@@ -101,7 +103,9 @@ class Filter(BaseModel):
     urgency: UrgencyName | None = None
     outcome: Outcome | None = None
     unreached: Unreached | None = None
-    page: int = Field(1, ge=1, le=LATEST_PAGE)
+    # The number of the handoff that the page lies next to.
+    before: int | None = Field(None, ge=1, lt=2**31)
+    after: int | None = Field(None, ge=1, lt=2**31)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -122,11 +126,17 @@ class Filter(BaseModel):
 
     @property
     def said(self) -> dict[str, str]:
-        chosen = self.model_dump(mode="json", exclude={"page"}, exclude_none=True)
+        chosen = self.model_dump(mode="json", exclude={"before", "after"}, exclude_none=True)
         return {name: str(value) for name, value in chosen.items()}
 
     def query(self, **other: object) -> str:
         return urlencode(self.said | other)
+
+    @property
+    def here(self) -> str:
+        """The query of this page."""
+        beside = {"before": self.before, "after": self.after}
+        return self.query(**{name: number for name, number in beside.items() if number})
 
     def wanted(self, zone: str) -> HandoffFilter:
         return HandoffFilter(
@@ -154,8 +164,8 @@ def log(request: Request, manager: Manager, choice: Chosen) -> Response:
     with line.database.reading() as session:
         week, sample = to_review(session, line, manager)
         # Including those who left: they may have held a handoff.
-        staff = session.scalars(
-            select(Person)
+        staff = session.execute(
+            select(Person.id, Person.name)
             .where(Person.program_id == manager.program_id, Person.role != Role.MENTEE)
             .order_by(Person.id)
         ).all()
@@ -183,14 +193,20 @@ def _log(
     line, program = get_line(request), manager.program
     wanted = choice.wanted(program.timezone)
     with line.database.reading() as session:
-        found = count_handoffs(session, program.id, wanted)
-        pages = max(-(-found // ROWS_A_PAGE), 1)
-        shown = min(choice.page, pages)
-        skipped = (shown - 1) * ROWS_A_PAGE
+        found = find_page(
+            session,
+            program.id,
+            wanted,
+            limit=ROWS_A_PAGE,
+            before=choice.before,
+            after=choice.after,
+        )
+        many = found.newer or found.older
         scope = get_scope(line, session, program)
         values: dict[str, Any] = {
-            "rows": find_handoffs(session, program.id, wanted, limit=ROWS_A_PAGE, offset=skipped),
-            "any_rows": bool(found) or count_handoffs(session, program.id) > 0,
+            "rows": found.rows,
+            "count": count_handoffs(session, program.id, wanted) if many else len(found.rows),
+            "any_rows": bool(found.rows) or count_handoffs(session, program.id, most=1) > 0,
             "missed": list_missed(scope),
             "unknown_numbers": list_unknown_numbers(scope),
             "unreachable": list_unreachable(scope),
@@ -204,9 +220,7 @@ def _log(
         template,
         viewer=manager,
         found=found,
-        first=skipped + 1,
-        shown=shown,
-        pages=pages,
+        most_counted=MOST_COUNTED,
         choice=choice,
         zone=program.timezone,
         **values,
@@ -222,8 +236,13 @@ def over_reliance(request: Request, manager: Manager) -> Response:
     """Loaded after the log, because it reads four weeks of every mentee's messages."""
     line = get_line(request)
     with line.database.reading() as session:
-        policy = line.rules.policy.reliance
-        found = over_reliant_mentees(session, policy, manager.program_id, now=line.clock())
+        policy, program_id = line.rules.policy.reliance, manager.program_id
+        found, _ = get_figures(
+            line.database,
+            ("over-reliance", program_id, policy.model_dump_json()),
+            lambda: over_reliant_mentees(session, policy, program_id, now=line.clock()),
+            now=line.clock(),
+        )
     part = "" if wants_part(request) else "_page"
     template = f"reporting/log_over_reliance{part}.html"
     return page(request, template, viewer=manager, mentees=found)

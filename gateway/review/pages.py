@@ -31,6 +31,7 @@ from gateway.review.summary import (
     summarize,
 )
 from gateway.runtime import audit
+from gateway.runtime.figures import get_figures
 from gateway.runtime.line import Line
 from gateway.web.i18n import in_its_language
 from gateway.web.lookup import find_handoff
@@ -60,7 +61,13 @@ class ToReview:
 def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list[ToReview]]:
     """The sample of the last full week."""
     week = last_full_week(manager.program, now=line.clock())
-    sample = draw_sample(session, manager.program, week, line.rules.policy.review.weekly_sample)
+    program, size = manager.program, line.rules.policy.review.weekly_sample
+    sample, _ = get_figures(
+        line.database,
+        ("sample", program.id, week, size),
+        lambda: draw_sample(session, program, week, size),
+        now=line.clock(),
+    )
     return week, [
         ToReview(
             session.get_one(Conversation, one.conversation_id),
@@ -75,8 +82,15 @@ def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list
 def verdicts(request: Request, manager: Manager) -> Response:
     """Loaded after the log, because it reads half a year of verdicts."""
     line = get_line(request)
+    policy, program = line.rules.policy, manager.program
+    about = ("verdicts", program.id, policy.review.needed_at_least, policy.thresholds.connection)
     with line.database.reading() as session:
-        summary = summarize(session, manager.program, line.rules.policy, now=line.clock())
+        summary, _ = get_figures(
+            line.database,
+            about,
+            lambda: summarize(session, program, policy, now=line.clock()),
+            now=line.clock(),
+        )
     part = "" if wants_part(request) else "_page"
     return page(request, f"review/log_verdicts{part}.html", viewer=manager, verdicts=summary)
 

@@ -546,6 +546,9 @@ def create_handoffs() -> None:
         sa.Index("handoff_by_status", "status", "closed_at"),
         sa.Index("handoff_of_mentor", "mentor_id", "status"),
         partial_index("handoff_crisis", "mentor_id", where="urgency = 3"),
+        partial_index("handoff_with_danger", "opened_at", where="danger IS NOT NULL"),
+        partial_index("handoff_without_claim", "opened_at", where="claimed_at IS NULL"),
+        partial_index("handoff_without_reply", "opened_at", where="first_reply_at IS NULL"),
         partial_index(
             "one_open_handoff_per_conversation",
             "conversation_id",
@@ -721,6 +724,7 @@ def create_schedules() -> None:
             "due_at",
             where="answered_at IS NULL AND missed_at IS NULL AND skipped_at IS NULL",
         ),
+        partial_index("scheduled_check_in_missed", "missed_at", where="missed_at IS NOT NULL"),
         partial_index(
             "scheduled_check_in_unasked",
             "due_at",

@@ -127,7 +127,7 @@ NO_CHOICE = {
     "?outcome=%3Cscript%3E": "Choose an outcome",
     "?unreached=x": "Choose a missing step",
     "?show=everything": "only the open ones",
-    "?page=0": "cannot be read",
+    "?before=0": "cannot be read",
 }
 NO_TIME = {
     "?weeks=0": "cannot be read",
@@ -151,16 +151,23 @@ def test_ten_thousand_handoffs_come_a_page_at_a_time(talk: Talk, web: Web) -> No
     fill(talk.database, 130, now=talk.clock())
     newest = shown(web, "")
     assert (len(newest), max(newest)) == (50, 130)
-    assert shown(web, "?page=2") == set(range(31, 81))
-    assert shown(web, "?page=3") == set(range(1, 31))
-    assert shown(web, "?page=400") == set(range(1, 31)), "beyond the end, the last page"
-    page = web.gets("/log?urgency=soon&page=1").text
-    assert re.search(r'rel="next" href="/log\?urgency=soon&amp;page=2"', page)
+    assert shown(web, "?before=81") == set(range(31, 81))
+    assert shown(web, "?before=31") == set(range(1, 31))
+    assert shown(web, "?after=30") == set(range(31, 81))
+    assert shown(web, "?after=100") == newest, "fewer than a page are newer"
+    assert shown(web, "?before=1") == newest, "beyond the end, the newest"
+    page = web.gets("/log?urgency=soon").text
+    [last] = re.findall(r'rel="next" href="/log\?urgency=soon&amp;before=(\d+)"', page)
     assert 'rel="prev"' not in page
+    older = web.gets(f"/log?urgency=soon&before={last}").text
+    first = max(shown(web, f"?urgency=soon&before={last}"))
+    assert f'rel="prev" href="/log?urgency=soon&amp;after={first}"' in older
+    assert first < int(last)
     with talk.database.reading() as session:
         soon = HandoffFilter(urgency=Urgency.SOON)
         program = talk.person(RUTH).program_id
-        assert f"1 to 50 of {count_handoffs(session, program, soon)}" in page
+        assert f"{count_handoffs(session, program, soon)} handoffs" in page
+        assert count_handoffs(session, program, most=100) == 100
         assert count_handoffs(session, program) == 130
         every = find_handoffs(session, program, ALL_HANDOFFS)
     assert [row.handoff.id for row in every] == list(range(130, 0, -1))
