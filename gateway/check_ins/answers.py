@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from escalation.check_ins.scales import SCALES
 from gateway.runtime.labels import CHECK_IN_NAMES
-from models import Conversation, Person, Schedule, ScheduledCheckIn
+from models import Conversation, Person, Program, Schedule, ScheduledCheckIn
 
 # An answer may come this late.
 LATEST = timedelta(days=7)
@@ -47,28 +47,40 @@ class Missed:
     timezone: str
 
 
-def missed_check_ins(session: Session, program_id: int, *, since: datetime) -> list[Missed]:
+def missed_check_ins(
+    session: Session, program_id: int, *, since: datetime, limit: int | None = None
+) -> list[Missed]:
     """Check-ins that were missed after `since` and not answered later; the latest first."""
-    missed = session.scalars(
-        select(ScheduledCheckIn)
+    missed = session.execute(
+        select(
+            Person.id,
+            Person.name,
+            Schedule.check_in,
+            ScheduledCheckIn.sent_at,
+            ScheduledCheckIn.missed_at,
+            Program.timezone,
+        )
+        .select_from(ScheduledCheckIn)
         .join(Schedule, Schedule.id == ScheduledCheckIn.schedule_id)
         .join(Person, Person.id == Schedule.person_id)
+        .join(Program, Program.id == Person.program_id)
         .where(
             Person.program_id + 0 == program_id,
             ScheduledCheckIn.missed_at > since,
             ScheduledCheckIn.answered_at.is_(None),
         )
         .order_by(ScheduledCheckIn.missed_at.desc(), ScheduledCheckIn.id.desc())
+        .limit(limit)
     )
     return [
         Missed(
-            mentee_id=scheduled.schedule.person_id,
-            mentee=scheduled.schedule.person.name,
-            check_in=CHECK_IN_NAMES.get(scheduled.schedule.check_in, scheduled.schedule.check_in),
-            sent_at=scheduled.sent_at,
-            missed_at=scheduled.missed_at,
-            timezone=scheduled.schedule.person.program.timezone,
+            mentee_id=mentee_id,
+            mentee=mentee,
+            check_in=CHECK_IN_NAMES.get(check_in, check_in),
+            sent_at=sent_at,
+            missed_at=missed_at,
+            timezone=timezone,
         )
-        for scheduled in missed
-        if scheduled.sent_at is not None and scheduled.missed_at is not None
+        for mentee_id, mentee, check_in, sent_at, missed_at, timezone in missed
+        if sent_at is not None and missed_at is not None
     ]

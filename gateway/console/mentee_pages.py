@@ -16,7 +16,7 @@ from gateway.console.moves import DOUBLE_CLICK
 from gateway.conversations.relay import LONGEST_TEXT
 from gateway.handoffs.first_messages import (
     CannotStart,
-    list_openable_mentees,
+    find_openable_mentee,
     list_own_mentees,
     note_draft,
     open_for_mentee,
@@ -110,9 +110,9 @@ def _check(words: str, missing: str) -> None:
 
 
 def _find(session: Session, person: Person, number: int) -> Person:
-    for mentee in list_openable_mentees(session, person):
-        if mentee.id == number:
-            return mentee
+    mentee = find_openable_mentee(session, person, number)
+    if mentee is not None:
+        return mentee
     raise PageRefused(404, gettext_noop("There is no such mentee among yours."))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from escalation.check_ins.schedules import is_quiet, out_of_quiet_hours
@@ -78,15 +78,23 @@ def list_openable_mentees(session: Session, person: Person) -> list[Person]:
     """Whom a mentor or manager may open a handoff for."""
     if person.role is not Role.MANAGER:
         return list_own_mentees(session, person)
-    mentees = session.scalars(
-        select(Person).where(
-            Person.program_id == person.program_id,
-            Person.role == Role.MENTEE,
-            Person.left_at.is_(None),
-        )
+    return list(session.scalars(_openable_by_manager(person)))
+
+
+def find_openable_mentee(session: Session, person: Person, number: int) -> Person | None:
+    """One of them, without reading all of a program."""
+    if person.role is not Role.MANAGER:
+        return next((one for one in list_own_mentees(session, person) if one.id == number), None)
+    return session.scalar(_openable_by_manager(person).where(Person.id == number))
+
+
+def _openable_by_manager(manager: Person) -> Select[Person]:
+    return select(Person).where(
+        Person.program_id == manager.program_id,
+        Person.role == Role.MENTEE,
+        Person.left_at.is_(None),
+        Person.id.not_in(mentees_with_concern(manager)),
     )
-    with_concern = set(session.scalars(mentees_with_concern(person)))
-    return [one for one in mentees if one.id not in with_concern]
 
 
 def note_draft(tx: Transaction, mentor: Person, mentee: Person, words: str) -> Message:

@@ -87,8 +87,10 @@ def find_people(
     own: dict[int, str] = {}
     back_ups: dict[int, list[str]] = defaultdict(list)
     mentees: dict[int, int] = defaultdict(int)
-    for mentee, mentor, kind, name in _matches(session, program, only):
-        mentees[mentor] += 1
+    counted = select(Match.mentor_id, func.count("*").label("many")).group_by(Match.mentor_id)
+    for row in session.execute(counted.where(Match.mentor_id.in_(by_id))):
+        mentees[row.mentor_id] = row.many
+    for mentee, kind, name in _mentors_of(session, program, only):
         if kind is MatchKind.OWN:
             own[mentee] = name
         else:
@@ -113,25 +115,23 @@ def find_people(
     return sorted(by_name, key=lambda one: roles.index(one.person.role))
 
 
-def _matches(
+def _mentors_of(
     session: Session, program: Program, only: Sequence[int] | None
-) -> Iterator[tuple[int, int, MatchKind, str]]:
-    """The mentee, the mentor, the kind, and the mentor's name."""
+) -> Iterator[tuple[int, MatchKind, str]]:
+    """The mentee, the kind, and the mentor's name."""
     of_program = select(Match.mentee_id, Match.mentor_id, Match.kind).order_by(Match.id)
     if only is None:
         here = of_program.join(Person, Person.id == Match.mentee_id)
         rows = session.execute(here.where(Person.program_id == program.id)).all()
     else:
-        rows = session.execute(
-            of_program.where(Match.mentee_id.in_(only) | Match.mentor_id.in_(only))
-        ).all()
+        rows = session.execute(of_program.where(Match.mentee_id.in_(only))).all()
     mentors = {mentor for _, mentor, _ in rows}
     # Each name is decrypted once, however many mentees they have.
     named = select(Person.id, Person.name).where(Person.id.in_(mentors))
     names = {one.id: one.name for one in session.execute(named)}
     for mentee, mentor, kind in rows:
         if mentor in names:
-            yield mentee, mentor, kind, names[mentor]
+            yield mentee, kind, names[mentor]
 
 
 # Managers, mentors, mentees.

@@ -39,9 +39,9 @@ LIMITS = [code for code in LABELS["why_dropped"] if code.startswith("limit_")]
 # and not from every thread of the program to its rows.
 
 
-def list_missed(scope: Scope) -> list[Missed]:
+def list_missed(scope: Scope, *, limit: int | None = None) -> list[Missed]:
     since = scope.days_ago(scope.policy.schedule.missed_shown_days)
-    return missed_check_ins(scope.session, scope.program.id, since=since)
+    return missed_check_ins(scope.session, scope.program.id, since=since, limit=limit)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def list_contact_details(scope: Scope) -> list[ContactDetails]:
             Message.contact_details.is_not(None),
             Message.moved_at > scope.days_ago(14),
         )
-        .order_by(Message.id.desc())
+        # In the order of the partial index.
+        .order_by(Message.moved_at.desc(), Message.id.desc())
     )
     return [
         ContactDetails(
@@ -188,7 +189,7 @@ def list_disclosures(scope: Scope) -> list[Disclosure]:
             Handoff.opened_at > scope.days_ago(DISCLOSURES_SHOWN_DAYS),
             ~recorded.exists(),
         )
-        .order_by(Handoff.id.desc())
+        .order_by(Handoff.opened_at.desc(), Handoff.id.desc())
     )
     return [
         Disclosure(number, mentee, opened_at)

@@ -11,8 +11,9 @@ from models import use_key
 from tests.conftest import KEY
 from tests.history import Size, fill
 from tests.keys import KEYS
-from tests.line import ASKS, CRISIS, JO, MAYA, SAM, Talk
+from tests.line import ASKS, CRISIS, JO, MAYA, RUTH, SAM, Talk
 from tests.query_plans import watching
+from tests.web_client import Web
 
 
 @pytest.fixture(scope="module")
@@ -54,4 +55,16 @@ def test_a_message_is_handled_by_index(talk: Talk) -> None:
         with watching(talk.database) as watched:
             talk.texts(number, words)
         scans += watched.scans
+    assert scans == []
+
+
+def test_a_page_of_the_log_or_the_people_is_read_by_index(talk: Talk) -> None:
+    web = Web(talk)
+    web.is_now(RUTH)
+    scans: list[str] = []
+    for path in ("/log/rows", "/log?unreached=words", "/console?tab=all", "/people", "/log/audit"):
+        with watching(talk.database) as watched:
+            assert web.gets(path).status_code == 200
+        # One with a limit goes from the newest backward, and stops when the page is full.
+        scans += [one for one in watched.scans if "LIMIT" not in one]
     assert scans == []
