@@ -29,7 +29,7 @@ from models import (
 )
 
 # A larger program comes a page at a time.
-A_PAGE = 200
+A_PAGE = 100
 PERSON_NOT_HERE = gettext_noop("There is no such person in your program.")
 
 
@@ -81,7 +81,9 @@ def find_people(
     its_own = Conversation.program_id == program.id
     if only is not None:
         its_own = Conversation.person_id.in_(only)
-    wrote, heard = last_wrote(session, its_own), last_heard(session, its_own)
+    mentee_ids = [person.id for person in people if person.role is Role.MENTEE]
+    of_mentees = its_own if only is None else Conversation.person_id.in_(mentee_ids)
+    wrote, heard = last_wrote(session, its_own), last_heard(session, of_mentees)
     duty = {person.id for person in on_duty(session, program, now=now)}
     away = away_now(session, by_id, now=now)
     own: dict[int, str] = {}

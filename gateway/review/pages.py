@@ -67,6 +67,8 @@ def to_review(session: Session, line: Line, manager: Person) -> tuple[Week, list
         ("sample", program.id, week, size),
         lambda: draw_sample(session, program, week, size),
         now=line.clock(),
+        # It is part of the log, and the week is over.
+        slow_seconds=0.1,
     )
     return week, [
         ToReview(

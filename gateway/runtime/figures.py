@@ -30,7 +30,12 @@ _kept: WeakKeyDictionary[Database, dict[Hashable, _Kept]] = WeakKeyDictionary()
 
 
 def get_figures(
-    database: Database, about: Hashable, compute: Callable[[], T], *, now: datetime
+    database: Database,
+    about: Hashable,
+    compute: Callable[[], T],
+    *,
+    now: datetime,
+    slow_seconds: float = SLOW_SECONDS,
 ) -> tuple[T, datetime]:
     """The figures and when they were computed. `about` names them, with all that they depend on."""
     here = _kept.setdefault(database, {})
@@ -42,7 +47,7 @@ def get_figures(
     began = clock()
     figures = compute()
     here.pop(about, None)
-    if clock() - began > SLOW_SECONDS:
+    if clock() - began > slow_seconds:
         if len(here) >= MOST_KEPT:
             here.clear()
         here[about] = _Kept(figures, now)

@@ -30,8 +30,6 @@ from tests.web_client import Web
 FACES = Path(__file__).parents[1] / "faces.toml"
 WARM, ROUNDS, CALLS = 20, 200, 5
 PAUSE = timedelta(seconds=20)
-# A page this slow is asked for once.
-GIVES_UP = 3000
 SAYS = ("my exam is on friday", "i cant sleep again", "thanks that helped a bit", "idk what to do")
 STAFF = {"Ruth": RUTH, "Sam": SAM}
 # Beside the pages of faces.toml.
@@ -45,7 +43,7 @@ MORE = (
     ("Ruth", "/log?unreached=taken"),
     ("Ruth", "/log?unreached=phones"),
     ("Ruth", "/log?since={month_ago}"),
-    ("Ruth", "/log?page=900"),
+    ("Ruth", "/log?before=40000"),
     ("Ruth", "/log/measures?weeks=52"),
     ("Ruth", "/console?tab=all"),
     ("Ruth", "/console?tab=waiting"),
@@ -131,8 +129,10 @@ def list_pages(history: History) -> list[tuple[str, str]]:
     return list(dict.fromkeys(pages + more))
 
 
-def measure_pages(history: History, calls: int) -> dict[str, tuple[float, float, int]]:
-    """By page: the median of the time and the least CPU time, in milliseconds, and its status."""
+def measure_pages(history: History, calls: int) -> dict[str, tuple[float, float, float, int]]:
+    """By page, in milliseconds: the first call, the median of the others, and the least CPU time;
+    and its status. Some figures are kept for minutes once they were computed.
+    """
     found, signed_in = {}, ""
     for who, path in sorted(list_pages(history)):
         if who != signed_in:
@@ -145,9 +145,7 @@ def measure_pages(history: History, calls: int) -> dict[str, tuple[float, float,
             status = history.web.gets(path).status_code
             took.append(1000 * (time.perf_counter() - began))
             used.append(1000 * (time.process_time() - cpu))
-            if took[-1] > GIVES_UP:
-                break
-        found[f"{path} ({who})"] = median(took[1:] or took), min(used), status
+        found[f"{path} ({who})"] = took[0], median(took[1:]), min(used), status
     return found
 
 
@@ -184,9 +182,11 @@ def main() -> None:
         print(f"{many:.1f} ms at {given.large:,}; ratio {many / few:.2f} (goal: at most 1.15)")
     if given.only in (None, "pages"):
         pages = measure_pages(large, CALLS)
-        print(f"{'ms':>8} {'CPU':>8}  page at {given.large:,} messages (goal: at most 100 ms)")
-        for path, (took, used, status) in sorted(pages.items(), key=lambda one: -one[1][0]):
-            print(f"{took:8.0f} {used:8.0f}  {path}{'' if status == 200 else f' -> {status}'}")
+        goal = "goal: at most 100 ms"
+        print(f"{'first':>8} {'ms':>8} {'CPU':>8}  page at {given.large:,} messages ({goal})")
+        for path, (first, took, used, status) in sorted(pages.items(), key=lambda one: -one[1][1]):
+            refused = "" if status == 200 else f" -> {status}"
+            print(f"{first:8.0f} {took:8.0f} {used:8.0f}  {path}{refused}")
     if given.only in (None, "watchdog"):
         print(f"{'ms':>8}  the watchdog's look at {given.large:,} messages")
         for name, took in sorted(measure_looks(large).items(), key=lambda one: -one[1]):
