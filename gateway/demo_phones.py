@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.accounts.sessions import get_viewer
 from gateway.messaging.inbox import Incoming, NoProgram, record
-from gateway.messaging.outbox import spoken
+from gateway.messaging.marking import spoken
 from gateway.runtime.labels import masked
 from gateway.runtime.line import Sent
 from gateway.web.lookup import row_number

@@ -26,7 +26,8 @@ from gateway.handoffs.first_messages import WriteFirst, write_first_later
 from gateway.integrations.jobs import send_webhook, webhooks_to_send
 from gateway.integrations.webhook_outbox import SendWebhook, forget_old_deliveries
 from gateway.messaging.alert_steps import steps_to_take, take_step
-from gateway.messaging.outbox import SEND_IS_DEAD_AFTER, deliver, waits_for_group
+from gateway.messaging.marking import SEND_IS_DEAD_AFTER, waits_for_group
+from gateway.messaging.outbox import deliver
 from gateway.operators.alarms import SendAlarm, alarms_to_send, send_alarm
 from gateway.operators.heartbeat import beat
 from gateway.operators.trouble import raise_alarms

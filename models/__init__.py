@@ -23,6 +23,7 @@ from models.conversations import (
     Message,
     Speaker,
     TextKind,
+    hold_thread,
 )
 from models.decisions import DecisionRecord, Verdict, VerdictRecord
 from models.encryption.keys import BadKey, KeyGone, NoKey, WrongKey

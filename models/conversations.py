@@ -5,11 +5,14 @@ from enum import StrEnum
 from typing import ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UtcDateTime, enum_column, literal_in, partial_index
 from models.encryption.ownership import Encrypted, key_column
 from models.people import Person, Program
+
+# The conversations that a transaction has locked.
+HELD = "held"
 
 
 class Channel(StrEnum):
@@ -115,6 +118,21 @@ class Conversation(Base):
     def has_stopped_texts(self) -> bool:
         stopped_at = self.person.opted_out_at if self.person else self.stopped_at
         return stopped_at is not None
+
+
+def hold_thread(session: Session, conversation_id: int) -> None:
+    """Lock a conversation until this transaction ends. A writer on SQLite has locked everything."""
+    held: set[int] = session.info.setdefault(HELD, set())
+    if conversation_id in held:
+        return
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(
+            sa.select(Conversation.id)
+            .where(Conversation.id == conversation_id)
+            # NO KEY: inserting a message into this thread must not wait for the lock.
+            .with_for_update(key_share=True)
+        )
+    held.add(conversation_id)
 
 
 class Message(Base):

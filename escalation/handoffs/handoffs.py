@@ -44,6 +44,7 @@ from models import (
     Person,
     Status,
     Urgency,
+    hold_thread,
 )
 
 
@@ -67,13 +68,8 @@ class NotTheirs(Refused):
 
 
 def lock_conversation(session: Session, conversation_id: int) -> Conversation:
-    """Lock the conversation until this transaction ends. SQLite locks the whole database."""
-    session.execute(
-        select(Conversation.id)
-        .where(Conversation.id == conversation_id)
-        # NO KEY: inserting a message into this thread must not wait for the lock.
-        .with_for_update(key_share=True)
-    )
+    """Lock the conversation until this transaction ends, and read it as it is then."""
+    hold_thread(session, conversation_id)
     return session.get_one(Conversation, conversation_id, populate_existing=True)
 
 

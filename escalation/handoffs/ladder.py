@@ -137,6 +137,7 @@ def page(
             text = tx.tell_about(handoff, person, special, whose=whose)
         else:
             text = alert_by_text(tx, handoff, person, whose=whose)
+        tx.session.flush()
         alert = Alert(
             handoff_id=handoff.id,
             person_id=person.id,

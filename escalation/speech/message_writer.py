@@ -18,7 +18,17 @@ from escalation.ruleset import Rules
 from escalation.speech.guard import Claim, Kind, claims
 from escalation.speech.i18n import DEFAULT_LANGUAGE, known_to_staff
 from escalation.speech.script import load_script
-from models import Channel, Conversation, Delivery, Handoff, Message, Person, Role, Speaker
+from models import (
+    Channel,
+    Conversation,
+    Delivery,
+    Handoff,
+    Message,
+    Person,
+    Role,
+    Speaker,
+    hold_thread,
+)
 
 log = structlog.get_logger()
 
@@ -151,11 +161,16 @@ def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
 
 
 def _write(session: Session, conversation: Conversation, draft: _Draft, now: datetime) -> Message:
-    """Write the message; the guard can replace the bot's words.
+    """Write the message; the guard can replace the bot's words. It has an id after the next flush,
+    so that several messages are one INSERT.
 
     A message on the web counts as sent at once, because the page shows the row.
     """
-    _hold_thread(session, conversation)
+    if not is_staffs(conversation):
+        # So that ids grow in commit order: an open page asks for rows after the last id it showed,
+        # and would miss a smaller id that is committed later. Staff threads have no such page, and
+        # their writer may hold a mentee's lock.
+        hold_thread(session, conversation.id)
     words, person = draft.words, draft.person
     if person is None and (found := claims(draft.own_words or words)):
         words = _neutral_words(conversation_language(conversation))
@@ -184,24 +199,8 @@ def _write(session: Session, conversation: Conversation, draft: _Draft, now: dat
         error_code="opted_out" if opted_out else None,
     )
     session.add(message)
-    session.flush()
     note_spoken(session, conversation.id)
     return message
-
-
-def _hold_thread(session: Session, conversation: Conversation) -> None:
-    """Lock a mentee's thread until this transaction ends, so that ids grow in commit order.
-
-    An open page asks for rows after the last id it showed, and would miss a smaller id that is
-    committed later. Staff threads have no such page, and their writer may hold a mentee's lock.
-    """
-    if is_staffs(conversation):
-        return
-    session.execute(
-        select(Conversation.id)
-        .where(Conversation.id == conversation.id)
-        .with_for_update(key_share=True)
-    )
 
 
 def _where_read(session: Session, conversation: Conversation) -> Channel:

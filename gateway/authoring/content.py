@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from gateway.authoring import readability
-from gateway.messaging.outbox import LABEL_OF_BOT
+from gateway.messaging.marking import LABEL_OF_BOT
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from escalation.decide import Decision, Do, Standing
@@ -30,6 +30,7 @@ from escalation.over_reliance import (
 from escalation.policy import ReliancePolicy
 from escalation.speech.i18n import gettext_noop, phrase
 from gateway.conversations.person_requests import mentor_to_name
+from gateway.conversations.said import NUDGES
 from gateway.conversations.turn import Turn
 from models import (
     Conversation,
@@ -44,8 +45,6 @@ from models import (
 )
 
 T = TypeVar("T")
-
-NUDGES = ("nudge_own", "nudge_team")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def nudge(
         and standing.owner is Owner.BOT
         and not standing.skill_wanted
         and not standing.offered_lately
-        and nudge_allowed(_nudged_at(turn), now=turn.now, policy=turn.policy.reliance)
+        and nudge_allowed(turn.said.last_at(NUDGES), now=turn.now, policy=turn.policy.reliance)
     )
     signs = _signs_now(turn, only_you=only_you) if may_nudge else frozenset()
     if not is_over_reliance(signs, turn.policy.reliance):
@@ -128,21 +127,18 @@ def nudge(
     return {"only_you": only_you, "nudged_for": sorted(signs)}
 
 
-def _nudged_at(turn: Turn) -> datetime | None:
-    return turn.session.scalar(
-        select(func.max(Message.at)).where(
-            Message.conversation_id == turn.conversation.id, Message.script.in_(NUDGES)
-        )
-    )
-
-
 def _signs_now(turn: Turn, *, only_you: bool) -> frozenset[Sign]:
     """Without what was said on an earlier day: that had its own nudge."""
     if only_you:
         return frozenset({Sign.SAID})
     policy, here = turn.policy.reliance, Conversation.id == turn.conversation.id
-    measured = _measure(turn.session, here, policy, now=turn.now)
-    use = next((use for _, use in measured), Reliance())
+    number, person = turn.conversation.id, turn.person
+    written = _written(turn.session, here, since=turn.now - LATELY).get(number, [])
+    if person is None or len(written) < policy.at_least_messages:
+        return frozenset()
+    contact = _from_people(turn.session, here, since=turn.now - LOOKED_BACK).get(number, [])
+    zone = ZoneInfo(person.timezone)
+    use = measure_over_reliance(written, contact, zone, now=turn.now, policy=policy)
     return signs_in(use, policy) - {Sign.SAID}
 
 

@@ -1,15 +1,16 @@
 """One text while it is handled: what every step of the pipeline needs, in one object."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from escalation.handoffs.codes import code_for
 from escalation.received.phone_text import read_phone_text
 from escalation.transaction import Transaction
+from gateway.conversations.said import Said, read_said
 from gateway.runtime.line import Line
-from models import Conversation, Handoff, Message, Person, TextKind
+from models import Conversation, Handoff, Message, Person, Speaker, TextKind
 
 # A phone wrote these; a person's words may follow a reaction.
 NO_WORDS = (TextKind.REACTION, TextKind.CONTACT_CARD)
@@ -74,15 +75,29 @@ class Turn(Transaction):
         """Answer a mentor with a line about a handoff."""
         self.say(key, **self.code_and_link(handoff, self.mentor), **blanks)
 
-    @cached_property
+    @property
     def last_said(self) -> Message | None:
-        return self.session.scalar(
-            select(Message)
-            .where(
-                Message.conversation_id == self.conversation.id,
-                Message.id < self.message.id,
-                Message.outgoing,
-            )
-            .order_by(Message.id.desc())
-            .limit(1)
+        return self.said.last
+
+    @cached_property
+    def said(self) -> Said:
+        return read_said(self.session, self.message)
+
+    @property
+    def from_mentee(self) -> bool:
+        return self.message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
+
+    def act_in(
+        self, session: Session, conversation: Conversation, *, in_crisis: bool = False
+    ) -> "Turn":
+        """The same text in the transaction that acts on it.
+
+        What was said before it is not read again: one worker at a time handles a conversation.
+        """
+        now = self.line.clock()
+        turn = replace(
+            self, session=session, conversation=conversation, now=now, in_crisis=in_crisis
         )
+        if "said" in vars(self):
+            vars(turn)["said"] = self.said
+        return turn

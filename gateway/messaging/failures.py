@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, aliased
 
 from escalation.handoffs.alerts.steps import hasten_next
 from escalation.handoffs.duty import managers_to_text, tell_managers
@@ -34,6 +34,16 @@ log = structlog.get_logger()
 
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)
+# The codes by which the provider refused a text lately, and when. They are built once, because
+# delivery asks for each batch.
+_SINCE = bindparam("throttled_since", type_=Message.moved_at.type)
+_OTHER = aliased(Message)
+REFUSED = select(_OTHER.error_code, _OTHER.moved_at).where(
+    _OTHER.error_code.in_(list(THROTTLES)), _OTHER.moved_at > _SINCE
+)
+REPORTED = select(FailedTry.code, FailedTry.at).where(
+    FailedTry.code.in_(list(THROTTLES)), FailedTry.at > _SINCE
+)
 # A phone that was off for a moment, or a carrier that stumbled.
 SECOND_TRY_AFTER = timedelta(seconds=15)
 
@@ -91,19 +101,17 @@ def _send_again(tx: Transaction, message: Message, *, at: datetime) -> None:
     enqueue(tx.session, Deliver(message.conversation_id, message.id, message.tries), at=at)
 
 
-def get_throttle_end(session: Session, message: Message, *, now: datetime) -> datetime | None:
-    """Until when this text waits, because the provider takes no more. Urgent texts never do."""
-    since = now - max(THROTTLES.values())
-    codes = list(THROTTLES)
-    refused = select(Message.error_code, Message.moved_at).where(
-        Message.error_code.in_(codes), Message.moved_at > since
+def get_throttle_end(session: Session, *, now: datetime) -> datetime | None:
+    """Until when texts that are not urgent wait, because the provider takes no more."""
+    refused = session.execute(
+        REFUSED.union_all(REPORTED), {"throttled_since": throttled_since(now)}
     )
-    reported = select(FailedTry.code, FailedTry.at).where(
-        FailedTry.code.in_(codes), FailedTry.at > since
-    )
-    ends = [at + THROTTLES[str(code)] for code, at in session.execute(refused.union_all(reported))]
-    end = max(ends, default=now)
-    return end if end > now and not is_urgent(session, message) else None
+    end = max((at + THROTTLES[str(code)] for code, at in refused), default=now)
+    return end if end > now else None
+
+
+def throttled_since(now: datetime) -> datetime:
+    return now - max(THROTTLES.values())
 
 
 def _give_up(tx: Transaction, message: Message, code: Code) -> None:

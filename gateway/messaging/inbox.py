@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import CompoundSelect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -60,12 +60,13 @@ def record(
     Raises:
         NoProgram: there is no program to answer for.
     """
+    number = as_e164(phone) or phone
     try:
         with database.writing() as session:
-            if session.get(ErasedText, provider_hash(incoming.provider_id)) is not None:
-                return None  # the provider sent an erased text again
-            conversation = _get_conversation(session, phone, channel=incoming.channel, to=to)
-            _insert(session, conversation, incoming, phone=phone, now=now)
+            conversation = _lock_thread(session, number, incoming, to=to)
+            if conversation is None:
+                return None
+            _insert(session, conversation, incoming, number=number, now=now)
             return conversation.id
     except IntegrityError:
         same = select(Message.id).where(Message.provider_id == incoming.provider_id)
@@ -104,7 +105,10 @@ def record_on_web(
         incoming = Incoming(words, provider_id, Channel.WEB)
         try:
             with database.writing() as session:
-                conversation = get_thread(session, rules, session.get_one(Person, person.id))
+                thread_id = get_thread(session, rules, session.get_one(Person, person.id)).id
+                # Locked, so that ids grow as rows appear: an open chat asks for what came after
+                # its last id.
+                conversation = lock_conversation(session, thread_id)
                 message = _insert(session, conversation, incoming, now=now)
                 return Recorded(conversation.id, message.id, again=False)
         except IntegrityError:
@@ -125,12 +129,11 @@ def _insert(
     conversation: Conversation,
     incoming: Incoming,
     *,
-    phone: str | None = None,
+    number: str | None = None,
     now: datetime,
 ) -> Message:
-    # Locked, so that ids grow as rows appear: an open chat asks for what came after its last id.
-    lock_conversation(session, conversation.id)
-    _mend(session, conversation, phone and (as_e164(phone) or phone))
+    """The caller has locked the conversation."""
+    _mend(session, conversation, number)
     person = conversation.person
     message = Message(
         conversation_id=conversation.id,
@@ -181,18 +184,42 @@ def _read_kind(incoming: Incoming) -> TextKind | None:
     return read.kind if read else None
 
 
-def _get_conversation(
-    session: Session, phone: str, *, channel: Channel, to: str | None
-) -> Conversation:
-    number = as_e164(phone) or phone
+def _lock_thread(
+    session: Session, number: str, incoming: Incoming, *, to: str | None
+) -> Conversation | None:
+    """The thread of a number, which may begin now. None if the text was erased, and the provider
+    sends it again."""
+    index = phone_index(number)
+    was_erased = select(ErasedText.at).where(
+        ErasedText.provider_hash == provider_hash(incoming.provider_id)
+    )
+    found = select(_find_thread(index).scalar_subquery(), was_erased.scalar_subquery())
+    while True:
+        thread_id, erased_at = session.execute(found).one()
+        if erased_at is not None:
+            return None
+        if thread_id is None:
+            thread_id = _begin_thread(session, number, channel=incoming.channel, to=to)
+        conversation = lock_conversation(session, thread_id)
+        person = conversation.person
+        if index == (person.phone_index if person else conversation.stranger_index):
+            return conversation
+        # While we waited for the lock, an erasure or a new number took this number from its thread.
+
+
+def _find_thread(index: str) -> CompoundSelect[int]:
+    """The thread of the person who has a number; otherwise the one of the number itself."""
+    of_person = select(Conversation.id).join(Person).where(Person.phone_index == index)
+    of_number = select(Conversation.id).where(
+        Conversation.stranger_index == index,
+        ~select(Person.id).where(Person.phone_index == index).exists(),
+    )
+    return of_person.union_all(of_number)
+
+
+def _begin_thread(session: Session, number: str, *, channel: Channel, to: str | None) -> int:
     index = phone_index(number)
     person = session.scalar(select(Person).where(Person.phone_index == index))
-    same = Conversation.person_id == person.id if person else Conversation.stranger_index == index
-    # Locked, because an erasure meanwhile takes the number from its thread.
-    locked = select(Conversation).where(same).with_for_update(key_share=True, of=Conversation)
-    conversation = session.scalar(locked)
-    if conversation is not None:
-        return conversation
     if person:
         conversation = Conversation(program_id=person.program_id, person=person, channel=channel)
     else:
@@ -202,7 +229,7 @@ def _get_conversation(
         )
     session.add(conversation)
     session.flush()
-    return conversation
+    return conversation.id
 
 
 def _program_texted(session: Session, to: str | None) -> Program:

@@ -6,13 +6,15 @@ sign-in texts, and alerts. We group alerts about unknown numbers instead
 (escalation/handoffs/alerts/grouping.py).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from escalation.handoffs.duty import tell_managers_daily
-from escalation.policy import PaidTexts
 from escalation.speech.danger_lines import why_line
 from escalation.speech.message_writer import CONFIRM_STOP
 from escalation.transaction import Transaction
@@ -42,52 +44,76 @@ ALWAYS_SENT = frozenset(
 )
 
 
-def find_reached_limit(
-    session: Session, limits: PaidTexts, conversation: Conversation, message: Message, now: datetime
-) -> str | None:
+@dataclass
+class Counted:
+    """How many texts went to the provider lately: counted when the first of `texts` asks, without
+    these. Then each of them that is sent is added.
+    """
+
+    tx: Transaction
+    conversation: Conversation
+    texts: Sequence[Message]
+    sent: int = 0
+
+    @cached_property
+    def before(self) -> tuple[int, int]:
+        """To this person within the limit's time, and to everybody in the program within a day."""
+        conversation, now = self.conversation, self.tx.now
+        here = self._sent_since(now - (DAY if self.is_unknown else HOUR)).where(
+            Message.conversation_id == conversation.id
+        )
+        everywhere = (
+            self._sent_since(now - DAY)
+            .join(Conversation, Conversation.id == Message.conversation_id)
+            # Plus 0: from the day's texts to their threads, and not from each thread to its texts.
+            .where(Conversation.program_id + 0 == conversation.program_id)
+        )
+        both = select(here.scalar_subquery(), everywhere.scalar_subquery())
+        to_them, to_all = self.tx.session.execute(both).one()
+        return to_them, to_all
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.conversation.person_id is None
+
+    def add(self, text: Message) -> None:
+        if text.at > self.tx.now - HOUR:
+            self.sent += 1
+
+    def _sent_since(self, since: datetime) -> Select[int]:
+        """No row moves before it is written."""
+        return select(func.count(Message.id)).where(
+            Message.id.not_in([text.id for text in self.texts]),
+            Message.outgoing,
+            Message.tries > 0,
+            Message.at > since,
+            Message.moved_at > since,
+        )
+
+
+def find_reached_limit(counted: Counted, message: Message) -> str | None:
     """The key in labels.toml of the limit that this text would exceed, or None."""
     lines = (message.script or "").split("+")
     if message.speaker is not Speaker.BOT or not ALWAYS_SENT.isdisjoint(lines):
         return None
-    unknown = conversation.person_id is None
+    limits, unknown = counted.tx.policy.paid_texts, counted.is_unknown
     most_here = limits.per_unknown_number_a_day if unknown else limits.per_person_an_hour
-    here = _sent_since(now - (DAY if unknown else HOUR), but=message).where(
-        Message.conversation_id == conversation.id
-    )
-    everywhere = (
-        _sent_since(now - DAY, but=message)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        # Plus 0: from the day's texts to their threads, and not from each thread to its texts.
-        .where(Conversation.program_id + 0 == conversation.program_id)
-    )
-    sent_here, sent_everywhere = session.execute(
-        select(here.scalar_subquery(), everywhere.scalar_subquery())
-    ).one()
-    if sent_here >= most_here:
+    here, everywhere = counted.before
+    if here + counted.sent >= most_here:
         reached = "limit_unknown_number" if unknown else "limit_person"
-    elif sent_everywhere >= limits.per_program_a_day:
+    elif everywhere + counted.sent >= limits.per_program_a_day:
         reached = "limit_program"
     else:
         return None
     # A person in a crisis gets every answer.
-    return reached if unknown or not _is_in_crisis(session, conversation.id) else None
+    in_crisis = not unknown and _is_in_crisis(counted.tx.session, counted.conversation.id)
+    return None if in_crisis else reached
 
 
 def tell_limit_reached(tx: Transaction, program_id: int) -> None:
     """Text the managers, once a day for all limits together."""
     link = f"{tx.rules.site}/log#limits-heading"
     tell_managers_daily(tx, program_id, "limit_reached", link=link)
-
-
-def _sent_since(since: datetime, *, but: Message) -> Select[int]:
-    """How many other texts went to the provider. No row moves before it is written."""
-    return select(func.count(Message.id)).where(
-        Message.id != but.id,
-        Message.outgoing,
-        Message.tries > 0,
-        Message.at > since,
-        Message.moved_at > since,
-    )
 
 
 def is_urgent(session: Session, message: Message) -> bool:

@@ -4,24 +4,19 @@ A row is marked `sending` and committed before the provider is called. If the pr
 between, the provider is asked about the text before it is sent again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import BindParameter, Update, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from escalation.handoffs.handoffs import get_open_handoff, get_owner, lock_conversation
-from escalation.handoffs.jobs import Deliver, TextUnseen, enqueue
-from escalation.handoffs.replies import correct_first_reply
-from escalation.speech.message_writer import CONFIRM_STOP, spoken_in
+from escalation.handoffs.jobs import TextUnseen, enqueue
+from escalation.speech.message_writer import spoken_in
 from escalation.transaction import Transaction
-from gateway.messaging.alert_texts import get_validity, why_too_late
-from gateway.messaging.failures import get_throttle_end, handle_failure, unmark
-from gateway.messaging.limits import find_reached_limit, is_urgent, tell_limit_reached
-from gateway.messaging.sealed_codes import forget_code, take_out_code, why_code_is_not_sent
+from gateway.messaging.failures import handle_failure, unmark
+from gateway.messaging.marking import BATCH_LASTS, Outgoing, drop, mark_batch
 from gateway.runtime.line import Line, Sent, TextFailed
 from models import (
     Channel,
@@ -29,18 +24,9 @@ from models import (
     Delivery,
     FailedTry,
     Message,
-    Owner,
-    Speaker,
     changes_one,
+    hold_thread,
 )
-
-log = structlog.get_logger()
-
-# Much longer than the provider's timeout: the process that was sending has died.
-SEND_IS_DEAD_AFTER = timedelta(seconds=20)
-# WhatsApp takes free text within 24 hours after the person wrote, otherwise only templates.
-WHATSAPP_TAKES_TEXT_FOR = timedelta(hours=23, minutes=55)
-LABEL_OF_BOT = "Warmline bot"
 
 # The order of statuses. Callbacks arrive out of order; a status never moves a text back.
 PROGRESS = {
@@ -68,35 +54,54 @@ def acting(line: Line) -> Iterator[Session]:
         line.soon(deliver, conversation_id)
 
 
-def spoken(message: Message, words: str | None = None) -> str:
-    """The words as they go out by SMS, after the speaker's name."""
-    label = LABEL_OF_BOT if message.speaker is Speaker.BOT else message.speaker_name
-    return f"{label}: {message.words if words is None else words}"
-
-
 @dataclass(frozen=True)
-class Outgoing:
-    """One text that this worker has marked as sending.
+class Tried:
+    """A text, and what came of sending it: one of these, or it was left for later."""
 
-    `tried_since` is set if an earlier try may have reached the provider: when it was written.
-    """
+    outgoing: Outgoing
+    sent: Sent | None = None
+    failed: TextFailed | None = None
+    dropped: str | None = None
 
-    message_id: int
-    to: str
-    words: str
-    tried_since: datetime | None
-    valid_for: timedelta | None
+    @property
+    def is_left(self) -> bool:
+        return not (self.sent or self.failed or self.dropped)
+
+
+class NotAgain(Exception):
+    """No earlier try of the text reached the provider, and now it may no longer be sent."""
 
 
 def deliver(line: Line, conversation_id: int) -> None:
-    """Send a conversation's queued texts in order, unless another worker is sending them."""
-    while (outgoing := _mark_next(line, conversation_id)) is not None:
+    """Send a conversation's queued texts in order, unless another worker is sending them.
+
+    Texts that wait together are marked together before they are sent, and noted together after.
+    """
+    tried: list[Tried] = []
+    while batch := _note_and_mark(line, conversation_id, tried):
+        tried = []
         try:
-            sent = _send_once(line, outgoing)
+            _send_in_order(line, batch, tried)
+        finally:
+            for one in tried:
+                if one.failed is not None:
+                    _note_failure(line, one.outgoing.message_id, one.failed)
+
+
+def _send_in_order(line: Line, batch: Sequence[Outgoing], tried: list[Tried]) -> None:
+    """After a text that failed, or when the time is over, the rest is left for later."""
+    until = line.clock() + BATCH_LASTS
+    for outgoing in batch:
+        before = tried[-1] if tried else None
+        if before and (before.failed or before.is_left or line.clock() > until):
+            tried.append(Tried(outgoing))
+            continue
+        try:
+            tried.append(Tried(outgoing, sent=_send_once(line, outgoing)))
         except TextFailed as failed:
-            _note_failure(line, outgoing.message_id, failed)
-        else:
-            note_delivery(line, outgoing.message_id, sent.delivery, provider_id=sent.provider_id)
+            tried.append(Tried(outgoing, failed=failed))
+        except NotAgain:
+            tried.append(Tried(outgoing, dropped=outgoing.why_not))
 
 
 def _send_once(line: Line, outgoing: Outgoing) -> Sent:
@@ -105,8 +110,10 @@ def _send_once(line: Line, outgoing: Outgoing) -> Sent:
         found = line.texts.find_sent(outgoing.to, outgoing.words, since=outgoing.tried_since)
         with line.database.reading() as session:
             for sent in found:
-                if not _is_known(session, sent.provider_id):
+                if not _is_known(session, sent.provider_id, but=outgoing.message_id):
                     return sent
+        if outgoing.why_not is not None:
+            raise NotAgain
     return line.texts.send(
         outgoing.to,
         outgoing.words,
@@ -115,134 +122,84 @@ def _send_once(line: Line, outgoing: Outgoing) -> Sent:
     )
 
 
-def _is_known(session: Session, provider_id: str) -> bool:
-    text = select(Message.id).where(Message.provider_id == provider_id)
+def _is_known(session: Session, provider_id: str, *, but: int) -> bool:
+    """Whether it is another text, or a try that failed.
+
+    `but` is left out: a report can name the provider's id of this text first.
+    """
+    text = select(Message.id).where(Message.provider_id == provider_id, Message.id != but)
     failed = select(FailedTry.message_id).where(FailedTry.provider_id == provider_id)
     return session.scalar(text.union(failed).limit(1)) is not None
 
 
-def _mark_next(line: Line, conversation_id: int) -> Outgoing | None:
-    """Mark the first queued text as sending. Texts that may no longer be sent are dropped."""
-    now = line.clock()
+def _note_and_mark(line: Line, conversation_id: int, tried: Sequence[Tried]) -> Sequence[Outgoing]:
+    """Note what was sent, queue what was left for later, and mark what is next."""
     with acting(line) as session:
-        conversation = lock_conversation(session, conversation_id)
-        while (message := _first_undelivered(session, conversation_id, now=now)) is not None:
-            if _must_wait(message, now=now):
-                overtaking = _first_urgent(session, conversation_id, now=now)
-                if overtaking is None:
-                    return None
-                message = overtaking
-            reason = why_code_is_not_sent(message, now=now)
-            if reason is None and message.delivery is not Delivery.SENDING:
-                reason = _why_not(line, session, conversation, message)
-            if reason is None:
-                until = get_throttle_end(session, message, now=now)
-                if until is None:
-                    tx = line.of(session, conversation.program_id).at(session)
-                    return _mark(tx, conversation, message)
-                message.next_try_at = until
-                enqueue(session, Deliver(conversation_id, message.id, message.tries), at=until)
-                session.flush()
-                continue
-            message.delivery, message.error_code, message.moved_at = Delivery.DROPPED, reason, now
-            log.info("text dropped", message=message.id, reason=reason)
-            forget_code(message)
-            session.flush()
-            if message.speaker in (Speaker.MENTOR, Speaker.MANAGER):
-                correct_first_reply(session, conversation_id, message.at)
-    return None
+        # Who queues a text after this finds none that is being sent, and sends it.
+        hold_thread(session, conversation_id)
+        _note_sent(line, session, [one for one in tried if one.sent is not None])
+        _put_back(session, [one for one in tried if one.is_left])
+        _drop_unsent(line, session, [one for one in tried if one.dropped])
+        return mark_batch(line, session, conversation_id)
 
 
-def _first_urgent(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
-    """The first urgent text that need not wait until an earlier text is tried again."""
-    ready = select(Message).where(
-        Message.conversation_id == conversation_id,
-        Message.delivery == Delivery.QUEUED,
-        func.coalesce(Message.next_try_at, now) <= now,
-    )
-    queued = session.scalars(ready.order_by(Message.id)).all()
-    return next((text for text in queued if is_urgent(session, text)), None)
+def _note_sent(line: Line, session: Session, tried: Sequence[Tried]) -> None:
+    """Unless the provider's report came first, which moved the text on or had it sent again."""
+    for delivery in {one.sent.delivery for one in tried if one.sent}:
+        sent = [(one.outgoing.message_id, one.sent) for one in tried if one.sent]
+        values = [
+            {"its_id": number, "given_id": text.provider_id}
+            for number, text in sent
+            if text.delivery is delivery
+        ]
+        session.connection().execute(_note_statement(delivery, now=line.clock()), values)
+    if any(one.sent.delivery is Delivery.DELIVERED for one in tried if one.sent):
+        first = session.get_one(Message, tried[0].outgoing.message_id)
+        unmark(session.get_one(Conversation, first.conversation_id).person)
 
 
-def _must_wait(message: Message, *, now: datetime) -> bool:
-    """Whether the text is being sent by another worker, or its next try is not due yet."""
-    if message.delivery is Delivery.SENDING:
-        assert message.sending_at is not None  # set with the mark
-        return now < message.sending_at + SEND_IS_DEAD_AFTER
-    return message.next_try_at is not None and now < message.next_try_at
-
-
-def _mark(tx: Transaction, conversation: Conversation, message: Message) -> Outgoing:
-    tried_since = message.at if message.tries else None
-    words = spoken(message, take_out_code(message))
-    message.delivery = Delivery.SENDING
-    message.sending_at = message.moved_at = tx.now
-    message.tries += 1
-    assert conversation.phone is not None  # `_why_not` drops texts without a number
-    valid_for = get_validity(tx, message)
-    to = _get_address(tx, conversation, message)
-    return Outgoing(message.id, to, words, tried_since, valid_for)
-
-
-def _get_address(tx: Transaction, conversation: Conversation, message: Message) -> str:
-    """The number, or their WhatsApp while it takes free text."""
-    last = select(func.max(Message.at)).where(
-        Message.conversation_id == conversation.id,
-        Message.channel == Channel.WHATSAPP,
-        Message.outgoing.is_(False),
-    )
-    if message.channel is not Channel.WHATSAPP:
-        return str(conversation.phone)
-    wrote_at = tx.session.scalar(last)
-    may_answer = wrote_at is not None and tx.now < wrote_at + WHATSAPP_TAKES_TEXT_FOR
-    return f"whatsapp:{conversation.phone}" if may_answer else str(conversation.phone)
-
-
-def waits_for_group(now: datetime) -> ColumnElement[bool]:
-    """Whether it is an alert that waits for its group, or a text that waits for the provider's
-    limit. It holds up no other text.
-    """
-    return (Message.tries == 0) & (func.coalesce(Message.next_try_at, now) > now)
-
-
-def _first_undelivered(session: Session, conversation_id: int, *, now: datetime) -> Message | None:
-    """The oldest text to send, without those that wait to be grouped with others.
-
-    Locked, because `page` may be adding to a waiting one.
-    """
-    return session.scalar(
-        select(Message)
+def _note_statement(delivery: Delivery, *, now: datetime) -> Update:
+    given_id: BindParameter[str] = bindparam("given_id", type_=Message.provider_id.type)
+    reported = select(FailedTry.id).where(FailedTry.provider_id == given_id).exists()
+    return (
+        update(Message)
         .where(
-            Message.conversation_id == conversation_id,
-            Message.delivery.in_([Delivery.QUEUED, Delivery.SENDING]),
-            ~waits_for_group(now),
+            Message.id == bindparam("its_id"),
+            or_(*(Message.delivery == one for one in _before(delivery))),  # no IN with many values
+            Message.provider_id.is_(None) | (Message.provider_id == given_id),
+            ~reported,
         )
-        .order_by(Message.id)
-        .limit(1)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        .values(
+            delivery=delivery,
+            provider_id=given_id,
+            moved_at=now,
+            next_try_at=None,
+            sent_at=func.coalesce(Message.sent_at, now),
+            error_code=None,
+            **({"delivered_at": now} if delivery is Delivery.DELIVERED else {}),
+        )
     )
 
 
-def _why_not(
-    line: Line, session: Session, conversation: Conversation, message: Message
-) -> str | None:
-    """Why this text may no longer be sent, or None. A mentor may have claimed the conversation."""
-    if message.from_rasa and get_owner(get_open_handoff(session, conversation)) is Owner.MENTOR:
-        return "yielded_to_person"
-    if conversation.has_stopped_texts and message.script not in CONFIRM_STOP:
-        return "opted_out"
-    if not conversation.phone:
-        return "no_number"
-    tx = line.of(session, conversation.program_id).at(session)
-    too_late = why_too_late(tx, message)
-    if too_late is not None:
-        return too_late
-    limits = tx.policy.paid_texts
-    reached = find_reached_limit(session, limits, conversation, message, tx.now)
-    if reached is not None:
-        tell_limit_reached(tx, conversation.program_id)
-    return reached
+def _put_back(session: Session, tried: Sequence[Tried]) -> None:
+    if ids := [one.outgoing.message_id for one in tried]:
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids), Message.delivery == Delivery.SENDING)
+            .values(delivery=Delivery.QUEUED, sending_at=None, tries=Message.tries - 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _drop_unsent(line: Line, session: Session, tried: Sequence[Tried]) -> None:
+    for one in tried:
+        message = session.get_one(Message, one.outgoing.message_id)
+        if message.delivery is Delivery.SENDING:
+            drop(_program_transaction(line, session, message), message, str(one.dropped))
+
+
+def _before(delivery: Delivery) -> list[Delivery]:
+    return [known for known in Delivery if PROGRESS[known] < PROGRESS[delivery]]
 
 
 def note_delivery(
@@ -261,10 +218,9 @@ def note_delivery(
             return False
         if provider_id is not None and not _is_about(session, message, provider_id):
             return False
-        earlier = [known for known in Delivery if PROGRESS[known] < PROGRESS[delivery]]
         change = (
             update(Message)
-            .where(Message.id == message_id, Message.delivery.in_(earlier))
+            .where(Message.id == message_id, Message.delivery.in_(_before(delivery)))
             .values(
                 delivery=delivery,
                 moved_at=now,

@@ -44,7 +44,7 @@ def text_code(
 
 def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
     """Why a code may no longer be sent; None for a code that may, and for every other text."""
-    if not _has_code(message):
+    if not has_code(message):
         return None
     if message.tries:
         return "code_tried_once"
@@ -53,7 +53,7 @@ def why_code_is_not_sent(message: Message, *, now: datetime) -> str | None:
 
 def take_out_code(message: Message) -> str:
     """The words to send. A code is removed from its row."""
-    if not _has_code(message):
+    if not has_code(message):
         return message.words
     words = decrypt(message.words)
     forget_code(message)
@@ -61,9 +61,9 @@ def take_out_code(message: Message) -> str:
 
 
 def forget_code(message: Message) -> None:
-    if _has_code(message):
+    if has_code(message):
         message.words = NOTE
 
 
-def _has_code(message: Message) -> bool:
+def has_code(message: Message) -> bool:
     return message.script in CODES_BY_TEXT.values()

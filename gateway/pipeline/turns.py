@@ -6,10 +6,15 @@ another worker takes it.
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from escalation.handoffs.handoffs import lock_conversation
-from gateway.conversations.lease import acquire_lease, release_lease
+from gateway.conversations.lease import (
+    acquire_lease_on_unhandled,
+    release_lease,
+    release_lease_if_done,
+)
 from gateway.conversations.turn import Turn
 from gateway.messaging.outbox import acting
 from gateway.pipeline.mentee.act import act_on_mentee_text
@@ -17,59 +22,76 @@ from gateway.pipeline.mentee.context import read_context
 from gateway.pipeline.mentee.understand import understand
 from gateway.pipeline.mentor.commands import act_on_mentor_text
 from gateway.runtime.line import Line
-from models import Conversation, Message, Speaker
+from gateway.runtime.policy_versions import newest_version_id
+from models import Conversation, Goal, Message, changes_one
 
 
 def take_turns(line: Line, conversation_id: int) -> None:
     """Handle a conversation's unhandled messages, unless another worker is doing so.
 
-    It looks once more after releasing the lease: a message recorded just before that found the
-    lease taken and was left to us.
+    The transaction that marks the last one as handled releases the lease. A message recorded after
+    that finds the lease free.
     """
     worker = uuid.uuid4().hex
-    while _next_unhandled(line, conversation_id) and acquire_lease(line, conversation_id, worker):
+    while acquire_lease_on_unhandled(line, conversation_id, worker):
         try:
-            while message_id := _next_unhandled(line, conversation_id):
-                handle(line, message_id)
-                if not acquire_lease(line, conversation_id, worker):
-                    break
-        finally:
+            is_last = handle_next(line, conversation_id, worker)
+        except BaseException:
             release_lease(line, conversation_id, worker)
+            raise
+        if is_last:
+            return
 
 
-def handle(line: Line, message_id: int) -> None:
-    """Understand one recorded message, then act on it and mark it handled in one commit.
+def handle_next(line: Line, conversation_id: int, worker: str) -> bool:
+    """Understand the next recorded message, then act on it and mark it handled in one commit.
 
-    Nothing happens if it was handled already.
+    The worker has the lease. True once no other message waits, and the lease is released.
     """
     with line.database.reading() as session:
-        message = session.get_one(Message, message_id)
-        conversation = session.get_one(Conversation, message.conversation_id)
-        line = line.of(session, conversation.program_id)
-        from_mentee = message.speaker in (Speaker.MENTEE, Speaker.UNKNOWN)
-        turn = Turn(session, line.rules, line.clock(), line, conversation, message)
-        context = read_context(turn) if from_mentee else None
-    understood = understand(line, context) if context else None
+        turn, goal = _read_next(line, session, conversation_id)
+        context = read_context(turn, goal) if turn.from_mentee else None
+    understood = understand(turn.line, context) if context else None
 
-    with acting(line) as session:
-        conversation = lock_conversation(session, message.conversation_id)
-        message = session.get_one(Message, message_id)
-        if message.handled_at is not None:
-            return
-        turn = Turn(session, line.rules, line.clock(), line, conversation, message)
-        message.handled_at = message.moved_at = turn.now
-        if understood is not None:
-            act_on_mentee_text(turn, understood)
-        else:
-            act_on_mentor_text(turn)
+    with acting(turn.line) as session:
+        conversation = lock_conversation(session, conversation_id)
+        at_least = turn.policy.thresholds.crisis
+        in_crisis = understood is not None and understood.signals.crisis >= at_least
+        turn = turn.act_in(session, conversation, in_crisis=in_crisis)
+        if _mark_handled(turn):
+            if understood is not None:
+                act_on_mentee_text(turn, understood)
+            else:
+                act_on_mentor_text(turn)
+        return release_lease_if_done(session, conversation_id, worker)
 
 
-def _next_unhandled(line: Line, conversation_id: int) -> int | None:
-    unhandled = (
-        select(Message.id)
+def _read_next(line: Line, session: Session, conversation_id: int) -> tuple[Turn, Goal | None]:
+    """The next text, and the latest goal in its conversation.
+
+    Raises NoResultFound if the text that waited was erased meanwhile.
+    """
+    goals = select(func.max(Goal.id)).where(Goal.conversation_id == Conversation.id)
+    latest_goal = goals.correlate(Conversation).scalar_subquery()
+    found = session.execute(
+        select(Message, Conversation, newest_version_id(Conversation.program_id), Goal)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .outerjoin(Goal, Goal.id == latest_goal)
         .where(Message.conversation_id == conversation_id, Message.handled_at.is_(None))
         .order_by(Message.id)
         .limit(1)
     )
-    with line.database.reading() as session:
-        return session.scalar(unhandled)
+    message, conversation, version, goal = found.one()
+    line = line.with_version(session, conversation.program_id, version)
+    return Turn(session, line.rules, line.clock(), line, conversation, message), goal
+
+
+def _mark_handled(turn: Turn) -> bool:
+    """False if another worker handled it, or it was erased."""
+    turn.session.add(turn.message)
+    return changes_one(
+        turn.session,
+        update(Message)
+        .where(Message.id == turn.message.id, Message.handled_at.is_(None))
+        .values(handled_at=turn.now, moved_at=turn.now),
+    )

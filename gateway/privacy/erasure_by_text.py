@@ -35,7 +35,7 @@ def match_new_message(turn: Turn) -> bool | None:
     """A request for deletion is cancelled when the mentee writes again, other than thanks."""
     if turn.person is None or one_word(turn.words) in THANKS or match_erasure(turn) is not None:
         return None
-    return True if erasure_due_at(turn, turn.conversation) is not None else None
+    return True if turn.said.erasure_set_at is not None else None
 
 
 def act_on_new_message(turn: Turn, _: bool) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.client import Bot
@@ -14,7 +15,7 @@ from escalation.ruleset import Rules
 from escalation.signals import Signals
 from escalation.transaction import Transaction
 from gateway.runtime.database import Database
-from gateway.runtime.policy_versions import Versions
+from gateway.runtime.policy_versions import Versions, newest_version_id
 from models import Delivery
 
 log = structlog.get_logger()
@@ -83,8 +84,8 @@ class Operators(Protocol):
 class Line:
     """A running Warmline: its database, its rules, and its connections to the outside.
 
-    `rules` come from the files. In the line that `of` returns, `rules` are a program's, and
-    `file_rules` come from the files.
+    `rules` come from the files. In the line that `of` returns, `rules` are those of the program
+    `program_id`, and `file_rules` come from the files.
     """
 
     database: Database
@@ -100,6 +101,7 @@ class Line:
         default_factory=lambda: ThreadPoolExecutor(12, thread_name_prefix="line")
     )
     file_rules: Rules | None = None
+    program_id: int | None = None
     # None: alerts by this channel are not set up.
     calls: Calls | None = None
     mail: Mail | None = None
@@ -107,10 +109,17 @@ class Line:
     versions: Versions = field(default_factory=Versions)
 
     def of(self, session: Session, program_id: int) -> "Line":
-        """This line with the program's rules. Each message and job asks once, at the start."""
+        """This line with the program's rules. They are read once for each message and job."""
+        if self.program_id == program_id:
+            return self
+        newest = session.scalar(select(newest_version_id(program_id)))
+        return self.with_version(session, program_id, newest)
+
+    def with_version(self, session: Session, program_id: int, newest: int | None) -> "Line":
+        """This line with the program's rules, whose newest version has the id `newest`."""
         file = self.file_rules or self.rules
-        rules = self.versions.get_rules(session, program_id, file)
-        return self if rules is self.rules else replace(self, rules=rules, file_rules=file)
+        rules = self.versions.get_rules(session, program_id, file, newest=newest)
+        return replace(self, rules=rules, file_rules=file, program_id=program_id)
 
     def at(self, session: Session) -> Transaction:
         """What a move in `session` needs: these rules, and the time now."""

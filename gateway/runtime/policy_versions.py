@@ -14,8 +14,9 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from escalation.policy import Part, Policy
 from escalation.policy_file import PolicyProblem, UnreadablePolicy, find_line, read_policy
@@ -167,14 +168,19 @@ def difference(before: str, after: str) -> list[str]:
 # --- the active version ---
 
 
+def newest_version_id(program_id: SQLCoreOperations[int] | int) -> ScalarSelect[int | None]:
+    newest = select(func.max(PolicyVersion.id)).where(PolicyVersion.program_id == program_id)
+    return newest.scalar_subquery()
+
+
 class Versions:
     def __init__(self) -> None:
         self._rules: dict[int, Rules] = {}
 
-    def get_rules(self, session: Session, program_id: int, file: Rules) -> Rules:
-        newest = session.scalar(
-            select(func.max(PolicyVersion.id)).where(PolicyVersion.program_id == program_id)
-        )
+    def get_rules(
+        self, session: Session, program_id: int, file: Rules, *, newest: int | None
+    ) -> Rules:
+        """`newest`: the id of the program's newest version."""
         if newest is None:
             return file
         if newest not in self._rules:

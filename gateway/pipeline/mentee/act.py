@@ -34,13 +34,12 @@ ANSWERS = (Do.REPLY, Do.OFFER, Do.LEAVE_IT)
 
 def act_on_mentee_text(turn: Turn, understood: Understood) -> None:
     """Write everything that follows from a text. A mentor may have claimed it since it was read."""
-    in_crisis = understood.signals.crisis >= turn.policy.thresholds.crisis
-    turn = replace(turn, in_crisis=in_crisis)
     if any(command.act(turn) for command in understood.context.commands):
         return
     handoff = get_open_handoff(turn.session, turn.conversation)
     standing = replace(
-        read_standing(turn, handoff), more_follows=understood.context.standing.more_follows
+        read_standing(turn, handoff, understood.context.failures),
+        more_follows=understood.context.standing.more_follows,
     )
     decision = decide(understood.signals, standing, turn.policy, understood.bot)
     handoff = _carry_out(turn, understood, decision, handoff)

@@ -1,5 +1,6 @@
-"""What is read from the database about a mentee's text: before it is understood, and again when it
-is acted on."""
+"""What is read from the database about a mentee's text before it is understood. When it is acted
+on, only the handoff is read again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,21 +15,25 @@ from escalation.handoffs.replies import get_hold
 from escalation.received.undecorate import visible
 from escalation.speech.i18n import DEFAULT_LANGUAGE, keyword_meant, known
 from escalation.speech.message_writer import conversation_language
-from gateway.conversations.bot_events import open_goal
 from gateway.conversations.quick_replies import answer_meant
+from gateway.conversations.said import OFFERS
 from gateway.conversations.turn import Turn
 from gateway.pipeline.commands import Matched, find_commands
-from gateway.pipeline.mentee.burst import find_burst, find_next, list_latest, words_for_bot
+from gateway.pipeline.mentee.burst import (
+    HISTORY_MESSAGES,
+    Texts,
+    find_burst,
+    find_next,
+    list_latest,
+    read_texts,
+    words_for_bot,
+)
 from gateway.pipeline.mentee.commands import COMMANDS, REPLIES
 from gateway.privacy.terms import get_consent
-from models import Channel, DecisionRecord, Handoff, Message, Move
+from models import Channel, DecisionRecord, Goal, Handoff, Message, Move
 
-# How many earlier texts, and how old ones, detection reads along with a text.
-HISTORY_LASTS = timedelta(hours=24)
-HISTORY_MESSAGES = 8
 # The skills that the bot may go on with in a crisis.
 CALMING = ("breathing", "grounding")
-OFFERS = ("offer_own", "offer_team")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Context:
     message: Message
     own: str
     standing: Standing
+    failures: int
     history: Sequence[str]
     burst: Sequence[str]
     words: str
@@ -62,26 +68,29 @@ class Context:
         return answered_by_bot and all(found.command.bot_hears for found in self.commands)
 
 
-def read_context(turn: Turn) -> Context:
-    goal = open_goal(turn.session, turn.conversation)
-    standing = read_standing(turn, get_open_handoff(turn.session, turn.conversation))
+def read_context(turn: Turn, goal: Goal | None) -> Context:
+    """`goal`: the latest in the conversation."""
+    failures = _failures_in_a_row(turn)
+    standing = read_standing(turn, get_open_handoff(turn.session, turn.conversation), failures)
     commands, reply = _find_all(turn)
-    latest = list_latest(turn)
+    texts = read_texts(turn)
+    latest = list_latest(turn, texts)
     if not (commands or reply or standing.skill_wanted or standing.offered):
-        standing = replace(standing, more_follows=_more_follows(turn, latest))
+        standing = replace(standing, more_follows=_more_follows(turn, texts, latest))
     return Context(
         message=turn.message,
         own=turn.words,
         standing=standing,
-        history=_earlier_texts(turn),
-        burst=find_burst(turn, latest),
+        failures=failures,
+        history=[text.words for text in texts.before[-HISTORY_MESSAGES:]],
+        burst=find_burst(turn, texts, latest),
         words=words_for_bot(turn, latest),
         commands=commands,
         reply=reply,
         keyword=_numbered_answer(turn) or keyword_meant(turn.words) or _number(turn.words),
         forget_bot=turn.conversation.forget_bot,
         in_calming=turn.conversation.skill in CALMING,
-        goal=goal.words if goal else None,
+        goal=goal.words if goal and goal.followed_up_at is None else None,
         agreed=_has_agreed(turn),
     )
 
@@ -96,30 +105,27 @@ def _find_all(turn: Turn) -> tuple[tuple[Matched, ...], Matched | None]:
     return tuple(find_commands(turn, COMMANDS)), next(find_commands(turn, REPLIES), None)
 
 
-def _more_follows(turn: Turn, latest: Sequence[Message]) -> bool:
+def _more_follows(turn: Turn, texts: Texts, latest: Sequence[Message]) -> bool:
     """Whether the bot is to read this text with the next one, which is here and no command."""
-    following = find_next(turn, latest)
+    following = find_next(turn, texts, latest)
     return following is not None and not any(_find_all(replace(turn, message=following)))
 
 
-def read_standing(turn: Turn, handoff: Handoff | None) -> Standing:
+def read_standing(turn: Turn, handoff: Handoff | None, failures: int) -> Standing:
+    """`failures`: how many of the latest answers in a row did not help."""
     offer, last, at = turn.policy.offer, turn.last_said, turn.message.at
     answerable_since = at - timedelta(minutes=offer.answer_within_minutes)
-    offered = select(Message.id).where(
-        Message.conversation_id == turn.conversation.id,
-        Message.id < turn.message.id,
-        Message.script.in_(OFFERS),
-        Message.at > at - timedelta(hours=offer.again_after_hours),
-    )
+    offered_at = turn.said.last_at(OFFERS)
+    offered_since = at - timedelta(hours=offer.again_after_hours)
     words, skill = keyword_meant(turn.words) or turn.words, turn.conversation.skill
     return Standing(
         owner=get_owner(handoff),
         urgency=handoff.urgency if handoff else None,
-        failures=_failures_in_a_row(turn),
+        failures=failures,
         skill_wanted=turn.policy.bot.names_a_skill(words) or skill is not None,
         calming_wanted=turn.policy.bot.names_calming(words) or skill in CALMING,
         offered=last is not None and last.script in OFFERS and last.at > answerable_since,
-        offered_lately=turn.session.scalar(offered.limit(1)) is not None,
+        offered_lately=offered_at is not None and offered_at > offered_since,
         paged_lately=handoff is not None and _was_paged_lately(turn, handoff),
     )
 
@@ -148,8 +154,8 @@ def _number(words: str) -> str | None:
 
 def _failures_in_a_row(turn: Turn) -> int:
     """How many of the latest answers did not help, counted back to one that did."""
-    latest = turn.session.scalars(
-        select(DecisionRecord)
+    latest = turn.session.execute(
+        select(DecisionRecord.bot, DecisionRecord.handoff_id)
         .join(Message, Message.id == DecisionRecord.message_id)
         .where(
             Message.conversation_id == turn.conversation.id,
@@ -160,24 +166,7 @@ def _failures_in_a_row(turn: Turn) -> int:
         .limit(turn.policy.bot.stuck_after)
     )
     failed = (
-        record.bot in (BotState.AWAY, BotState.NOT_UNDERSTOOD) and not record.handoff_id
-        for record in latest
+        bot in (BotState.AWAY, BotState.NOT_UNDERSTOOD) and not handoff_id
+        for bot, handoff_id in latest
     )
     return sum(1 for _ in takewhile(bool, failed))
-
-
-def _earlier_texts(turn: Turn) -> list[str]:
-    """The mentee's own, the oldest first."""
-    earlier = turn.session.scalars(
-        select(Message.words)
-        .where(
-            Message.conversation_id == turn.conversation.id,
-            Message.id < turn.message.id,
-            Message.outgoing.is_(False),
-            Message.kind.is_(None),
-            Message.at > turn.message.at - HISTORY_LASTS,
-        )
-        .order_by(Message.id.desc())
-        .limit(HISTORY_MESSAGES)
-    )
-    return list(earlier)[::-1]

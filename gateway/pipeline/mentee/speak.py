@@ -1,7 +1,5 @@
 """What Warmline says to a mentee when no person takes over: the bot's words and the script's."""
 
-from sqlalchemy import func, select
-
 from bot.client import LONGEST_TEXT, Answer
 from escalation.check_ins.scales import line_after
 from escalation.decide import BotState
@@ -10,7 +8,6 @@ from gateway.conversations.bot_texts import say_bots_words
 from gateway.conversations.person_requests import mentor_to_name
 from gateway.conversations.turn import Turn
 from gateway.pipeline.mentee.understand import Understood
-from models import Message
 
 
 def reply(turn: Turn, understood: Understood) -> None:
@@ -55,12 +52,9 @@ def disclose(turn: Turn) -> None:
     """Say that this is a bot, where it is time to. This goes before its other words."""
     if turn.person is None:
         return
-    here = Message.conversation_id == turn.conversation.id
-    disclosed_at = select(func.max(Message.at)).where(here, Message.script.in_(DISCLOSURES))
-    last_words_at = select(func.max(Message.at)).where(here, Message.id < turn.message.id)
     key = disclosure_due(
-        disclosed_at=turn.session.scalar(disclosed_at),
-        last_words_at=turn.session.scalar(last_words_at),
+        disclosed_at=turn.said.last_at(DISCLOSURES),
+        last_words_at=turn.said.last_words_at,
         now=turn.now,
         policy=turn.policy.disclosure,
     )

@@ -18,7 +18,7 @@ PUBLIC = "https://warmline.example"
 def twilio(talk: Talk) -> Iterator[FakeTwilio]:
     """The texts go out through Twilio, which confirms none of them."""
     with FakeTwilio(callbacks=False) as fake:
-        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url, timeout_seconds=0.5)
+        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url, timeout_seconds=2)
         talk.line.texts = Twilio(client, public_url=PUBLIC, from_=NUMBER)
         yield fake
         assert fake.violations == []

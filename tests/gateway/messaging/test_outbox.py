@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from escalation.speech.message_writer import get_thread, speak_as_bot
-from gateway.messaging.outbox import deliver, note_delivery
+from gateway.messaging.marking import Outgoing
+from gateway.messaging.outbox import _send_once, deliver, note_delivery
 from models import Channel, Conversation, Delivery, Message, Status
 from tests.fake_twilio import NUMBER, FakeTwilio, Fault
-from tests.line import ASKS, CRISIS, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
 
 
 def last_to(talk: Talk, number: str) -> Message:
@@ -125,6 +126,105 @@ def test_after_a_crash_before_sending_a_text_is_sent(talk: Talk, twilio: FakeTwi
     talk.clock.now += timedelta(seconds=30)
     talk.runs_watchdog()
     assert twilio.sent_to(MAYA)[-1].body == "Warmline bot: one more thing"
+
+
+def test_a_text_that_a_crash_left_waits_while_twilio_takes_no_more(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """Delivery went around it without end, with SQLite's only lock in its hand."""
+    twilio.set_fault(JO, Fault("too_many", times=1))
+    talk.texts(MAYA, "hello")
+    with talk.database.writing() as session:
+        message = session.get_one(Message, last_to(talk, MAYA).id)
+        message.delivery, message.sending_at = Delivery.SENDING, talk.clock()
+        message.provider_id = message.sent_at = None
+        sid = twilio.sent_to(MAYA)[-1].sid
+    talk.clock.now += timedelta(seconds=30)
+    talk.texts(JO, "hello")
+    talk.runs_watchdog()
+    talk.passes(minutes=1)
+    assert last_to(talk, MAYA).provider_id == sid
+    assert len(twilio.sent_to(MAYA)) == 2
+
+
+def left_by_a_crash(talk: Talk, words: str) -> int:
+    """The bot's words to Maya, marked as being sent by a process that died."""
+    with talk.database.writing() as session:
+        mayas = session.get_one(Conversation, talk.conversation(MAYA).id)
+        message = speak_as_bot(session, mayas, words, now=talk.clock(), dropped=False)
+        message.delivery, message.sending_at, message.tries = Delivery.SENDING, talk.clock(), 1
+        session.flush()
+        return message.id
+
+
+def test_the_bots_words_that_a_crash_left_are_dropped_if_a_mentor_came_meanwhile(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.texts(MAYA, ASKS)
+    text = left_by_a_crash(talk, "Try to breathe")
+    talk.texts(SAM, "take {}")
+    talk.passes(seconds=30)
+    talk.runs_watchdog()
+    assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
+    dropped = next(one for one in talk.rows(Message) if one.id == text)
+    assert (dropped.delivery, dropped.error_code) == (Delivery.DROPPED, "yielded_to_person")
+    assert "Sam" in twilio.sent_to(MAYA)[-1].body
+
+
+def test_words_that_a_crash_left_are_dropped_if_their_reader_stopped_texts_meanwhile(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.texts(MAYA, "hello")
+    text = left_by_a_crash(talk, "Try to breathe")
+    talk.texts(MAYA, "STOP")
+    talk.passes(seconds=30)
+    talk.runs_watchdog()
+    assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
+    dropped = next(one for one in talk.rows(Message) if one.id == text)
+    assert (dropped.delivery, dropped.error_code) == (Delivery.DROPPED, "opted_out")
+
+
+def test_words_that_twilio_took_before_the_crash_count_as_sent_all_the_same(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    talk.texts(MAYA, "hello")
+    with talk.database.writing() as session:
+        message = session.get_one(Message, last_to(talk, MAYA).id)
+        message.delivery, message.sending_at = Delivery.SENDING, talk.clock()
+        message.provider_id = message.sent_at = None
+    talk.texts(MAYA, "STOP")
+    talk.passes(seconds=30)
+    talk.runs_watchdog()
+    assert next(one for one in talk.rows(Message) if one.id == message.id).sent_at is not None
+
+
+def test_words_that_twilio_took_without_an_answer_count_as_sent_if_a_mentor_came_meanwhile(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """They read "dropped", and Maya had read them."""
+    talk.texts(MAYA, ASKS)
+    twilio.set_fault(MAYA, Fault("drop", times=1))
+    with talk.database.writing() as session:
+        mayas = session.get_one(Conversation, talk.handoff().conversation_id)
+        message = speak_as_bot(session, mayas, "Try to breathe", now=talk.clock(), dropped=False)
+        session.flush()
+        text = message.id
+    deliver(talk.line, mayas.id)
+    talk.texts(SAM, "take {}")
+    talk.passes(minutes=1)
+    assert sum("Try to breathe" in text.body for text in twilio.sent_to(MAYA)) == 1
+    assert next(one for one in talk.rows(Message) if one.id == text).sent_at is not None
+
+
+def test_a_text_is_not_sent_again_if_the_report_of_its_first_try_comes_just_before(
+    talk: Talk, twilio: FakeTwilio
+) -> None:
+    """The report comes after the second try was marked, before Twilio is asked for the first."""
+    talk.texts(MAYA, "hello")
+    text = last_to(talk, MAYA)
+    outgoing = Outgoing(text.id, MAYA, f"Warmline bot: {text.words}", text.at, None, None)
+    assert _send_once(talk.line, outgoing).provider_id == text.provider_id
+    assert len(twilio.sent_to(MAYA)) == 2
 
 
 def test_the_bots_words_are_dropped_if_a_mentor_came_while_they_were_queued(
