@@ -68,12 +68,3 @@ def violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
         f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']][:3]}"
         for one in seen.response["violations"]
     ]
-
-
-def first_paint(page: Page, path: str) -> float:
-    """From asking for the page until its first content is painted, in milliseconds."""
-    page.goto(path)
-    painted = """new Promise(resolve => new PerformanceObserver(list => {
-        for (const one of list.getEntriesByName("first-contentful-paint")) resolve(one.startTime);
-    }).observe({type: "paint", buffered: true}))"""
-    return float(page.evaluate(painted))

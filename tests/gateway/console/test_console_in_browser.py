@@ -19,8 +19,7 @@ from gateway.people.enrollment import enroll
 from gateway.people.people_file.reading import read_people
 from gateway.runtime.database import Database, make_engine
 from models import Program, use_key
-from tests.browsers import first_paint, fits, has_come_in, open_context
-from tests.history import fill
+from tests.browsers import fits, has_come_in, open_context
 from tests.keys import KEYS
 from tests.processes import KEY, Process
 
@@ -34,8 +33,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     gateway.kill()
 
 
-def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
-    """The gateway with the demo program and this many old handoffs."""
+def serve_demo(folder: Path) -> Process:
+    """The gateway with the demo program."""
     use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
     database.migrate()
@@ -47,8 +46,6 @@ def serve_demo(folder: Path, *, handoffs: int = 0) -> Process:
             b"role,name,phone\nmentor,Lee,+12025550113\n", timezone=program.timezone
         )
         enroll(session, program, people, now=now)
-    if handoffs:
-        fill(database, handoffs, now=now)
     database.engine.dispose()
     return Process(folder, "serve", SMS="phones").start()
 
@@ -323,19 +320,3 @@ def test_a_page_of_a_signed_out_mentor_shows_nothing_more(
             context.close()
         gateway.kill()
     assert [said for said in trouble if "401" not in said] == []
-
-
-def test_ten_thousand_handoffs_appear_in_less_than_a_second(
-    browser: Browser, tmp_path: Path, trouble: list[str]
-) -> None:
-    gateway = serve_demo(tmp_path, handoffs=10_000)
-    staff = StaffBrowsers(browser, gateway, trouble)
-    try:
-        page = staff.sits_down("Ruth", "manager")
-        for path in ("/console?tab=waiting", "/console?tab=all", "/console/9960"):
-            assert min(first_paint(page, path) for _ in range(3)) < 1000, path
-    finally:
-        for context in staff.open:
-            context.close()
-        gateway.kill()
-    assert trouble == []

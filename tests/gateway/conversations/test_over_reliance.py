@@ -13,7 +13,8 @@ from escalation.over_reliance import Sign
 from escalation.speech.guard import claims
 from escalation.speech.script import load_script
 from gateway.cli import app
-from gateway.conversations.over_reliance import NUDGES, OverReliantMentee, over_reliant_mentees
+from gateway.conversations.over_reliance import OverReliantMentee, over_reliant_mentees
+from gateway.conversations.said import NUDGES
 from gateway.runtime.database import Database, make_engine
 from models import DecisionRecord, Match, Schedule, ScheduledCheckIn
 from tests.line import JO, MAYA, RUTH, SAM, Talk

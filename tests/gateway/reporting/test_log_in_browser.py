@@ -1,13 +1,9 @@
 """A manager's Monday: last week's handoffs, the metrics, and the downloads, in a real browser."""
 
 import csv
-import math
 import re
-import time
-import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,26 +12,23 @@ from playwright.sync_api import Browser, Page, expect
 from gateway.runtime.database import Database, make_engine
 from gateway.runtime.line import utc_now
 from models import use_key
-from tests.browsers import first_paint, fits, open_context
+from tests.browsers import fits, open_context
 from tests.conftest import KEY
 from tests.gateway.reporting.test_log import a_concern
 from tests.gateway.runtime.test_spreadsheets import read_xlsx
 from tests.history import fill
 from tests.keys import KEYS
-from tests.line import RUTH, Talk
+from tests.line import Talk
 from tests.processes import Process
-from tests.web_client import Web
 
-MANY = 10_000
+MANY = 1_500  # so many that the log does not count them all
 MONDAYS = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
-PAGES = ("/log", "/log?before=3000", "/log/9000", "/log/measures", "/log/audit", "/safeguarding")
-SOON_ENOUGH = 1000  # milliseconds to the first contentful paint
 PATIENCE = 20_000  # of what is loaded afterwards, on a machine busy with other tests
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A program that has had ten thousand handoffs."""
+    """A program that has had many handoffs."""
     folder = tmp_path_factory.mktemp("monday")
     use_key(KEY, KEYS)
     database = Database(make_engine(f"sqlite:///{folder / 'warmline.db'}"))
@@ -144,54 +137,6 @@ def test_ruth_reviews_the_week_and_downloads_it(
     context.close()
 
 
-def test_the_pages_paint_within_a_second_with_ten_thousand_handoffs(
-    browser: Browser, gateway: Process, trouble: list[str]
-) -> None:
-    """The best of ten: the machine may be busy with other tests."""
-    context = open_context(browser, gateway.url, trouble, width=1280)
-    page = sign_in(context.new_page())
-    painted: dict[str, float] = {}
-    for path in PAGES:
-        for _ in range(10):
-            painted[path] = min(first_paint(page, path), painted.get(path, math.inf))
-            if painted[path] <= SOON_ENOUGH:
-                break
-    print({path: round(time) for path, time in painted.items()})
-    assert {path: time for path, time in painted.items() if time > SOON_ENOUGH} == {}
-    assert trouble == []
-    context.close()
-
-
-SUM = "total = 0\nfor number in range(2_000_000): total += number"
-
-
-def best_of_three(work: str | Callable[[], object]) -> float:
-    """The processor's seconds."""
-    collecting = "import gc; gc.enable()"
-    return min(timeit.repeat(work, collecting, time.process_time, repeat=3, number=1))
-
-
-def test_no_page_is_more_than_half_a_second_of_work(gateway: Process) -> None:
-    """On a machine that adds up two million numbers in a tenth of a second; the times of another
-    machine are scaled by its sum. Each is the best of three, in the processor's time, so that it
-    does not matter what else runs.
-    """
-    database = Database(make_engine(gateway.environment["DATABASE_URL"]))
-    talk = Talk(database)
-    talk.clock.now = utc_now()
-    web = Web(talk)
-    web.is_now(RUTH)
-    took = {}
-    for path in (*PAGES, "/log/measures?weeks=52", "/log/over-reliance", "/log/verdicts"):
-        assert web.gets(path).status_code == 200
-        page = best_of_three(partial(web.gets, path))
-        took[path] = 0.1 * page / best_of_three(SUM)
-    database.engine.dispose()
-    print({path: round(1000 * seconds) for path, seconds in took.items()})
-    assert max(took[path] for path in PAGES) < 0.5
-    assert max(took.values()) < 1.5, "what is loaded afterwards, and a whole year"
-
-
 def test_the_printed_log_is_a_table_without_buttons(
     browser: Browser, gateway: Process, trouble: list[str]
 ) -> None:
@@ -211,7 +156,7 @@ def test_the_log_works_without_scripts(browser: Browser, gateway: Process) -> No
     context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
     page = sign_in(context.new_page())
     page.get_by_role("link", name="Older →").click()
-    expect(page.get_by_text("51 to 100 of")).to_be_visible()
+    expect(page.get_by_role("link", name="← Newer")).to_be_visible()
     page.get_by_role("link", name="Mentees who over-rely on the bot").click()
     expect(page.get_by_text("No mentee over-relies on the bot")).to_be_visible()
     page.get_by_role("link", name="Metrics").click()
