@@ -76,10 +76,6 @@ class Counted:
     def is_unknown(self) -> bool:
         return self.conversation.person_id is None
 
-    def add(self, text: Message) -> None:
-        if text.at > self.tx.now - HOUR:
-            self.sent += 1
-
     def _sent_since(self, since: datetime) -> Select[int]:
         """No row moves before it is written."""
         return select(func.count(Message.id)).where(

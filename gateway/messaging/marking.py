@@ -182,6 +182,7 @@ def _mark_ready(ready: Ready) -> list[Outgoing]:
         else:
             only = has_code(text)
             batch.append(_mark(ready, text))
+            ready.counted.sent += 1
             if only:
                 break
     return batch
@@ -224,7 +225,6 @@ def _mark(ready: Ready, message: Message, *, why_not: str | None = None) -> Outg
     message.delivery = Delivery.SENDING
     message.sending_at = message.moved_at = tx.now
     message.tries += 1
-    ready.counted.add(message)
     return Outgoing(message.id, to, words, tried_since, valid_for, why_not)
 
 

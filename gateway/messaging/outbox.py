@@ -82,26 +82,31 @@ def deliver(line: Line, conversation_id: int) -> None:
         tried = []
         try:
             _send_in_order(line, batch, tried)
-        finally:
-            for one in tried:
-                if one.failed is not None:
-                    _note_failure(line, one.outgoing.message_id, one.failed)
+        except Exception:
+            with acting(line) as session:
+                _note(line, session, tried)  # what the provider has is not asked about again
+            raise
+        for one in tried:
+            if one.failed is not None:
+                _note_failure(line, one.outgoing.message_id, one.failed)
 
 
 def _send_in_order(line: Line, batch: Sequence[Outgoing], tried: list[Tried]) -> None:
     """After a text that failed, or when the time is over, the rest is left for later."""
     until = line.clock() + BATCH_LASTS
+    goes_on = True
     for outgoing in batch:
-        before = tried[-1] if tried else None
-        if before and (before.failed or before.is_left or line.clock() > until):
-            tried.append(Tried(outgoing))
-            continue
-        try:
-            tried.append(Tried(outgoing, sent=_send_once(line, outgoing)))
-        except TextFailed as failed:
-            tried.append(Tried(outgoing, failed=failed))
-        except NotAgain:
-            tried.append(Tried(outgoing, dropped=outgoing.why_not))
+        tried.append(_try(line, outgoing) if goes_on else Tried(outgoing))
+        goes_on = goes_on and not tried[-1].failed and line.clock() <= until
+
+
+def _try(line: Line, outgoing: Outgoing) -> Tried:
+    try:
+        return Tried(outgoing, sent=_send_once(line, outgoing))
+    except TextFailed as failed:
+        return Tried(outgoing, failed=failed)
+    except NotAgain:
+        return Tried(outgoing, dropped=outgoing.why_not)
 
 
 def _send_once(line: Line, outgoing: Outgoing) -> Sent:
@@ -135,25 +140,29 @@ def _is_known(session: Session, provider_id: str, *, but: int) -> bool:
 def _note_and_mark(line: Line, conversation_id: int, tried: Sequence[Tried]) -> Sequence[Outgoing]:
     """Note what was sent, queue what was left for later, and mark what is next."""
     with acting(line) as session:
-        # Who queues a text after this finds none that is being sent, and sends it.
+        # Another worker that queues a text from now on finds nothing `sending`, and sends it.
         hold_thread(session, conversation_id)
-        _note_sent(line, session, [one for one in tried if one.sent is not None])
-        _put_back(session, [one for one in tried if one.is_left])
-        _drop_unsent(line, session, [one for one in tried if one.dropped])
+        _note(line, session, tried)
         return mark_batch(line, session, conversation_id)
+
+
+def _note(line: Line, session: Session, tried: Sequence[Tried]) -> None:
+    """What was sent, what was left for later, and what may not be sent again."""
+    _note_sent(line, session, tried)
+    _put_back(session, [one for one in tried if one.is_left], now=line.clock())
+    _drop_unsent(line, session, [one for one in tried if one.dropped])
 
 
 def _note_sent(line: Line, session: Session, tried: Sequence[Tried]) -> None:
     """Unless the provider's report came first, which moved the text on or had it sent again."""
-    for delivery in {one.sent.delivery for one in tried if one.sent}:
-        sent = [(one.outgoing.message_id, one.sent) for one in tried if one.sent]
-        values = [
-            {"its_id": number, "given_id": text.provider_id}
-            for number, text in sent
-            if text.delivery is delivery
-        ]
-        session.connection().execute(_note_statement(delivery, now=line.clock()), values)
-    if any(one.sent.delivery is Delivery.DELIVERED for one in tried if one.sent):
+    sent: dict[Delivery, list[dict[str, object]]] = {}
+    for one in tried:
+        if one.sent is not None:
+            values = {"its_id": one.outgoing.message_id, "given_id": one.sent.provider_id}
+            sent.setdefault(one.sent.delivery, []).append(values)
+    for delivery, texts in sent.items():
+        session.connection().execute(_note_statement(delivery, now=line.clock()), texts)
+    if Delivery.DELIVERED in sent:
         first = session.get_one(Message, tried[0].outgoing.message_id)
         unmark(session.get_one(Conversation, first.conversation_id).person)
 
@@ -181,12 +190,17 @@ def _note_statement(delivery: Delivery, *, now: datetime) -> Update:
     )
 
 
-def _put_back(session: Session, tried: Sequence[Tried]) -> None:
+def _put_back(session: Session, tried: Sequence[Tried], *, now: datetime) -> None:
     if ids := [one.outgoing.message_id for one in tried]:
         session.execute(
             update(Message)
             .where(Message.id.in_(ids), Message.delivery == Delivery.SENDING)
-            .values(delivery=Delivery.QUEUED, sending_at=None, tries=Message.tries - 1)
+            .values(
+                delivery=Delivery.QUEUED,
+                sending_at=None,
+                moved_at=now,
+                tries=Message.tries - 1,
+            )
             .execution_options(synchronize_session=False)
         )
 

@@ -15,10 +15,16 @@ PUBLIC = "https://warmline.example"
 
 
 @pytest.fixture
-def twilio(talk: Talk) -> Iterator[FakeTwilio]:
+def patience_seconds() -> float:
+    """How long Warmline waits for Twilio's answer."""
+    return 0.5
+
+
+@pytest.fixture
+def twilio(talk: Talk, patience_seconds: float) -> Iterator[FakeTwilio]:
     """The texts go out through Twilio, which confirms none of them."""
     with FakeTwilio(callbacks=False) as fake:
-        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url, timeout_seconds=2)
+        client = connect(ACCOUNT_SID, TOKEN, base_url=fake.url, timeout_seconds=patience_seconds)
         talk.line.texts = Twilio(client, public_url=PUBLIC, from_=NUMBER)
         yield fake
         assert fake.violations == []

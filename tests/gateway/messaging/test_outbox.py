@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from bot.client import Answer
 from escalation.speech.message_writer import get_thread, speak_as_bot
 from gateway.messaging.marking import Outgoing
 from gateway.messaging.outbox import _send_once, deliver, note_delivery
+from gateway.runtime.line import Sent
 from models import Channel, Conversation, Delivery, Message, Status
 from tests.fake_twilio import NUMBER, FakeTwilio, Fault
-from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Talk
+from tests.line import ASKS, CRISIS, JO, MAYA, NOOR, RUTH, SAM, Handsets, Talk
 
 
 def last_to(talk: Talk, number: str) -> Message:
@@ -157,31 +159,26 @@ def left_by_a_crash(talk: Talk, words: str) -> int:
         return message.id
 
 
-def test_the_bots_words_that_a_crash_left_are_dropped_if_a_mentor_came_meanwhile(
-    talk: Talk, twilio: FakeTwilio
+@pytest.mark.parametrize(
+    ("who", "words", "reason", "last"),
+    [
+        (SAM, "take {}", "yielded_to_person", "Sam is here now"),
+        (MAYA, "STOP", "opted_out", "I asked Sam"),
+    ],
+    ids=["a mentor came", "Maya stopped texts"],
+)
+def test_the_bots_words_that_a_crash_left_are_dropped_after_what_came_meanwhile(
+    talk: Talk, twilio: FakeTwilio, who: str, words: str, reason: str, last: str
 ) -> None:
     talk.texts(MAYA, ASKS)
-    text = left_by_a_crash(talk, "Try to breathe")
-    talk.texts(SAM, "take {}")
+    left = left_by_a_crash(talk, "Try to breathe")
+    talk.texts(who, words)
     talk.passes(seconds=30)
     talk.runs_watchdog()
     assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
-    dropped = next(one for one in talk.rows(Message) if one.id == text)
-    assert (dropped.delivery, dropped.error_code) == (Delivery.DROPPED, "yielded_to_person")
-    assert "Sam" in twilio.sent_to(MAYA)[-1].body
-
-
-def test_words_that_a_crash_left_are_dropped_if_their_reader_stopped_texts_meanwhile(
-    talk: Talk, twilio: FakeTwilio
-) -> None:
-    talk.texts(MAYA, "hello")
-    text = left_by_a_crash(talk, "Try to breathe")
-    talk.texts(MAYA, "STOP")
-    talk.passes(seconds=30)
-    talk.runs_watchdog()
-    assert not any("Try to breathe" in text.body for text in twilio.sent_to(MAYA))
-    dropped = next(one for one in talk.rows(Message) if one.id == text)
-    assert (dropped.delivery, dropped.error_code) == (Delivery.DROPPED, "opted_out")
+    dropped = next(one for one in talk.rows(Message) if one.id == left)
+    assert (dropped.delivery, dropped.error_code) == (Delivery.DROPPED, reason)
+    assert last in twilio.sent_to(MAYA)[-1].body
 
 
 def test_words_that_twilio_took_before_the_crash_count_as_sent_all_the_same(
@@ -225,6 +222,30 @@ def test_a_text_is_not_sent_again_if_the_report_of_its_first_try_comes_just_befo
     outgoing = Outgoing(text.id, MAYA, f"Warmline bot: {text.words}", text.at, None, None)
     assert _send_once(talk.line, outgoing).provider_id == text.provider_id
     assert len(twilio.sent_to(MAYA)) == 2
+
+
+def test_what_was_sent_is_noted_though_the_next_text_makes_delivery_fail(talk: Talk) -> None:
+    class FallsOver(Handsets):
+        falls = True
+
+        def send(
+            self, to: str, words: str, *, message_id: int, valid_for: timedelta | None = None
+        ) -> Sent:
+            if "Two." in words and self.falls:
+                raise RuntimeError
+            return super().send(to, words, message_id=message_id, valid_for=valid_for)
+
+    talk.line.texts = phones = FallsOver(reports=Delivery.SENT)
+    talk.bot.answers["hello"] = Answer(words=("One.", "Two.", "Three."))
+    talk.texts(MAYA, "hello")
+    sent = {text.words: text.delivery for text in talk.thread(MAYA) if text.outgoing}
+    assert sent["One."] is Delivery.SENT
+    assert sent["Two."] is Delivery.SENDING, "it may have arrived"
+    phones.falls = False
+    talk.clock.now += timedelta(seconds=30)
+    talk.runs_watchdog()
+    shown = [words.removeprefix("Warmline bot: ") for _, words in phones.shown]
+    assert shown[-3:] == ["One.", "Two.", "Three."]
 
 
 def test_the_bots_words_are_dropped_if_a_mentor_came_while_they_were_queued(
