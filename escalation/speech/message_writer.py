@@ -161,8 +161,9 @@ def get_thread(session: Session, rules: Rules, person: Person) -> Conversation:
 
 
 def _write(session: Session, conversation: Conversation, draft: _Draft, now: datetime) -> Message:
-    """Write the message; the guard can replace the bot's words. It has an id after the next flush,
-    so that several messages are one INSERT.
+    """Write the message; the guard can replace the bot's words.
+
+    It has an id after the next flush: a reply is several messages, which are written together.
 
     A message on the web counts as sent at once, because the page shows the row.
     """

@@ -49,8 +49,12 @@ def handle_next(line: Line, conversation_id: int, worker: str) -> bool:
     The worker has the lease. True once no other message waits, and the lease is released.
     """
     with line.database.reading() as session:
-        turn, goal = _read_next(line, session, conversation_id)
-        context = read_context(turn, goal) if turn.from_mentee else None
+        found = _read_next(line, session, conversation_id)
+        context = read_context(*found) if found and found[0].from_mentee else None
+    if found is None:
+        release_lease(line, conversation_id, worker)
+        return True
+    turn, _ = found
     understood = understand(turn.line, context) if context else None
 
     with acting(turn.line) as session:
@@ -66,22 +70,23 @@ def handle_next(line: Line, conversation_id: int, worker: str) -> bool:
         return release_lease_if_done(session, conversation_id, worker)
 
 
-def _read_next(line: Line, session: Session, conversation_id: int) -> tuple[Turn, Goal | None]:
-    """The next text, and the latest goal in its conversation.
-
-    Raises NoResultFound if the text that waited was erased meanwhile.
-    """
+def _read_next(
+    line: Line, session: Session, conversation_id: int
+) -> tuple[Turn, Goal | None] | None:
+    """The next text, and the latest goal in its conversation. None if it was erased meanwhile."""
     goals = select(func.max(Goal.id)).where(Goal.conversation_id == Conversation.id)
     latest_goal = goals.correlate(Conversation).scalar_subquery()
-    found = session.execute(
+    row = session.execute(
         select(Message, Conversation, newest_version_id(Conversation.program_id), Goal)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .outerjoin(Goal, Goal.id == latest_goal)
         .where(Message.conversation_id == conversation_id, Message.handled_at.is_(None))
         .order_by(Message.id)
         .limit(1)
-    )
-    message, conversation, version, goal = found.one()
+    ).one_or_none()
+    if row is None:
+        return None
+    message, conversation, version, goal = row
     line = line.with_version(session, conversation.program_id, version)
     return Turn(session, line.rules, line.clock(), line, conversation, message), goal
 

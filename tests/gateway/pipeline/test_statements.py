@@ -12,6 +12,8 @@ from models import Delivery
 from tests.line import ASKS, MAYA, NOOR, Talk
 
 QUESTION = "how do i sleep better"
+# A statement that only locks a conversation. SQLite needs none: a writer has locked everything.
+LOCK = "SELECT conversation.id FROM conversation WHERE"
 
 
 @contextmanager
@@ -36,7 +38,8 @@ def counted(talk: Talk) -> Iterator[list[str]]:
 
 
 def work_of(sent: list[str]) -> list[str]:
-    return [one for one in sent if not one.startswith(("BEGIN", "COMMIT"))]
+    """Without what begins and ends transactions, and without PostgreSQL's locks."""
+    return [one for one in sent if not one.startswith(("BEGIN", "COMMIT", LOCK))]
 
 
 def an_evening(talk: Talk) -> None:
@@ -57,6 +60,7 @@ def test_a_message_with_three_replies_is_25_statements_in_5_writing_transactions
         talk.texts(MAYA, QUESTION)
     assert len(talk.phones.shown) - before == 3
     assert len(work_of(sent)) <= 25, sent
+    assert sum(one.startswith(LOCK) for one in sent) <= 4
     assert sent.count("BEGIN IMMEDIATE") <= 5
     assert sent.count("COMMIT") <= 6, "one of them only reads"
 
