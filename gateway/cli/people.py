@@ -94,9 +94,7 @@ def enroll(
             session.rollback()
             enrolled = []
     print(shown, end="")
-    _print_open(people, planned)
-    asked = f", {len(planned.questions)} with a question" if planned.questions else ""
-    print(f"{len(enrolled)} enrolled, {len(planned.problems)} lines with a problem{asked}.")
+    _print_result(people, planned, enrolled=len(enrolled))
     if open_lines and not keep_good:
         print(NO_ONE_ENROLLED, file=sys.stderr)
     if open_lines or people.readings:
@@ -114,7 +112,7 @@ def _steps_in_words(planned: Plan) -> str:
     return "".join(f"line {step.row.line}: {step_in_words(step)}\n" for step in steps)
 
 
-def _print_open(people: PeopleFile, planned: Plan) -> None:
+def _print_result(people: PeopleFile, planned: Plan, *, enrolled: int) -> None:
     for problem in planned.problems:
         print(problem, file=sys.stderr)
     for question in planned.questions:
@@ -134,6 +132,8 @@ def _print_open(people: PeopleFile, planned: Plan) -> None:
         )
     for one in people.readings:
         print(f"  --encoding {one.encoding:<12} {', '.join(one.names)}", file=sys.stderr)
+    asked = f", {len(planned.questions)} with a question" if planned.questions else ""
+    print(f"{enrolled} enrolled, {len(planned.problems)} lines with a problem{asked}.")
 
 
 @commands.command()

@@ -1,5 +1,6 @@
 """Requests for a person: the handoff, and what the mentee reads about it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -28,29 +29,37 @@ A_MENTOR = gettext_noop("a mentor")
 SHARED_IN_PART = {"who_own": "who_own_from_here", "who_team": "who_team_from_here"}
 
 
+@dataclass(frozen=True)
+class Ask:
+    """What a person is asked for. `by` is a mentor or manager who asks for it, with a `reason` for
+    the team.
+    """
+
+    need: Need = Need.REQUEST
+    urgency: Urgency = Urgency.SOON
+    danger: Danger | None = None
+    by: Person | None = None
+    reason: str = ""
+
+
 def ask_for_a_person(
     tx: Transaction,
     conversation: Conversation,
-    need: Need = Need.REQUEST,
-    urgency: Urgency = Urgency.SOON,
+    ask: Ask = Ask(),
     *,
     message: Message | None,
-    danger: Danger | None = None,
-    by: Person | None = None,
-    reason: str = "",
 ) -> Handoff:
     """Open a handoff, and tell the mentee why and who was asked. They have been paged already.
 
-    `by` is a mentor or manager who asked for it, with a `reason` for the team. The caller has
-    locked the conversation and checked that it has no open handoff.
+    The caller has locked the conversation and checked that it has no open handoff.
     """
     handoff, paged = open_handoff(
-        tx, conversation, need, urgency, message=message, by=by, note=reason
+        tx, conversation, ask.need, ask.urgency, message=message, by=ask.by, note=ask.reason
     )
-    note_danger(tx, handoff, danger)
+    note_danger(tx, handoff, ask.danger)
     own = mentor_to_name(tx.session, conversation)
     language = conversation_language(conversation)
-    blanks: dict[str, object] = {"numbers": numbers_by_text(danger, language)}
+    blanks: dict[str, object] = {"numbers": numbers_by_text(ask.danger, language)}
     if own is not None and paged == [own]:
         who, blanks["mentor"] = "who_own", own.name
     elif paged:
@@ -64,11 +73,11 @@ def ask_for_a_person(
         blanks["time"] = local_time(again, conversation, day=tx.now)
     if what_may_be_read(tx.session, handoff, conversation.person) is not None:
         who = SHARED_IN_PART.get(who, who)
-    why = why_line(need, danger)
-    if by is not None and urgency is Urgency.CRISIS:
+    why = why_line(ask.need, ask.danger)
+    if ask.by is not None and ask.urgency is Urgency.CRISIS:
         why = "why_staff_crisis"
     # A mentee who asked for nobody has no request to hear about.
-    keys = [why] if by is not None and who == "who_nobody" else [why, who]
+    keys = [why] if ask.by is not None and who == "who_nobody" else [why, who]
     tx.say_in(conversation, *keys, **blanks)
     return handoff
 

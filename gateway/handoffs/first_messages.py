@@ -25,7 +25,7 @@ from escalation.handoffs.staff_opened import start_conversation
 from escalation.speech.i18n import Phrase, phrase
 from escalation.speech.message_writer import get_thread
 from escalation.transaction import Transaction
-from gateway.conversations.person_requests import ask_for_a_person
+from gateway.conversations.person_requests import Ask, ask_for_a_person
 from gateway.conversations.relay import link_text, was_relayed, write_to_mentee
 from gateway.messaging.outbox import acting
 from gateway.runtime.line import Line
@@ -195,9 +195,8 @@ def open_for_mentee(
             tx, conversation, Need.STAFF, urgency, message=None, by=by, note=reason
         )
         return handoff
-    return ask_for_a_person(
-        tx, conversation, Need.STAFF, urgency, message=None, by=by, reason=reason
-    )
+    ask = Ask(Need.STAFF, urgency, by=by, reason=reason)
+    return ask_for_a_person(tx, conversation, ask, message=None)
 
 
 def _lock(tx: Transaction, mentee: Person) -> Conversation:

@@ -17,7 +17,7 @@ from escalation.speech.i18n import one_after_another
 from escalation.speech.message_writer import conversation_language
 from gateway.conversations.decision_records import decision_inputs
 from gateway.conversations.over_reliance import nudge
-from gateway.conversations.person_requests import ask_for_a_person, note_danger
+from gateway.conversations.person_requests import Ask, ask_for_a_person, note_danger
 from gateway.conversations.quick_replies import one_word
 from gateway.conversations.relay import tell_holder
 from gateway.conversations.turn import Turn
@@ -71,14 +71,8 @@ def _carry_out(
         case Decision(do=Do.HAND_OFF, need=Need() as need, urgency=Urgency() as urgency):
             if decision.bot_speaks:
                 speak_for_bot(turn, understood)
-            return ask_for_a_person(
-                turn,
-                turn.conversation,
-                need,
-                urgency,
-                message=turn.message,
-                danger=_danger(turn, understood),
-            )
+            ask = Ask(need, urgency, _danger(turn, understood))
+            return ask_for_a_person(turn, turn.conversation, ask, message=turn.message)
         case Decision(do=Do.RAISE, need=Need() as need, urgency=Urgency() as urgency):
             assert handoff is not None  # only an open handoff is raised
             danger = _danger(turn, understood)
