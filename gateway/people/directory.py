@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy import Case, ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from escalation.handoffs.availability import away_now
@@ -136,10 +136,6 @@ def _mentors_of(
             yield mentee, kind, names[mentor]
 
 
-# Managers, mentors, mentees.
-_PLACE = case({Role.MANAGER: 0, Role.MENTOR: 1}, value=Person.role, else_=2)
-
-
 def find_page(
     session: Session,
     program: Program,
@@ -172,13 +168,18 @@ def find_shown(
 
 def _next_ids(session: Session, program_id: int, show: str, *, after: int | None) -> list[int]:
     """By role and then as they were enrolled, and one more than a page has."""
-    shown = _shown(program_id, show).order_by(_PLACE, Person.id)
+    place = _place(Person)
+    shown = _shown(program_id, show).order_by(place, Person.id)
     if after is not None:
         last = aliased(Person)
-        place = case({Role.MANAGER: 0, Role.MENTOR: 1}, value=last.role, else_=2)
-        there = select(place).where(last.id == after).scalar_subquery()
-        shown = shown.where(tuple_(_PLACE, Person.id) > tuple_(there, after))
+        there = select(_place(last)).where(last.id == after).scalar_subquery()
+        shown = shown.where(tuple_(place, Person.id) > tuple_(there, after))
     return list(session.scalars(shown.limit(A_PAGE + 1)))
+
+
+def _place(person: type[Person]) -> Case[int]:
+    """Managers, mentors, mentees."""
+    return case({Role.MANAGER: 0, Role.MENTOR: 1}, value=person.role, else_=2)
 
 
 def _count_by_role(session: Session, program_id: int, show: str) -> dict[Role, int]:

@@ -21,6 +21,7 @@ from escalation.handoffs.handoffs import get_open_handoff, lock_conversation
 from escalation.handoffs.jobs import Work, enqueue
 from escalation.transaction import Transaction
 from gateway.conversations.person_requests import local_date
+from gateway.conversations.said import ERASURE
 from gateway.privacy.erased_words import (
     erase_debriefs,
     erase_staff_words_about,
@@ -87,7 +88,7 @@ def erasure_due_at(tx: Transaction, conversation: Conversation) -> datetime | No
     """When the mentee's data is due to be erased; None without a request."""
     said = select(Message.at, Message.script).where(
         Message.conversation_id == conversation.id,
-        Message.script.in_(["erase_set", "erase_undone"]),
+        Message.script.in_(ERASURE),
     )
     last = tx.session.execute(said.order_by(Message.id.desc()).limit(1)).first()
     if last is None or last.script != "erase_set":

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from bot.client import BotAway
 from escalation.handoffs.handoffs import get_open_handoff, lock_conversation, withdraw
 from escalation.handoffs.jobs import Work, enqueue
+from gateway.conversations.said import ERASURE
 from gateway.messaging.outbox import acting
 from gateway.privacy.erasure import Erase, erase, erasure_due_at, why_not_erasable
 from gateway.privacy.retention import delete_by_age
@@ -153,7 +154,7 @@ def copies_to_delete(line: Line, session: Session, before: datetime) -> list[Wor
 def erasures_due(line: Line, session: Session, before: datetime) -> list[Work]:
     latest = (
         select(func.max(Message.id))
-        .where(literal_in(Message.script, ("erase_set", "erase_undone")))
+        .where(literal_in(Message.script, ERASURE))
         .group_by(Message.conversation_id)
     )
     asked = select(Message.conversation_id).where(

@@ -23,7 +23,16 @@ from sqlalchemy.orm import Session, UOWTransaction
 from escalation.speech.guard import Kind
 from escalation.speech.message_writer import replaced_by_guard
 from gateway.runtime.line import Line
-from models import Delivery, FailedTry, Handoff, Message, Speaker, Status, Urgency
+from models import (
+    ON_ITS_WAY,
+    Delivery,
+    FailedTry,
+    Handoff,
+    Message,
+    Speaker,
+    Status,
+    Urgency,
+)
 
 router = APIRouter()
 
@@ -51,7 +60,6 @@ for speaker in Speaker:
 # Queued and sending texts are counted at any age; final states for this long.
 LATELY = timedelta(hours=24)
 IS_OPEN = (Status.WAITING, Status.CLAIMED)
-ON_ITS_WAY = (Delivery.QUEUED, Delivery.SENDING)
 NOT_COMMITTED = "recorded and not committed"
 
 
@@ -91,9 +99,7 @@ def _read_gauges(session: Session, line: Line) -> CollectorRegistry:
         deliveries.labels(delivery.value)
     lately = Message.delivery.is_not(None) & (Message.moved_at > line.clock() - LATELY)
     for state, count in session.execute(
-        select(Message.delivery, func.count())
-        .where(Message.delivery.in_(ON_ITS_WAY) | lately)
-        .group_by(Message.delivery)
+        select(Message.delivery, func.count()).where(ON_ITS_WAY | lately).group_by(Message.delivery)
     ):
         deliveries.labels(state).set(count)
     failures = Gauge(
@@ -105,7 +111,7 @@ def _read_gauges(session: Session, line: Line) -> CollectorRegistry:
     since = line.clock() - LATELY
     # A refused text is not in failed_try: the provider never had it.
     refused = select(Message.error_code).where(
-        Message.delivery.in_((*ON_ITS_WAY, Delivery.FAILED)),
+        ON_ITS_WAY | (Message.delivery == Delivery.FAILED),
         Message.moved_at > since,
         Message.id.not_in(select(FailedTry.message_id)),
     )

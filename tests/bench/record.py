@@ -8,10 +8,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from gateway.runtime.database import Database, make_engine
-from models import Alert, Delivery, Handoff, Message
+from models import ON_ITS_WAY, Alert, Delivery, Handoff, Message
 
 POLL_SECONDS = 0.5
-ON_ITS_WAY = (Delivery.QUEUED, Delivery.SENDING)
 NOT_SENT = (Delivery.FAILED, Delivery.UNDELIVERED, Delivery.DROPPED)
 
 
@@ -42,9 +41,7 @@ class Reader:
 
     def count_backlog(self) -> int:
         """Messages that nobody handled, and texts that are due and not with the provider."""
-        waits = Message.handled_at.is_(None) | (
-            Message.delivery.in_(ON_ITS_WAY) & Message.next_try_at.is_(None)
-        )
+        waits = Message.handled_at.is_(None) | (ON_ITS_WAY & Message.next_try_at.is_(None))
         with self._database.reading() as session:
             return session.scalar(select(func.count(Message.id)).where(waits)) or 0
 
