@@ -204,7 +204,7 @@ def every_attempt_has_a_row(history: History) -> list[str]:
     return wrong
 
 
-def nothing_goes_to_who_stopped(history: History) -> list[str]:
+def people_who_stopped_get_none(history: History) -> list[str]:
     """Nothing is marked for sending after the STOP, except its confirmation."""
     sent = {one.message for one in history.attempts}
     return [
@@ -311,7 +311,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_open_handoff_has_a_due_step,
     every_attempt_has_a_row,
     few_texts_are_sent_twice,
-    nothing_goes_to_who_stopped,
+    people_who_stopped_get_none,
     work_of_a_killed_gateway_is_resumed,
     twilio_understands_every_request,
 )

@@ -212,7 +212,7 @@ KNOWN_BAD: list[tuple[Callable[[History], list[str]], Callable[[History], object
     (invariants.few_texts_are_sent_twice, _twice(2, 16)),
     (invariants.few_texts_are_sent_twice, _once_twice_without_a_crash),
     (
-        invariants.nothing_goes_to_who_stopped,
+        invariants.people_who_stopped_get_none,
         lambda one: one.stopped.update({MAYA: at(45)}),
     ),
     (
@@ -247,7 +247,7 @@ def test_the_confirmation_may_follow_a_stop_and_a_reported_failure_may_be_repeat
     history = good()
     history.stopped[MAYA] = at(45)
     change(history, 16, script="stop_confirmed", by_bot=False)
-    assert not invariants.nothing_goes_to_who_stopped(history)
+    assert not invariants.people_who_stopped_get_none(history)
     history.faults.clear()
     history.given_up.add("SMout16")
     tries_again(history, 16, "SMagain")

@@ -151,6 +151,9 @@ def test_twenty_open_chats_outlive_a_killed_server(database_url: str, tmp_path: 
         for chat in chats:
             chat.ended.set()
         server.kill()
+        for chat in chats:
+            chat.join(PATIENCE_SECONDS)
+            chat.browser.close()
         database.engine.dispose()
 
 
